@@ -1,0 +1,33 @@
+"""cnmf3d: volumetric calcium imaging movies into neurons.
+
+`open_movie` reads anything on disk, `run` turns it into components, `load_results` reads them back.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+try:
+    __version__ = version("cnmf3d")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+_PUBLIC = {
+    "open_movie": "cnmf3d.movies",
+    "Movie": "cnmf3d.movies",
+    "CnmfParameters": "cnmf3d.parameters",
+    "run": "cnmf3d.engine",
+    "load_results": "cnmf3d.results",
+    "Results": "cnmf3d.results",
+    "Components": "cnmf3d.components",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that ``import cnmf3d`` stays cheap."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'cnmf3d' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

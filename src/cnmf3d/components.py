@@ -1,0 +1,126 @@
+"""Components: what the engine finds. Footprints, traces, spikes, background, quality, one frozen object."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Float = npt.NDArray[np.float32]
+Bool = npt.NDArray[np.bool_]
+VolumeShape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Background:
+    """What is not cells: the resting image and the neuropil, ``spatial @ temporal``.
+
+    Attributes
+    ----------
+    spatial : (voxels, nb) float32
+        One image a column, voxels in C order over (Z, Y, X).
+    temporal : (nb, frames) float32
+        Time course of each image. Row 0 is constant one: column 0 is the resting image.
+    """
+
+    spatial: Float
+    temporal: Float
+
+
+@dataclass(frozen=True)
+class Kinetics:
+    """What deconvolution found of each component, ``trace = calcium + baseline``.
+
+    Attributes
+    ----------
+    g : (components, p) float32
+        AR coefficients a frame; p is 0, 1 or 2.
+    baseline, initial, noise, sparsity : (components,) float32
+        Baseline ``bl``, decaying start value ``c1``, noise ``neurons_sn``, penalty ``lam``, in units of the traces.
+    """
+
+    g: Float
+    baseline: Float
+    initial: Float
+    noise: Float
+    sparsity: Float
+
+
+@dataclass(frozen=True)
+class Components:
+    """Demixed, denoised, deconvolved and judged components of one movie.
+
+    Attributes
+    ----------
+    shape : (Z, Y, X)
+        Size of the volume in voxels.
+    footprints : scipy.sparse.csc_array, (voxels, components) float32
+        One footprint a column, unit Euclidean norm, voxels in C order over (Z, Y, X).
+    traces : (components, frames) float32
+        Denoised calcium ``C``, in units of the movie times the footprint's norm.
+    residuals : (components, frames) float32
+        ``YrA``: what the demixed raw trace has beside `traces`; ``traces + residuals`` is the raw trace.
+    spikes : (components, frames) float32
+        Deconvolved activity ``S``, non-negative, in units of the traces.
+    background : Background
+    kinetics : Kinetics
+    dff : (components, frames) float32
+        ΔF/F of the raw trace.
+    quality : mapping of name to (components,) float32
+        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (split-half correlation), ...
+    accepted : (components,) bool
+        Passed the evaluation. Rejected components are kept.
+    """
+
+    shape: VolumeShape
+    footprints: sparse.csc_array[Any]
+    traces: Float
+    residuals: Float
+    spikes: Float
+    background: Background
+    kinetics: Kinetics
+    dff: Float
+    quality: Mapping[str, Float] = field(default_factory=dict)
+    accepted: Bool = field(default_factory=lambda: np.zeros(0, bool))
+
+    @property
+    def count(self) -> int:
+        """Number of components, accepted or not."""
+        return int(self.footprints.shape[1])
+
+    @property
+    def frames(self) -> int:
+        """Number of time points."""
+        return int(self.traces.shape[1])
+
+    @property
+    def raw(self) -> Float:
+        """(components, frames) demixed traces before deconvolution."""
+        return self.traces + self.residuals
+
+    def centroids(self) -> npt.NDArray[np.float64]:
+        """(components, 3) centres of mass of the footprints, in voxels, order z, y, x."""
+        coordinates = np.stack(np.unravel_index(np.arange(int(np.prod(self.shape))), self.shape), axis=1)
+        mass = np.asarray(self.footprints.sum(axis=0)).ravel()
+        weighted = self.footprints.T @ coordinates.astype(np.float32)
+        return np.asarray(weighted / np.maximum(mass, 1e-12)[:, None], dtype=np.float64)
+
+    def select(self, keep: npt.NDArray[Any]) -> Components:
+        """The components that `keep` names (mask or indices), in that order."""
+        index = np.flatnonzero(keep) if keep.dtype == bool else keep
+        return dataclasses.replace(
+            self,
+            footprints=sparse.csc_array(self.footprints[:, index]),
+            traces=self.traces[index],
+            residuals=self.residuals[index],
+            spikes=self.spikes[index],
+            kinetics=Kinetics(**{f.name: getattr(self.kinetics, f.name)[index] for f in dataclasses.fields(Kinetics)}),
+            dff=self.dff[index],
+            quality={name: values[index] for name, values in self.quality.items()},
+            accepted=self.accepted[index],
+        )

@@ -1,0 +1,43 @@
+"""Errors that name what is wrong, where, and the fix, in the user's words."""
+
+from __future__ import annotations
+
+
+class Cnmf3dError(Exception):
+    """Base of every foreseeable failure.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, and where: name the file, the parameter or the stage.
+    fix : str
+        What the user can do about it.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line returns for it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        super().__init__(f"{problem}\n{fix}" if fix else problem)
+        self.problem = problem
+        self.fix = fix
+
+
+class EngineError(Cnmf3dError):
+    """The computation itself failed (exit code 1)."""
+
+
+class UsageError(Cnmf3dError):
+    """A parameter or a command line that can't be meant (exit code 2)."""
+
+    exit_code = 2
+
+
+class InputError(Cnmf3dError):
+    """A movie, sidecar or results file that can't be used (exit code 3)."""
+
+    exit_code = 3

@@ -1,0 +1,77 @@
+"""Axes and lengths: (x, y, z) as people write them, (z, y, x) as arrays hold them, µm and voxels.
+
+Arrays are TZYX. A bare tuple that a user writes is (x, y, z), as in the CNMF 3D form and in CaImAn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from cnmf3d.errors import UsageError
+
+
+class ZYX(NamedTuple):
+    """Three numbers along the volume's axes, in the order of the arrays."""
+
+    z: float
+    y: float
+    x: float
+
+    @property
+    def xyz(self) -> tuple[float, float, float]:
+        """The same numbers as a user writes them: (x, y, z)."""
+        return (self.x, self.y, self.z)
+
+    def __str__(self) -> str:
+        """Write as ``x × y × z``."""
+        return " × ".join(f"{value:g}" for value in self.xyz)
+
+
+AxisValue = float | Sequence[float] | Mapping[str, float]
+"""What a user may write for a quantity along the axes: one number, (x, y, z), or {"x": , "y": , "z": }."""
+
+
+def along_axes(value: AxisValue, name: str = "value") -> ZYX:
+    """Read a per-axis quantity.
+
+    Parameters
+    ----------
+    value : float, sequence of 2 or 3 floats, or mapping
+        One number for all axes, ``(x, y)`` (z as x), ``(x, y, z)``, or a mapping with keys ``x``, ``y``, ``z``.
+    name : str
+        What to call it in an error.
+
+    Returns
+    -------
+    ZYX
+
+    Raises
+    ------
+    UsageError
+        Where the value has another number of entries or other keys.
+    """
+    if isinstance(value, ZYX):
+        return value
+    if isinstance(value, Mapping):
+        if set(value) != {"x", "y", "z"}:
+            raise UsageError(f"{name} has the axes {sorted(value)}", 'Give all three: {"x": 4, "y": 4, "z": 2}.')
+        return ZYX(z=float(value["z"]), y=float(value["y"]), x=float(value["x"]))
+    if isinstance(value, (int, float)):
+        return ZYX(float(value), float(value), float(value))
+    entries = [float(entry) for entry in value]
+    if len(entries) == 2:
+        entries.append(entries[0])
+    if len(entries) != 3:
+        raise UsageError(f"{name} has {len(entries)} numbers", "Give one number, or three in the order x, y, z.")
+    return ZYX(z=entries[2], y=entries[1], x=entries[0])
+
+
+def to_voxels(micrometres: ZYX, voxel_size: ZYX) -> ZYX:
+    """Lengths in µm as lengths in voxels, for voxels of `voxel_size` µm."""
+    return ZYX(*(length / size for length, size in zip(micrometres, voxel_size, strict=True)))
+
+
+def to_micrometres(voxels: ZYX, voxel_size: ZYX) -> ZYX:
+    """Lengths in voxels as lengths in µm, for voxels of `voxel_size` µm."""
+    return ZYX(*(length * size for length, size in zip(voxels, voxel_size, strict=True)))

@@ -1,0 +1,76 @@
+"""Results: components with everything that led to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Components
+from cnmf3d.geometry import ZYX
+
+Volume = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the results come from.
+
+    Attributes
+    ----------
+    input_paths : tuple of str
+        The movie's files or address.
+    fingerprint : str
+        Content fingerprint of the movie (`cnmf3d.movies.Movie.fingerprint`).
+    versions : mapping
+        Package name to version, of what computed them.
+    started : str
+        Time of start, ISO 8601 with time zone.
+    timings : mapping
+        Stage to seconds.
+    estimates : mapping
+        Parameter that was "auto" to ``{"value": ..., "why": ...}``.
+    warnings : tuple of str
+        Everything that the user was warned of.
+    """
+
+    input_paths: tuple[str, ...] = ()
+    fingerprint: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    started: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    estimates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """Components, the movie's summary and the provenance of one run.
+
+    Attributes
+    ----------
+    components : Components
+    parameters : mapping
+        ``CnmfParameters.model_dump(mode="json")`` of what was used, with every "auto" replaced by its value.
+        For a file that CaImAn wrote: CaImAn's own groups under the key ``"caiman"``.
+    rate : float
+        Volumes a second.
+    voxel_size : ZYX or None
+        µm; None where it is not known.
+    noise : (Z, Y, X) float32 or None
+        Noise standard deviation of each voxel (CaImAn's ``sn``).
+    projections : mapping of name to (Z, Y, X) float32
+        ``mean``, ``max``, ``std``, ``correlation`` (local, 6 neighbours); empty for CaImAn's files.
+    provenance : Provenance
+    """
+
+    components: Components
+    parameters: Mapping[str, Any]
+    rate: float
+    voxel_size: ZYX | None = None
+    noise: Volume | None = None
+    projections: Mapping[str, Volume] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
