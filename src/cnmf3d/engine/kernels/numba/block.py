@@ -1,0 +1,231 @@
+"""Kernels on one block of binned data: rows are voxels, time is contiguous, values are int16 in units of noise/STEP.
+
+Footprints come as the three arrays of a CSC matrix (`indptr`, `indices`, `data`), one column a component.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def project(rows: Any, indptr: Any, indices: Any, data: Any, out: Any) -> None:
+    """``out = Aᵀ rows``: weighted sums of voxel traces.
+
+    Parameters
+    ----------
+    rows : (voxels, bins) int16
+    indptr, indices, data : CSC arrays of A, (voxels, components)
+    out : (components, bins) float32, written
+    """
+    n_bins = rows.shape[1]
+    for k in range(indptr.size - 1):
+        acc = out[k]
+        for t in range(n_bins):
+            acc[t] = 0
+        for entry in range(indptr[k], indptr[k + 1]):
+            row = rows[indices[entry]]
+            weight = data[entry]
+            for t in range(n_bins):
+                acc[t] += weight * np.float32(row[t])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def correlate(rows: Any, indptr: Any, indices: Any, traces: Any, out: Any) -> None:
+    """``out = rows · traceᵀ`` on each component's support only.
+
+    Parameters
+    ----------
+    rows : (voxels, bins) int16
+    indptr, indices : CSC structure of the supports
+    traces : (components, bins) float32
+    out : (entries,) float32, written
+    """
+    n_bins = rows.shape[1]
+    for k in range(indptr.size - 1):
+        trace = traces[k]
+        for entry in range(indptr[k], indptr[k + 1]):
+            row = rows[indices[entry]]
+            total = np.float32(0)
+            for t in range(n_bins):
+                total += trace[t] * np.float32(row[t])
+            out[entry] = total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def regress_rows(rows: Any, regressors: Any, out: Any) -> None:
+    """``out = rows · regressorsᵀ`` for every voxel.
+
+    Parameters
+    ----------
+    rows : (voxels, bins) int16
+    regressors : (n, bins) float32
+    out : (voxels, n) float32, written
+    """
+    n_bins = rows.shape[1]
+    for v in range(rows.shape[0]):
+        row = rows[v]
+        for r in range(regressors.shape[0]):
+            regressor = regressors[r]
+            total = np.float32(0)
+            for t in range(n_bins):
+                total += regressor[t] * np.float32(row[t])
+            out[v, r] = total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def coarsen(rows: Any, coarse_of: Any, out: Any) -> None:
+    """Sum voxel traces over supervoxels.
+
+    Parameters
+    ----------
+    rows : (voxels, bins) int16
+    coarse_of : (voxels,) int64
+        Supervoxel of each voxel.
+    out : (supervoxels, bins) float32, added to
+    """
+    n_bins = rows.shape[1]
+    for v in range(rows.shape[0]):
+        acc = out[coarse_of[v]]
+        row = rows[v]
+        for t in range(n_bins):
+            acc[t] += np.float32(row[t])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def subtract_model(rows: Any, indptr: Any, indices: Any, data: Any, traces: Any) -> None:
+    """``rows -= A · traces`` in place, A given by voxel (CSR arrays).
+
+    Parameters
+    ----------
+    rows : (voxels, bins) float32, changed
+    indptr, indices, data : CSR arrays of A, (voxels, components)
+    traces : (components, bins) float32
+    """
+    n_bins = rows.shape[1]
+    for v in range(indptr.size - 1):
+        row = rows[v]
+        for entry in range(indptr[v], indptr[v + 1]):
+            weight = data[entry]
+            trace = traces[indices[entry]]
+            for t in range(n_bins):
+                row[t] -= weight * trace[t]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def update_traces(projected: Any, indptr: Any, indices: Any, gram: Any, signed: bool, traces: Any) -> None:
+    """One sweep of HALS over the traces, in place: ``c_k += (U_k − G_k C) / G_kk``.
+
+    Parameters
+    ----------
+    projected : (components, bins) float32
+        ``U = Aᵀ(Y − background)``.
+    indptr, indices, gram : CSR arrays of ``G = AᵀA``
+    signed : bool
+        Let traces be negative.
+    traces : (components, bins) float32, changed
+
+    Notes
+    -----
+    Hierarchical alternating least squares: Cichocki & Phan 2009, doi:10.1587/transfun.E92.A.708.
+    """
+    n_bins = traces.shape[1]
+    step = np.empty(n_bins, np.float32)
+    for k in range(indptr.size - 1):
+        for t in range(n_bins):
+            step[t] = projected[k, t]
+        own = np.float32(0)
+        for entry in range(indptr[k], indptr[k + 1]):
+            j = indices[entry]
+            weight = gram[entry]
+            if j == k:
+                own = weight
+            other = traces[j]
+            for t in range(n_bins):
+                step[t] -= weight * other[t]
+        if own <= 0:
+            continue
+        scale = np.float32(1) / own
+        trace = traces[k]
+        if signed:
+            for t in range(n_bins):
+                trace[t] += scale * step[t]
+        else:
+            for t in range(n_bins):
+                trace[t] = max(np.float32(0), trace[t] + scale * step[t])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def update_footprints(
+    correlated: Any, indptr: Any, indices: Any, pair_ptr: Any, pair: Any, gram: Any, data: Any, scratch: Any
+) -> None:
+    """One sweep of HALS over the footprints on their supports, in place.
+
+    ``a_k += (P_k − Σ_j a_j (CCᵀ)_jk) / (CCᵀ)_kk``, then clipped at zero.
+
+    Parameters
+    ----------
+    correlated : (entries,) float32
+        ``P = (Y − background) Cᵀ`` on the supports.
+    indptr, indices : CSC structure of the supports
+    pair_ptr, pair : CSR structure of the pairs whose supports overlap (each with itself)
+    gram : (pairs,) float32
+        ``CCᵀ`` of each pair.
+    data : (entries,) float32, changed
+    scratch : (voxels,) float32
+        Zeros; left as zeros.
+    """
+    for k in range(indptr.size - 1):
+        own = np.float32(0)
+        for entry in range(pair_ptr[k], pair_ptr[k + 1]):
+            j = pair[entry]
+            weight = gram[entry]
+            if j == k:
+                own = weight
+            for e in range(indptr[j], indptr[j + 1]):
+                scratch[indices[e]] += weight * data[e]
+        if own > 0:
+            scale = np.float32(1) / own
+            for e in range(indptr[k], indptr[k + 1]):
+                data[e] = max(np.float32(0), data[e] + scale * (correlated[e] - scratch[indices[e]]))
+        for entry in range(pair_ptr[k], pair_ptr[k + 1]):
+            j = pair[entry]
+            for e in range(indptr[j], indptr[j + 1]):
+                scratch[indices[e]] = 0
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def activity(rows: Any, threshold: float, energy: Any, spread: Any) -> None:
+    """Energy of the upward excursions of each trace, in units of the trace's own noise.
+
+    Parameters
+    ----------
+    rows : (voxels, bins) float32
+        Band-passed traces, expected noise one.
+    threshold : float
+        Excursions above this many noises count.
+    energy : (voxels,) float32, written
+        ``Σ_t x² 1[x > threshold]`` with ``x = row / spread``.
+    spread : (voxels,) float32, written
+        Root mean square of the negative values, at least one.
+    """
+    n_bins = rows.shape[1]
+    for v in range(rows.shape[0]):
+        row = rows[v]
+        below = np.float32(0)
+        count = 0
+        for t in range(n_bins):
+            low = min(row[t], np.float32(0))
+            below += low * low
+            count += row[t] < 0
+        sigma = max(np.float32(1), np.sqrt(below / np.float32(max(count, 1))))
+        cut = np.float32(threshold) * sigma
+        total = np.float32(0)
+        for t in range(n_bins):
+            x = row[t] if row[t] > cut else np.float32(0)
+            total += x * x
+        spread[v] = sigma
+        energy[v] = total / (sigma * sigma)

@@ -1,0 +1,107 @@
+"""One pass over a time chunk of the movie: sums for the statistics, and time bins in units of noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+BIG = np.float32(3e38)
+TILE = 2048
+"""Voxels handled at once: their accumulators stay in the first-level cache."""
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def chunk_statistics(frames: Any, centre: Any, out: Any) -> None:
+    """Sums over the frames of a chunk.
+
+    Parameters
+    ----------
+    frames : (frames, voxels) any real dtype
+    centre : (voxels,) float32
+        Subtracted before summing, for accuracy.
+    out : (5, voxels) float32, written
+        Sum, sum of squares, maximum, minimum (all of ``frames - centre``), and the sum of squared second
+        differences ``y[t-1] - 2 y[t] + y[t+1]``.
+    """
+    n_frames, n_voxels = frames.shape
+    d1 = np.empty(TILE, np.float32)
+    d2 = np.empty(TILE, np.float32)
+    for start in range(0, n_voxels, TILE):
+        stop = min(start + TILE, n_voxels)
+        size = stop - start
+        mid = centre[start:stop]
+        total = out[0, start:stop]
+        square = out[1, start:stop]
+        top = out[2, start:stop]
+        low = out[3, start:stop]
+        rough = out[4, start:stop]
+        for i in range(size):
+            total[i] = 0
+            square[i] = 0
+            rough[i] = 0
+            top[i] = -BIG
+            low[i] = BIG
+        for t in range(n_frames):
+            row = frames[t, start:stop]
+            for i in range(size):
+                d = np.float32(row[i]) - mid[i]
+                total[i] += d
+                square[i] += d * d
+                top[i] = max(top[i], d)
+                low[i] = min(low[i], d)
+            if t == 0:
+                for i in range(size):
+                    d1[i] = np.float32(row[i]) - mid[i]
+            elif t == 1:
+                for i in range(size):
+                    d2[i] = d1[i]
+                    d1[i] = np.float32(row[i]) - mid[i]
+            else:
+                for i in range(size):
+                    d = np.float32(row[i]) - mid[i]
+                    bend = d - 2 * d1[i] + d2[i]
+                    rough[i] += bend * bend
+                    d2[i] = d1[i]
+                    d1[i] = d
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None:
+    """Mean over bins of `width` frames, centred, scaled and rounded to int16, voxel-major.
+
+    Parameters
+    ----------
+    frames : (bins * width or fewer, voxels) any real dtype
+        The last bin may be short.
+    centre, gain : (voxels,) float32
+        ``out = round((bin mean - centre) * gain)``, clipped to the range of int16.
+    out : (voxels, bins) int16, written
+    """
+    n_frames, n_voxels = frames.shape
+    n_bins = out.shape[1]
+    sums = np.empty((n_bins, TILE), np.float32)
+    for start in range(0, n_voxels, TILE):
+        stop = min(start + TILE, n_voxels)
+        size = stop - start
+        for b in range(n_bins):
+            acc = sums[b]
+            for i in range(size):
+                acc[i] = 0
+            first = b * width
+            last = min(first + width, n_frames)
+            for t in range(first, last):
+                row = frames[t, start:stop]
+                for i in range(size):
+                    acc[i] += np.float32(row[i])
+            scale = np.float32(1.0 / max(last - first, 1))
+            for i in range(size):
+                value = (acc[i] * scale - centre[start + i]) * gain[start + i]
+                value = min(max(value, np.float32(-32767)), np.float32(32767))
+                acc[i] = np.rint(value)
+        for i in range(size):
+            for b in range(n_bins):
+                out[start + i, b] = np.int16(sums[b, i])
+
+

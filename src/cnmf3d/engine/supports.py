@@ -1,0 +1,63 @@
+"""Where footprints may be non-zero: ellipsoids around seeds, and the connected part around a footprint's peak."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, sparse
+
+from cnmf3d.components import Float, VolumeShape
+from cnmf3d.engine.block import Footprints
+from cnmf3d.geometry import ZYX
+
+Index = npt.NDArray[np.int64]
+
+
+def ellipsoid_offsets(radius: ZYX) -> Index:
+    """(n, 3) integer offsets z, y, x inside an ellipsoid with the given half-axes in voxels."""
+    reach = [int(np.floor(max(r, 0))) for r in radius]
+    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
+    inside = ((grid / np.maximum(np.array(radius), 0.5)) ** 2).sum(axis=1) <= 1.0
+    return grid[inside]
+
+
+def ellipsoids(shape: VolumeShape, centres: Index, radius: ZYX) -> Footprints:
+    """Supports as a CSC pattern of ones, one ellipsoid a centre, cut at the borders of the box.
+
+    Parameters
+    ----------
+    shape : (Z, Y, X)
+    centres : (n, 3) voxel positions z, y, x
+    radius : half-axes in voxels
+    """
+    offsets = ellipsoid_offsets(radius)
+    points = centres[:, None, :] + offsets[None, :, :]
+    inside = ((points >= 0) & (points < np.array(shape))).all(axis=2)
+    flat = (points[..., 0] * shape[1] + points[..., 1]) * shape[2] + points[..., 2]
+    indptr = np.concatenate([[0], np.cumsum(inside.sum(axis=1))]).astype(np.int32)
+    indices = flat[inside].astype(np.int32)
+    data = np.ones(indices.size, np.float32)
+    return sparse.csc_array((data, indices, indptr), shape=(int(np.prod(shape)), len(centres)))
+
+
+def dense_window(indices: npt.NDArray[np.int32], data: Float, shape: VolumeShape) -> tuple[Float, tuple[int, int, int]]:
+    """One footprint as a small dense box, with the box's origin."""
+    z, rest = np.divmod(indices, shape[1] * shape[2])
+    y, x = np.divmod(rest, shape[2])
+    origin = (int(z.min()), int(y.min()), int(x.min()))
+    size = (int(z.max()) - origin[0] + 1, int(y.max()) - origin[1] + 1, int(x.max()) - origin[2] + 1)
+    box = np.zeros(size, np.float32)
+    box[z - origin[0], y - origin[1], x - origin[2]] = data
+    return box, origin
+
+
+_NEIGHBOURS = ndimage.generate_binary_structure(3, 1)
+
+
+def connected_part(box: Float, threshold: float) -> npt.NDArray[np.bool_]:
+    """The 6-connected part above `threshold` that holds the most mass."""
+    labels, count = ndimage.label(box > threshold, structure=_NEIGHBOURS)
+    if count <= 1:
+        return np.asarray(labels > 0)
+    mass = ndimage.sum_labels(box, labels, index=np.arange(1, count + 1))
+    return np.asarray(labels == 1 + int(np.argmax(mass)))
