@@ -40,6 +40,6 @@ def neuropil_courses(residual: Float, pooling: sparse.csr_array, rank: int | Non
     if rank is None:
         edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
         participation = 1.0 / (pooled.shape[0] * (images**4).sum(axis=0))
-        strong = (values > 1.2 * edge) & (participation > 0.15)
+        strong = (values > 1.5 * edge) & (participation > 0.2)
         rank = int(min(np.argmin(strong) if not strong.all() else strong.size, limit))
     return np.concatenate([constant, courses[:rank].astype(np.float32)])

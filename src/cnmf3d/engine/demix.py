@@ -44,14 +44,19 @@ def overlaps(fit: Fit) -> sparse.csr_array:
     return sparse.csr_array(pattern.T @ pattern)
 
 
+def covariance_of_pairs(pairs: sparse.csr_array, traces: Float) -> Float:
+    """``CCᵀ`` at the stored entries of `pairs`."""
+    covariance = traces @ traces.T
+    return np.asarray(covariance[np.repeat(np.arange(len(traces)), np.diff(pairs.indptr)), pairs.indices], np.float32)
+
+
 def update_footprints(block: Block, fit: Fit, sweeps: int = 2) -> Fit:
     """Footprints given traces and background, on their supports, then scaled to unit norm."""
     if fit.count == 0:
         return fit
     correlated = correlate_residual(block, fit, fit.traces)
     pairs = overlaps(fit)
-    covariance = fit.traces @ fit.traces.T
-    gram = covariance[np.repeat(np.arange(fit.count), np.diff(pairs.indptr)), pairs.indices]
+    gram = covariance_of_pairs(pairs, fit.traces)
     data = fit.footprints.data.copy()
     scratch = np.zeros(block.rows.shape[0], np.float32)
     for _ in range(sweeps):

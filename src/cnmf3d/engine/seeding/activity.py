@@ -18,6 +18,8 @@ EXCURSION = 2.5
 _MEAN, _VARIANCE = 0.0500, 0.4217
 """Mean and variance of x² 1[x > 2.5] for standard normal x."""
 
+Positions = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Seeds:
@@ -25,34 +27,38 @@ class Seeds:
 
     Attributes
     ----------
-    positions : (seeds, 3) int64, order z, y, x
+    positions : (seeds, 3) float64, order z, y, x
     traces : (seeds, bins) float32, non-negative
     scores : (seeds,) float32
         Activity in standard deviations of what noise gives.
     """
 
-    positions: npt.NDArray[np.int64]
+    positions: Positions
     traces: Float
     scores: Float
 
+    def take(self, index: npt.NDArray[np.intp]) -> Seeds:
+        """Some of the seeds."""
+        return Seeds(self.positions[index], self.traces[index], self.scores[index])
 
-def find_seeds(residual: Float, shape: VolumeShape, sigma: ZYX, threshold: float, banned: npt.NDArray[np.int64]) -> Seeds:
-    """Local maxima of activity.
+
+def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float) -> Seeds:
+    """Local maxima of activity, strongest first.
 
     Parameters
     ----------
-    residual : (supervoxels, bins) float32
+    residual : (Z, Y, X, bins) float32
         Coarse residual, noise of variance one.
-    shape : (Z, Y, X) of the coarse grid
+    bandpass : Bandpass
+        For this grid and cell size.
     sigma : ZYX
         Half-width of a cell on the coarse grid.
     threshold : float
         Least score of a seed.
-    banned : (n, 3) int64
-        Positions near which no seed is wanted.
     """
-    bins = residual.shape[1]
-    passed = Bandpass.design(shape, sigma).apply(residual.reshape(*shape, bins)).reshape(-1, bins)
+    shape: VolumeShape = residual.shape[:3]  # type: ignore[assignment]
+    bins = residual.shape[3]
+    passed = bandpass.apply(residual).reshape(-1, bins)
     energy = np.empty(passed.shape[0], np.float32)
     spread = np.empty(passed.shape[0], np.float32)
     kernels.activity(passed, EXCURSION, energy, spread)
@@ -61,13 +67,57 @@ def find_seeds(residual: Float, shape: VolumeShape, sigma: ZYX, threshold: float
     size = reach.max(axis=0)
     footprint = np.zeros(2 * size + 1, bool)
     footprint[tuple((reach + size).T)] = True
-    peaks = (score == ndimage.maximum_filter(score, footprint=footprint, mode="constant", cval=-np.inf)) & (score > threshold)
-    positions = np.argwhere(peaks)
-    if len(banned) and len(positions):
-        distance = (positions[:, None, :] - banned[None, :, :]) / np.maximum(np.array(sigma), 0.5)
-        positions = positions[((distance**2).sum(axis=2) > 0.8**2).all(axis=1)]
-    flat = np.ravel_multi_index(tuple(positions.T), shape) if len(positions) else np.zeros(0, np.int64)
+    highest = ndimage.maximum_filter(score, footprint=footprint, mode="constant", cval=-np.inf)
+    positions = np.argwhere((score == highest) & (score > threshold))
+    flat = np.ravel_multi_index(tuple(positions.T), shape) if len(positions) else np.zeros(0, np.intp)
     order = np.argsort(-score.ravel()[flat], kind="stable")
     flat = flat[order]
-    traces = np.maximum(passed[flat] - 1.25 * spread[flat, None], 0)
-    return Seeds(positions[order], traces.astype(np.float32), score.ravel()[flat])
+    traces = np.maximum(passed[flat] - 1.25 * spread[flat, None], 0).astype(np.float32)
+    return Seeds(positions[order].astype(np.float64), traces, score.ravel()[flat])
+
+
+def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, banned: Positions) -> Seeds:
+    """Leave out seeds that repeat a stronger one, a component or a place that failed before.
+
+    Parameters
+    ----------
+    seeds : Seeds
+        Strongest first.
+    sigma : ZYX
+        Half-width of a cell on the grid of the positions.
+    known : (components, 3)
+        Centroids of the components so far.
+    traces : (components, bins) float32
+    banned : (n, 3)
+        Where seeds were tried before.
+
+    Notes
+    -----
+    A seed within three half-widths of another, whose trace correlates above 0.6 with it, is the same cell.
+    """
+    scale = np.maximum(np.array(sigma), 0.5)
+    fresh = standardised(seeds.traces)
+    old = standardised(traces)
+    kept: list[int] = []
+    for s, position in enumerate(seeds.positions):
+        if len(banned) and (_distance(banned, position, scale) < 0.8).any():
+            continue
+        near = _distance(known, position, scale) < 3
+        if near.any() and (old[near] @ fresh[s] > 0.6).any():
+            continue
+        if kept:
+            near = _distance(seeds.positions[kept], position, scale) < 3
+            if near.any() and (fresh[np.array(kept)[near]] @ fresh[s] > 0.6).any():
+                continue
+        kept.append(s)
+    return seeds.take(np.array(kept, np.intp))
+
+
+def standardised(traces: Float) -> Float:
+    """Traces with mean zero and norm one, so that a product is a correlation."""
+    centred = traces - traces.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _distance(points: Positions, position: Positions, scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.sqrt((((points - position) / scale) ** 2).sum(axis=1)))

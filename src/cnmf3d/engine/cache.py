@@ -1,0 +1,216 @@
+"""Ingest: one pass over the movie gives each voxel's statistics and a cache of time bins in units of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Bool, Float, VolumeShape
+from cnmf3d.engine.block import STEP, Block
+from cnmf3d.engine.blocks import Box
+from cnmf3d.engine.kernels.numba import ingest as kernels
+from cnmf3d.events import Progress, Reporter
+from cnmf3d.movies import Movie
+
+CHUNK_BYTES = 32 * 2**20
+"""Size of the time chunks in which a movie is read, for each worker."""
+
+NATIVE = (np.uint8, np.uint16, np.int16, np.float32)
+"""Pixel types that the kernels take as they are; others are read as float32."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one pass tells of each voxel; arrays are (voxels,) float32 in C order over (Z, Y, X).
+
+    Attributes
+    ----------
+    mean, std, maximum, minimum : over all frames
+    noise : standard deviation of white noise, from second differences
+    valid : voxels that are finite in every frame and not constant
+    """
+
+    mean: Float
+    std: Float
+    maximum: Float
+    minimum: Float
+    noise: Float
+    valid: Bool
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The binned movie on disk.
+
+    Attributes
+    ----------
+    path : Path
+        Raw int16 file of shape (chunks, voxels, chunk_bins): ``STEP * (bin mean - centre) / scale``.
+    shape : (Z, Y, X)
+    bins : int
+        Number of time bins.
+    width : int
+        Frames a bin.
+    chunk_bins : int
+        Bins a chunk; the last chunk is padded with zeros.
+    centre, scale : (voxels,) float32
+        Level subtracted, and noise of a single frame that was divided by; bins are scaled by ``sqrt(width)`` more.
+    statistics : Statistics
+    """
+
+    path: Path
+    shape: VolumeShape
+    bins: int
+    width: int
+    chunk_bins: int
+    centre: Float
+    scale: Float
+    statistics: Statistics
+
+    def load(self, box: Box) -> Block:
+        """Read one block, halo included; voxels that are not valid are zero."""
+        chunks = -(-self.bins // self.chunk_bins)
+        stored = np.memmap(self.path, np.int16, "r", shape=(chunks, *self.shape, self.chunk_bins))
+        rows = np.empty((*box.shape, self.bins), np.int16)
+        for chunk in range(chunks):
+            start = chunk * self.chunk_bins
+            part = min(self.chunk_bins, self.bins - start)
+            rows[..., start : start + part] = stored[(chunk, *box.slices)][..., :part]
+        del stored
+        rows[~self.statistics.valid.reshape(self.shape)[box.slices]] = 0
+        return Block(rows.reshape(-1, self.bins), box.shape)
+
+
+def prepared(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Frames as (frames, voxels) in a type that the kernels take, contiguous; not-a-number stays."""
+    flat = frames.reshape(len(frames), -1)
+    if flat.dtype.type not in NATIVE or not flat.dtype.isnative:
+        flat = flat.astype(np.float32)
+    return np.ascontiguousarray(flat)
+
+
+def chunk_ranges(frames: int, length: int) -> list[tuple[int, int]]:
+    """The movie's frames cut into ranges of `length`."""
+    return [(start, min(start + length, frames)) for start in range(0, frames, length)]
+
+
+def chunk_length(movie: Movie, multiple: int = 1) -> int:
+    """Frames to read at once, a multiple of `multiple`."""
+    frame_bytes = int(np.prod(movie.shape[1:])) * max(movie.dtype.itemsize, 2)
+    return max(1, CHUNK_BYTES // (frame_bytes * multiple)) * multiple
+
+
+def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Bool | None]:
+    """Frames as (frames, voxels), with values that are not finite replaced by `fill`; and where such voxels are."""
+    flat = prepared(movie.read(start, stop))
+    if flat.dtype != np.float32:
+        return flat, None
+    finite = np.isfinite(flat)
+    if finite.all():
+        return flat, None
+    flat = np.where(finite, flat, 0.0 if fill is None else fill[None, :]).astype(np.float32)
+    return flat, np.asarray(~finite.all(axis=0))
+
+
+def sample_levels(movie: Movie, segments: int = 12, length: int = 12) -> tuple[Float, Float]:
+    """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling."""
+    total = movie.shape[0]
+    length = min(length, total)
+    starts = sorted({int(s) for s in np.linspace(0, total - length, segments)})
+    voxels = int(np.prod(movie.shape[1:]))
+    centre = np.zeros(voxels, np.float32)
+    stretches = [read_chunk(movie, s, s + length)[0] for s in starts[:1]]
+    centre = stretches[0].mean(axis=0, dtype=np.float32)
+    sums = np.zeros(voxels, np.float64)
+    bends = np.zeros(voxels, np.float64)
+    out = np.empty((5, voxels), np.float32)
+    for start in starts:
+        kernels.chunk_statistics(read_chunk(movie, start, start + length)[0], centre, out)
+        sums += out[0]
+        bends += out[4]
+    level = centre + sums / (len(starts) * length)
+    noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))))
+    typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else 1.0
+    return level.astype(np.float32), np.maximum(noise, 0.05 * typical).astype(np.float32)
+
+
+def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Reporter) -> Cache:
+    """Read the movie once: statistics of each voxel, and the binned cache written to `path`.
+
+    Parameters
+    ----------
+    movie : Movie
+    path : Path
+        File to write.
+    width : int
+        Frames a time bin.
+    workers : int
+        Threads; the result doesn't depend on it.
+    reporter : Reporter
+    """
+    total, shape = movie.shape[0], (movie.shape[1], movie.shape[2], movie.shape[3])
+    voxels = int(np.prod(shape))
+    centre, scale = sample_levels(movie)
+    bins = max(1, total // width)
+    length = min(chunk_length(movie, width), bins * width)
+    chunk_bins = length // width
+    gain = (STEP * np.sqrt(width) / scale).astype(np.float32)
+    ranges = chunk_ranges(total, length)
+
+    def digest(span: tuple[int, int]) -> tuple[Float, Bool | None]:
+        frames, bad = read_chunk(movie, *span, fill=centre)
+        sums = np.empty((5, voxels), np.float32)
+        kernels.chunk_statistics(frames, centre, sums)
+        chunk = span[0] // length
+        whole = min(chunk_bins, bins - chunk * chunk_bins)
+        if whole > 0:
+            binned = np.zeros((voxels, chunk_bins), np.int16)
+            kernels.bin_chunk(frames[: whole * width], width, centre, gain, binned[:, :whole])
+            with path.open("r+b") as file:
+                file.seek(chunk * voxels * chunk_bins * 2)
+                file.write(binned.data)
+        return sums, bad
+
+    path.touch()
+    total_sums = np.zeros((2, voxels), np.float64)
+    bends = np.zeros(voxels, np.float64)
+    top = np.full(voxels, -kernels.BIG, np.float32)
+    low = np.full(voxels, kernels.BIG, np.float32)
+    spoiled = np.zeros(voxels, bool)
+    for (start, stop), (sums, bad) in zip(ranges, _in_order(digest, ranges, workers), strict=True):
+        total_sums += sums[:2]
+        np.maximum(top, sums[2], out=top)
+        np.minimum(low, sums[3], out=low)
+        bends += sums[4]
+        if bad is not None:
+            spoiled |= bad
+        reporter(Progress("ingest", stop, total, "frames", stop * voxels))
+    mean = total_sums[0] / total
+    variance = np.maximum(total_sums[1] / total - mean**2, 0)
+    degrees = sum(max(stop - start - 2, 0) for start, stop in ranges)
+    noise = np.sqrt(bends / (6 * max(degrees, 1)))
+    statistics = Statistics(
+        mean=(mean + centre).astype(np.float32),
+        std=np.sqrt(variance).astype(np.float32),
+        maximum=top + centre,
+        minimum=low + centre,
+        noise=noise.astype(np.float32),
+        valid=~spoiled & (variance > 0),
+    )
+    return Cache(path, shape, bins, width, chunk_bins, centre, scale, statistics)
+
+
+def _in_order(function: Any, items: list[Any], workers: int) -> Iterator[Any]:
+    """Results in the order of the items, with at most ``workers + 1`` of them in memory."""
+    with ThreadPoolExecutor(workers) as pool:
+        pending = [pool.submit(function, item) for item in items[: workers + 1]]
+        for index in range(len(items)):
+            yield pending.pop(0).result()
+            if index + workers + 1 < len(items):
+                pending.append(pool.submit(function, items[index + workers + 1]))

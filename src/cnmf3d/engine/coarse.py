@@ -1,0 +1,90 @@
+"""The coarse grid of a block: sums over supervoxels about half a cell wide, on which seeds are sought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Float, VolumeShape
+from cnmf3d.engine.bandpass import Bandpass
+from cnmf3d.engine.block import STEP, Block, Fit
+from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.geometry import ZYX
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A block on a coarser grid, noise of variance one.
+
+    Attributes
+    ----------
+    data : (supervoxels, bins) float32
+    shape : (Z, Y, X) of the coarse grid
+    factor : voxels a supervoxel along z, y, x
+    sigma : ZYX
+        Half-width of a cell on the coarse grid.
+    summing : csr (supervoxels, voxels)
+        Rows of unit norm.
+    pooling : csr (pools, supervoxels)
+        Rows of unit norm, over about four cell half-widths: the scale of neuropil.
+    bandpass : Bandpass
+    """
+
+    data: Float
+    shape: VolumeShape
+    factor: npt.NDArray[np.int64]
+    sigma: ZYX
+    summing: sparse.csr_array[Any]
+    pooling: sparse.csr_array[Any]
+    bandpass: Bandpass
+
+    def residual(self, fit: Fit, *, background: bool) -> Float:
+        """What components (and background) leave unexplained, (supervoxels, bins)."""
+        left = self.data.copy()
+        if fit.count:
+            model = sparse.csr_array(self.summing @ fit.footprints)
+            kernels.subtract_model(left, model.indptr, model.indices, model.data, fit.traces)
+        if background:
+            left -= np.asarray(self.summing @ fit.spatial) @ fit.temporal
+        return left
+
+    def to_coarse(self, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Voxel positions on the coarse grid."""
+        return np.asarray((positions - (self.factor - 1) / 2) / self.factor)
+
+    def to_voxels(self, positions: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDArray[np.int64]:
+        """Coarse positions as the nearest voxel of a block of `shape`."""
+        voxels = np.rint(positions * self.factor + (self.factor - 1) / 2).astype(np.int64)
+        return np.asarray(np.minimum(voxels, np.array(shape) - 1))
+
+
+def _grouping(shape: VolumeShape, factor: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], VolumeShape]:
+    size = tuple(int(-(-n // f)) for n, f in zip(shape, factor, strict=True))
+    z, y, x = (np.arange(n) // f for n, f in zip(shape, factor, strict=True))
+    group = (z[:, None, None] * size[1] + y[None, :, None]) * size[2] + x[None, None, :]
+    return group.ravel().astype(np.int64), (size[0], size[1], size[2])
+
+
+def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
+    counts = np.bincount(group)
+    weights = (1 / np.sqrt(counts))[group].astype(np.float32)
+    return sparse.csr_array((weights, (group, np.arange(group.size))), shape=(counts.size, group.size))
+
+
+def coarsen(block: Block, sigma: ZYX) -> Coarse:
+    """Sum a block over supervoxels about half a cell half-width wide."""
+    factor = np.maximum(1, np.rint(np.array(sigma) / 2)).astype(np.int64)
+    group, shape = _grouping(block.shape, factor)
+    counts = np.bincount(group)
+    data = np.zeros((counts.size, block.bins), np.float32)
+    kernels.coarsen(block.rows, group, data)
+    data /= (STEP * np.sqrt(counts))[:, None].astype(np.float32)
+    coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
+    pool_factor = np.maximum(1, np.rint(4 * np.array(coarse_sigma))).astype(np.int64)
+    pools, _ = _grouping(shape, pool_factor)
+    bandpass = Bandpass.design(shape, coarse_sigma)
+    return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), bandpass)

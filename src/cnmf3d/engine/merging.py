@@ -1,0 +1,85 @@
+"""Merging: components that are one cell become one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from cnmf3d.components import Float
+from cnmf3d.engine.block import Fit, Footprints, with_data
+from cnmf3d.engine.seeding.activity import standardised
+
+SAME_PLACE = 0.8
+"""Footprints with a larger cosine are one cell, whatever their traces."""
+
+
+def merge(fit: Fit, grown: Footprints, threshold: float) -> Fit:
+    """Join components that touch and whose traces agree, or that lie in the same place.
+
+    Parameters
+    ----------
+    fit : Fit
+    grown : csc (voxels, components)
+        Supports widened by a voxel: components whose grown supports share voxels touch.
+    threshold : float
+        Correlation of traces from which on touching components are one (CaImAn's ``merge_thr``).
+        Components whose footprints hardly overlap need more than that: halfway from it to one.
+    """
+    if fit.count < 2:
+        return fit
+    groups = connected_components(_same(fit, grown, threshold), directed=False)[1]
+    if groups.max() + 1 == fit.count:
+        return fit
+    order = np.argsort(groups, kind="stable")
+    bounds = np.flatnonzero(np.diff(groups[order])) + 1
+    columns: list[Footprints] = []
+    traces: list[Float] = []
+    for members in np.split(order, bounds):
+        footprint, trace = join(sparse.csc_array(fit.footprints[:, members]), fit.traces[members])
+        columns.append(footprint)
+        traces.append(trace)
+    return dataclasses.replace(
+        fit, footprints=sparse.csc_array(sparse.hstack(columns)), traces=np.stack(traces).astype(np.float32)
+    )
+
+
+def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:
+    pattern = with_data(grown, np.ones(grown.nnz, np.float32))
+    touching = sparse.coo_array(sparse.triu(pattern.T @ pattern, k=1))
+    left, right = touching.row, touching.col
+    gram = sparse.csr_array(fit.footprints.T @ fit.footprints)
+    cosine = np.asarray(gram[left, right]).ravel() if left.size else np.zeros(0)
+    unit = standardised(fit.traces)
+    correlation = np.einsum("ij,ij->i", unit[left], unit[right])
+    needed = np.where(cosine > 0.1, threshold, 0.5 + 0.5 * threshold)
+    same = (correlation > needed) | (cosine > SAME_PLACE)
+    shape = (fit.count, fit.count)
+    return sparse.csr_array((np.ones(int(same.sum())), (left[same], right[same])), shape=shape)
+
+
+def join(footprints: Footprints, traces: Float, rounds: int = 10) -> tuple[Footprints, Float]:
+    """The best non-negative single component for a sum of some: ``a cᵀ ≈ Σ a_i c_iᵀ``; `a` of unit norm.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, n)
+    traces : (n, bins)
+    """
+    if footprints.shape[1] == 1:
+        return footprints, traces[0]
+    rows = np.unique(footprints.indices)
+    dense: npt.NDArray[np.float32] = footprints[rows].toarray()
+    shape = dense[:, int(np.argmax((traces**2).sum(axis=1)))].copy()
+    trace = traces.max(axis=0)
+    for _ in range(rounds):
+        trace = np.maximum((shape @ dense) @ traces / max(float(shape @ shape), 1e-12), 0)
+        shape = np.maximum(dense @ (traces @ trace) / max(float(trace @ trace), 1e-12), 0)
+    norm = float(np.linalg.norm(shape))
+    indptr = np.array([0, rows.size], np.int32)
+    data = (shape / max(norm, 1e-12)).astype(np.float32)
+    column = sparse.csc_array((data, rows.astype(np.int32), indptr), shape=(footprints.shape[0], 1))
+    return column, np.asarray(trace * norm, np.float32)

@@ -1,0 +1,112 @@
+"""Cross-fitted reliability: does a component exist in data that it was not fitted to?
+
+Footprints are fitted anew on half of the time. On the other half, traces are demixed twice, from two sets of voxels
+that share none. Where there is a cell the two traces agree; where a component was fitted to noise they don't,
+because nothing in the second half was looked at. Supports are plain ellipsoids: the component's own support was
+chosen on all the data, and would carry noise from one half to the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Bool, Float
+from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, with_data
+from cnmf3d.engine.demix import correlate_residual, covariance_of_pairs, overlaps
+from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.supports import centroids, ellipsoids
+from cnmf3d.geometry import ZYX
+
+REACH = 2.5
+"""Half-axes of the supports in cell half-widths."""
+
+
+def threshold(bins: int, significance: float = 4.5) -> float:
+    """Least reliability of a real component: `significance` standard deviations of Fisher's z for `bins` bins.
+
+    Fisher 1921: ``atanh(r)`` of independent normal traces has standard deviation ``1/√(n − 3)``.
+    """
+    return float(np.tanh(significance / np.sqrt(max(bins - 3, 1))))
+
+
+def time_halves(bins: int) -> Bool:
+    """Alternate stretches of time, long beside a transient: True in one half."""
+    stretch = max(8, bins // 12)
+    return np.asarray((np.arange(bins) // stretch) % 2 == 0)
+
+
+def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
+    """Correlation of the two held-out traces of each component, mean over both halves; (components,) float32."""
+    if fit.count == 0:
+        return np.zeros(0, np.float32)
+    centres = np.rint(centroids(fit.footprints, block.shape)).astype(np.int64)
+    supports = ellipsoids(block.shape, centres, ZYX(*(REACH * s for s in sigma)))
+    plain = dataclasses.replace(fit, footprints=supports)
+    columns = entry_columns(supports)
+    position = _positions(supports, block.shape)
+    start = _gaussian(position - centres[columns], columns, sigma, fit.count)
+    first = _clipped(_demixed(block, plain, with_data(supports, start), signed=True))
+    tile = np.maximum(1, np.rint(0.75 * np.array(sigma)).astype(np.int64))
+    colour = (position // tile).sum(axis=1) % 2 == 0
+    half = time_halves(block.bins)
+    total = np.zeros(fit.count, np.float64)
+    for fitted in (half, ~half):
+        data = _footprints_on(block, plain, np.ascontiguousarray(first * fitted), start)
+        twice = _clipped(_demixed(block, plain, with_data(supports, data), signed=True)) * fitted
+        data = _footprints_on(block, plain, np.ascontiguousarray(twice), data)
+        pair = [
+            _demixed(block, plain, with_data(supports, data * side), signed=True)[:, ~fitted]
+            for side in (colour, ~colour)
+        ]
+        total += _correlation(pair[0], pair[1])
+    return (total / 2).astype(np.float32)
+
+
+def _positions(supports: Footprints, shape: tuple[int, int, int]) -> npt.NDArray[np.int64]:
+    return np.stack(np.unravel_index(supports.indices, shape), axis=1).astype(np.int64)
+
+
+def _gaussian(offset: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], sigma: ZYX, count: int) -> Float:
+    weights = np.exp(-0.5 * ((offset / np.maximum(np.array(sigma), 0.5)) ** 2).sum(axis=1))
+    norms = np.sqrt(np.bincount(columns, weights**2, minlength=count))
+    return np.asarray(weights / norms[columns], np.float32)
+
+
+def _demixed(block: Block, fit: Fit, footprints: Footprints, *, signed: bool) -> Float:
+    projected = block.project(footprints) - (footprints.T @ fit.spatial) @ fit.temporal
+    gram = sparse.csr_array(footprints.T @ footprints)
+    traces = np.zeros_like(projected)
+    for _ in range(8):
+        kernels.update_traces(projected, gram.indptr, gram.indices, gram.data, signed, traces)
+    return traces
+
+
+def _clipped(traces: Float) -> Float:
+    return np.maximum(traces - np.median(traces, axis=1, keepdims=True), 0)
+
+
+def _footprints_on(block: Block, fit: Fit, traces: Float, start: Float) -> Float:
+    supports = fit.footprints
+    correlated = correlate_residual(block, fit, traces)
+    pairs = overlaps(fit)
+    gram = covariance_of_pairs(pairs, traces)
+    data = start.copy()
+    scratch = np.zeros(block.rows.shape[0], np.float32)
+    for _ in range(3):
+        kernels.update_footprints(
+            correlated, supports.indptr, supports.indices, pairs.indptr, pairs.indices, gram, data, scratch
+        )
+    return data
+
+
+def _correlation(left: Float, right: Float) -> npt.NDArray[np.float64]:
+    a = left.astype(np.float64)
+    b = right.astype(np.float64)
+    a -= a.mean(axis=1, keepdims=True)
+    b -= b.mean(axis=1, keepdims=True)
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.where(scale > 0, (a * b).sum(axis=1) / np.maximum(scale, 1e-30), 0.0)

@@ -1,0 +1,151 @@
+"""One block solved: seeds, demixing, merging and pruning in rounds until nothing is left to find.
+
+Sources: Pnevmatikakis et al. 2016, Neuron 89:285 (constrained matrix factorisation); Giovannucci et al. 2019,
+eLife 8:e38173 (greedy initialisation, merging); the rounds on the residual and the cross-fitted pruning are ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from cnmf3d.components import Float
+from cnmf3d.engine import demix
+from cnmf3d.engine.background import constant_course, neuropil_courses
+from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, with_data
+from cnmf3d.engine.cleaning import clean, grow
+from cnmf3d.engine.coarse import Coarse, coarsen
+from cnmf3d.engine.merging import merge
+from cnmf3d.engine.reliability import reliability, threshold
+from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
+from cnmf3d.engine.supports import centroids, ellipsoids
+from cnmf3d.geometry import ZYX
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the block solver needs to know.
+
+    Attributes
+    ----------
+    sigma : ZYX
+        Half-width of a cell in voxels.
+    limit : int or None
+        Most components in a block (CaImAn's K); None: as many as there are.
+    rank : int or None
+        Neuropil courses; None: as many as the data show.
+    merge_threshold : float
+    rounds : int
+        Most rounds of seeding on the residual.
+    seed_score : float
+        Least activity of a seed, in standard deviations of what noise gives.
+    """
+
+    sigma: ZYX
+    limit: int | None = None
+    rank: int | None = None
+    merge_threshold: float = 0.8
+    rounds: int = 8
+    seed_score: float = 5.0
+
+
+def empty_fit(block: Block) -> Fit:
+    """No components, a constant background."""
+    none = sparse.csc_array((block.rows.shape[0], 0), dtype=np.float32)
+    course = constant_course(block.bins)
+    fit = Fit(none, np.zeros((0, block.bins), np.float32), np.zeros((block.rows.shape[0], 1), np.float32), course)
+    return demix.update_background_images(block, fit)
+
+
+def solve(block: Block, settings: Settings) -> Fit:
+    """Find and demix all components of a block."""
+    coarse = coarsen(block, settings.sigma)
+    fit = empty_fit(block)
+    banned = np.zeros((0, 3))
+    for round_ in range(settings.rounds):
+        seeds = _next_seeds(block, coarse, fit, banned, settings)
+        if len(seeds.positions) == 0:
+            break
+        banned = np.concatenate([banned, seeds.positions])
+        fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.sigma))
+        fit = _settle(block, coarse, fit, settings)
+        if round_ % 2 == 1:
+            fit = prune(block, fit, settings)
+    fit = prune(block, fit, settings)
+    fit = _with_background(block, coarse, fit, settings)
+    return demix.refine(block, fit, 4)
+
+
+def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fit:
+    """Demix components whose footprints are given (CaImAn's ``Ain``, or a refit): none is added."""
+    coarse = coarsen(block, settings.sigma)
+    fit = dataclasses.replace(
+        empty_fit(block), footprints=footprints, traces=np.ones((footprints.shape[1], block.bins), np.float32)
+    )
+    fit = demix.update_traces(block, fit, sweeps=8)
+    fit = demix.refine(block, _with_background(block, coarse, fit, settings), 3)
+    return demix.refine(block, _with_background(block, coarse, fit, settings), 3)
+
+
+def least_voxels(sigma: ZYX) -> float:
+    """The smallest footprint that can be a cell: an eighth of the ellipsoid of one half-width, five at the least."""
+    return max(5.0, 4.19 * float(np.prod([max(s, 0.5) for s in sigma])) / 4)
+
+
+def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
+    residual = coarse.residual(fit, background=True).reshape(*coarse.shape, block.bins)
+    seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, settings.seed_score)
+    known = coarse.to_coarse(centroids(fit.footprints, block.shape))
+    seeds = without_echoes(seeds, coarse.sigma, known, fit.traces, banned)
+    if settings.limit is not None:
+        seeds = seeds.take(np.arange(min(len(seeds.positions), max(0, settings.limit - fit.count))))
+    return seeds
+
+
+def initialise(block: Block, coarse: Coarse, fit: Fit, seeds: Seeds, sigma: ZYX) -> Fit:
+    """Footprints of new components: the residual regressed on each seed's trace, within three half-widths."""
+    centres = coarse.to_voxels(seeds.positions, block.shape)
+    supports = ellipsoids(block.shape, centres, ZYX(*(3 * s for s in sigma)))
+    new = dataclasses.replace(fit, footprints=supports, traces=seeds.traces)
+    correlated = demix.correlate_residual(block, new, seeds.traces)
+    columns = entry_columns(supports)
+    if fit.count:
+        explained = fit.footprints @ (fit.traces @ seeds.traces.T)
+        correlated -= explained[supports.indices, columns]
+    power = np.maximum((seeds.traces**2).sum(axis=1), 1e-9)
+    data = np.maximum(correlated / power[columns], 0).astype(np.float32)
+    return demix.unit_norm(dataclasses.replace(new, footprints=with_data(supports, data)))
+
+
+def _add(block: Block, fit: Fit, new: Fit) -> Fit:
+    footprints: Footprints = sparse.csc_array(sparse.hstack([fit.footprints, new.footprints]))
+    return dataclasses.replace(fit, footprints=footprints, traces=np.concatenate([fit.traces, new.traces]))
+
+
+def _with_background(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
+    courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, settings.rank)
+    return demix.update_background_images(block, dataclasses.replace(fit, temporal=courses))
+
+
+def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
+    fit = demix.refine(block, _with_background(block, coarse, fit, settings), 3)
+    fit = clean(fit, block.shape, least_voxels(settings.sigma))
+    fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
+    fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
+    return demix.refine(block, _with_background(block, coarse, fit, settings), 2)
+
+
+def prune(block: Block, fit: Fit, settings: Settings) -> Fit:
+    """Leave out components that data they were not fitted to don't confirm, and those too small to be cells."""
+    fit = clean(fit, block.shape, least_voxels(settings.sigma))
+    score = reliability(block, fit, settings.sigma)
+    keep = np.flatnonzero(score > threshold(block.bins))
+    return dataclasses.replace(fit, footprints=sparse.csc_array(fit.footprints[:, keep]), traces=fit.traces[keep])
+
+
+def reliabilities(block: Block, fit: Fit, settings: Settings) -> Float:
+    """Final reliability of each component."""
+    return reliability(block, fit, settings.sigma)
