@@ -1,0 +1,20 @@
+"""Synthetic volumes with truth, and the score of components against it."""
+
+from cnmf3d.simulate.recording import Recording, simulate
+from cnmf3d.simulate.scene import PRESETS, Scene, scene_of
+from cnmf3d.simulate.scoring import Measures, Score, score
+from cnmf3d.simulate.truth import Truth, load_truth, save_truth
+
+__all__ = [
+    "PRESETS",
+    "Measures",
+    "Recording",
+    "Scene",
+    "Score",
+    "Truth",
+    "load_truth",
+    "save_truth",
+    "scene_of",
+    "score",
+    "simulate",
+]

@@ -1,0 +1,78 @@
+"""What the cells of a synthetic volume do: bursts of spikes, calcium with a rise and a decay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import lfilter
+
+from cnmf3d.simulate.scene import Scene
+
+Float = npt.NDArray[np.float64]
+LEAST_BURSTS = 3
+GROUPS = 5
+"""Number of groups of cells that burst together."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Spikes and calcium of all cells.
+
+    Attributes
+    ----------
+    spikes : (cells, frames) int16
+        Number of spikes in each frame.
+    calcium : (cells, frames) float64
+        Response to them; one spike's response peaks at 1.
+    decay, rise : (cells,) float64
+        Time constants, s.
+    """
+
+    spikes: npt.NDArray[np.int16]
+    calcium: Float
+    decay: Float
+    rise: Float
+
+
+def draw_activity(scene: Scene, rng: np.random.Generator) -> Activity:
+    """Draw spikes and the calcium that follows them.
+
+    Bursts come at random times; a burst holds 1 + Poisson spikes at exponential delays. A share of the bursts are
+    those of the cell's group. Calcium follows ``c[t] = g1 c[t-1] + g2 c[t-2] + s[t]`` with the roots
+    ``exp(-1 / (rate τ))`` of decay and rise (Pnevmatikakis 2016, eq. 2).
+    """
+    decay = scene.decay * rng.lognormal(0, scene.kinetics_spread, scene.cells)
+    rise = np.minimum(scene.rise * rng.lognormal(0, scene.kinetics_spread, scene.cells), 0.9 * decay)
+    seconds = scene.frames / scene.rate
+    groups = [rng.uniform(0, seconds, rng.poisson(scene.bursts * seconds / 60) + 1) for _ in range(GROUPS)]
+    spikes = np.stack(
+        [_spikes(scene, groups[k % GROUPS], rng) for k in range(scene.cells)] or [np.zeros(scene.frames)]
+    )
+    spikes = spikes[: scene.cells].astype(np.int16)
+    calcium = [_respond(s, scene.rate, d, r) for s, d, r in zip(spikes, decay, rise, strict=True)]
+    return Activity(spikes, np.array(calcium).reshape(spikes.shape), decay, rise)
+
+
+def _spikes(scene: Scene, group: Float, rng: np.random.Generator) -> Float:
+    """Spike counts of one cell, (frames,)."""
+    seconds = scene.frames / scene.rate
+    expected = scene.bursts * rng.lognormal(0, scene.activity_spread) * seconds / 60
+    own = rng.uniform(0, seconds * 0.97, max(LEAST_BURSTS, rng.poisson(expected * (1 - scene.coactivity))))
+    shared = group[rng.random(len(group)) < scene.coactivity]
+    starts = np.concatenate([own, shared])
+    number = 1 + rng.poisson(max(scene.burst_spikes - 1, 0), len(starts))
+    delays = rng.exponential(scene.burst_duration / 2, number.sum())
+    delays[np.cumsum(number) - number] = 0
+    frames = ((np.repeat(starts, number) + delays) * scene.rate).astype(int)
+    return np.bincount(frames[frames < scene.frames], minlength=scene.frames).astype(float)
+
+
+def _respond(spikes: npt.NDArray[np.int16], rate: float, decay: float, rise: float) -> Float:
+    """Calcium after spikes; a single spike peaks at 1."""
+    slow, fast = np.exp(-1 / (rate * decay)), np.exp(-1 / (rate * rise))
+    recursion = [1.0, -(slow + fast), slow * fast]
+    impulse = np.zeros(max(8, int(np.ceil(10 * rise * rate))))
+    impulse[0] = 1
+    return np.asarray(lfilter([1.0], recursion, spikes) / lfilter([1.0], recursion, impulse).max())

@@ -1,0 +1,176 @@
+"""Truth of a synthetic recording, and its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.errors import InputError
+
+Float = npt.NDArray[np.float32]
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a synthetic recording was made from.
+
+    Attributes
+    ----------
+    shape : (Z, Y, X)
+    footprints : csc_array, (voxels, cells) float32
+        Unit Euclidean norm, voxels in C order over (Z, Y, X).
+    traces : (cells, frames) float32
+        Noise-free calcium above rest. In our own files in counts: ``footprints @ traces`` is ΔF before bleaching.
+    spikes : (cells, frames) float32
+        Number of spikes in each frame.
+    centres : (cells, 3) float32
+        Voxels, order z, y, x.
+    rate : float or None
+        Volumes a second; None where the file doesn't tell.
+    decay, rise, snr : (cells,) float32
+        Time constants in s, and peak ΔF over noise at the brightest voxel; NaN where the file doesn't tell.
+    neuropil_images : (rank, Z, Y, X) float32
+        Counts.
+    neuropil_courses : (rank, frames) float32
+    bleach : (frames,) float32
+        Share of the light that is left.
+    shifts : (frames, 3) float32
+        Displacement of the tissue, voxels, order z, y, x.
+    scene : mapping
+        Preset, seed and every field of the scene, where we made it.
+    """
+
+    shape: tuple[int, int, int]
+    footprints: sparse.csc_array[Any]
+    traces: Float
+    spikes: Float
+    centres: Float
+    rate: float | None
+    decay: Float
+    rise: Float
+    snr: Float
+    neuropil_images: Float
+    neuropil_courses: Float
+    bleach: Float
+    shifts: Float
+    scene: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """Number of cells."""
+        return int(self.footprints.shape[1])
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels of the volume."""
+        return int(np.prod(self.shape))
+
+
+_ARRAYS = (
+    "traces",
+    "spikes",
+    "centres",
+    "decay",
+    "rise",
+    "snr",
+    "neuropil_images",
+    "neuropil_courses",
+    "bleach",
+    "shifts",
+)
+
+
+def save_truth(truth: Truth, path: str | Path) -> None:
+    """Write `truth` as HDF5, through a temporary name."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    with h5py.File(part, "w") as file:
+        file.attrs["format"] = "cnmf3d truth"
+        file.attrs["version"] = VERSION
+        file.attrs["shape"] = truth.shape
+        file.attrs["rate"] = float("nan") if truth.rate is None else truth.rate
+        file.attrs["scene"] = json.dumps(dict(truth.scene))
+        for name in _ARRAYS:
+            file.create_dataset(name, data=getattr(truth, name), compression="gzip", compression_opts=1)
+        for name in ("data", "indices", "indptr"):
+            file.create_dataset(
+                f"footprints/{name}", data=getattr(truth.footprints, name), compression="gzip"
+            )
+    part.replace(path)
+
+
+def load_truth(path: str | Path) -> Truth:
+    """Read a truth file: ours (HDF5), or an ``.npz`` with ``dims``, ``A_data``, ``C``, ``S``, ``centers``.
+
+    In an ``.npz`` footprint rows are in Fortran order over ``dims``, and ``axes`` tells which axes these are (``TYXZ``).
+
+    Raises
+    ------
+    InputError
+        Where the file is absent, or no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"There is no truth file {path}", "`cnmf3d simulate OUT.tif` writes one: OUT.truth.h5."
+        )
+    try:
+        return _from_npz(path) if path.suffix == ".npz" else _from_hdf5(path)
+    except (OSError, KeyError, ValueError) as error:
+        fix = "Give OUT.truth.h5, as `cnmf3d simulate` writes it."
+        raise InputError(f"{path} is no truth file ({error})", fix) from error
+
+
+def _from_hdf5(path: Path) -> Truth:
+    with h5py.File(path, "r") as file:
+        if file.attrs.get("format") != "cnmf3d truth":
+            raise ValueError("an HDF5 file, but not marked as a cnmf3d truth")
+        z, y, x = (int(n) for n in file.attrs["shape"])
+        parts = tuple(file[f"footprints/{name}"][()] for name in ("data", "indices", "indptr"))
+        arrays = {name: file[name][()] for name in _ARRAYS}
+        rate = float(file.attrs["rate"])
+        scene = json.loads(file.attrs["scene"])
+    footprints = sparse.csc_array(parts, shape=(z * y * x, len(parts[2]) - 1))
+    return Truth((z, y, x), footprints, rate=None if np.isnan(rate) else rate, scene=scene, **arrays)
+
+
+def _from_npz(path: Path) -> Truth:
+    with np.load(path, allow_pickle=False) as file:
+        held = {name: file[name] for name in file.files}
+    dims = [int(n) for n in held["dims"]]
+    axes = str(held["axes"])[1:4] if "axes" in held else "YXZ"
+    order = [axes.index(axis) for axis in "ZYX"]
+    coo = sparse.csc_array(
+        (held["A_data"], held["A_indices"], held["A_indptr"]), shape=tuple(int(n) for n in held["A_shape"])
+    ).tocoo()
+    shape = (dims[order[0]], dims[order[1]], dims[order[2]])
+    places = np.unravel_index(coo.coords[0], dims, order="F")
+    rows = np.ravel_multi_index(tuple(places[i] for i in order), shape)
+    footprints = sparse.csc_array((coo.data.astype(np.float32), (rows, coo.coords[1])), shape=coo.shape)
+    cells, frames = held["C"].shape
+    unknown = np.full(cells, np.nan, np.float32)
+    shifts = held.get("shifts", np.zeros((frames, 3)))[:, order]
+    return Truth(
+        shape=shape,
+        footprints=footprints,
+        traces=held["C"].astype(np.float32),
+        spikes=held["S"].astype(np.float32),
+        centres=held["centers"][:, order].astype(np.float32),
+        rate=float(held["fr"]) if "fr" in held else None,
+        decay=held.get("decay_s", unknown).astype(np.float32),
+        rise=held.get("rise_s", unknown).astype(np.float32),
+        snr=held.get("peak_snr_voxel", unknown).astype(np.float32),
+        neuropil_images=np.zeros((0, *shape), np.float32),
+        neuropil_courses=held.get("f", np.zeros((0, frames))).astype(np.float32)[:0],
+        bleach=held.get("bleach", np.ones(frames)).astype(np.float32),
+        shifts=shifts.astype(np.float32),
+    )
