@@ -1,11 +1,20 @@
-"""Neuropil of one block: few time courses shared by the whole block, one image each."""
+"""Neuropil of one block: few time courses shared by neighbouring regions, one image each."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float
+from cnmf3d.components import Float, VolumeShape
+
+ABOVE_NOISE = 1.2
+"""A course counts when its singular value is this many times the largest that white noise gives."""
+
+SPATIAL_SMOOTHNESS = 0.5
+"""A course counts as neuropil when its image is this alike in neighbouring pools (a cell fills one or two)."""
 
 
 def constant_course(bins: int) -> Float:
@@ -13,8 +22,10 @@ def constant_course(bins: int) -> Float:
     return np.full((1, bins), 1 / np.sqrt(bins), np.float32)
 
 
-def neuropil_courses(residual: Float, pooling: sparse.csr_array, rank: int | None, limit: int = 6) -> Float:
-    """Time courses that supervoxels all over the block share.
+def neuropil_courses(
+    residual: Float, pooling: sparse.csr_array[Any], grid: VolumeShape, rank: int | None, limit: int = 8
+) -> Float:
+    """Time courses that whole regions of the block share.
 
     Parameters
     ----------
@@ -22,24 +33,48 @@ def neuropil_courses(residual: Float, pooling: sparse.csr_array, rank: int | Non
         What components leave unexplained, noise of variance one.
     pooling : (pools, supervoxels) csr
         Rows of unit norm that average supervoxels over about four cell half-widths.
+    grid : (Z, Y, X)
+        Arrangement of the pools.
     rank : int or None
-        Number of courses beside the constant one; None: as many as stand above noise and are spread over the block.
+        Number of courses beside the constant one; None: as many as stand above noise and vary smoothly in space.
+    limit : int
+        Most courses where `rank` is None.
 
     Returns
     -------
     (rank + 1, bins) float32
         Orthonormal rows, the first constant.
+
+    Notes
+    -----
+    The largest singular value of an m × n matrix of white noise is close to ``√m + √n`` (Marchenko & Pastur 1967).
     """
     bins = residual.shape[1]
     constant = constant_course(bins)
     pooled = pooling @ residual
     pooled -= (pooled @ constant.T) @ constant
-    if rank == 0 or min(pooled.shape) < 3:
+    if rank == 0 or min(pooled.shape) < 4:
         return constant
     images, values, courses = np.linalg.svd(pooled, full_matrices=False)
-    if rank is None:
-        edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
-        participation = 1.0 / (pooled.shape[0] * (images**4).sum(axis=0))
-        strong = (values > 1.5 * edge) & (participation > 0.2)
-        rank = int(min(np.argmin(strong) if not strong.all() else strong.size, limit))
-    return np.concatenate([constant, courses[:rank].astype(np.float32)])
+    if rank is not None:
+        return np.concatenate([constant, courses[:rank].astype(np.float32)])
+    edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
+    chosen = (values > ABOVE_NOISE * edge) & (smoothness(images.T, grid) > SPATIAL_SMOOTHNESS)
+    return np.concatenate([constant, courses[np.flatnonzero(chosen)[:limit]].astype(np.float32)])
+
+
+def smoothness(images: Float, grid: VolumeShape) -> npt.NDArray[np.float64]:
+    """How alike neighbouring pools are in each image: one where they are equal, zero where unrelated.
+
+    ``2 Σ u_i u_j / Σ (u_i² + u_j²)`` over pairs of neighbours, in the manner of Moran 1950.
+    """
+    volume = images.reshape(-1, *grid).astype(np.float64)
+    product = np.zeros(len(volume))
+    power = np.zeros(len(volume))
+    for axis in (1, 2, 3):
+        length = volume.shape[axis]
+        here = np.take(volume, np.arange(length - 1), axis=axis).reshape(len(volume), -1)
+        there = np.take(volume, np.arange(1, length), axis=axis).reshape(len(volume), -1)
+        product += 2 * (here * there).sum(axis=1)
+        power += (here**2 + there**2).sum(axis=1)
+    return product / np.maximum(power, 1e-30)

@@ -8,15 +8,24 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from cnmf3d.components import Float, VolumeShape
-from cnmf3d.engine.block import Fit, Footprints
+from cnmf3d.engine.block import Fit, Footprints, entry_columns, with_data
 from cnmf3d.engine.demix import unit_norm
-from cnmf3d.engine.supports import connected_part, dense_window
+from cnmf3d.engine.supports import centroids, connected_part, dense_window
+from cnmf3d.geometry import ZYX
 
 SIGNIFICANT = 2.0
 """A footprint's voxel counts where it stands this many standard errors above zero."""
 
+REACH = 4.0
+"""Cell half-widths from the centre beyond which no footprint reaches: neuropil would let it grow without end."""
 
-def clean(fit: Fit, shape: VolumeShape, least_voxels: float) -> Fit:
+
+def least_voxels(sigma: ZYX) -> float:
+    """The smallest footprint that can be a cell: an ellipsoid of one half-width; five voxels at the least."""
+    return max(5.0, 4 / 3 * np.pi * float(np.prod([max(s, 0.5) for s in sigma])))
+
+
+def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
     """Cut each footprint to its connected, significant part; leave out those that are too small then.
 
     The standard error of a footprint's value is ``1 / ‖trace‖`` (data in units of noise).
@@ -25,23 +34,34 @@ def clean(fit: Fit, shape: VolumeShape, least_voxels: float) -> Fit:
     ----------
     fit : Fit
     shape : (Z, Y, X)
-    least_voxels : float
-        Components with fewer voxels go.
+    sigma : ZYX
+        Half-width of a cell in voxels.
     """
-    footprints = fit.footprints
+    footprints = within_reach(fit.footprints, shape, sigma)
+    least = least_voxels(sigma)
     errors = 1.0 / np.maximum(np.linalg.norm(fit.traces, axis=1), 1e-9)
     keep: list[int] = []
     entries: list[np.ndarray] = []
     for k in range(fit.count):
         span = slice(footprints.indptr[k], footprints.indptr[k + 1])
         data = footprints.data[span]
-        if data.size == 0:
+        if data.size == 0 or data.max() <= 0:
             continue
         inside = significant_part(footprints.indices[span], data, shape, SIGNIFICANT * errors[k])
-        if inside.size >= least_voxels:
+        if inside.size >= least:
             keep.append(k)
             entries.append(span.start + inside)
-    return unit_norm(pick(fit, keep, entries))
+    return unit_norm(pick(dataclasses.replace(fit, footprints=footprints), keep, entries))
+
+
+def within_reach(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Footprints:
+    """Footprints with zeros beyond `REACH` half-widths of their centre of mass."""
+    centre = centroids(footprints, shape)
+    columns = entry_columns(footprints)
+    distance = np.zeros(footprints.nnz)
+    for axis, position in enumerate(np.unravel_index(footprints.indices, shape)):
+        distance += ((position - centre[columns, axis]) / max(sigma[axis], 0.5)) ** 2
+    return with_data(footprints, np.where(distance <= REACH**2, footprints.data, np.float32(0)))
 
 
 def significant_part(indices: np.ndarray, data: Float, shape: VolumeShape, threshold: float) -> np.ndarray:

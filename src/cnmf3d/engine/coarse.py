@@ -31,6 +31,8 @@ class Coarse:
         Rows of unit norm.
     pooling : csr (pools, supervoxels)
         Rows of unit norm, over about four cell half-widths: the scale of neuropil.
+    pool_grid : (Z, Y, X)
+        Arrangement of the pools.
     bandpass : Bandpass
     """
 
@@ -40,6 +42,7 @@ class Coarse:
     sigma: ZYX
     summing: sparse.csr_array[Any]
     pooling: sparse.csr_array[Any]
+    pool_grid: VolumeShape
     bandpass: Bandpass
 
     def residual(self, fit: Fit, *, background: bool) -> Float:
@@ -85,6 +88,6 @@ def coarsen(block: Block, sigma: ZYX) -> Coarse:
     data /= (STEP * np.sqrt(counts))[:, None].astype(np.float32)
     coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
     pool_factor = np.maximum(1, np.rint(4 * np.array(coarse_sigma))).astype(np.int64)
-    pools, _ = _grouping(shape, pool_factor)
+    pools, grid = _grouping(shape, pool_factor)
     bandpass = Bandpass.design(shape, coarse_sigma)
-    return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), bandpass)
+    return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), grid, bandpass)

@@ -63,7 +63,7 @@ def empty_fit(block: Block) -> Fit:
 def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
     coarse = coarsen(block, settings.sigma)
-    fit = empty_fit(block)
+    fit = _with_background(block, coarse, empty_fit(block), settings)
     banned = np.zeros((0, 3))
     for round_ in range(settings.rounds):
         seeds = _next_seeds(block, coarse, fit, banned, settings)
@@ -88,11 +88,6 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fi
     fit = demix.update_traces(block, fit, sweeps=8)
     fit = demix.refine(block, _with_background(block, coarse, fit, settings), 3)
     return demix.refine(block, _with_background(block, coarse, fit, settings), 3)
-
-
-def least_voxels(sigma: ZYX) -> float:
-    """The smallest footprint that can be a cell: an eighth of the ellipsoid of one half-width, five at the least."""
-    return max(5.0, 4.19 * float(np.prod([max(s, 0.5) for s in sigma])) / 4)
 
 
 def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
@@ -126,13 +121,13 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
 
 
 def _with_background(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
-    courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, settings.rank)
+    courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank)
     return demix.update_background_images(block, dataclasses.replace(fit, temporal=courses))
 
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     fit = demix.refine(block, _with_background(block, coarse, fit, settings), 3)
-    fit = clean(fit, block.shape, least_voxels(settings.sigma))
+    fit = clean(fit, block.shape, settings.sigma)
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
     return demix.refine(block, _with_background(block, coarse, fit, settings), 2)
@@ -140,7 +135,7 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
 
 def prune(block: Block, fit: Fit, settings: Settings) -> Fit:
     """Leave out components that data they were not fitted to don't confirm, and those too small to be cells."""
-    fit = clean(fit, block.shape, least_voxels(settings.sigma))
+    fit = clean(fit, block.shape, settings.sigma)
     score = reliability(block, fit, settings.sigma)
     keep = np.flatnonzero(score > threshold(block.bins))
     return dataclasses.replace(fit, footprints=sparse.csc_array(fit.footprints[:, keep]), traces=fit.traces[keep])

@@ -229,3 +229,58 @@ def activity(rows: Any, threshold: float, energy: Any, spread: Any) -> None:
             total += x * x
         spread[v] = sigma
         energy[v] = total / (sigma * sigma)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def neighbour_correlation(rows: Any, depth: int, height: int, width: int, out: Any) -> None:
+    """Mean correlation of each voxel's trace with its up to six neighbours' traces.
+
+    Parameters
+    ----------
+    rows : (depth * height * width, bins) int16
+    depth, height, width : int
+        Size of the box.
+    out : (depth * height * width,) float32, written
+    """
+    n_voxels, n_bins = rows.shape
+    mean = np.empty(n_voxels, np.float32)
+    scale = np.empty(n_voxels, np.float32)
+    for v in range(n_voxels):
+        row = rows[v]
+        total = np.float32(0)
+        square = np.float32(0)
+        for t in range(n_bins):
+            x = np.float32(row[t])
+            total += x
+            square += x * x
+        mean[v] = total / n_bins
+        variance = square / n_bins - mean[v] * mean[v]
+        scale[v] = np.float32(1) / np.sqrt(variance) if variance > 0 else np.float32(0)
+        out[v] = 0
+    count = np.zeros(n_voxels, np.float32)
+    for v in range(n_voxels):
+        x = v % width
+        y = (v // width) % height
+        z = v // (width * height)
+        for axis in range(3):
+            if axis == 0:
+                other = v + 1 if x + 1 < width else -1
+            elif axis == 1:
+                other = v + width if y + 1 < height else -1
+            else:
+                other = v + width * height if z + 1 < depth else -1
+            if other < 0:
+                continue
+            here = rows[v]
+            there = rows[other]
+            total = np.float32(0)
+            for t in range(n_bins):
+                total += np.float32(here[t]) * np.float32(there[t])
+            r = (total / n_bins - mean[v] * mean[other]) * scale[v] * scale[other]
+            out[v] += r
+            out[other] += r
+            count[v] += 1
+            count[other] += 1
+    for v in range(n_voxels):
+        if count[v] > 0:
+            out[v] /= count[v]

@@ -1,0 +1,1 @@
+"""Judging components: trace SNR, spatial consistency, reliability, and the decision."""

@@ -1,0 +1,99 @@
+"""Quality measures under CaImAn's names, as published: Giovannucci et al. 2019, eLife 8:e38173, "component evaluation"."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from cnmf3d.components import Float
+from cnmf3d.engine.block import Footprints, entry_columns
+
+
+def quiet_level(traces: Float) -> tuple[Float, Float]:
+    """Baseline and noise of each trace from its quiet part, both (components,) float32.
+
+    The baseline is the median of what lies within two noises of it, the noise the root mean square of what lies
+    below: transients only go up.
+    """
+    level = np.median(traces, axis=1, keepdims=True)
+    noise = np.ones_like(level)
+    for _ in range(6):
+        below = np.minimum(traces - level, 0)
+        count = np.maximum((traces < level).sum(axis=1, keepdims=True), 1)
+        noise = np.maximum(np.sqrt((below**2).sum(axis=1, keepdims=True) / count), 1e-9)
+        level = np.nanmedian(np.where(traces < level + 2 * noise, traces, np.nan), axis=1, keepdims=True)
+    return level.ravel().astype(np.float32), noise.ravel().astype(np.float32)
+
+
+def trace_snr(raw: Float, window: int) -> Float:
+    """Trace SNR (``SNR_comp``): how exceptional the least likely stretch of each trace is.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+        Demixed traces before deconvolution.
+    window : int
+        Length of a typical transient in frames.
+
+    Returns
+    -------
+    (components,) float32
+        ``Φ⁻¹(1 − p)`` with p the geometric mean of the tail probabilities within the stretch.
+    """
+    if raw.shape[0] == 0:
+        return np.zeros(0, np.float32)
+    level, noise = quiet_level(raw)
+    z = (raw - level[:, None]) / noise[:, None]
+    log_tail = stats.norm.logsf(z.astype(np.float64))
+    window = int(np.clip(window, 1, raw.shape[1]))
+    sums = np.cumsum(np.pad(log_tail, ((0, 0), (1, 0))), axis=1)
+    least = ((sums[:, window:] - sums[:, :-window]) / window).min(axis=1)
+    return np.asarray(_inverse_log_tail(least), np.float32)
+
+
+def _inverse_log_tail(log_p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """z with ``log(1 − Φ(z)) = log_p``, also where the probability underflows (asymptotic expansion)."""
+    plain = stats.norm.isf(np.exp(np.maximum(log_p, -700)))
+    square = np.maximum(-2 * log_p, 1.0)
+    far = np.sqrt(np.maximum(square - np.log(2 * np.pi * square), 1.0))
+    return np.where(log_p > -600, plain, far)
+
+
+def active_frames(traces: Float, window: int) -> Float:
+    """Flags (0 or 1) of the frames in which each component is most active: about ten transients.
+
+    Parameters
+    ----------
+    traces : (components, frames) float32
+        Denoised.
+    window : int
+        Length of a typical transient in frames.
+    """
+    frames = traces.shape[1]
+    count = int(np.clip(10 * window, min(10, frames), max(frames // 4, 1)))
+    cut = np.partition(traces, frames - count, axis=1)[:, frames - count]
+    return ((traces >= cut[:, None]) & (traces > 0)).astype(np.float32)
+
+
+def spatial_correlation(footprints: Footprints, images: Float) -> Float:
+    """Space correlation (``r_values``): footprint against the mean image of its active frames, on its support.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, components)
+    images : (entries,) float32
+        Mean residual images at the footprints' entries, other components and neuropil taken out.
+    """
+    columns = entry_columns(footprints)
+    count = footprints.shape[1]
+    size = np.maximum(np.bincount(columns, minlength=count), 1)
+
+    def centred(values: Float) -> npt.NDArray[np.float64]:
+        mean = np.bincount(columns, values, minlength=count) / size
+        return np.asarray(values - mean[columns], np.float64)
+
+    a, b = centred(footprints.data), centred(images)
+    product = np.bincount(columns, a * b, minlength=count)
+    power = np.sqrt(np.bincount(columns, a * a, minlength=count) * np.bincount(columns, b * b, minlength=count))
+    return np.asarray(np.where(power > 0, product / np.maximum(power, 1e-30), 0), np.float32)

@@ -1,0 +1,317 @@
+"""Traces and footprints at the movie's full rate, by passes over its frames.
+
+The blocks were solved on time bins. Here each frame is projected on all footprints (one pass), traces are demixed in
+the small space of components, and footprints are regressed on the denoised traces (another pass).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from cnmf3d.components import Float
+from cnmf3d.engine.block import Footprints, entry_columns, with_data
+from cnmf3d.engine.cache import Cache, chunk_length, chunk_ranges, read_chunk
+from cnmf3d.engine.kernels.numba import block as block_kernels
+from cnmf3d.engine.kernels.numba import frames as kernels
+from cnmf3d.engine.volume import Neuropil
+from cnmf3d.events import Progress, Reporter
+from cnmf3d.movies import Movie
+
+
+@dataclass(frozen=True)
+class Source:
+    """The movie with what turns its values into units of noise.
+
+    Attributes
+    ----------
+    movie : Movie
+    level : (voxels,) float32
+        Resting level.
+    scale : (voxels,) float32
+        Noise of a frame: ``z = (y − level) / scale``.
+    workers : int
+    reporter : Reporter
+    """
+
+    movie: Movie
+    level: Float
+    scale: Float
+    workers: int
+    reporter: Reporter
+
+    @classmethod
+    def of(cls, movie: Movie, cache: Cache, neuropil: Neuropil, workers: int, reporter: Reporter) -> Source:
+        """Levels from the cache and the constant part of the background."""
+        level = cache.centre + cache.scale * neuropil.rest / np.float32(np.sqrt(cache.width))
+        scale = np.where(cache.statistics.valid, cache.scale, np.float32(1e12))
+        return cls(movie, level.astype(np.float32), scale.astype(np.float32), workers, reporter)
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Time chunks; the same for any number of workers."""
+        return chunk_ranges(self.movie.shape[0], chunk_length(self.movie))
+
+
+@dataclass(frozen=True)
+class Projections:
+    """The movie seen through footprints and neuropil images, in units of noise.
+
+    Attributes
+    ----------
+    components : (components, frames) float32
+        ``Aᵀ z``.
+    neuropil : (tiles * rank, frames) float32
+        ``Bᵀ z``.
+    """
+
+    components: Float
+    neuropil: Float
+
+
+def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: str = "traces") -> Projections:
+    """One pass over the movie: every frame projected on all footprints and neuropil images."""
+    frames = source.movie.shape[0]
+    weights = footprints.data / source.scale[footprints.indices]
+    levels = source.level[footprints.indices]
+    images = neuropil.images / source.scale
+    seen = np.empty((footprints.shape[1], frames), np.float32)
+    courses = np.zeros((neuropil.tiles * neuropil.rank, frames), np.float32)
+
+    def digest(span: tuple[int, int]) -> int:
+        part = read_chunk(source.movie, *span, fill=source.level)[0]
+        out = np.empty((footprints.shape[1], len(part)), np.float32)
+        kernels.project_frames(part, footprints.indptr, footprints.indices, weights, levels, out)
+        seen[:, span[0] : span[1]] = out
+        if neuropil.rank:
+            sums = np.zeros((courses.shape[0], len(part)), np.float64)
+            kernels.project_runs(part, neuropil.runs, images, source.level, sums)
+            courses[:, span[0] : span[1]] = sums
+        return span[1]
+
+    with ThreadPoolExecutor(source.workers) as pool:
+        for stop in pool.map(digest, source.ranges()):
+            source.reporter(Progress(stage, stop, frames, "frames", stop * source.level.size))
+    return Projections(seen, courses)
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How footprints and neuropil images overlap.
+
+    Attributes
+    ----------
+    gram : csr (components, components)
+    cross : csr (components, tiles * rank)
+    inverse : csr (tiles * rank, tiles * rank)
+        Inverse of the neuropil images' Gram matrix, block by block.
+    """
+
+    gram: sparse.csr_array
+    cross: sparse.csr_array
+    inverse: sparse.csr_array
+
+    @classmethod
+    def of(cls, footprints: Footprints, neuropil: Neuropil) -> Mixing:
+        """Products of the images."""
+        gram = sparse.csr_array(footprints.T @ footprints).astype(np.float32)
+        images = neuropil.matrix()
+        cross = sparse.csr_array(footprints.T @ images).astype(np.float32)
+        own = sparse.csr_array(images.T @ images)
+        rank = neuropil.rank
+        blocks = []
+        for tile in range(neuropil.tiles if rank else 0):
+            part = own[tile * rank : (tile + 1) * rank, tile * rank : (tile + 1) * rank].toarray()
+            blocks.append(np.linalg.pinv(part))
+        inverse = sparse.csr_array(sparse.block_diag(blocks)) if blocks else sparse.csr_array((0, 0))
+        return cls(gram, cross, inverse.astype(np.float32))
+
+    def courses(self, seen: Projections, traces: Float) -> Float:
+        """Neuropil courses given the traces."""
+        return np.asarray(self.inverse @ (seen.neuropil - self.cross.T @ traces), np.float32)
+
+    def unexplained(self, seen: Projections, courses: Float) -> Float:
+        """Projections of the components with the neuropil taken out."""
+        if not courses.size:
+            return seen.components
+        return np.asarray(seen.components - self.cross @ courses, np.float32)
+
+
+def demix_traces(seen: Projections, mixing: Mixing, start: Float, sweeps: int = 6) -> tuple[Float, Float]:
+    """Signed least-squares traces and neuropil courses.
+
+    Parameters
+    ----------
+    seen : Projections
+    mixing : Mixing
+    start : (components, frames) float32
+    sweeps : int
+        Alternations of courses and traces.
+
+    Returns
+    -------
+    traces : (components, frames) float32
+    courses : (tiles * rank, frames) float32
+    """
+    traces = start.copy()
+    courses = mixing.courses(seen, traces)
+    for _ in range(sweeps):
+        target = mixing.unexplained(seen, courses)
+        for _ in range(2):
+            block_kernels.update_traces(target, mixing.gram.indptr, mixing.gram.indices, mixing.gram.data, True, traces)
+        courses = mixing.courses(seen, traces)
+    return traces, courses
+
+
+def raw_traces(seen: Projections, mixing: Mixing, traces: Float, courses: Float) -> Float:
+    """``C + (U − G C) / diag G``: each component's own part of the movie, given all others' `traces`."""
+    diagonal = np.maximum(mixing.gram.diagonal(), 1e-12)[:, None]
+    left = mixing.unexplained(seen, courses) - mixing.gram @ traces
+    return np.asarray(traces + left / diagonal, np.float32)
+
+
+@dataclass(frozen=True)
+class ShapeSums:
+    """Sums over time on the supports, in units of noise: weighted by traces, and over each component's active frames."""
+
+    weighted: Float
+    active: Float
+
+
+def accumulate_shapes(source: Source, supports: Footprints, traces: Float, active: Float) -> ShapeSums:
+    """One pass over the movie for the footprints and for the images of the active frames.
+
+    Parameters
+    ----------
+    source : Source
+    supports : csc (voxels, components)
+    traces, active : (components, frames) float32
+    """
+    frames = source.movie.shape[0]
+    levels = source.level[supports.indices]
+    total = np.zeros((2, supports.nnz), np.float64)
+
+    def digest(span: tuple[int, int]) -> tuple[int, Float]:
+        part = read_chunk(source.movie, *span, fill=source.level)[0]
+        sums = np.zeros((2, supports.nnz), np.float32)
+        here = slice(*span)
+        kernels.correlate_frames(
+            part,
+            supports.indptr,
+            supports.indices,
+            levels,
+            np.ascontiguousarray(traces[:, here]),
+            np.ascontiguousarray(active[:, here]),
+            sums,
+        )
+        return span[1], sums
+
+    with ThreadPoolExecutor(source.workers) as pool:
+        for stop, sums in pool.map(digest, source.ranges()):
+            total += sums
+            source.reporter(Progress("shapes", stop, frames, "frames", stop * source.level.size))
+    total /= source.scale[supports.indices]
+    return ShapeSums(total[0].astype(np.float32), total[1].astype(np.float32))
+
+
+def fit_footprints(
+    sums: Float, supports: Footprints, traces: Float, neuropil: Neuropil, courses: Float, sweeps: int = 4
+) -> Footprints:
+    """Non-negative footprints on their supports, given ``Σ_t trace z`` and the traces.
+
+    Parameters
+    ----------
+    sums : (entries,) float32
+    supports : csc (voxels, components)
+        Its values are where the iteration starts.
+    traces : (components, frames) float32
+    neuropil : Neuropil
+    courses : (tiles * rank, frames) float32
+    sweeps : int
+    """
+    target = sums - neuropil_part(supports, traces, neuropil, courses)
+    pattern = with_data(supports, np.ones(supports.nnz, np.float32))
+    pairs = sparse.csr_array(pattern.T @ pattern)
+    covariance = traces @ traces.T
+    rows = np.repeat(np.arange(len(traces)), np.diff(pairs.indptr))
+    gram = np.asarray(covariance[rows, pairs.indices], np.float32)
+    data = supports.data.copy()
+    scratch = np.zeros(supports.shape[0], np.float32)
+    for _ in range(sweeps):
+        block_kernels.update_footprints(
+            target, supports.indptr, supports.indices, pairs.indptr, pairs.indices, gram, data, scratch
+        )
+    return with_data(supports, data)
+
+
+def neuropil_part(supports: Footprints, weights: Float, neuropil: Neuropil, courses: Float) -> Float:
+    """``B (F weightsᵀ)`` at the entries of the supports, (entries,)."""
+    out = np.zeros(supports.nnz, np.float32)
+    if not neuropil.rank:
+        return out
+    tile_of = np.empty(neuropil.images.shape[1], np.int64)
+    for tile, first, stop in neuropil.runs:
+        tile_of[first:stop] = tile
+    tile = tile_of[supports.indices]
+    leak = courses @ weights.T
+    columns = entry_columns(supports)
+    for r in range(neuropil.rank):
+        out += neuropil.images[r, supports.indices] * leak[tile * neuropil.rank + r, columns]
+    return out
+
+
+def residual_images(
+    sums: Float, footprints: Footprints, traces: Float, weights: Float, neuropil: Neuropil, courses: Float
+) -> Float:
+    """Mean image of each component over its weighted frames, others and neuropil taken out; at the entries.
+
+    Parameters
+    ----------
+    sums : (entries,) float32
+        ``Σ_t weight z``.
+    footprints : csc (voxels, components)
+    traces, weights : (components, frames) float32
+    """
+    left = sums - neuropil_part(footprints, weights, neuropil, courses)
+    shared = traces @ weights.T
+    np.fill_diagonal(shared, 0)
+    explained = sparse.csr_array(footprints @ sparse.csc_array(_near(shared, footprints)))
+    columns = entry_columns(footprints)
+    left -= np.asarray(explained[footprints.indices, columns]).ravel()
+    total = np.maximum(weights.sum(axis=1), 1e-9)
+    return np.asarray(left / total[columns], np.float32)
+
+
+def _near(values: Float, footprints: Footprints) -> sparse.csr_array:
+    """`values` (components, components) only where supports overlap."""
+    pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
+    overlap = sparse.coo_array(pattern.T @ pattern)
+    data = values[overlap.row, overlap.col]
+    return sparse.csr_array((data, (overlap.row, overlap.col)), shape=overlap.shape)
+
+
+def rescaled(footprints: Footprints, traces: Float) -> tuple[Footprints, Float]:
+    """Unit norm footprints, their scale in the traces; vanished footprints stay as zeros."""
+    norms = np.sqrt(np.asarray(footprints.multiply(footprints).sum(axis=0)).ravel()).astype(np.float32)
+    safe = np.where(norms > 0, norms, 1)
+    data = footprints.data / safe[entry_columns(footprints)]
+    return with_data(footprints, data), np.asarray(traces * norms[:, None], np.float32)
+
+
+def significant(footprints: Footprints, traces: Float, shape: tuple[int, int, int], errors: float) -> Footprints:
+    """Set to zero what doesn't stand `errors` standard errors above zero or isn't connected to the main part."""
+    from cnmf3d.engine.cleaning import significant_part
+
+    error = errors / np.maximum(np.linalg.norm(traces, axis=1), 1e-9)
+    data = np.zeros_like(footprints.data)
+    for k in range(footprints.shape[1]):
+        span = slice(footprints.indptr[k], footprints.indptr[k + 1])
+        values = footprints.data[span]
+        if values.size and values.max() > 0:
+            inside = span.start + significant_part(footprints.indices[span], values, shape, float(error[k]))
+            data[inside] = footprints.data[inside]
+    return with_data(footprints, data)
+
+

@@ -1,0 +1,109 @@
+"""The whole volume's fit, put together from its blocks: components owned by the block whose core holds them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Float, VolumeShape
+from cnmf3d.engine.block import Fit, Footprints
+from cnmf3d.engine.blocks import Box
+from cnmf3d.engine.cleaning import grow
+from cnmf3d.engine.merging import merge
+from cnmf3d.engine.supports import centroids
+
+
+@dataclass(frozen=True)
+class Neuropil:
+    """Background images of all blocks, each on its own core, so that every voxel belongs to one tile.
+
+    Attributes
+    ----------
+    images : (rank, voxels) float32
+        In units of noise; rows beyond a tile's own rank are zero there.
+    rest : (voxels,) float32
+        Constant part, in units of the noise of a bin.
+    runs : (n, 3) int64
+        Tile, first voxel and end of each run of neighbouring voxels.
+    tiles : int
+        Number of tiles.
+    """
+
+    images: Float
+    rest: Float
+    runs: npt.NDArray[np.int64]
+    tiles: int
+
+    @property
+    def rank(self) -> int:
+        """Courses a tile."""
+        return int(self.images.shape[0])
+
+    def matrix(self) -> sparse.csc_array[Any]:
+        """(voxels, tiles * rank): one column a tile and course."""
+        lengths = self.runs[:, 2] - self.runs[:, 1]
+        tile = np.repeat(self.runs[:, 0], lengths)
+        voxel = np.concatenate([np.arange(a, b) for _, a, b in self.runs]) if len(self.runs) else np.zeros(0, np.int64)
+        rows = np.tile(voxel, self.rank)
+        columns = np.concatenate([tile * self.rank + r for r in range(self.rank)] or [np.zeros(0, np.int64)])
+        data = self.images[:, voxel].ravel()
+        shape = (self.images.shape[1], self.tiles * self.rank)
+        return sparse.csc_array((data, (rows, columns)), shape=shape)
+
+
+def stitch(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape, threshold: float, margin: float) -> Fit:
+    """Components of all blocks in the coordinates of the volume; those that two blocks found become one.
+
+    Parameters
+    ----------
+    fits, boxes : one of each a block
+    volume : (Z, Y, X)
+    threshold : float
+        As for merging.
+    margin : float
+        Voxels beyond its core within which a block still offers components.
+    """
+    columns: list[Footprints] = []
+    traces: list[Float] = []
+    for fit, box in zip(fits, boxes, strict=True):
+        origin = np.array([start for start, _ in box.outer])
+        centres = centroids(fit.footprints, box.shape) + origin
+        mine = np.flatnonzero(box.owns(centres, volume, margin))
+        local = sparse.csc_array(fit.footprints[:, mine])
+        place = np.stack(np.unravel_index(local.indices, box.shape)) + origin[:, None]
+        indices = np.ravel_multi_index(tuple(place), volume).astype(np.int32)
+        shape = (int(np.prod(volume)), mine.size)
+        columns.append(sparse.csc_array((local.data, indices, local.indptr), shape=shape))
+        traces.append(fit.traces[mine])
+    footprints: Footprints = sparse.csc_array(sparse.hstack(columns))
+    whole = Fit(footprints, np.concatenate(traces), fits[0].spatial[:0], fits[0].temporal[:0])
+    if len(boxes) == 1:
+        return whole
+    merged = merge(whole, grow(whole.footprints, volume), threshold)
+    return dataclasses.replace(merged, footprints=sparse.csc_array(merged.footprints))
+
+
+def tile_neuropil(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape) -> Neuropil:
+    """Each block's background images on its core."""
+    voxels = int(np.prod(volume))
+    rank = max(fit.temporal.shape[0] - 1 for fit in fits)
+    images = np.zeros((rank, voxels), np.float32)
+    rest = np.zeros(voxels, np.float32)
+    grid = np.arange(voxels).reshape(volume)
+    runs = []
+    for tile, (fit, box) in enumerate(zip(fits, boxes, strict=True)):
+        core = tuple(slice(a, b) for a, b in box.core)
+        inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
+        voxel = grid[core]
+        spatial = fit.spatial.reshape(*box.shape, -1)[inner]
+        rest[voxel] = spatial[..., 0] * fit.temporal[0, 0]
+        for r in range(fit.temporal.shape[0] - 1):
+            images[r, voxel] = spatial[..., r + 1]
+        starts = voxel[..., 0].ravel()
+        runs.append(np.stack([np.full(starts.size, tile), starts, starts + voxel.shape[2]], axis=1))
+    return Neuropil(images, rest, np.concatenate(runs).astype(np.int64), len(boxes))
