@@ -39,23 +39,23 @@ class Activity:
 def draw_activity(scene: Scene, rng: np.random.Generator) -> Activity:
     """Draw spikes and the calcium that follows them.
 
-    Bursts come at random times; a burst holds 1 + Poisson spikes at exponential delays. A share of the bursts are
-    those of the cell's group. Calcium follows ``c[t] = g1 c[t-1] + g2 c[t-2] + s[t]`` with the roots
+    Bursts come at random times; a burst holds 1 + Poisson spikes at exponential delays. A share of the bursts
+    are those of the cell's group. Calcium follows ``c[t] = g1 c[t-1] + g2 c[t-2] + s[t]`` with the roots
     ``exp(-1 / (rate τ))`` of decay and rise (Pnevmatikakis 2016, eq. 2).
     """
     decay = scene.decay * rng.lognormal(0, scene.kinetics_spread, scene.cells)
     rise = np.minimum(scene.rise * rng.lognormal(0, scene.kinetics_spread, scene.cells), 0.9 * decay)
     seconds = scene.frames / scene.rate
     groups = [rng.uniform(0, seconds, rng.poisson(scene.bursts * seconds / 60) + 1) for _ in range(GROUPS)]
-    spikes = np.stack(
-        [_spikes(scene, groups[k % GROUPS], rng) for k in range(scene.cells)] or [np.zeros(scene.frames)]
-    )
-    spikes = spikes[: scene.cells].astype(np.int16)
-    calcium = [_respond(s, scene.rate, d, r) for s, d, r in zip(spikes, decay, rise, strict=True)]
-    return Activity(spikes, np.array(calcium).reshape(spikes.shape), decay, rise)
+    spikes = np.zeros((scene.cells, scene.frames), np.int16)
+    calcium = np.zeros(spikes.shape)
+    for k in range(scene.cells):
+        spikes[k] = _spikes(scene, groups[k % GROUPS], rng)
+        calcium[k] = _respond(spikes[k], scene.rate, decay[k], rise[k])
+    return Activity(spikes, calcium, decay, rise)
 
 
-def _spikes(scene: Scene, group: Float, rng: np.random.Generator) -> Float:
+def _spikes(scene: Scene, group: Float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Spike counts of one cell, (frames,)."""
     seconds = scene.frames / scene.rate
     expected = scene.bursts * rng.lognormal(0, scene.activity_spread) * seconds / 60
@@ -66,7 +66,7 @@ def _spikes(scene: Scene, group: Float, rng: np.random.Generator) -> Float:
     delays = rng.exponential(scene.burst_duration / 2, number.sum())
     delays[np.cumsum(number) - number] = 0
     frames = ((np.repeat(starts, number) + delays) * scene.rate).astype(int)
-    return np.bincount(frames[frames < scene.frames], minlength=scene.frames).astype(float)
+    return np.bincount(frames[frames < scene.frames], minlength=scene.frames)
 
 
 def _respond(spikes: npt.NDArray[np.int16], rate: float, decay: float, rise: float) -> Float:

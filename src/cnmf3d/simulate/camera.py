@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 Image = npt.NDArray[np.float32]
 FEW_PHOTONS = 16.0
-"""Below this mean, photons are drawn one Poisson number a voxel; above it, by Cornish and Fisher's expansion."""
+"""Below this mean, photons are Poisson numbers; above it, of Cornish and Fisher's expansion."""
 
 
 def expose(
     light: Image, rng: np.random.Generator, gain: float, read_noise: float, offset: float
 ) -> npt.NDArray[np.uint16]:
-    """Counts of a detector that sees `light`.
+    """Draw the counts of a detector that sees `light`.
 
-    The sum of ``gain`` × Poisson and Gaussian noise is drawn from its first three cumulants (Cornish and Fisher 1938,
-    ``y = μ + σ z + κ₃ (z² − 1) / 6 σ²``), which needs one normal number a voxel; voxels of few photons get an
-    exact Poisson number.
+    The sum of ``gain`` × Poisson and Gaussian noise is drawn from its first three cumulants, which needs one
+    normal number a voxel: ``y = μ + σ z + κ₃ (z² − 1) / 6 σ²`` (Cornish and Fisher 1938). Voxels of few photons
+    get an exact Poisson number.
 
     Parameters
     ----------
@@ -51,11 +51,12 @@ def expose(
         photons = rng.poisson(light[few] / gain)
         counts[few] = gain * photons + read_noise * rng.standard_normal(photons.shape)
     counts += np.float32(offset)
-    return np.clip(np.rint(counts, out=counts), 0, 65535, out=counts).astype(np.uint16)
+    np.rint(counts, out=counts)
+    return np.asarray(np.clip(counts, 0, 65535, out=counts), dtype=np.uint16)
 
 
 def displace(volume: Image, shift: npt.NDArray[np.float64]) -> Image:
-    """Move an image by a fraction of voxels with Catmull-Rom splines along each axis; what enters repeats the border.
+    """Move an image by parts of voxels with Catmull-Rom splines; what enters repeats the border.
 
     Parameters
     ----------

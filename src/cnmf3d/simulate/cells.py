@@ -21,7 +21,8 @@ FAINTEST = 0.02
 """Voxels below this share of the brightest one are no part of a footprint."""
 LEAST_INSIDE = 0.5
 """Share of a footprint that must lie in the volume."""
-TRIES = 20_000
+TRIES = 200
+"""Centres that are tried for each cell before giving up."""
 
 Float = npt.NDArray[np.float64]
 
@@ -29,93 +30,92 @@ Float = npt.NDArray[np.float64]
 def draw_cells(scene: Scene, rng: np.random.Generator) -> tuple[sparse.csc_array[Any], Float]:
     """Draw the cells of a scene, one after the other, wherever there is room.
 
-    Centres fill the whole volume, borders included; a cell of which less than half would be in the volume, and one
+    Centres fill the whole volume, borders included; a cell of which less than half would be inside, and one
     that is nearer to another than `Scene.separation`, is drawn anew.
 
     Returns
     -------
-    footprints : csc_array, (voxels, cells) float32
-        Unit Euclidean norm, voxels in C order over (Z, Y, X).
+    footprints : csc_array, (canvas voxels, cells) float32
+        Voxels in C order over `Scene.canvas`; 1 at the brightest voxel inside the volume.
     centres : (cells, 3) float64
-        Voxels, order z, y, x.
+        Voxels of the volume, order z, y, x.
 
     Raises
     ------
     UsageError
         Where so many cells don't fit.
     """
+    semi = SOMA_RADIUS * np.array(scene.cell_size[::-1])
     shape = np.array(scene.shape)
-    axes = SOMA_RADIUS * np.array(scene.cell_size[::-1])
-    centres: list[Float] = []
-    columns: list[tuple[npt.NDArray[np.int64], Float]] = []
-    for _ in range(TRIES * max(1, scene.cells // 100)):
-        if len(centres) == scene.cells:
+    centres = np.zeros((0, 3))
+    columns: list[sparse.coo_array[Any]] = []
+    for _ in range(TRIES * scene.cells):
+        if len(columns) == scene.cells:
             break
         centre = rng.uniform(-0.5, shape - 0.5)
-        near = (
-            centres
-            and np.min(np.sum(((np.array(centres) - centre) / axes) ** 2, axis=1)) < scene.separation**2
-        )
-        if near:
+        if (np.sum(((centres - centre) / semi) ** 2, axis=1) < scene.separation**2).any():
             continue
-        voxels, values, inside = _footprint(scene, centre, rng)
+        column, inside = _footprint(scene, centre, rng)
         if inside >= LEAST_INSIDE:
-            centres.append(centre)
-            columns.append((voxels, values))
-    if len(centres) < scene.cells:
+            centres = np.vstack([centres, centre])
+            columns.append(column)
+    if len(columns) < scene.cells:
         raise UsageError(
-            f"Only {len(centres)} of {scene.cells} cells fit into {scene.size} voxels",
+            f"Only {len(columns)} of {scene.cells} cells fit into {scene.size} voxels",
             "Ask for fewer cells, a larger size, or a smaller cell_size or separation.",
         )
-    return _columns(columns, int(shape.prod())), np.array(centres).reshape(-1, 3)
+    if not columns:
+        return sparse.csc_array((int(np.prod(scene.canvas)), 0), dtype=np.float32), centres
+    return sparse.csc_array(sparse.hstack(columns, format="csc")), centres
 
 
-def _columns(columns: list[tuple[npt.NDArray[np.int64], Float]], voxels: int) -> sparse.csc_array[Any]:
-    """Sparse matrix of unit columns."""
-    starts = np.cumsum([0, *(len(values) for _, values in columns)])
-    rows = np.concatenate([rows for rows, _ in columns]) if columns else np.zeros(0, np.int64)
-    data = [values / np.linalg.norm(values) for _, values in columns]
-    flat = np.concatenate(data) if data else np.zeros(0)
-    return sparse.csc_array((flat.astype(np.float32), rows, starts), shape=(voxels, len(columns)))
+def inside_view(columns: sparse.csc_array[Any], scene: Scene) -> sparse.csc_array[Any]:
+    """Rows of the canvas that are voxels of the volume, in C order over (Z, Y, X)."""
+    if scene.canvas == scene.shape:
+        return columns
+    rows = np.arange(int(np.prod(scene.canvas))).reshape(scene.canvas)[scene.view].ravel()
+    return sparse.csc_array(columns.tocsr()[rows])
 
 
-def _footprint(
-    scene: Scene, centre: Float, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.int64], Float, float]:
-    """Voxels (flat, ascending) and values of one cell, and the share of it that is inside the volume."""
-    shape = np.array(scene.shape)
+def _footprint(scene: Scene, centre: Float, rng: np.random.Generator) -> tuple[sparse.coo_array[Any], float]:
+    """One cell as a column over the canvas, and the share of it that is inside the volume."""
     spread = rng.lognormal(0.0, scene.size_spread, 3)
-    angle = rng.uniform(0, np.pi)
-    tilt = rng.normal(0, 0.1)
     semi = SOMA_RADIUS * np.array(scene.cell_size[::-1]) * spread
     blur = np.array(scene.blur[::-1])
-    half = np.ceil(1.3 * max(spread) * SOMA_RADIUS * np.array(scene.cell_size[::-1]) + 3 * blur + 1).astype(
-        int
-    )
-    if scene.look == "blob":
-        half *= 2
+    reach = 2.5 if scene.look == "blob" else 1.2
+    half = np.ceil(reach * np.array([semi[0], *[semi[1:].max()] * 2]) + 3 * blur + 1).astype(int)
     origin = np.round(centre).astype(int) - half
-    z, y, x = (
-        np.arange(low, low + 2 * h + 1).reshape(np.roll((-1, 1, 1), axis)) - c
-        for axis, (low, h, c) in enumerate(zip(origin, half, centre, strict=True))
+    z, y, x = np.meshgrid(
+        *(np.arange(2 * h + 1) + o - c for h, o, c in zip(half, origin, centre, strict=True)), indexing="ij"
     )
+    values = ndimage.gaussian_filter(_brightness(scene, (z, y, x), semi, rng), blur, mode="constant")
+    places = np.indices(values.shape).reshape(3, -1) + origin[:, None]
+    flat = values.ravel()
+    seen = np.all((places >= 0) & (places < np.array(scene.shape)[:, None]), axis=0)
+    top = flat[seen].max(initial=0)
+    places += np.array(scene.margin)[:, None]
+    keep = np.all((places >= 0) & (places < np.array(scene.canvas)[:, None]), axis=0) & (
+        flat >= FAINTEST * top
+    )
+    rows = np.ravel_multi_index(tuple(places[:, keep]), scene.canvas)
+    column = sparse.coo_array(
+        ((flat[keep] / max(top, 1e-12)).astype(np.float32), (rows, np.zeros_like(rows))),
+        shape=(int(np.prod(scene.canvas)), 1),
+    )
+    return column, float(flat[seen].sum() / flat.sum())
+
+
+def _brightness(
+    scene: Scene, offsets: tuple[Float, Float, Float], semi: Float, rng: np.random.Generator
+) -> Float:
+    """Brightness before the blur, at offsets (z, y, x) from the centre; turned in the plane, tilted."""
+    z, y, x = offsets
+    angle, tilt = rng.uniform(0, np.pi), rng.normal(0, 0.1)
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    distance = np.sqrt(
-        ((z + tilt * along * semi[0] / semi[2]) / semi[0]) ** 2
-        + (across / semi[1]) ** 2
-        + (along / semi[2]) ** 2
-    )
+    height = z / semi[0] + tilt * along / semi[2]
+    distance = np.sqrt(height**2 + (across / semi[1]) ** 2 + (along / semi[2]) ** 2)
     if scene.look == "blob":
-        values = np.exp(-0.5 * (distance * SOMA_RADIUS / BLOB_SIGMA) ** 2)
-    else:
-        width = float(np.mean(semi))
-        values = np.clip((1 - distance) * width + 0.5, 0, 1)
-        values -= scene.nucleus * np.clip((NUCLEUS_RADIUS - distance) * width + 0.5, 0, 1)
-    values = ndimage.gaussian_filter(values, blur, mode="constant")
-    low, high = np.maximum(origin, 0), np.minimum(origin + 2 * half + 1, shape)
-    window = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, origin, strict=True))
-    inside = values[window]
-    share = float(inside.sum() / values.sum())
-    places = np.nonzero(inside >= FAINTEST * values.max())
-    flat = np.ravel_multi_index(tuple(p + a for p, a in zip(places, low, strict=True)), tuple(shape))
-    return flat, inside[places], share
+        return np.asarray(np.exp(-0.5 * (distance * SOMA_RADIUS / BLOB_SIGMA) ** 2))
+    width = float(np.mean(semi))
+    soma = np.clip((1 - distance) * width + 0.5, 0, 1)
+    return np.asarray(soma - scene.nucleus * np.clip((NUCLEUS_RADIUS - distance) * width + 0.5, 0, 1))

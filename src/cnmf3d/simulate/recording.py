@@ -1,13 +1,12 @@
-"""A scene becomes a movie file with its truth."""
+"""A scene becomes cells, light and counts."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,187 +14,134 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.errors import UsageError
-from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.simulate.activity import draw_activity
 from cnmf3d.simulate.camera import displace, expose
-from cnmf3d.simulate.cells import draw_cells
-from cnmf3d.simulate.scene import PRESETS, Scene, scene_of
+from cnmf3d.simulate.cells import draw_cells, inside_view
+from cnmf3d.simulate.scene import Scene
 from cnmf3d.simulate.surroundings import bleaching, displacements, neuropil, resting_light
-from cnmf3d.simulate.truth import Truth, save_truth
+from cnmf3d.simulate.truth import Truth
 
-IMAGEJ_LIMIT = 4 * 10**9
-"""Bytes that an ImageJ hyperstack holds."""
+Float = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
 class Recording:
-    """Draws a scene; gives its truth, and any of its frames.
+    """Everything that the frames of a synthetic movie are made from; make one with `draw`.
 
-    Parameters
+    Attributes
     ----------
     scene : Scene
     seed : int
-        The same scene and seed give the same truth and the same counts, frame by frame, whatever the order.
+    truth : Truth
+    images : (1 + rank, canvas voxels) float32
+        Resting light and neuropil, counts.
+    courses : (1 + rank, frames) float32
+        Their time courses; the first is one.
+    cells : csr_array, (canvas voxels, cells) float32
+        Footprints, 1 at the brightest voxel.
+    peaks : (cells, frames) float32
+        Counts of ΔF at the brightest voxel, before bleaching.
     """
 
-    def __init__(self, scene: Scene, seed: int) -> None:
-        self.scene = scene
-        self.seed = seed
-        cells_rng, activity_rng, surroundings_rng, brightness_rng = (
-            np.random.default_rng([seed, part]) for part in range(4)
-        )
-        footprints, centres = draw_cells(scene, cells_rng)
-        activity = draw_activity(scene, activity_rng)
-        rest = resting_light(scene, surroundings_rng)
-        images, courses = neuropil(scene, surroundings_rng)
-        images = images * rest
-        shifts = displacements(scene, surroundings_rng)
-        peaks = footprints.max(axis=0).toarray().ravel() if scene.cells else np.zeros(0)
-        cell_rest = scene.resting_cell * scene.resting * brightness_rng.lognormal(0, 0.3, scene.cells)
-        rest = rest + (footprints @ (cell_rest / np.maximum(peaks, 1e-12))).reshape(scene.shape)
-        snr = _spread_snr(scene, brightness_rng)
-        bleach = bleaching(scene)
-        light = bleach.mean() * rest + np.tensordot((courses * bleach).mean(axis=1), images, 1)
-        noise = np.sqrt(scene.gain * light + scene.read_noise**2)
-        brightest = np.array(
-            [column.indices[column.data.argmax()] for column in _split(footprints)], dtype=int
-        )
-        top = np.maximum((activity.calcium * bleach).max(axis=1, initial=0), 1e-12)
-        amplitude = snr * noise.ravel()[brightest] / (peaks * top)
-        self.truth = Truth(
-            shape=scene.shape,
-            footprints=footprints,
-            traces=(amplitude[:, None] * activity.calcium).astype(np.float32),
-            spikes=activity.spikes.astype(np.float32),
-            centres=centres.astype(np.float32),
-            rate=scene.rate,
-            decay=activity.decay.astype(np.float32),
-            rise=activity.rise.astype(np.float32),
-            snr=snr.astype(np.float32),
-            neuropil_images=images.astype(np.float32),
-            neuropil_courses=courses.astype(np.float32),
-            bleach=bleach.astype(np.float32),
-            shifts=shifts.astype(np.float32),
-            scene={"seed": seed, **scene.model_dump(mode="json")},
-        )
-        self._images = np.concatenate([rest[None], images]).reshape(len(images) + 1, -1).astype(np.float32)
-        self._courses = np.concatenate([np.ones((1, scene.frames)), courses]).astype(np.float32)
-        self._cells = footprints.tocsr()
+    scene: Scene
+    seed: int
+    truth: Truth
+    images: npt.NDArray[np.float32]
+    courses: npt.NDArray[np.float32]
+    cells: sparse.csr_array[Any]
+    peaks: npt.NDArray[np.float32]
 
     def light(self, frame: int) -> npt.NDArray[np.float32]:
-        """Expected counts of one volume without the offset, (Z, Y, X) float32."""
-        flat = self._courses[:, frame] @ self._images
-        flat += self._cells @ self.truth.traces[:, frame]
+        """Compute the expected counts of one volume without the offset, (Z, Y, X) float32."""
+        flat = self.courses[:, frame] @ self.images
+        flat += self.cells @ self.peaks[:, frame]
         flat *= self.truth.bleach[frame]
-        volume = flat.reshape(self.scene.shape)
-        return displace(volume, self.truth.shifts[frame].astype(np.float64))
+        canvas: npt.NDArray[np.float32] = flat.reshape(self.scene.canvas)
+        return displace(canvas, self.truth.shifts[frame].astype(np.float64))[self.scene.view]
 
     def frame(self, frame: int) -> npt.NDArray[np.uint16]:
-        """Counts of one volume, (Z, Y, X) uint16."""
+        """Draw the counts of one volume, (Z, Y, X) uint16: the same ones whenever it is drawn."""
         scene = self.scene
         rng = np.random.Generator(np.random.SFC64([self.seed, 4, frame]))
         return expose(self.light(frame), rng, scene.gain, scene.read_noise, scene.offset)
 
     def frames(self, workers: int | None = None) -> Iterator[npt.NDArray[np.uint16]]:
-        """All volumes in order, a few drawn ahead by `workers` threads."""
+        """Yield all volumes in order; a few are drawn ahead by `workers` threads (by default one a core)."""
         from threadpoolctl import threadpool_limits
 
-        workers = workers or os.cpu_count() or 1
+        threads = workers or os.cpu_count() or 1
         numbers = iter(range(self.scene.frames))
-        with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-            ahead = [pool.submit(self.frame, number) for number in islice(numbers, 2 * workers)]
+        with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+            ahead = [pool.submit(self.frame, number) for number in islice(numbers, 2 * threads)]
             while ahead:
                 yield ahead.pop(0).result()
                 ahead += [pool.submit(self.frame, number) for number in islice(numbers, 1)]
 
 
-def simulate(
-    path: str | Path,
-    preset: str | Scene = "small",
-    *,
-    seed: int = 0,
-    overrides: dict[str, Any] | None = None,
-    reporter: Reporter = silent,
-    workers: int | None = None,
-) -> Truth:
-    """Write a synthetic recording: the movie, ``NAME.json`` with its rate, and ``NAME.truth.h5``.
-
-    Parameters
-    ----------
-    path : path
-        Of the movie, ``.tif`` or ``.tiff``. It's an uncompressed TZYX hyperstack, uint16.
-    preset : str or Scene
-        A name in `PRESETS`, or a scene of one's own.
-    seed : int
-        Not negative. The same scene and seed give the same bytes with any number of workers.
-    overrides : mapping, optional
-        Fields of the scene to replace.
-    reporter : callable
-        Gets `Progress` events.
-    workers : int, optional
-        Threads; by default one a core.
-
-    Returns
-    -------
-    Truth
+def draw(scene: Scene, seed: int = 0) -> Recording:
+    """Draw cells, activity and surroundings of a scene; the same ones for the same scene and seed.
 
     Raises
     ------
     UsageError
-        For an unknown preset, field or suffix, or a scene that can't be drawn.
+        For a negative seed, or cells that don't fit.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        raise UsageError(f"{path} is no name of a TIFF file", "Let it end in .tif.")
     if seed < 0:
         raise UsageError(f"The seed is {seed}", "Give a whole number from 0.")
-    if isinstance(preset, str):
-        scene = scene_of(preset, overrides)
-    else:
-        scene = Scene.model_validate({**preset.model_dump(), **(overrides or {})})
-    recording = Recording(scene, seed)
-    part = path.with_name(path.name + ".part")
-    offset = _make_tiff(part, scene)
-    with part.open("r+b") as file:
-        file.seek(offset)
-        for done, frame in enumerate(recording.frames(workers), 1):
-            file.write(frame.astype("<u2", copy=False).data)
-            reporter(Progress("simulate", done, scene.frames, "frames", done * recording.truth.voxels))
-    save_truth(recording.truth, path.with_suffix(".truth.h5"))
-    facts = {"origin": "cnmf3d simulate", "fps": scene.rate, "date": "20000101_000000"}
-    more = {"voxel_size": dict(zip("xyz", scene.voxel_size, strict=True)), "seed": seed, "axes": "TZYX"}
-    path.with_suffix(".json").write_text(json.dumps({**facts, **more}, indent=1))
-    part.replace(path)
-    return recording.truth
+    rngs = [np.random.default_rng([seed, part]) for part in range(4)]
+    cells, centres = draw_cells(scene, rngs[0])
+    activity = draw_activity(scene, rngs[1])
+    rest = resting_light(scene, rngs[2])
+    images, courses = neuropil(scene, rngs[2])
+    shifts = displacements(scene, rngs[2])
+    images = images * rest
+    glow = scene.resting_cell * scene.resting * rngs[3].lognormal(0, 0.3, scene.cells)
+    rest += (cells @ glow).reshape(scene.canvas)
+    snr = _draw_snr(scene, rngs[3])
+    bleach = bleaching(scene)
+    light = bleach.mean() * rest + np.tensordot((courses * bleach).mean(axis=1), images, 1)
+    noise = np.sqrt(scene.gain * light + scene.read_noise**2)[scene.view].ravel()
+    seen = inside_view(cells, scene)
+    brightest = seen.indices[_tops(seen)]
+    top = (activity.calcium * bleach).max(axis=1, initial=0)
+    peaks = (snr * noise[brightest] / np.maximum(top, 1e-12))[:, None] * activity.calcium
+    norms = np.sqrt(np.asarray(seen.multiply(seen).sum(axis=0)).ravel())
+    truth = Truth(
+        shape=scene.shape,
+        footprints=sparse.csc_array(seen @ sparse.diags_array(1 / norms), dtype=np.float32),
+        traces=(norms[:, None] * peaks).astype(np.float32),
+        spikes=activity.spikes.astype(np.float32),
+        centres=centres.astype(np.float32),
+        rate=scene.rate,
+        decay=activity.decay.astype(np.float32),
+        rise=activity.rise.astype(np.float32),
+        snr=snr.astype(np.float32),
+        resting=rest[scene.view].astype(np.float32),
+        neuropil_images=images[(slice(None), *scene.view)].astype(np.float32),
+        neuropil_courses=courses.astype(np.float32),
+        bleach=bleach.astype(np.float32),
+        shifts=shifts.astype(np.float32),
+        scene={"seed": seed, **scene.model_dump(mode="json")},
+    )
+    return Recording(
+        scene=scene,
+        seed=seed,
+        truth=truth,
+        images=np.concatenate([rest[None], images]).reshape(len(images) + 1, -1).astype(np.float32),
+        courses=np.concatenate([np.ones((1, scene.frames)), courses]).astype(np.float32),
+        cells=cells.tocsr(),
+        peaks=peaks.astype(np.float32),
+    )
 
 
-def _make_tiff(path: Path, scene: Scene) -> int:
-    """Write the empty file with its labels; returns where the first voxel's bytes go."""
-    import tifffile
-
-    shape = (scene.frames, *scene.shape)
-    x, y, z = scene.voxel_size
-    small = 2 * int(np.prod(shape, dtype=np.int64)) < IMAGEJ_LIMIT
-    labels: dict[str, Any] = {"axes": "TZYX"}
-    if small:
-        labels |= {"spacing": z, "unit": "um", "finterval": 1 / scene.rate, "fps": scene.rate}
-    movie = tifffile.memmap(
-        path, shape=shape, dtype=np.dtype("<u2"), imagej=small, bigtiff=not small, byteorder="<",
-        resolution=(1 / x, 1 / y), metadata=labels,
-    )  # fmt: skip
-    return int(movie.offset)
+def _tops(columns: sparse.csc_array[Any]) -> npt.NDArray[np.int64]:
+    """Where in ``columns.data`` the largest value of each column is."""
+    spans = zip(columns.indptr[:-1], columns.indptr[1:], strict=True)
+    return np.array([low + columns.data[low:high].argmax() for low, high in spans], dtype=np.int64)
 
 
-def _spread_snr(scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """(cells,) peak ΔF over noise at the brightest voxel: lognormal, bounded, median exactly `Scene.snr`."""
-    if not scene.cells:
-        return np.zeros(0)
+def _draw_snr(scene: Scene, rng: np.random.Generator) -> Float:
+    """Peak ΔF over noise at each cell's brightest voxel: lognormal, bounded, median `Scene.snr`."""
     factor = rng.lognormal(0, scene.snr_spread, scene.cells)
-    return scene.snr * np.clip(factor / np.median(factor), *scene.snr_range)
-
-
-def _split(columns: sparse.csc_array[Any]) -> Iterator[Any]:
-    """Each column as a sparse matrix of its own."""
-    return (columns[:, [k]] for k in range(columns.shape[1]))
-
-
-__all__ = ["PRESETS", "Recording", "simulate"]
+    middle = np.median(factor) if scene.cells else 1.0
+    return np.asarray(scene.snr * np.clip(factor / middle, *scene.snr_range))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -53,7 +54,7 @@ class Scene(BaseModel):
     kinetics_spread: NotNegative = Field(
         0.2, description="lognormal sigma of both time constants from cell to cell"
     )
-    bursts: Positive = Field(3.0, description="median number of bursts a minute; at least 3 in a recording")
+    bursts: Positive = Field(5.0, description="median number of bursts a minute; at least 3 in a recording")
     burst_spikes: Positive = Field(2.5, description="mean number of spikes in a burst")
     burst_duration: Positive = Field(0.6, description="mean duration of a burst, s")
     activity_spread: NotNegative = Field(
@@ -98,6 +99,24 @@ class Scene(BaseModel):
         """(Z, Y, X), as arrays hold it."""
         return (self.size[2], self.size[1], self.size[0])
 
+    @property
+    def margin(self) -> tuple[int, int, int]:
+        """Voxels of tissue beyond each border (z, y, x) that motion may bring into view."""
+        x, y, z = (math.ceil(largest) + 2 if largest else 0 for largest in self.motion)
+        return (z, y, x)
+
+    @property
+    def canvas(self) -> tuple[int, int, int]:
+        """(Z, Y, X) of the tissue: the volume and its margins."""
+        z, y, x = (n + 2 * m for n, m in zip(self.shape, self.margin, strict=True))
+        return (z, y, x)
+
+    @property
+    def view(self) -> tuple[slice, slice, slice]:
+        """Where in the canvas the volume is."""
+        z, y, x = (slice(m, m + n) for n, m in zip(self.shape, self.margin, strict=True))
+        return (z, y, x)
+
 
 SMALL = Scene()
 PRESETS: Mapping[str, Scene] = {
@@ -108,22 +127,36 @@ PRESETS: Mapping[str, Scene] = {
     "dim": SMALL.model_copy(update={"snr": 2.0}),
     "neuropil": SMALL.model_copy(update={"neuropil": 1.2}),
     "lightsheet": Scene(
-        size=(200, 200, 12), frames=500, rate=2.5, voxel_size=(0.8, 0.8, 4.0), cells=300, cell_size=(3.0, 3.0, 1.2),
-        blur=(1.0, 1.0, 1.2), decay=1.8, rise=0.25, separation=1.3, bursts=2.0, burst_duration=1.2, resting=220.0, gain=1.0, read_noise=4.0,
-        neuropil=0.4, neuropil_time=8.0, snr=5.0,
+        size=(200, 200, 12),
+        frames=500,
+        rate=2.5,
+        voxel_size=(0.8, 0.8, 4.0),
+        cells=500,
+        cell_size=(3.0, 3.0, 1.2),
+        blur=(1.0, 1.0, 1.2),
+        separation=1.3,
+        decay=1.8,
+        rise=0.25,
+        bursts=2.0,
+        burst_duration=1.2,
+        resting=220.0,
+        gain=1.0,
+        read_noise=4.0,
+        neuropil=0.4,
+        neuropil_time=8.0,
     ),
     "motion": SMALL.model_copy(update={"motion": (3.0, 3.0, 0.8)}),
-    "noise": SMALL.model_copy(update={"cells": 0, "neuropil": 0.0, "bleaching": 0.0}),
-}  # fmt: skip
+    "noise": Scene(size=(250, 250, 16), frames=300, cells=0, neuropil=0.0, bleaching=0.0),
+}
 
 
-def scene_of(preset: str, overrides: Mapping[str, Any] | None = None) -> Scene:
-    """A preset, with some of its fields replaced.
+def scene_of(scene: str | Scene, overrides: Mapping[str, Any] | None = None) -> Scene:
+    """Look a preset up, and replace some of its fields.
 
     Parameters
     ----------
-    preset : str
-        A name in `PRESETS`.
+    scene : str or Scene
+        A name in `PRESETS`, or a scene.
     overrides : mapping of field name to value, optional
         Values may be text, as a command line gives them: ``{"cells": "40", "size": "60,60,8"}``.
 
@@ -132,22 +165,21 @@ def scene_of(preset: str, overrides: Mapping[str, Any] | None = None) -> Scene:
     UsageError
         For an unknown preset or field, or a value that can't be.
     """
-    if preset not in PRESETS:
-        raise UsageError(f"There is no preset {preset!r}", f"Choose one of {', '.join(PRESETS)}.")
+    if isinstance(scene, str) and scene not in PRESETS:
+        raise UsageError(f"There is no preset {scene!r}", f"Choose one of {', '.join(PRESETS)}.")
     fields = Scene.model_fields
-    values = PRESETS[preset].model_dump()
+    values = (PRESETS[scene] if isinstance(scene, str) else scene).model_dump()
     for name, value in (overrides or {}).items():
         if name not in fields:
             close = difflib.get_close_matches(name, fields, n=1)
             fix = f"Did you mean {close[0]!r}?" if close else f"A scene has: {', '.join(fields)}."
             raise UsageError(f"A scene has no {name!r}", fix)
         is_list = isinstance(value, str) and isinstance(values[name], tuple)
-        values[name] = tuple(value.replace("×", ",").split(",")) if is_list else value
+        values[name] = tuple(value.split(",")) if is_list else value
     try:
         return Scene.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        raise UsageError(
-            f"{name} = {values[name]!r}: {first['msg']}", f"{name}: {fields[name].description}."
-        ) from error
+        problem = f"{name} = {values[name]!r}: {first['msg']}"
+        raise UsageError(problem, f"{name}: {fields[name].description}.") from error

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from cnmf3d.components import Components
 from cnmf3d.errors import UsageError
+from cnmf3d.simulate.similarity import assign, binned, correlations, iou, shares, unit
 from cnmf3d.simulate.truth import Truth
 
 MATCH = 0.5
 """Footprint cosine from which a component counts as a cell."""
-PART = 0.3
-"""Cosine from which a component holds a part of a cell, for splits and merges."""
-SUPPORT = 0.2
-"""Share of the brightest voxel from which a voxel belongs to a footprint's mask, for the intersection over union."""
+PART = 0.4
+"""Weight from which a component holds a part of a cell, for splits and merges."""
 BIN = 3
 """Frames in a bin of spikes."""
-
-Float = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+LEVELS = (0.3, 0.5, 0.7)
+"""Intersections over union that are reported beside the cosine."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,6 @@ class Measures:
     Attributes
     ----------
     components, cells, matches : int
-    precision, recall, f1 : float
-        NaN where there is nothing to divide by.
     """
 
     components: int
@@ -46,28 +41,39 @@ class Measures:
 
     @property
     def precision(self) -> float:
-        """Share of the components that are cells."""
-        return self.matches / self.components if self.components else float("nan")
+        """Share of the components that are cells; NaN without components."""
+        return self.matches / self.components if self.components else math.nan
 
     @property
     def recall(self) -> float:
-        """Share of the cells that were found."""
-        return self.matches / self.cells if self.cells else float("nan")
+        """Share of the cells that were found; NaN without cells."""
+        return self.matches / self.cells if self.cells else math.nan
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall."""
+        """Harmonic mean of precision and recall; NaN without either."""
         total = self.components + self.cells
-        return 2 * self.matches / total if total else float("nan")
+        return 2 * self.matches / total if total else math.nan
 
     def to_dict(self) -> dict[str, float]:
-        """Counts and ratios."""
-        return {**dataclasses.asdict(self), "precision": self.precision, "recall": self.recall, "f1": self.f1}
+        """Give counts and ratios by name."""
+        ratios = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+        return {**dataclasses.asdict(self), **ratios}
 
 
 @dataclass(frozen=True)
 class Match:
-    """One component that is a cell."""
+    """One component that is a cell.
+
+    Attributes
+    ----------
+    component, cell : int
+        Indices into the components and the truth.
+    cosine, iou : float
+        Of the footprints.
+    trace, spikes : float
+        Correlations.
+    """
 
     component: int
     cell: int
@@ -79,35 +85,35 @@ class Match:
 
 @dataclass(frozen=True)
 class Score:
-    """Agreement of components with the truth.
+    """Agreement of components with the truth; NaN where there is nothing to average.
 
     Attributes
     ----------
     accepted, all : Measures
         Of the accepted components, and of all of them, at footprint cosine >= 0.5.
-    iou : mapping of threshold to Measures
-        Of the accepted components, matched by intersection over union in 3D.
+    iou : mapping of level to Measures
+        Of the accepted components, matched by intersection over union in 3D >= 0.3, 0.5, 0.7.
     matches : tuple of Match
-        Accepted components that are cells; what follows is over these.
+        Accepted components that are cells.
     cosine : float
-        Mean footprint cosine.
+        Mean footprint cosine of the matches.
     trace_mean, trace_median, trace_p5 : float
-        Correlation of denoised with noise-free traces.
+        Correlation of denoised with noise-free traces over the matches: mean, median, 5th percentile.
     spikes_mean, spikes_median, spikes_p5 : float
         Correlation of deconvolved with true spikes in bins of 3 frames.
     splits, merges : int
-        Cells of which two or more accepted components hold a part (cosine >= 0.3); components that hold parts of two
-        or more cells.
+        Cells that are the largest part of two or more accepted components; accepted components that hold
+        parts of two or more cells. A part has a weight >= 0.4 in the component as a sum of cells.
     recall_ends, recall_middle : float
-        Recall of cells centred in the first or last plane, and of the others; NaN where there are none.
+        Recall of the cells centred nearest to the first or last plane, and of the others.
     cells_ends : int
-        Number of cells centred in the first or last plane.
+        Number of the former.
     false_positives : int
         Accepted components that are no cell.
     false_per_million : float
         The same for each 10⁶ voxels.
     missed : tuple of int
-        Cells without a component.
+        Cells without an accepted component.
     """
 
     accepted: Measures
@@ -131,19 +137,19 @@ class Score:
     missed: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers as JSON takes them; NaN becomes None."""
-        numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        """Give everything as JSON takes it; NaN becomes None."""
+        numbers: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         numbers["accepted"], numbers["all"] = self.accepted.to_dict(), self.all.to_dict()
         numbers["iou"] = {f"{level:g}": measures.to_dict() for level, measures in self.iou.items()}
         numbers["matches"] = [dataclasses.asdict(match) for match in self.matches]
-        return _without_nan(numbers)
+        return {name: _without_nan(value) for name, value in numbers.items()}
 
 
 def score(components: Components, truth: Truth) -> Score:
     """Compare components with the truth.
 
-    Components are matched with cells one to one so that the sum of footprint cosines is largest (Kuhn 1955), and a
-    pair counts from a cosine of 0.5.
+    Components are matched with cells one to one so that the sum of footprint cosines is largest; a pair
+    counts from a cosine of 0.5.
 
     Parameters
     ----------
@@ -153,54 +159,33 @@ def score(components: Components, truth: Truth) -> Score:
     Raises
     ------
     UsageError
-        Where the volumes or numbers of frames differ.
+        Where the volumes or the numbers of frames differ.
     """
-    if tuple(components.shape) != tuple(truth.shape):
-        raise UsageError(
-            f"The components are of a volume {components.shape}, the truth of {truth.shape} (z, y, x)",
-            "Score the results against the truth file of their own movie; check the axes given when it was opened.",
-        )
-    if components.count and components.frames != truth.traces.shape[1]:
-        raise UsageError(
-            f"The components have {components.frames} frames, the truth {truth.traces.shape[1]}",
-            "Score the results against the truth file of their own movie.",
-        )
+    _check(components, truth)
     keep = np.flatnonzero(components.accepted)
-    found = _unit(components.footprints)
-    real = _unit(truth.footprints)
-    cosines = (found.T @ real).toarray()
-    overlap = _iou(found[:, keep], real)
-    everything = _assign(cosines, MATCH)
-    rows, cells = _assign(cosines[keep], MATCH)
+    found, real = unit(components.footprints), unit(truth.footprints)
+    cosines = (found.T @ real).toarray().astype(np.float64)
+    overlaps = iou(found[:, keep], real)
+    rows, cells = assign(cosines[keep], MATCH)
     index = keep[rows]
-    traces = _correlations(components.traces[index], truth.traces[cells])
-    spikes = _correlations(_binned(components.spikes[index]), _binned(truth.spikes[cells]))
-    matches = tuple(
-        Match(int(k), int(n), float(cosines[k, n]), float(overlap[r, n]), float(c), float(s))
-        for r, k, n, c, s in zip(rows, index, cells, traces, spikes, strict=True)
-    )
-    parts = cosines[keep] >= PART
+    traces = correlations(components.traces[index], truth.traces[cells])
+    spikes = correlations(binned(components.spikes[index], BIN), binned(truth.spikes[cells], BIN))
+    parts = shares(cosines[keep], (real.T @ real).toarray())
+    splits, merges = _splits_and_merges(parts)
+    hit = np.isin(np.arange(truth.count), cells)
     ends = _at_ends(truth)
-    hit = np.zeros(truth.count, bool)
-    hit[cells] = True
-    wrong = len(keep) - len(matches)
+    alike, masks = cosines[index, cells], overlaps[rows, cells]
+    wrong = len(keep) - len(cells)
     return Score(
-        accepted=Measures(len(keep), truth.count, len(matches)),
-        all=Measures(components.count, truth.count, len(everything[0])),
-        iou={
-            level: Measures(len(keep), truth.count, len(_assign(overlap, level)[0]))
-            for level in (0.3, 0.5, 0.7)
-        },
-        matches=matches,
-        cosine=_mean(cosines[index, cells]),
-        trace_mean=_mean(traces),
-        trace_median=_percentile(traces, 50),
-        trace_p5=_percentile(traces, 5),
-        spikes_mean=_mean(spikes),
-        spikes_median=_percentile(spikes, 50),
-        spikes_p5=_percentile(spikes, 5),
-        splits=int((parts.sum(axis=0) > 1).sum()),
-        merges=int((parts.sum(axis=1) > 1).sum()),
+        accepted=Measures(len(keep), truth.count, len(cells)),
+        all=Measures(components.count, truth.count, len(assign(cosines, MATCH)[0])),
+        iou={level: Measures(len(keep), truth.count, len(assign(overlaps, level)[0])) for level in LEVELS},
+        matches=_matches(index, cells, np.stack([alike, masks, traces, spikes], axis=1)),
+        cosine=_mean(alike),
+        **_summary("trace", traces),
+        **_summary("spikes", spikes),
+        splits=splits,
+        merges=merges,
         recall_ends=_mean(hit[ends]),
         recall_middle=_mean(hit[~ends]),
         cells_ends=int(ends.sum()),
@@ -210,59 +195,47 @@ def score(components: Components, truth: Truth) -> Score:
     )
 
 
-def _unit(columns: sparse.csc_array[Any]) -> sparse.csc_array[Any]:
-    """Columns over their Euclidean norms."""
-    norms = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=0))).ravel()
-    return sparse.csc_array(columns @ sparse.diags_array(1 / np.maximum(norms, 1e-30)))
+def _check(components: Components, truth: Truth) -> None:
+    """See that both are of the same movie."""
+    fix = "Score results against the truth file of their own movie; check the axes it was opened with."
+    if tuple(components.shape) != tuple(truth.shape):
+        volumes = f"{tuple(components.shape)}, the truth of {tuple(truth.shape)} (z, y, x)"
+        raise UsageError(f"The components are of a volume {volumes}", fix)
+    frames = truth.traces.shape[1]
+    if components.count and components.frames != frames:
+        raise UsageError(f"The components have {components.frames} frames, the truth {frames}", fix)
 
 
-def _iou(found: sparse.csc_array[Any], real: sparse.csc_array[Any]) -> Float:
-    """Intersection over union of the masks, (components, cells)."""
-    masks = []
-    for columns in (found, real):
-        coo = columns.tocoo()
-        top = columns.max(axis=0).toarray().ravel() if min(columns.shape) else np.zeros(columns.shape[1])
-        inside = coo.data > SUPPORT * top[coo.coords[1]]
-        places = (coo.coords[0][inside], coo.coords[1][inside])
-        masks.append(sparse.csc_array((np.ones(int(inside.sum())), places), shape=columns.shape))
-    common = (masks[0].T @ masks[1]).toarray()
-    sizes = [np.asarray(mask.sum(axis=0)).ravel() for mask in masks]
-    return np.asarray(common / np.maximum(sizes[0][:, None] + sizes[1][None] - common, 1))
+def _splits_and_merges(parts: npt.NDArray[np.float64]) -> tuple[int, int]:
+    """Count split cells and merged components, given the (components, cells) weights."""
+    if not parts.size:
+        return 0, 0
+    largest = parts.argmax(axis=1)[parts.max(axis=1) >= PART]
+    return int((np.bincount(largest) > 1).sum()), int(((parts >= PART).sum(axis=1) > 1).sum())
 
 
-def _assign(similarity: Float, least: float) -> tuple[Ints, Ints]:
-    """One-to-one pairs of at least `least` with the largest sum."""
-    rows, columns = linear_sum_assignment(np.where(similarity >= least, similarity, 0), maximize=True)
-    good = similarity[rows, columns] >= least
-    return rows[good], columns[good]
-
-
-def _correlations(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Float:
-    """Pearson correlation of each row of `a` with that of `b`; 0 where one is constant."""
-    a = a - a.mean(axis=1, keepdims=True, dtype=np.float64)
-    b = b - b.mean(axis=1, keepdims=True, dtype=np.float64)
-    norms = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    return np.asarray((a * b).sum(axis=1) / np.where(norms > 0, norms, np.inf))
-
-
-def _binned(spikes: npt.NDArray[Any]) -> Float:
-    """Sums over bins of frames; an incomplete last bin is left out."""
-    bins = spikes.shape[1] // BIN
-    return np.asarray(spikes[:, : bins * BIN].reshape(len(spikes), bins, BIN).sum(axis=2, dtype=np.float64))
+def _matches(
+    index: npt.NDArray[np.int64], cells: npt.NDArray[np.int64], likeness: npt.NDArray[np.float64]
+) -> tuple[Match, ...]:
+    """Rows as objects; `likeness` holds cosine, intersection over union, trace and spikes in its columns."""
+    rows = zip(index.tolist(), cells.tolist(), likeness.tolist(), strict=True)
+    return tuple(Match(component, cell, *values) for component, cell, values in rows)
 
 
 def _at_ends(truth: Truth) -> npt.NDArray[np.bool_]:
-    """Cells whose centre is nearest to the first or last plane."""
+    """Tell the cells whose centre is nearest to the first or last plane."""
     plane = np.rint(truth.centres[:, 0])
     return np.asarray((plane <= 0) | (plane >= truth.shape[0] - 1))
 
 
+def _summary(name: str, values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Mean, median and 5th percentile, under the names of `Score`."""
+    median, low = np.percentile(values, (50, 5)) if len(values) else (math.nan, math.nan)
+    return {f"{name}_mean": _mean(values), f"{name}_median": float(median), f"{name}_p5": float(low)}
+
+
 def _mean(values: npt.NDArray[Any]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _percentile(values: Float, percent: float) -> float:
-    return float(np.percentile(values, percent)) if len(values) else float("nan")
+    return float(values.mean()) if len(values) else math.nan
 
 
 def _without_nan(value: Any) -> Any:
@@ -270,4 +243,4 @@ def _without_nan(value: Any) -> Any:
         return {key: _without_nan(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
+    return None if isinstance(value, float) and math.isnan(value) else value

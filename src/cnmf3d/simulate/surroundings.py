@@ -9,6 +9,8 @@ from scipy import ndimage
 from cnmf3d.simulate.scene import Scene
 
 Float = npt.NDArray[np.float64]
+TEXTURE = 0.15
+"""Standard deviation of the resting background's texture."""
 
 
 def smooth_field(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator) -> Float:
@@ -18,13 +20,11 @@ def smooth_field(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.rando
 
 
 def resting_light(scene: Scene, rng: np.random.Generator) -> Float:
-    """(Z, Y, X) resting background without cells, counts: vignetting times a smooth texture of ± 15 %."""
-    z, y, x = np.meshgrid(
-        *(np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in scene.shape), indexing="ij"
-    )
+    """Resting background without cells over the canvas, counts: vignetting times a smooth texture."""
+    _, y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in scene.canvas), indexing="ij")
     vignette = 1 - scene.vignette * (y**2 + x**2) / 2
-    texture = smooth_field(scene.shape, _scale(scene), rng)
-    return np.asarray(scene.resting * vignette * np.clip(1 + 0.15 * texture, 0.5, 1.5))
+    texture = smooth_field(scene.canvas, _scale(scene), rng)
+    return np.asarray(scene.resting * vignette * np.clip(1 + TEXTURE * texture, 0.5, 1.5))
 
 
 def neuropil(scene: Scene, rng: np.random.Generator) -> tuple[Float, Float]:
@@ -32,38 +32,47 @@ def neuropil(scene: Scene, rng: np.random.Generator) -> tuple[Float, Float]:
 
     Returns
     -------
-    images : (rank, Z, Y, X)
-        Over the resting background. Their sum with the courses has a peak to peak over time whose median over voxels
-        is `Scene.neuropil`.
+    images : (rank, *canvas)
+        Over the resting background. The median over voxels of the peak to peak over time of
+        ``images · courses`` is `Scene.neuropil`.
     courses : (rank, frames)
         From 0 to 1.
     """
-    rank = scene.neuropil_rank
-    images = np.stack([np.exp(0.7 * smooth_field(scene.shape, _scale(scene), rng)) for _ in range(rank)])
-    courses = np.stack(
-        [smooth_field((scene.frames,), (scene.neuropil_time * scene.rate,), rng) for _ in range(rank)]
-    )
+    rank, time = scene.neuropil_rank, (scene.neuropil_time * scene.rate,)
+    images = np.stack([np.exp(0.7 * smooth_field(scene.canvas, _scale(scene), rng)) for _ in range(rank)])
+    courses = np.stack([smooth_field((scene.frames,), time, rng) for _ in range(rank)])
     courses -= courses.min(axis=1, keepdims=True)
     courses /= np.maximum(courses.max(axis=1, keepdims=True), 1e-12)
-    some = images.reshape(rank, -1)[:, :: max(1, images[0].size // 2000)]
-    swing = float(np.median(np.ptp(some.T @ courses, axis=1)))
-    return images * (scene.neuropil / swing), courses
+    return images * (scene.neuropil / max(swing(images, courses), 1e-12)), courses
+
+
+def swing(images: Float, courses: Float) -> float:
+    """Median over voxels of the peak to peak over time of ``images · courses``, on about 4,000 voxels."""
+    flat = images.reshape(len(images), -1)
+    some = flat[:, :: max(1, flat.shape[1] // 4000)]
+    return float(np.median(np.ptp(some.T @ courses, axis=1)))
 
 
 def bleaching(scene: Scene) -> Float:
-    """(frames,) share of the light that is left, exponential from 1."""
+    """Share of the light that is left in each frame, exponential from 1."""
     return np.asarray((1 - scene.bleaching) ** (np.arange(scene.frames) / (scene.frames - 1)))
 
 
 def displacements(scene: Scene, rng: np.random.Generator) -> Float:
-    """(frames, 3) rigid displacement of the tissue, voxels, order z, y, x: slow drift and fast jitter, median zero."""
+    """Rigid displacement of the tissue: slow drift and fast jitter with median zero.
+
+    Returns
+    -------
+    (frames, 3)
+        Voxels, order z, y, x.
+    """
     paths = np.zeros((scene.frames, 3))
     for axis, largest in enumerate(scene.motion[::-1]):
         drift = smooth_field((scene.frames,), (3 * scene.rate,), rng)
         jitter = smooth_field((scene.frames,), (0.15 * scene.rate,), rng)
         path = drift + 0.5 * jitter
         path -= np.median(path)
-        paths[:, axis] = largest * path / np.abs(path).max()
+        paths[:, axis] = largest * path / max(np.abs(path).max(), 1e-12)
     return paths
 
 

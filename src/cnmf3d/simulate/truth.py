@@ -29,7 +29,7 @@ class Truth:
     footprints : csc_array, (voxels, cells) float32
         Unit Euclidean norm, voxels in C order over (Z, Y, X).
     traces : (cells, frames) float32
-        Noise-free calcium above rest. In our own files in counts: ``footprints @ traces`` is ΔF before bleaching.
+        Noise-free calcium above rest; in our own files in counts, before bleaching.
     spikes : (cells, frames) float32
         Number of spikes in each frame.
     centres : (cells, 3) float32
@@ -38,6 +38,8 @@ class Truth:
         Volumes a second; None where the file doesn't tell.
     decay, rise, snr : (cells,) float32
         Time constants in s, and peak ΔF over noise at the brightest voxel; NaN where the file doesn't tell.
+    resting : (Z, Y, X) float32
+        Light of resting tissue and cells, counts above the offset; NaN where the file doesn't tell.
     neuropil_images : (rank, Z, Y, X) float32
         Counts.
     neuropil_courses : (rank, frames) float32
@@ -58,6 +60,7 @@ class Truth:
     decay: Float
     rise: Float
     snr: Float
+    resting: Float
     neuropil_images: Float
     neuropil_courses: Float
     bleach: Float
@@ -75,18 +78,8 @@ class Truth:
         return int(np.prod(self.shape))
 
 
-_ARRAYS = (
-    "traces",
-    "spikes",
-    "centres",
-    "decay",
-    "rise",
-    "snr",
-    "neuropil_images",
-    "neuropil_courses",
-    "bleach",
-    "shifts",
-)
+_TISSUE = ("resting", "neuropil_images", "neuropil_courses", "bleach", "shifts")
+_ARRAYS = ("traces", "spikes", "centres", "decay", "rise", "snr", *_TISSUE)
 
 
 def save_truth(truth: Truth, path: str | Path) -> None:
@@ -111,7 +104,7 @@ def save_truth(truth: Truth, path: str | Path) -> None:
 def load_truth(path: str | Path) -> Truth:
     """Read a truth file: ours (HDF5), or an ``.npz`` with ``dims``, ``A_data``, ``C``, ``S``, ``centers``.
 
-    In an ``.npz`` footprint rows are in Fortran order over ``dims``, and ``axes`` tells which axes these are (``TYXZ``).
+    In an ``.npz`` footprint rows are in Fortran order over ``dims``, and ``axes`` names these (``TYXZ``).
 
     Raises
     ------
@@ -150,7 +143,8 @@ def _from_npz(path: Path) -> Truth:
     axes = str(held["axes"])[1:4] if "axes" in held else "YXZ"
     order = [axes.index(axis) for axis in "ZYX"]
     coo = sparse.csc_array(
-        (held["A_data"], held["A_indices"], held["A_indptr"]), shape=tuple(int(n) for n in held["A_shape"])
+        (held["A_data"], held["A_indices"], held["A_indptr"]),
+        shape=(int(np.prod(dims)), len(held["A_indptr"]) - 1),
     ).tocoo()
     shape = (dims[order[0]], dims[order[1]], dims[order[2]])
     places = np.unravel_index(coo.coords[0], dims, order="F")
@@ -169,6 +163,7 @@ def _from_npz(path: Path) -> Truth:
         decay=held.get("decay_s", unknown).astype(np.float32),
         rise=held.get("rise_s", unknown).astype(np.float32),
         snr=held.get("peak_snr_voxel", unknown).astype(np.float32),
+        resting=np.full(shape, np.nan, np.float32),
         neuropil_images=np.zeros((0, *shape), np.float32),
         neuropil_courses=held.get("f", np.zeros((0, frames))).astype(np.float32)[:0],
         bleach=held.get("bleach", np.ones(frames)).astype(np.float32),
