@@ -16,8 +16,8 @@ def expose(
     """Draw the counts of a detector that sees `light`.
 
     The sum of ``gain`` × Poisson and Gaussian noise is drawn from its first three cumulants, which needs one
-    normal number a voxel: ``y = μ + σ z + κ₃ (z² − 1) / 6 σ²`` (Cornish and Fisher 1938). Voxels of few photons
-    get an exact Poisson number.
+    normal number a voxel: ``y = μ + σ z + κ₃ (z² − 1) / 6 σ²`` (Cornish and Fisher 1938). Voxels with few
+    photons get an exact Poisson number.
 
     Parameters
     ----------

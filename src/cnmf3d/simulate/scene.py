@@ -65,7 +65,7 @@ class Scene(BaseModel):
     )
 
     snr: Positive = Field(
-        6.0, description="median over cells of peak dF over noise at the cell's brightest voxel"
+        5.0, description="median over cells of peak dF over noise at the cell's brightest voxel"
     )
     snr_spread: NotNegative = Field(0.5, description="lognormal sigma of that ratio from cell to cell")
     snr_range: tuple[Positive, Positive] = Field(
@@ -123,9 +123,9 @@ PRESETS: Mapping[str, Scene] = {
     "tiny": Scene(size=(60, 60, 10), frames=300, cells=25),
     "small": SMALL,
     "large": Scene(size=(200, 200, 24), frames=1500, cells=400),
-    "dense": Scene(size=(80, 80, 10), cells=110, separation=1.05),
+    "dense": Scene(size=(80, 80, 10), cells=110, separation=0.95),
     "dim": SMALL.model_copy(update={"snr": 2.0}),
-    "neuropil": SMALL.model_copy(update={"neuropil": 1.2}),
+    "neuropil": SMALL.model_copy(update={"neuropil": 1.3}),
     "lightsheet": Scene(
         size=(200, 200, 12),
         frames=500,

@@ -173,7 +173,7 @@ def score(components: Components, truth: Truth) -> Score:
     parts = shares(cosines[keep], (real.T @ real).toarray())
     splits, merges = _splits_and_merges(parts)
     hit = np.isin(np.arange(truth.count), cells)
-    ends = _at_ends(truth)
+    ends = cells_at_ends(truth)
     alike, masks = cosines[index, cells], overlaps[rows, cells]
     wrong = len(keep) - len(cells)
     return Score(
@@ -222,7 +222,7 @@ def _matches(
     return tuple(Match(component, cell, *values) for component, cell, values in rows)
 
 
-def _at_ends(truth: Truth) -> npt.NDArray[np.bool_]:
+def cells_at_ends(truth: Truth) -> npt.NDArray[np.bool_]:
     """Tell the cells whose centre is nearest to the first or last plane."""
     plane = np.rint(truth.centres[:, 0])
     return np.asarray((plane <= 0) | (plane >= truth.shape[0] - 1))

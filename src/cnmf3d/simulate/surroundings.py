@@ -46,7 +46,7 @@ def neuropil(scene: Scene, rng: np.random.Generator) -> tuple[Float, Float]:
     return images * (scene.neuropil / max(swing(images, courses), 1e-12)), courses
 
 
-def swing(images: Float, courses: Float) -> float:
+def swing(images: npt.NDArray[np.floating], courses: npt.NDArray[np.floating]) -> float:
     """Median over voxels of the peak to peak over time of ``images · courses``, on about 4,000 voxels."""
     flat = images.reshape(len(images), -1)
     some = flat[:, :: max(1, flat.shape[1] // 4000)]
