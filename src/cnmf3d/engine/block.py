@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,12 +71,15 @@ class Fit:
         Background images.
     temporal : (rank, bins) float32
         Background time courses, orthonormal rows; the first is constant.
+    seen : (voxels, rank) float32
+        ``z · temporalᵀ``: the data regressed on the background courses.
     """
 
     footprints: Footprints
     traces: Float
     spatial: Float
     temporal: Float
+    seen: Float
 
     @property
     def count(self) -> int:
@@ -91,3 +95,8 @@ def with_data(structure: Footprints, data: Float) -> Footprints:
 def entry_columns(structure: Footprints) -> npt.NDArray[np.int64]:
     """Column of each stored entry."""
     return np.repeat(np.arange(structure.shape[1]), np.diff(structure.indptr))
+
+
+def subset(fit: Fit, keep: npt.NDArray[np.intp]) -> Fit:
+    """Some of the components of a fit."""
+    return dataclasses.replace(fit, footprints=sparse.csc_array(fit.footprints[:, keep]), traces=fit.traces[keep])

@@ -78,12 +78,16 @@ def unit_norm(fit: Fit) -> Fit:
     )
 
 
-def update_background_images(block: Block, fit: Fit) -> Fit:
-    """Background images given its time courses (orthonormal) and the components."""
-    spatial = block.regress(fit.temporal)
-    if fit.count:
-        spatial -= fit.footprints @ (fit.traces @ fit.temporal.T)
-    return dataclasses.replace(fit, spatial=spatial)
+def with_courses(block: Block, fit: Fit, courses: Float) -> Fit:
+    """Other background courses (orthonormal), and the images that follow from them."""
+    return update_background_images(dataclasses.replace(fit, temporal=courses, seen=block.regress(courses)))
+
+
+def update_background_images(fit: Fit) -> Fit:
+    """Background images given their courses and the components."""
+    if fit.count == 0:
+        return dataclasses.replace(fit, spatial=fit.seen)
+    return dataclasses.replace(fit, spatial=fit.seen - fit.footprints @ (fit.traces @ fit.temporal.T))
 
 
 def refine(block: Block, fit: Fit, rounds: int) -> Fit:
@@ -91,5 +95,5 @@ def refine(block: Block, fit: Fit, rounds: int) -> Fit:
     for _ in range(rounds):
         fit = update_traces(block, fit)
         fit = update_footprints(block, fit)
-        fit = update_background_images(block, fit)
+        fit = update_background_images(fit)
     return update_traces(block, fit)

@@ -10,14 +10,33 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block, Fit, Footprints
+from cnmf3d.engine.blocks import Box
+from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.solve import Settings, solve
 from cnmf3d.geometry import ZYX
 
 LEAST, MOST = 0.5, 15.0
 """Plausible half-widths in voxels."""
+
+
+def window_of(cache: Cache, side: int = 64, depth: int = 16) -> Box:
+    """The window of the volume with the most activity beyond noise, at most `side` × `side` × `depth` voxels."""
+    z, y, x = cache.shape
+    size = (min(z, depth), min(y, side), min(x, side))
+    spread = cache.statistics.std / np.maximum(cache.statistics.noise, 1e-6)
+    excess = np.where(cache.statistics.valid, np.clip(spread - 1, 0, 3), 0).reshape(cache.shape)
+    smooth = ndimage.uniform_filter(excess.astype(np.float32), size=size, mode="constant")
+    best = np.unravel_index(int(np.argmax(smooth)), cache.shape)
+    ranges = []
+    for centre, length, extent in zip(best, size, cache.shape, strict=True):
+        start = int(np.clip(centre - length // 2, 0, extent - length))
+        ranges.append((start, start + length))
+    outer = (ranges[0], ranges[1], ranges[2])
+    return Box(outer=outer, core=outer)
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,94 @@
-"""What a run will do: parameters made concrete for one movie, with every "auto" replaced and explained."""
+"""What a run will do: parameters made concrete for one movie, with every "auto" replaced."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from cnmf3d.components import VolumeShape
+from cnmf3d.engine.blocks import Box, cut, fitting_core
+from cnmf3d.engine.solve import Settings
 from cnmf3d.geometry import ZYX
 
-BLOCK_BYTES = 96 * 2**20
-"""Binned data of one block; a worker's memory is about three times as much."""
+BLOCK_BYTES = 64 * 2**20
+"""Binned data of one block; a worker's memory is about four times as much."""
 
 TYPICAL_DECAY = 0.8
-"""Seconds; used for the time bins where neither the user nor the data say otherwise (GCaMP6 and 8 lie around it)."""
+"""Seconds; for the time bins where neither the user nor the data say otherwise (GCaMP6 and 8 lie around it)."""
 
 
 @dataclass(frozen=True)
-class Blocking:
-    """How the volume is cut.
+class Plan:
+    """Everything that the stages need to know, in voxels and frames.
 
     Attributes
     ----------
-    core : (Z, Y, X) or None
-        Voxels of a block's core; None: as large as memory allows.
-    halo : (Z, Y, X) or None
-        Voxels around it; None: three cell half-widths.
+    rate : float
+        Frames a second.
+    p : int
+        Order of the autoregressive model of calcium.
+    decay : float or None
+        Decay time in seconds; None: from the data.
+    sigma : ZYX or None
+        Half-width of a cell in voxels; None: from the data.
+    width : int
+        Frames a time bin.
+    limit : int or None
+        Most components in a block; None: no limit.
+    rank : int or None
+        Neuropil courses; None: from the data.
+    core, halo : (Z, Y, X) or None
+        Blocks; None: core as memory allows, halo of three half-widths.
+    merge_threshold : float
+        Correlation of traces; above one: never merge.
+    min_snr, min_r, lowest_snr, lowest_r : float
+        Thresholds of the evaluation.
+    significance : float
+        Standard deviations of Fisher's z that the reliability must reach.
+    refit : bool
+        Fit once more with the accepted components only.
+    fudge_factor, noise_range, bas_nonneg, s_min
+        Of the deconvolution.
     """
 
+    rate: float
+    p: int = 2
+    decay: float | None = None
+    sigma: ZYX | None = None
+    width: int = 1
+    limit: int | None = None
+    rank: int | None = None
     core: VolumeShape | None = None
     halo: VolumeShape | None = None
+    merge_threshold: float = 0.8
+    min_snr: float = 2.5
+    min_r: float = 0.7
+    lowest_snr: float = 0.5
+    lowest_r: float = -1.0
+    significance: float = 4.5
+    refit: bool = False
+
+    def settings(self) -> Settings:
+        """For the block solver; needs `sigma`."""
+        assert self.sigma is not None
+        return Settings(self.sigma, limit=self.limit, rank=self.rank, merge_threshold=self.merge_threshold)
+
+    def boxes(self, volume: VolumeShape, bins: int) -> tuple[Box, ...]:
+        """The blocks of a volume; needs `sigma`."""
+        assert self.sigma is not None
+        halo = self.halo or halo_for(self.sigma, volume)
+        core = self.core or fitting_core(volume, bins, self.sigma, halo, BLOCK_BYTES)
+        return cut(volume, core, halo)
+
+    def window(self, default: float = TYPICAL_DECAY) -> int:
+        """Length of a typical transient in frames."""
+        return max(1, int(np.ceil((self.decay or default) * self.rate)))
+
+    def replace(self, **changes: object) -> Plan:
+        """The plan with some fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
 def bin_width(frames: int, rate: float, decay: float | None) -> int:

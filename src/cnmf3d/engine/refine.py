@@ -279,7 +279,8 @@ def residual_images(
     np.fill_diagonal(shared, 0)
     explained = sparse.csr_array(footprints @ sparse.csc_array(_near(shared, footprints)))
     columns = entry_columns(footprints)
-    left -= np.asarray(explained[footprints.indices, columns]).ravel()
+    if footprints.nnz:
+        left -= np.asarray(explained[footprints.indices, columns]).ravel()
     total = np.maximum(weights.sum(axis=1), 1e-9)
     return np.asarray(left / total[columns], np.float32)
 

@@ -15,9 +15,10 @@ from scipy import sparse
 from cnmf3d.components import Float
 from cnmf3d.engine import demix
 from cnmf3d.engine.background import constant_course, neuropil_courses
-from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, with_data
+from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, subset, with_data
 from cnmf3d.engine.cleaning import clean, grow
 from cnmf3d.engine.coarse import Coarse, coarsen
+from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
 from cnmf3d.engine.reliability import reliability, threshold
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
@@ -42,6 +43,8 @@ class Settings:
         Most rounds of seeding on the residual.
     seed_score : float
         Least activity of a seed, in standard deviations of what noise gives.
+    significance : float
+        Least reliability of a component, in standard deviations of Fisher's z.
     """
 
     sigma: ZYX
@@ -50,14 +53,15 @@ class Settings:
     merge_threshold: float = 0.8
     rounds: int = 8
     seed_score: float = 5.0
+    significance: float = 4.5
 
 
 def empty_fit(block: Block) -> Fit:
     """No components, a constant background."""
     none = sparse.csc_array((block.rows.shape[0], 0), dtype=np.float32)
     course = constant_course(block.bins)
-    fit = Fit(none, np.zeros((0, block.bins), np.float32), np.zeros((block.rows.shape[0], 1), np.float32), course)
-    return demix.update_background_images(block, fit)
+    images = np.zeros((block.rows.shape[0], 1), np.float32)
+    return demix.with_courses(block, Fit(none, np.zeros((0, block.bins), np.float32), images, course, images), course)
 
 
 def solve(block: Block, settings: Settings) -> Fit:
@@ -122,7 +126,7 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
 
 def _with_background(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank)
-    return demix.update_background_images(block, dataclasses.replace(fit, temporal=courses))
+    return demix.with_courses(block, fit, courses)
 
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
@@ -134,13 +138,9 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
 
 
 def prune(block: Block, fit: Fit, settings: Settings) -> Fit:
-    """Leave out components that data they were not fitted to don't confirm, and those too small to be cells."""
+    """Leave out what is too small to be a cell, echoes of brighter neighbours, and what held-out data don't confirm."""
     fit = clean(fit, block.shape, settings.sigma)
+    echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
+    fit = subset(fit, np.flatnonzero(~echo))
     score = reliability(block, fit, settings.sigma)
-    keep = np.flatnonzero(score > threshold(block.bins))
-    return dataclasses.replace(fit, footprints=sparse.csc_array(fit.footprints[:, keep]), traces=fit.traces[keep])
-
-
-def reliabilities(block: Block, fit: Fit, settings: Settings) -> Float:
-    """Final reliability of each component."""
-    return reliability(block, fit, settings.sigma)
+    return subset(fit, np.flatnonzero(score > threshold(block.bins, settings.significance)))

@@ -81,7 +81,7 @@ def stitch(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape, thresho
         columns.append(sparse.csc_array((local.data, indices, local.indptr), shape=shape))
         traces.append(fit.traces[mine])
     footprints: Footprints = sparse.csc_array(sparse.hstack(columns))
-    whole = Fit(footprints, np.concatenate(traces), fits[0].spatial[:0], fits[0].temporal[:0])
+    whole = Fit(footprints, np.concatenate(traces), fits[0].spatial[:0], fits[0].temporal[:0], fits[0].seen[:0])
     if len(boxes) == 1:
         return whole
     merged = merge(whole, grow(whole.footprints, volume), threshold)

@@ -284,3 +284,45 @@ def neighbour_correlation(rows: Any, depth: int, height: int, width: int, out: A
     for v in range(n_voxels):
         if count[v] > 0:
             out[v] /= count[v]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def apply_along(values: Any, first: Any, weights: Any, out: Any) -> None:
+    """Multiply the middle axis by a banded matrix.
+
+    Parameters
+    ----------
+    values : (outer, n, inner) float32
+    first : (m,) int64
+        Column of each row's first weight.
+    weights : (m, band) float32
+    out : (outer, m, inner) float32, written
+    """
+    outer, _, inner = values.shape
+    m, band = weights.shape
+    size = 2048
+    for o in range(outer):
+        for start in range(0, inner, size):
+            stop = min(start + size, inner)
+            for i in range(m):
+                j = first[i]
+                w0 = weights[i, 0]
+                for t in range(start, stop):
+                    out[o, i, t] = w0 * values[o, j, t]
+                b = 1
+                while b + 3 < band:
+                    w0, w1, w2, w3 = weights[i, b], weights[i, b + 1], weights[i, b + 2], weights[i, b + 3]
+                    k = j + b
+                    for t in range(start, stop):
+                        out[o, i, t] += (
+                            w0 * values[o, k, t]
+                            + w1 * values[o, k + 1, t]
+                            + w2 * values[o, k + 2, t]
+                            + w3 * values[o, k + 3, t]
+                        )
+                    b += 4
+                while b < band:
+                    w0 = weights[i, b]
+                    for t in range(start, stop):
+                        out[o, i, t] += w0 * values[o, j + b, t]
+                    b += 1

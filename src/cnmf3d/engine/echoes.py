@@ -1,0 +1,63 @@
+"""Echoes: components that hold what the model of a brighter neighbour left over."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Bool, Float
+from cnmf3d.engine.block import Fit, Footprints, with_data
+from cnmf3d.geometry import ZYX
+
+LEAST_SIZE = 0.33
+"""Effective volume of a footprint over that of a typical cell. In simulated volumes of nine kinds no cell, dim ones and
+those cut by a border included, had less than 0.35; most fragments have less."""
+
+FAINT, FAINT_SIZE = 0.10, 0.75
+"""A component with a trace this faint beside a touching neighbour's, and smaller than this, is that neighbour's."""
+
+EXPLAINED = 0.7
+"""Share of a trace's variance that brighter touching neighbours may explain together."""
+
+
+def effective_size(footprints: Footprints, sigma: ZYX) -> npt.NDArray[np.float64]:
+    """Effective volume ``(Σ a)² / Σ a²`` over that of a Gaussian with half-widths `sigma`: ``8 π^{3/2} σ_z σ_y σ_x``."""
+    total = np.asarray(footprints.sum(axis=0)).ravel()
+    power = np.asarray(footprints.multiply(footprints).sum(axis=0)).ravel()
+    typical = 8 * np.pi**1.5 * float(np.prod([max(s, 0.3) for s in sigma]))
+    return np.asarray(total**2 / np.maximum(power, 1e-30) / typical, np.float64)
+
+
+def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
+    """Which components are too small for a cell, or follow from brighter neighbours; (components,) bool.
+
+    Parameters
+    ----------
+    fit : Fit
+    grown : csc (voxels, components)
+        Supports widened by a voxel: components whose grown supports share voxels touch.
+    sigma : ZYX
+        Half-width of a cell in voxels.
+    """
+    size = effective_size(fit.footprints, sigma)
+    brightness = np.linalg.norm(fit.traces, axis=1)
+    pattern = with_data(grown, np.ones(grown.nnz, np.float32))
+    touching = sparse.csr_array(pattern.T @ pattern)
+    centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)
+    echo = size < LEAST_SIZE
+    for k in np.flatnonzero(~echo):
+        near = touching.indices[touching.indptr[k] : touching.indptr[k + 1]]
+        near = near[(brightness[near] > brightness[k]) & ~echo[near]]
+        if near.size == 0:
+            continue
+        faint = brightness[k] < FAINT * brightness[near].max() and size[k] < FAINT_SIZE
+        echo[k] = faint or explained_variance(centred[k], centred[near]) > EXPLAINED
+    return np.asarray(echo)
+
+
+def explained_variance(trace: Float, others: Float) -> float:
+    """Share of a trace's variance that a linear combination of others explains (all of mean zero)."""
+    weights = np.linalg.lstsq(others.T, trace, rcond=None)[0]
+    left = trace - weights @ others
+    return float(1 - (left @ left) / max(float(trace @ trace), 1e-30))
