@@ -102,7 +102,7 @@ def _footprint(scene: Scene, centre: Float, rng: np.random.Generator) -> tuple[s
         ((flat[keep] / max(top, 1e-12)).astype(np.float32), (rows, np.zeros_like(rows))),
         shape=(int(np.prod(scene.canvas)), 1),
     )
-    return column, float(flat[seen].sum() / flat.sum())
+    return column, float(flat[seen].sum() / max(flat.sum(), 1e-12))
 
 
 def _brightness(
