@@ -1,26 +1,34 @@
 """Cell size and decay time from the data: what "auto" means.
 
-First guess from how activity correlates between neighbouring voxels; then a few cells are found with it in a window
-of the volume and measured, twice.
+First guess from the images of the most active places; then cells are found with it in a window of the volume and
+measured.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from cnmf3d.components import Float, VolumeShape
-from cnmf3d.engine.block import STEP, Block, Fit, Footprints
+from cnmf3d.engine.block import Block, Fit, Footprints
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.solve import Settings, solve
+from cnmf3d.engine.coarse import coarsen
+from cnmf3d.engine.demix import correlate_residual
+from cnmf3d.engine.seeding.activity import find_seeds
+from cnmf3d.engine.solve import Settings, empty_fit, solve, with_neuropil
+from cnmf3d.engine.supports import centroids
 from cnmf3d.geometry import ZYX
 
 LEAST, MOST = 0.5, 15.0
 """Plausible half-widths in voxels."""
+
+HALF_HEIGHT = 1.7
+"""Distance at half height over root of second moment: 1.18 for a Gaussian, 2.24 for a solid ellipsoid; between both."""
 
 
 def window_of(cache: Cache, side: int = 64, depth: int = 16) -> Box:
@@ -48,54 +56,79 @@ class CellSize:
     why: str
 
 
-def lag_covariance(rows: npt.NDArray[np.float32], axis: int, most: int) -> npt.NDArray[np.float64]:
-    """Mean product of the traces of voxels 0, 1, … `most` apart along an axis of a (Z, Y, X, bins) array."""
-    length = rows.shape[axis]
-    out = []
-    for lag in range(min(most, length - 1) + 1):
-        here = np.take(rows, np.arange(length - lag), axis=axis)
-        there = np.take(rows, np.arange(lag, length), axis=axis)
-        out.append(float(np.einsum("zyxt,zyxt->", here, there, dtype=np.float64) / here.size))
-    return np.array(out)
+def first_guess(block: Block, rounds: int = 3) -> ZYX:
+    """Half-width of cells from the images of the most active places.
 
-
-def first_guess(block: Block) -> ZYX:
-    """Half-width of cells from the covariance of neighbouring voxels' traces.
-
-    The covariance of two voxels d apart in a Gaussian cell of half-width s goes as ``exp(−d²/4s²)``; white noise adds
-    one at d = 0 only; neuropil adds a broad pedestal.
+    Places are sought at a small scale, where neuropil hardly counts. The data regressed on a place's trace show the
+    cell there on a pedestal of neuropil: its width at half of its height above the pedestal is measured along each
+    axis. The median over places is the scale at which they are sought again.
     """
-    rows = block.rows.reshape(*block.shape, block.bins).astype(np.float32) / STEP
-    rows -= rows.mean(axis=3, keepdims=True)
-    rows -= rows.mean(axis=(0, 1, 2), keepdims=True)
-    guesses = []
-    for axis in range(3):
-        covariance = lag_covariance(rows, axis, 24)
-        guesses.append(_width(covariance))
-    known = [g for g in guesses if g is not None]
-    fallback = float(np.median(known)) if known else 3.0
-    z, y, x = (fallback if g is None else g for g in guesses)
-    if guesses[0] is None:
-        z = min(z, 1.0) if block.shape[0] > 1 else 0.5
-    return ZYX(z, y, x)
+    sigma = ZYX(min(1.0, block.shape[0] / 4), 2.0, 2.0)
+    for _ in range(rounds):
+        settings = Settings(sigma)
+        coarse = coarsen(block, sigma)
+        fit = with_neuropil(block, coarse, empty_fit(block), settings)
+        residual = coarse.residual(fit, background=True).reshape(*coarse.shape, block.bins)
+        seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, 5.0)
+        seeds = seeds.take(np.arange(min(len(seeds.positions), 60)))
+        if len(seeds.positions) < 3:
+            break
+        centres = coarse.to_voxels(seeds.positions, block.shape)
+        z, y, x = (_axis_width(block, fit, centres, seeds.traces, axis, sigma[axis]) for axis in range(3))
+        sigma = ZYX(sigma.z if z is None else z, sigma.y if y is None else y, sigma.x if x is None else x)
+    return sigma
 
 
-def _width(covariance: npt.NDArray[np.float64]) -> float | None:
-    if covariance.size < 2:
+def _axis_width(
+    block: Block, fit: Fit, centres: npt.NDArray[np.int64], traces: Float, axis: int, sigma: float
+) -> float | None:
+    """Median half-width along one axis of the regression images around `centres`; None where it can't be told."""
+    reach = int(np.ceil(6 * sigma)) + 2
+    if block.shape[axis] < 2:
         return None
-    pedestal = float(covariance[-1]) if covariance.size > 12 else min(0.0, float(covariance.min()))
-    signal = covariance - pedestal
-    signal[0] -= 1.0
-    if signal[1] <= 0:
+    profiles = _profiles(block, fit, centres, traces, axis, reach)
+    widths = [w for w in (_half_width(p) for p in profiles) if w is not None]
+    if len(widths) < 3:
         return None
-    if covariance.size > 3 and signal[1] > signal[2] > 0:
-        ratio = np.log(signal[1] / signal[2])
-        width = np.sqrt(3 / (4 * ratio))
-    elif signal[0] > signal[1]:
-        width = np.sqrt(1 / (4 * np.log(signal[0] / signal[1])))
-    else:
+    return float(np.clip(np.median(widths), LEAST, MOST))
+
+
+def _profiles(
+    block: Block, fit: Fit, centres: npt.NDArray[np.int64], traces: Float, axis: int, reach: int
+) -> npt.NDArray[np.float64]:
+    """(places, reach + 1) data regressed on each place's trace, against distance along an axis; nan outside."""
+    offsets = np.zeros((2 * reach + 1, 3), np.int64)
+    offsets[:, axis] = np.arange(-reach, reach + 1)
+    points = centres[:, None, :] + offsets[None]
+    inside = ((points >= 0) & (points < np.array(block.shape))).all(axis=2)
+    flat = (points[..., 0] * block.shape[1] + points[..., 1]) * block.shape[2] + points[..., 2]
+    indptr = np.concatenate([[0], np.cumsum(inside.sum(axis=1))]).astype(np.int32)
+    bars = sparse.csc_array(
+        (np.ones(int(indptr[-1]), np.float32), flat[inside].astype(np.int32), indptr),
+        shape=(block.rows.shape[0], len(centres)),
+    )
+    place = dataclasses.replace(fit, footprints=bars, traces=traces)
+    values = np.full(inside.shape, np.nan)
+    values[inside] = correlate_residual(block, place, traces)
+    folded = np.stack([values[:, reach:], values[:, reach::-1]])
+    count = np.isfinite(folded).sum(axis=0)
+    total = np.nansum(folded, axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _half_width(profile: npt.NDArray[np.float64]) -> float | None:
+    """Half-width of a cell from its width at half of its height above the pedestal."""
+    known = profile[np.isfinite(profile)]
+    if known.size < 2 or known[0] <= 0:
         return None
-    return float(np.clip(width, LEAST, MOST))
+    pedestal = float(np.clip(known.min(), 0, None)) if known.size > 4 else 0.0
+    half = pedestal + 0.5 * (known[0] - pedestal)
+    below = np.flatnonzero(known < half)
+    if below.size == 0:
+        return None
+    end = int(below[0])
+    fraction = (known[end - 1] - half) / max(known[end - 1] - known[end], 1e-12)
+    return float((end - 1 + fraction) / HALF_HEIGHT)
 
 
 def measured_size(footprints: Footprints, shape: VolumeShape) -> npt.NDArray[np.float64]:
@@ -110,7 +143,7 @@ def measured_size(footprints: Footprints, shape: VolumeShape) -> npt.NDArray[np.
     return out
 
 
-def cell_size(block: Block, rounds: int = 3) -> CellSize:
+def cell_size(block: Block, rounds: int = 2) -> CellSize:
     """Half-width of cells, measured on the strongest ones in a block.
 
     Parameters
@@ -123,7 +156,7 @@ def cell_size(block: Block, rounds: int = 3) -> CellSize:
     sigma = first_guess(block)
     cells = 0
     for _ in range(rounds):
-        fit = solve(block, Settings(sigma, rounds=2))
+        fit = solve(block, Settings(sigma, rounds=1))
         best = strongest(fit, 20)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size
@@ -132,7 +165,7 @@ def cell_size(block: Block, rounds: int = 3) -> CellSize:
         sizes = measured_size(_columns(fit.footprints, inside), block.shape)
         z, y, x = np.clip(np.median(sizes, axis=0), LEAST, MOST)
         sigma = ZYX(float(z), float(y), float(x))
-    why = f"median of {cells} cells measured" if cells >= 3 else "from the covariance of neighbouring voxels: few cells"
+    why = f"median of {cells} cells measured" if cells >= 3 else "from images of the most active places: few cells"
     return CellSize(sigma, cells, why)
 
 
@@ -142,15 +175,11 @@ def strongest(fit: Fit, count: int) -> npt.NDArray[np.intp]:
 
 
 def _columns(footprints: Footprints, index: npt.NDArray[np.intp]) -> Footprints:
-    from scipy import sparse
-
     return sparse.csc_array(footprints[:, index])
 
 
 def _whole(footprints: Footprints, shape: VolumeShape, index: npt.NDArray[np.intp], sigma: ZYX) -> npt.NDArray[np.intp]:
     """Those not cut by the window's border in y and x (in z, thin volumes cut most cells)."""
-    from cnmf3d.engine.supports import centroids
-
     centre = centroids(_columns(footprints, index), shape)
     inside = np.ones(index.size, bool)
     for axis in (1, 2):

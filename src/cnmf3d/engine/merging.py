@@ -13,12 +13,19 @@ from cnmf3d.components import Float
 from cnmf3d.engine.block import Fit, Footprints, with_data
 from cnmf3d.engine.seeding.activity import standardised
 
+Groups = npt.NDArray[np.int64]
+
 SAME_PLACE = 0.8
 """Footprints with a larger cosine are one cell, whatever their traces."""
 
 
 def merge(fit: Fit, grown: Footprints, threshold: float) -> Fit:
-    """Join components that touch and whose traces agree, or that lie in the same place.
+    """Join components that are one cell: see `same_cell`."""
+    return join_groups(fit, same_cell(fit, grown, threshold))
+
+
+def same_cell(fit: Fit, grown: Footprints, threshold: float) -> Groups:
+    """Group components that touch and whose traces agree, or that lie in the same place.
 
     Parameters
     ----------
@@ -28,11 +35,20 @@ def merge(fit: Fit, grown: Footprints, threshold: float) -> Fit:
     threshold : float
         Correlation of traces from which on touching components are one (CaImAn's ``merge_thr``).
         Components whose footprints hardly overlap need more than that: halfway from it to one.
+
+    Returns
+    -------
+    (components,) int
+        Number of the cell that each component belongs to, counted from zero.
     """
     if fit.count < 2:
-        return fit
-    groups = connected_components(_same(fit, grown, threshold), directed=False)[1]
-    if groups.max() + 1 == fit.count:
+        return np.zeros(fit.count, np.int64)
+    return np.asarray(connected_components(_same(fit, grown, threshold), directed=False)[1], np.int64)
+
+
+def join_groups(fit: Fit, groups: Groups) -> Fit:
+    """One component for each group, in the order of the groups' numbers."""
+    if fit.count == 0 or groups.max() + 1 == fit.count:
         return fit
     order = np.argsort(groups, kind="stable")
     bounds = np.flatnonzero(np.diff(groups[order])) + 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,23 +14,26 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine import refine
-from cnmf3d.engine.block import Block, Fit, Footprints
+from cnmf3d.engine.block import Footprints
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache, ingest
-from cnmf3d.engine.cleaning import grow
+from cnmf3d.engine.cleaning import SIGNIFICANT, grow
 from cnmf3d.engine.deconvolution import Deconvolved, deconvolve
 from cnmf3d.engine.estimates import cell_size, decay_time, window_of
+from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation, trace_snr
 from cnmf3d.engine.evaluation.projections import local_correlation
-from cnmf3d.engine.plan import Plan
+from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.solve import solve, solve_seeded
-from cnmf3d.engine.volume import Neuropil, stitch, tile_neuropil
+from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
-from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
+
+NEVER = 2.0
+"""A correlation that no pair of traces reaches."""
 
 
 @dataclass
@@ -60,6 +63,14 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Traces:
+    """Demixed raw traces (components, frames) and neuropil courses (tiles * rank, frames), in units of noise."""
+
+    raw: Float
+    courses: Float
+
+
+@dataclass(frozen=True)
 class Demixed:
     """The whole volume's fit at the movie's full rate, in units of noise.
 
@@ -71,26 +82,47 @@ class Demixed:
     deconvolved : Deconvolved
     courses : (tiles * rank, frames) float32
         Neuropil.
-    r_values, reliability : (components,) float32
+    quality : mapping of name to (components,) float32
+        ``snr``, ``r_value``, ``reliability``.
+    decay : float or None
+        Decay time in seconds, as given or measured.
     """
 
     footprints: Footprints
     raw: Float
     deconvolved: Deconvolved
     courses: Float
-    r_values: Float
-    reliability: Float
+    quality: dict[str, Float]
+    decay: float | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything that a run found."""
+    """Everything that a run found, in units of noise; `assemble` makes results of it.
+
+    Attributes
+    ----------
+    plan : Plan
+        With every "auto" replaced.
+    cache : Cache
+    demixed : Demixed
+    accepted : (components,) bool
+    neuropil : Neuropil
+    level, scale : (voxels,) float32
+        ``z = (y − level) / scale``.
+    correlation : (Z, Y, X) float32
+        Local correlation image.
+    estimates : mapping
+        What was estimated, and how.
+    """
 
     plan: Plan
     cache: Cache
     demixed: Demixed
+    accepted: Bool
     neuropil: Neuropil
-    source: refine.Source
+    level: Float
+    scale: Float
     correlation: Float
     estimates: dict[str, dict[str, Any]]
 
@@ -107,24 +139,38 @@ def run_plan(context: Context, plan: Plan, cache_path: Path, seeds: Footprints |
     seeds : csc (voxels, components), optional
         Footprints to start from; then none is sought.
     """
-    movie, clock, reporter = context.movie, context.clock, context.reporter
+    clock, reporter = context.clock, context.reporter
     with clock.stage("ingest"):
-        cache = ingest(movie, cache_path, plan.width, workers=context.workers, reporter=reporter)
+        cache = ingest(context.movie, cache_path, plan.width, workers=context.workers, reporter=reporter)
     with clock.stage("estimate"):
         plan, why = with_cell_size(plan, cache, reporter)
+    outcome = fit_volume(context, plan, cache, why, seeds)
+    if not plan.refit:
+        return outcome
+    good = sparse.csc_array(outcome.demixed.footprints[:, np.flatnonzero(outcome.accepted)])
+    return fit_volume(context, plan, cache, why, good)
+
+
+def fit_volume(
+    context: Context, plan: Plan, cache: Cache, why: dict[str, dict[str, Any]], seeds: Footprints | None
+) -> Outcome:
+    """Blocks, full rate, evaluation."""
     boxes = plan.boxes(cache.shape, cache.bins)
-    with clock.stage("blocks"):
-        fits, correlation = solve_blocks(context, cache, plan, boxes, seeds)
-    neuropil = tile_neuropil(fits, boxes, cache.shape)
+    with context.clock.stage("blocks"):
+        solved, correlation = solve_blocks(context, cache, plan, boxes, seeds)
     assert plan.sigma is not None
-    margin = 0.0 if seeds is not None else 0.5 * max(plan.sigma)
-    whole = stitch(fits, boxes, cache.shape, plan.merge_threshold, margin)
-    source = refine.Source.of(movie, cache, neuropil, context.workers, reporter)
-    demixed, decay = full_rate(context, plan, cache, source, neuropil, whole)
-    if plan.decay is None:
-        plan = plan.replace(decay=decay)
-        why["decay_time"] = {"value": decay, "why": "autocorrelation of the strongest cells' traces"}
-    return Outcome(plan, cache, demixed, neuropil, source, correlation, why)
+    margin = 0.5 * max(plan.sigma)
+    agreement = plan.merge_threshold if seeds is None else NEVER
+    whole = stitch(solved, boxes, cache.shape, agreement, margin)
+    neuropil = tile_neuropil(solved, boxes, cache.shape)
+    source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
+    demixed = full_rate(context, plan, cache, source, neuropil, whole)
+    if plan.decay is None and demixed.decay is not None:
+        text = "autocorrelation of the strongest cells' traces"
+        context.reporter(Note("estimate", f"decay time {demixed.decay:.2f} s: {text}"))
+        why = {**why, "decay_time": {"value": round(demixed.decay, 3), "why": text}}
+    accepted = decide(demixed.quality, plan, cache.bins)
+    return Outcome(plan, cache, demixed, accepted, neuropil, source.level, source.scale, correlation, why)
 
 
 def with_cell_size(plan: Plan, cache: Cache, reporter: Reporter) -> tuple[Plan, dict[str, dict[str, Any]]]:
@@ -140,30 +186,30 @@ def with_cell_size(plan: Plan, cache: Cache, reporter: Reporter) -> tuple[Plan, 
 
 def solve_blocks(
     context: Context, cache: Cache, plan: Plan, boxes: Sequence[Box], seeds: Footprints | None
-) -> tuple[list[Fit], Float]:
+) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
     settings = plan.settings()
-    voxels = int(np.prod(cache.shape))
     correlation = np.zeros(cache.shape, np.float32)
 
-    def work(box: Box) -> Fit:
+    def work(box: Box) -> Solved:
         block = cache.load(box)
         core = tuple(slice(*c) for c in box.core)
         inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
         correlation[core] = local_correlation(block)[inner]
         if seeds is None:
-            return solve(block, settings)
-        return solve_seeded(block, seeds_within(seeds, cache.shape, box), settings)
+            fit = solve(block, settings)
+        else:
+            fit = solve_seeded(block, seeds_within(seeds, cache.shape, box), settings)
+        return Solved(fit, reliability(block, fit, settings.sigma))
 
-    fits: list[Fit] = []
+    solved: list[Solved] = []
+    volume_frames = int(np.prod(cache.shape)) * context.movie.shape[0]
     with ThreadPoolExecutor(context.workers) as pool:
-        for fit in pool.map(work, boxes):
-            fits.append(fit)
-            done = len(fits)
-            context.reporter(
-                Progress("blocks", done, len(boxes), "blocks", done * voxels // len(boxes) * context.movie.shape[0])
-            )
-    return fits, correlation
+        for block in pool.map(work, boxes):
+            solved.append(block)
+            done = len(solved)
+            context.reporter(Progress("blocks", done, len(boxes), "blocks", done * volume_frames // len(boxes)))
+    return solved, correlation
 
 
 def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> Footprints:
@@ -178,33 +224,48 @@ def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> Footprints
     return part
 
 
-def full_rate(
-    context: Context, plan: Plan, cache: Cache, source: refine.Source, neuropil: Neuropil, whole: Fit
-) -> tuple[Demixed, float]:
+def full_rate(context: Context, plan: Plan, cache: Cache, source: refine.Source, neuropil: Neuropil, whole: Solved) -> Demixed:
     """Traces, footprints and quality at the movie's rate: three passes over its frames."""
-    clock = context.clock
-    start = start_traces(whole.traces, cache, context.movie.shape[0])
+    fit, clock = whole.fit, context.clock
     with clock.stage("traces"):
-        traces, raw, courses = traces_of(source, whole.footprints, neuropil, start)
-    decay = plan.decay or decay_time(raw[strong(raw)], plan.rate) or 0.0
-    plan = plan.replace(decay=decay or None)
+        start = start_traces(fit.traces, cache, context.movie.shape[0])
+        first = traces_of(source, fit.footprints, neuropil, start)
+    decay = plan.decay or decay_time(first.raw[strong(first.raw)], plan.rate)
     with clock.stage("deconvolve"):
-        denoised = deconvolved(context, plan, raw)
-    supports = grow(whole.footprints, cache.shape)
+        denoised = deconvolved(context, plan, first.raw, decay)
+    window = max(1, int(np.ceil((decay or TYPICAL_DECAY) * plan.rate)))
     with clock.stage("shapes"):
-        active = active_frames(denoised.traces, plan.window())
-        sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
-        footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, courses)
-        footprints = refine.significant(footprints, denoised.traces, cache.shape, errors=2.0)
-        footprints, scaled = refine.rescaled(footprints, denoised.traces)
-        images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, courses)
-        r_values = spatial_correlation(footprints, images)
-    footprints.eliminate_zeros()
+        footprints, scaled, r_values = shapes_of(source, cache, neuropil, fit.footprints, denoised, first, window)
     with clock.stage("traces"):
-        traces, raw, courses = traces_of(source, footprints, neuropil, scaled)
+        last = traces_of(source, footprints, neuropil, scaled)
     with clock.stage("deconvolve"):
-        denoised = deconvolved(context, plan, raw)
-    return Demixed(footprints, raw, denoised, courses, r_values, np.zeros(len(raw), np.float32)), decay
+        denoised = deconvolved(context, plan, last.raw, decay)
+    with clock.stage("evaluate"):
+        snr = trace_snr(last.raw, window)
+    quality = {"snr": snr, "r_value": r_values, "reliability": whole.reliability}
+    return Demixed(footprints, last.raw, denoised, last.courses, quality, decay)
+
+
+def shapes_of(
+    source: refine.Source,
+    cache: Cache,
+    neuropil: Neuropil,
+    footprints: Footprints,
+    denoised: Deconvolved,
+    seen: Traces,
+    window: int,
+) -> tuple[Footprints, Float, Float]:
+    """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
+    supports = grow(footprints, cache.shape)
+    active = active_frames(denoised.traces, window)
+    sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
+    footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
+    footprints = refine.significant(footprints, denoised.traces, cache.shape, errors=SIGNIFICANT)
+    footprints, scaled = refine.rescaled(footprints, denoised.traces)
+    images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)
+    r_values = spatial_correlation(footprints, images)
+    footprints.eliminate_zeros()
+    return footprints, scaled, r_values
 
 
 def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
@@ -213,14 +274,12 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
 
 
-def traces_of(
-    source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float
-) -> tuple[Float, Float, Float]:
-    """Demixed traces, raw traces and neuropil courses: one pass over the movie."""
+def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:
+    """Raw traces and neuropil courses: one pass over the movie."""
     seen = refine.project(source, footprints, neuropil)
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
-    return traces, refine.raw_traces(seen, mixing, traces, courses), courses
+    return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)
 
 
 def strong(raw: Float, count: int = 30) -> npt.NDArray[np.intp]:
@@ -228,9 +287,6 @@ def strong(raw: Float, count: int = 30) -> npt.NDArray[np.intp]:
     return np.argsort(-np.linalg.norm(raw, axis=1), kind="stable")[:count]
 
 
-def deconvolved(context: Context, plan: Plan, raw: Float) -> Deconvolved:
+def deconvolved(context: Context, plan: Plan, raw: Float, decay: float | None) -> Deconvolved:
     """Deconvolution with the plan's parameters."""
-    return deconvolve(raw, plan.p, rate=plan.rate, decay_time=plan.decay, workers=context.workers)
-
-
-_ = (Callable, Block, reliability, trace_snr, ZYX)
+    return deconvolve(raw, plan.p, rate=plan.rate, decay_time=decay, workers=context.workers)

@@ -49,8 +49,6 @@ class Plan:
         Standard deviations of Fisher's z that the reliability must reach.
     refit : bool
         Fit once more with the accepted components only.
-    fudge_factor, noise_range, bas_nonneg, s_min
-        Of the deconvolution.
     """
 
     rate: float
@@ -73,7 +71,13 @@ class Plan:
     def settings(self) -> Settings:
         """For the block solver; needs `sigma`."""
         assert self.sigma is not None
-        return Settings(self.sigma, limit=self.limit, rank=self.rank, merge_threshold=self.merge_threshold)
+        return Settings(
+            self.sigma,
+            limit=self.limit,
+            rank=self.rank,
+            merge_threshold=self.merge_threshold,
+            significance=self.significance,
+        )
 
     def boxes(self, volume: VolumeShape, bins: int) -> tuple[Box, ...]:
         """The blocks of a volume; needs `sigma`."""
@@ -81,10 +85,6 @@ class Plan:
         halo = self.halo or halo_for(self.sigma, volume)
         core = self.core or fitting_core(volume, bins, self.sigma, halo, BLOCK_BYTES)
         return cut(volume, core, halo)
-
-    def window(self, default: float = TYPICAL_DECAY) -> int:
-        """Length of a typical transient in frames."""
-        return max(1, int(np.ceil((self.decay or default) * self.rate)))
 
     def replace(self, **changes: object) -> Plan:
         """The plan with some fields changed."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from cnmf3d.components import Float
 from cnmf3d.engine import demix
 from cnmf3d.engine.background import constant_course, neuropil_courses
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, subset, with_data
@@ -67,7 +66,7 @@ def empty_fit(block: Block) -> Fit:
 def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
     coarse = coarsen(block, settings.sigma)
-    fit = _with_background(block, coarse, empty_fit(block), settings)
+    fit = with_neuropil(block, coarse, empty_fit(block), settings)
     banned = np.zeros((0, 3))
     for round_ in range(settings.rounds):
         seeds = _next_seeds(block, coarse, fit, banned, settings)
@@ -79,7 +78,7 @@ def solve(block: Block, settings: Settings) -> Fit:
         if round_ % 2 == 1:
             fit = prune(block, fit, settings)
     fit = prune(block, fit, settings)
-    fit = _with_background(block, coarse, fit, settings)
+    fit = with_neuropil(block, coarse, fit, settings)
     return demix.refine(block, fit, 4)
 
 
@@ -90,8 +89,8 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fi
         empty_fit(block), footprints=footprints, traces=np.ones((footprints.shape[1], block.bins), np.float32)
     )
     fit = demix.update_traces(block, fit, sweeps=8)
-    fit = demix.refine(block, _with_background(block, coarse, fit, settings), 3)
-    return demix.refine(block, _with_background(block, coarse, fit, settings), 3)
+    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
+    return demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
 
 
 def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
@@ -124,17 +123,18 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
     return dataclasses.replace(fit, footprints=footprints, traces=np.concatenate([fit.traces, new.traces]))
 
 
-def _with_background(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
+def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
+    """Background courses and images anew, from what the components leave unexplained."""
     courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank)
     return demix.with_courses(block, fit, courses)
 
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
-    fit = demix.refine(block, _with_background(block, coarse, fit, settings), 3)
+    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
     fit = clean(fit, block.shape, settings.sigma)
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
-    return demix.refine(block, _with_background(block, coarse, fit, settings), 2)
+    return demix.refine(block, with_neuropil(block, coarse, fit, settings), 2)
 
 
 def prune(block: Block, fit: Fit, settings: Settings) -> Fit:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import Fit, Footprints
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cleaning import grow
-from cnmf3d.engine.merging import merge
+from cnmf3d.engine.merging import join_groups, same_cell
 from cnmf3d.engine.supports import centroids
 
 
@@ -56,12 +55,22 @@ class Neuropil:
         return sparse.csc_array((data, (rows, columns)), shape=shape)
 
 
-def stitch(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape, threshold: float, margin: float) -> Fit:
+@dataclass(frozen=True)
+class Solved:
+    """A block's fit with the reliability of its components, (components,) float32."""
+
+    fit: Fit
+    reliability: Float
+
+
+def stitch(
+    blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeShape, threshold: float, margin: float
+) -> Solved:
     """Components of all blocks in the coordinates of the volume; those that two blocks found become one.
 
     Parameters
     ----------
-    fits, boxes : one of each a block
+    blocks, boxes : one of each a block
     volume : (Z, Y, X)
     threshold : float
         As for merging.
@@ -70,7 +79,9 @@ def stitch(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape, thresho
     """
     columns: list[Footprints] = []
     traces: list[Float] = []
-    for fit, box in zip(fits, boxes, strict=True):
+    scores: list[Float] = []
+    for block, box in zip(blocks, boxes, strict=True):
+        fit = block.fit
         origin = np.array([start for start, _ in box.outer])
         centres = centroids(fit.footprints, box.shape) + origin
         mine = np.flatnonzero(box.owns(centres, volume, margin))
@@ -80,17 +91,23 @@ def stitch(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape, thresho
         shape = (int(np.prod(volume)), mine.size)
         columns.append(sparse.csc_array((local.data, indices, local.indptr), shape=shape))
         traces.append(fit.traces[mine])
+        scores.append(block.reliability[mine])
     footprints: Footprints = sparse.csc_array(sparse.hstack(columns))
-    whole = Fit(footprints, np.concatenate(traces), fits[0].spatial[:0], fits[0].temporal[:0], fits[0].seen[:0])
+    first = blocks[0].fit
+    whole = Fit(footprints, np.concatenate(traces), first.spatial[:0], first.temporal[:0], first.seen[:0])
+    reliability = np.concatenate(scores)
     if len(boxes) == 1:
-        return whole
-    merged = merge(whole, grow(whole.footprints, volume), threshold)
-    return dataclasses.replace(merged, footprints=sparse.csc_array(merged.footprints))
+        return Solved(whole, reliability)
+    groups = same_cell(whole, grow(whole.footprints, volume), threshold)
+    best = np.zeros(int(groups.max(initial=-1)) + 1, np.float32)
+    np.maximum.at(best, groups, reliability)
+    return Solved(join_groups(whole, groups), best)
 
 
-def tile_neuropil(fits: list[Fit], boxes: tuple[Box, ...], volume: VolumeShape) -> Neuropil:
+def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeShape) -> Neuropil:
     """Each block's background images on its core."""
     voxels = int(np.prod(volume))
+    fits = [block.fit for block in blocks]
     rank = max(fit.temporal.shape[0] - 1 for fit in fits)
     images = np.zeros((rank, voxels), np.float32)
     rest = np.zeros(voxels, np.float32)
