@@ -82,3 +82,15 @@ def test_a_full_disk_and_a_wrong_name_are_told_first(tmp_path, monkeypatch):
     monkeypatch.setattr(writing.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
     with pytest.raises(EngineError, match="GB free"):
         simulate(tmp_path / "m.tif", "tiny", overrides=TINY)
+
+
+def test_nobodys_data_are_overwritten(tmp_path):
+    (tmp_path / "mine.tif").write_bytes(b"years of work")
+    with pytest.raises(UsageError, match="no truth file"):
+        simulate(tmp_path / "mine.tif", "tiny", overrides=TINY)
+    assert (tmp_path / "mine.tif").read_bytes() == b"years of work"
+    with pytest.raises(UsageError, match=r"mine\.tif"):
+        simulate(tmp_path / "mine.tif" / "m.tif", "tiny", overrides=TINY)
+    first = simulate(tmp_path / "m.tif", "tiny", overrides=TINY)
+    second = simulate(tmp_path / "m.tif", "tiny", seed=1, overrides=TINY)
+    assert not np.array_equal(first.traces, second.traces)

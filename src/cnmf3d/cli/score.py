@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,24 +43,34 @@ def _detection(found: Score) -> list[str]:
     ]
     title = f"{'':26}{'found':>7}{'cells':>7}{'match':>7}{'precision':>11}{'recall':>9}{'F1':>8}"
     return [title] + [
-        f"{name:26}{m.components:7d}{m.cells:7d}{m.matches:7d}{m.precision:11.3f}{m.recall:9.3f}{m.f1:8.3f}"
+        f"{name:26}{m.components:7d}{m.cells:7d}{m.matches:7d}"
+        f"{_number(m.precision):>11}{_number(m.recall):>9}{_number(m.f1):>8}"
         for name, m in rows
     ]
 
 
 def _quality(found: Score) -> list[str]:
     """Tell how good the matches are."""
+    correlations = {
+        "trace correlation": (found.trace_mean, found.trace_median, found.trace_p5),
+        "spikes, 3-frame bins": (found.spikes_mean, found.spikes_median, found.spikes_p5),
+    }
     return [
-        f"footprint cosine       mean {found.cosine:.3f}",
-        f"trace correlation      mean {found.trace_mean:.3f}   median {found.trace_median:.3f}"
-        f"   5th percentile {found.trace_p5:.3f}",
-        f"spikes, 3-frame bins   mean {found.spikes_mean:.3f}   median {found.spikes_median:.3f}"
-        f"   5th percentile {found.spikes_p5:.3f}",
+        f"{'footprint cosine':22} mean {_number(found.cosine)}",
+        *(
+            f"{name:22} mean {_number(mean)}   median {_number(median)}   5th percentile {_number(low)}"
+            for name, (mean, median, low) in correlations.items()
+        ),
         f"splits {found.splits}, merges {found.merges}, false positives {found.false_positives}"
         f" ({found.false_per_million:.2f} in 10⁶ voxels)",
-        f"recall in the first and last plane {found.recall_ends:.3f} ({found.cells_ends} cells),"
-        f" elsewhere {found.recall_middle:.3f}",
+        f"recall in the first and last plane {_number(found.recall_ends)} ({found.cells_ends} cells),"
+        f" elsewhere {_number(found.recall_middle)}",
     ]
+
+
+def _number(value: float) -> str:
+    """Three digits, or a dash where there is nothing to tell."""
+    return "–" if math.isnan(value) else f"{value:.3f}"
 
 
 def _worst(found: Score, number: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -56,7 +57,8 @@ def simulate(
     Raises
     ------
     UsageError
-        For an unknown preset, field or suffix, or a scene that can't be drawn.
+        For an unknown preset, field or suffix, a scene that can't be drawn, a folder that can't be written to, or
+        a file of this name that isn't a synthetic movie.
     EngineError
         Where the disk hasn't room for the movie.
     """
@@ -77,8 +79,19 @@ def simulate(
 
 
 def _check_room(path: Path, scene: Scene) -> None:
-    """Make the folder, and see that the movie fits in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Make the folder, and see that the movie fits in and takes the place of nobody's data."""
+    if path.exists() and not path.with_suffix(".truth.h5").exists():
+        raise UsageError(
+            f"{path} exists, and has no truth file beside it", "Write to another name, or remove it."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"There can't be a folder {path.parent}: {error.strerror}", "Write elsewhere."
+        ) from error
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"The folder {path.parent} can't be written to", "Write elsewhere.")
     needed = 2 * scene.frames * int(np.prod(scene.shape, dtype=np.int64))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
