@@ -49,11 +49,15 @@ class Box:
         return inside
 
 
+WORTH_SPLITTING = 30_000
+"""Voxels from which on even a volume that fits memory is solved as two blocks, side by side."""
+
+
 def cut(volume: VolumeShape, core: VolumeShape, halo: VolumeShape) -> tuple[Box, ...]:
     """Tile the volume with cores of about `core` voxels (evened out), each with `halo` voxels around."""
     axes: list[list[tuple[Range, Range]]] = []
     for length, size, margin in zip(volume, core, halo, strict=True):
-        count = max(1, round(length / size + 0.2)) if size < length else 1
+        count = -(-length // size)
         edges = np.linspace(0, length, count + 1).round().astype(int)
         axes.append(
             [((max(0, int(a) - margin), min(length, int(b) + margin)), (int(a), int(b))) for a, b in zip(edges, edges[1:])]
@@ -75,6 +79,9 @@ def fitting_core(volume: VolumeShape, bins: int, sigma: ZYX, halo: VolumeShape, 
     def size() -> int:
         return int(np.prod([min(n, c + 2 * h if c < n else n) for n, c, h in zip(volume, core, halo, strict=True)]))
 
+    if min(size(), voxels) > WORTH_SPLITTING:
+        longest = 1 if volume[1] >= volume[2] else 2
+        core[longest] = max(least[longest], -(-core[longest] // 2))
     while size() > voxels:
         axis = 1 if core[1] >= core[2] else 2
         if core[axis] <= least[axis]:

@@ -56,12 +56,17 @@ class CellSize:
     why: str
 
 
-def first_guess(block: Block, rounds: int = 3) -> ZYX:
+def default_size(shape: VolumeShape) -> ZYX:
+    """Half-width where nothing can be measured: three voxels, half of that along z."""
+    return ZYX(min(1.5, shape[0] / 4), 3.0, 3.0)
+
+
+def first_guess(block: Block, rounds: int = 2) -> ZYX | None:
     """Half-width of cells from the images of the most active places.
 
     Places are sought at a small scale, where neuropil hardly counts. The data regressed on a place's trace show the
     cell there on a pedestal of neuropil: its width at half of its height above the pedestal is measured along each
-    axis. The median over places is the scale at which they are sought again.
+    axis. The median over places is the scale at which they are sought again. None where nothing is active.
     """
     sigma = ZYX(min(1.0, block.shape[0] / 4), 2.0, 2.0)
     for _ in range(rounds):
@@ -69,10 +74,10 @@ def first_guess(block: Block, rounds: int = 3) -> ZYX:
         coarse = coarsen(block, sigma)
         fit = with_neuropil(block, coarse, empty_fit(block), settings)
         residual = coarse.residual(fit, background=True).reshape(*coarse.shape, block.bins)
-        seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, 5.0)
+        seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, 8.0)
         seeds = seeds.take(np.arange(min(len(seeds.positions), 60)))
         if len(seeds.positions) < 3:
-            break
+            return None
         centres = coarse.to_voxels(seeds.positions, block.shape)
         z, y, x = (_axis_width(block, fit, centres, seeds.traces, axis, sigma[axis]) for axis in range(3))
         sigma = ZYX(sigma.z if z is None else z, sigma.y if y is None else y, sigma.x if x is None else x)
@@ -155,6 +160,8 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
     """
     sigma = first_guess(block)
     cells = 0
+    if sigma is None:
+        return CellSize(default_size(block.shape), 0, "a usual soma: nothing is active here")
     for _ in range(rounds):
         fit = solve(block, Settings(sigma, rounds=1))
         best = strongest(fit, 20)

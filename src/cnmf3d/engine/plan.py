@@ -12,7 +12,7 @@ from cnmf3d.engine.blocks import Box, cut, fitting_core
 from cnmf3d.engine.solve import Settings
 from cnmf3d.geometry import ZYX
 
-BLOCK_BYTES = 64 * 2**20
+BLOCK_BYTES = 80 * 2**20
 """Binned data of one block; a worker's memory is about four times as much."""
 
 TYPICAL_DECAY = 0.8

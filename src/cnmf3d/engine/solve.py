@@ -25,6 +25,10 @@ from cnmf3d.engine.supports import centroids, ellipsoids
 from cnmf3d.geometry import ZYX
 
 
+FEW = 0.05
+"""Rounds end when a round offers fewer new seeds than this share of the components."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the block solver needs to know.
@@ -77,6 +81,8 @@ def solve(block: Block, settings: Settings) -> Fit:
         fit = _settle(block, coarse, fit, settings)
         if round_ % 2 == 1:
             fit = prune(block, fit, settings)
+        if round_ > 1 and len(seeds.positions) < FEW * fit.count:
+            break
     fit = prune(block, fit, settings)
     fit = with_neuropil(block, coarse, fit, settings)
     return demix.refine(block, fit, 4)
