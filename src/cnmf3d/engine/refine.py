@@ -64,7 +64,7 @@ class Projections:
     components : (components, frames) float32
         ``Aᵀ z``.
     neuropil : (tiles * rank, frames) float32
-        ``Bᵀ z``.
+        ``Bᵀ z`` over the sampled rows.
     """
 
     components: Float
@@ -87,7 +87,7 @@ def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: s
         seen[:, span[0] : span[1]] = out
         if neuropil.rank:
             sums = np.zeros((courses.shape[0], len(part)), np.float64)
-            kernels.project_runs(part, neuropil.runs, images, source.level, sums)
+            kernels.project_runs(part, neuropil.sampled, images, source.level, sums)
             courses[:, span[0] : span[1]] = sums
         return span[1]
 
@@ -105,20 +105,24 @@ class Mixing:
     ----------
     gram : csr (components, components)
     cross : csr (components, tiles * rank)
+    sampled_cross : csr (components, tiles * rank)
+        The same over the sampled rows.
     inverse : csr (tiles * rank, tiles * rank)
-        Inverse of the neuropil images' Gram matrix, block by block.
+        Inverse of the sampled neuropil images' Gram matrix, block by block.
     """
 
     gram: sparse.csr_array
     cross: sparse.csr_array
+    sampled_cross: sparse.csr_array
     inverse: sparse.csr_array
 
     @classmethod
     def of(cls, footprints: Footprints, neuropil: Neuropil) -> Mixing:
         """Products of the images."""
         gram = sparse.csr_array(footprints.T @ footprints).astype(np.float32)
-        images = neuropil.matrix()
-        cross = sparse.csr_array(footprints.T @ images).astype(np.float32)
+        cross = sparse.csr_array(footprints.T @ neuropil.matrix(sampled=False)).astype(np.float32)
+        images = neuropil.matrix(sampled=True)
+        sampled = sparse.csr_array(footprints.T @ images).astype(np.float32)
         own = sparse.csr_array(images.T @ images)
         rank = neuropil.rank
         blocks = []
@@ -126,11 +130,11 @@ class Mixing:
             part = own[tile * rank : (tile + 1) * rank, tile * rank : (tile + 1) * rank].toarray()
             blocks.append(np.linalg.pinv(part))
         inverse = sparse.csr_array(sparse.block_diag(blocks)) if blocks else sparse.csr_array((0, 0))
-        return cls(gram, cross, inverse.astype(np.float32))
+        return cls(gram, cross, sampled, inverse.astype(np.float32))
 
     def courses(self, seen: Projections, traces: Float) -> Float:
         """Neuropil courses given the traces."""
-        return np.asarray(self.inverse @ (seen.neuropil - self.cross.T @ traces), np.float32)
+        return np.asarray(self.inverse @ (seen.neuropil - self.sampled_cross.T @ traces), np.float32)
 
     def unexplained(self, seen: Projections, courses: Float) -> Float:
         """Projections of the components with the neuropil taken out."""

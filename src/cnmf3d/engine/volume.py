@@ -17,6 +17,10 @@ from cnmf3d.engine.merging import join_groups, same_cell
 from cnmf3d.engine.supports import centroids
 
 
+SAMPLED, ENOUGH_ROWS = 4, 64
+"""One row in so many is looked at for the neuropil's courses, in tiles with enough rows."""
+
+
 @dataclass(frozen=True)
 class Neuropil:
     """Background images of all blocks, each on its own core, so that every voxel belongs to one tile.
@@ -29,6 +33,8 @@ class Neuropil:
         Constant part, in units of the noise of a bin.
     runs : (n, 3) int64
         Tile, first voxel and end of each run of neighbouring voxels.
+    sampled : (m, 3) int64
+        The runs on which courses are fitted: neuropil is smooth, a quarter of the rows tells it.
     tiles : int
         Number of tiles.
     """
@@ -36,6 +42,7 @@ class Neuropil:
     images: Float
     rest: Float
     runs: npt.NDArray[np.int64]
+    sampled: npt.NDArray[np.int64]
     tiles: int
 
     @property
@@ -43,11 +50,13 @@ class Neuropil:
         """Courses a tile."""
         return int(self.images.shape[0])
 
-    def matrix(self) -> sparse.csc_array[Any]:
-        """(voxels, tiles * rank): one column a tile and course."""
-        lengths = self.runs[:, 2] - self.runs[:, 1]
-        tile = np.repeat(self.runs[:, 0], lengths)
-        voxel = np.concatenate([np.arange(a, b) for _, a, b in self.runs]) if len(self.runs) else np.zeros(0, np.int64)
+    def matrix(self, *, sampled: bool) -> sparse.csc_array[Any]:
+        """(voxels, tiles * rank): one column a tile and course; `sampled`: zero outside of the sampled runs."""
+        runs = self.sampled if sampled else self.runs
+        lengths = runs[:, 2] - runs[:, 1]
+        tile = np.repeat(runs[:, 0], lengths)
+        starts = np.repeat(runs[:, 1] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        voxel = starts + np.arange(int(lengths.sum()))
         rows = np.tile(voxel, self.rank)
         columns = np.concatenate([tile * self.rank + r for r in range(self.rank)] or [np.zeros(0, np.int64)])
         data = self.images[:, voxel].ravel()
@@ -122,5 +131,6 @@ def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeSh
         for r in range(fit.temporal.shape[0] - 1):
             images[r, voxel] = spatial[..., r + 1]
         starts = voxel[..., 0].ravel()
-        runs.append(np.stack([np.full(starts.size, tile), starts, starts + voxel.shape[2]], axis=1))
-    return Neuropil(images, rest, np.concatenate(runs).astype(np.int64), len(boxes))
+        runs.append(np.stack([np.full(starts.size, tile), starts, starts + voxel.shape[2]], axis=1).astype(np.int64))
+    thin = [r[:: SAMPLED if len(r) >= ENOUGH_ROWS else 1] for r in runs]
+    return Neuropil(images, rest, np.concatenate(runs), np.concatenate(thin), len(boxes))
