@@ -1,0 +1,100 @@
+"""From units of noise to units of the movie: the outcome of a run as components."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from cnmf3d.components import Background, Components, Float, Kinetics
+from cnmf3d.engine.block import Footprints, entry_columns, with_data
+from cnmf3d.engine.pipeline import Outcome
+
+
+def components_of(outcome: Outcome) -> Components:
+    """Components in units of the movie, footprints of unit norm.
+
+    In units of noise the movie is ``z = (y − level) / scale`` voxel by voxel: a footprint is multiplied by `scale`,
+    brought back to unit norm, and its trace takes the factor.
+    """
+    demixed = outcome.demixed
+    footprints, factor = in_movie_units(demixed.footprints, outcome.scale)
+    column = factor[:, None]
+    traces = demixed.deconvolved.traces * column
+    kinetics = demixed.deconvolved.kinetics
+    kinetics = Kinetics(
+        g=kinetics.g,
+        baseline=kinetics.baseline * factor,
+        initial=kinetics.initial * factor,
+        noise=kinetics.noise * factor,
+        sparsity=kinetics.sparsity * factor,
+    )
+    raw = demixed.raw * column
+    return Components(
+        shape=outcome.cache.shape,
+        footprints=footprints,
+        traces=traces,
+        residuals=raw - traces,
+        spikes=demixed.deconvolved.spikes * column,
+        background=background_of(outcome),
+        kinetics=kinetics,
+        dff=delta_f_over_f(raw, kinetics.baseline, footprints, outcome.level),
+        quality=demixed.quality,
+        accepted=outcome.accepted,
+    )
+
+
+def in_movie_units(footprints: Footprints, scale: Float) -> tuple[Footprints, Float]:
+    """Footprints times `scale`, of unit norm, and the norms, (components,) float32."""
+    scaled = with_data(footprints, footprints.data * scale[footprints.indices])
+    columns = entry_columns(scaled)
+    norms = np.sqrt(np.bincount(columns, scaled.data.astype(np.float64) ** 2, minlength=scaled.shape[1]))
+    norms = np.maximum(norms, 1e-12).astype(np.float32)
+    return with_data(scaled, (scaled.data / norms[columns]).astype(np.float32)), norms
+
+
+def delta_f_over_f(raw: Float, baseline: Float, footprints: Footprints, level: Float) -> Float:
+    """ΔF/F: raw trace above its baseline, over the resting light seen through the footprint.
+
+    ``(C_raw − bl) / (aᵀ level + bl)``; a resting light that isn't positive gives zeros, for nothing can be said then.
+    """
+    rest = np.asarray(footprints.T @ level, np.float32) + baseline
+    positive = rest > 0
+    safe = np.where(positive, rest, 1)
+    return np.where(positive[:, None], (raw - baseline[:, None]) / safe[:, None], 0).astype(np.float32)
+
+
+def background_of(outcome: Outcome) -> Background:
+    """The resting image, and neuropil as a product of few images and courses.
+
+    Tiles have courses of their own; what is stored is the best product of as many images and courses as one tile has
+    (the leading singular vectors of all tiles together).
+    """
+    frames = outcome.demixed.courses.shape[1]
+    rest = outcome.level[:, None]
+    constant = np.ones((1, frames), np.float32)
+    neuropil = outcome.neuropil
+    if neuropil.rank == 0:
+        return Background(rest, constant)
+    images = neuropil.matrix(sampled=False)
+    images = sparse.csc_array(sparse.diags_array(outcome.scale) @ images)
+    courses = outcome.demixed.courses
+    if neuropil.tiles == 1:
+        spatial, temporal = images.toarray(), courses
+    else:
+        spatial, temporal = _leading(images, courses, neuropil.rank)
+    return Background(
+        np.concatenate([rest, spatial.astype(np.float32)], axis=1),
+        np.concatenate([constant, temporal.astype(np.float32)]),
+    )
+
+
+def _leading(images: Footprints, courses: Float, rank: int) -> tuple[Float, Float]:
+    """Leading `rank` singular vectors of ``images @ courses``, by way of the small Gram matrix of the images."""
+    gram = (images.T @ images).toarray().astype(np.float64)
+    values, vectors = np.linalg.eigh(gram)
+    root = vectors * np.sqrt(np.maximum(values, 0))
+    left, strength, right = np.linalg.svd(root.T @ courses.astype(np.float64), full_matrices=False)
+    safe = np.sqrt(np.maximum(values, values.max(initial=0) * 1e-10 + 1e-30))
+    weights = (vectors / safe) @ left[:, :rank]
+    temporal = strength[:rank, None] * right[:rank]
+    return np.asarray(images @ weights, np.float32), np.asarray(temporal, np.float32)

@@ -1,0 +1,77 @@
+"""Compiling the kernels once, before the first stage, so that nobody wonders what takes so long."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.engine.kernels.numba import block, frames, ingest
+from cnmf3d.events import Note, Progress, Reporter
+
+TIME_SPENT = 2.0
+"""Seconds above which compiling is worth a line in the log."""
+
+
+def warm_up(dtype: npt.DTypeLike, reporter: Reporter) -> None:
+    """Compile all kernels for frames of `dtype`, or load them from numba's cache.
+
+    Parameters
+    ----------
+    dtype : dtype
+        As the kernels will see it: one of `cnmf3d.engine.cache.NATIVE`.
+    reporter : Reporter
+        Told before and after when the kernels are not in the cache.
+    """
+    cached = kernels_cached()
+    start = time.perf_counter()
+    if not cached:
+        reporter(Progress("compile", 0, 1, "kernels"))
+        reporter(Note("compile", "first run on this machine: compiling the kernels, this is done once"))
+    _call_all(dtype)
+    spent = time.perf_counter() - start
+    if not cached:
+        reporter(Progress("compile", 1, 1, "kernels"))
+    if not cached or spent > TIME_SPENT:
+        reporter(Note("compile", f"kernels compiled in {spent:.0f} s and kept for the next runs"))
+
+
+def kernels_cached() -> bool:
+    """Whether compiled kernels, newer than their sources, lie beside them or in ``NUMBA_CACHE_DIR``."""
+    folder = Path(block.__file__).parent
+    places = [folder / "__pycache__", Path(os.environ.get("NUMBA_CACHE_DIR", folder / "__pycache__"))]
+    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    found = [index for place in places if place.is_dir() for index in place.rglob("block.project*.nbi")]
+    return any(index.stat().st_mtime >= newest for index in found)
+
+
+def _call_all(dtype: npt.DTypeLike) -> None:
+    """Call each kernel on next to nothing, with the types that the stages use."""
+    frame = np.ones((3, 8), dtype)
+    level = np.zeros(8, np.float32)
+    rows = np.ones((8, 4), np.int16)
+    traces = np.ones((1, 4), np.float32)
+    indptr = np.array([0, 8], np.int32)
+    indices = np.arange(8, dtype=np.int32)
+    data = np.ones(8, np.float32)
+    one = np.array([0, 1], np.int32), np.zeros(1, np.int32), np.ones(1, np.float32)
+    ingest.chunk_statistics(frame, level, np.empty((5, 8), np.float32))
+    ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 2), np.int16)[:, :1])
+    frames.project_frames(frame, indptr, indices, data, level, np.empty((1, 3), np.float32))
+    runs = np.array([[0, 0, 8]], np.int64)
+    frames.project_runs(frame, runs, data[None], level, np.zeros((1, 3)))
+    active = np.ones((1, 3), np.float32)
+    frames.correlate_frames(frame, indptr, indices, level, active, active, np.zeros((2, 8), np.float32))
+    block.project(rows, indptr, indices, data, np.empty((1, 4), np.float32))
+    block.correlate(rows, indptr, indices, traces, np.empty(8, np.float32))
+    block.regress_rows(rows, traces, np.empty((8, 1), np.float32))
+    block.coarsen(rows, np.zeros(8, np.int64), np.zeros((1, 4), np.float32))
+    block.subtract_model(np.ones((1, 4), np.float32), *one, traces)
+    block.update_traces(traces, *one, False, traces.copy())
+    block.update_footprints(data, indptr, indices, *one, data.copy(), np.zeros(8, np.float32))
+    block.activity(traces, 2.5, np.empty(1, np.float32), np.empty(1, np.float32))
+    block.neighbour_correlation(rows, 2, 2, 2, np.empty(8, np.float32))
+    block.apply_along(data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32))
