@@ -1,0 +1,168 @@
+"""Lazy arrays that formats share: a mapped file, pages put in order, another order of dimensions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.movies.stored import Index, LazyArray
+
+PIECE_BYTES = 64 * 2**20
+"""A file whose first dimension isn't time is mapped in pieces of this size, so that reading it takes no more memory."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An array that lies uncompressed in a file.
+
+    Each read maps its own part of the file and the map ends with the array that is returned, so that reading a movie
+    from end to end never holds more than the parts in use.
+
+    Attributes
+    ----------
+    path : Path
+    dtype : numpy.dtype
+    shape : tuple of int
+    offset : int
+        Bytes before the first value.
+    stride : int
+        Bytes from one item of the first dimension to the next; 0 for items without gaps.
+    """
+
+    path: Path
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    offset: int = 0
+    stride: int = 0
+
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one item of the first dimension."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    @property
+    def gapless(self) -> bool:
+        """Whether the items follow one another without gaps."""
+        return self.stride in (0, self.item_bytes)
+
+    def map(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Map the items ``start:stop`` of the first dimension, read-only."""
+        count, step = stop - start, self.stride or self.item_bytes
+        if count <= 0:
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        span = (count - 1) * step + self.item_bytes
+        raw = np.memmap(self.path, np.uint8, "r", offset=self.offset + start * step, shape=(span,))
+        inner = np.empty((0, *self.shape[1:]), self.dtype).strides[1:]
+        return np.ndarray((count, *self.shape[1:]), self.dtype, raw, 0, (step, *inner))
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part, as a view of the file where whole items are asked for."""
+        first, rest = index[0], index[1:]
+        if not isinstance(first, slice):
+            return np.asarray(self.map(first, first + 1)[(0, *rest)])
+        start, stop, step = first.indices(self.shape[0])
+        length = max(1, PIECE_BYTES // max(self.stride, self.item_bytes, 1))
+        if stop - start <= length or all(part == slice(None) for part in rest):
+            return np.asarray(self.map(start, stop)[(slice(None, None, step), *rest)])
+        parts = (
+            self.map(at, min(at + length, stop))[(slice((start - at) % step, None, step), *rest)].copy()
+            for at in range(start, stop, length)
+        )
+        return np.concatenate(list(parts))
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Pages of a flat list, in the order of their numbers.
+
+    Attributes
+    ----------
+    pages : LazyArray
+        (pages, Y, X, ...) in the file's order.
+    numbers : integer array
+        Number of the page at each position along the leading dimensions, e.g. (T, Z) or (T, Z, C).
+    """
+
+    pages: LazyArray
+    numbers: npt.NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Leading dimensions, then those of a page."""
+        return (*self.numbers.shape, *self.pages.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.pages.dtype
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part: runs of pages at once, and no page that isn't asked for."""
+        lead = self.numbers.ndim
+        chosen, rest = np.asarray(self.numbers[index[:lead]]), index[lead:]
+        flat = chosen.ravel()
+        runs = np.split(flat, np.flatnonzero(np.diff(flat) != 1) + 1)
+        spans = [slice(int(run[0]), int(run[-1]) + 1) for run in runs if run.size] or [slice(0, 0)]
+        parts = [np.asarray(self.pages[(span, *rest)]) for span in spans]
+        block = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return block.reshape(chosen.shape + block.shape[1:])
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """Another order of the dimensions: dimension i is dimension ``order[i]`` of the source."""
+
+    source: LazyArray
+    order: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths in the new order."""
+        return tuple(self.source.shape[axis] for axis in self.order)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.source.dtype
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part."""
+        there = [0] * len(self.order)
+        for here, axis in enumerate(self.order):
+            there[axis] = here
+        block = np.asarray(self.source[tuple(index[here] for here in there)])
+        kept = [here for here in there if isinstance(index[here], slice)]
+        return block.transpose([kept.index(here) for here in sorted(kept)])
+
+
+def folded(data: LazyArray, leading: tuple[int, ...], count: int = 1) -> LazyArray | None:
+    """Cut the first `count` dimensions of `data`, taken as one flat list of pages, into the dimensions `leading`.
+
+    Parameters
+    ----------
+    data : LazyArray
+    leading : tuple of int
+        Lengths, the slowest first; their product is the number of pages.
+    count : int
+        At least 1.
+
+    Returns
+    -------
+    LazyArray or None
+        None where the dimensions of `data` can't be taken as one list without reading it.
+    """
+    shape = leading + tuple(data.shape[count:])
+    if isinstance(data, np.ndarray):
+        return data.reshape(shape)
+    if isinstance(data, Mapped) and data.gapless:
+        return replace(data, shape=shape, stride=0)
+    if isinstance(data, Stacked) and count == data.numbers.ndim:
+        return Stacked(data.pages, data.numbers.reshape(leading))
+    if count == 1:
+        return Stacked(data, np.arange(data.shape[0], dtype=np.intp).reshape(leading))
+    return None

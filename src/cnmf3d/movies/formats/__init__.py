@@ -1,0 +1,37 @@
+"""The table of formats: one file each. Outside packages add theirs by the entry points ``cnmf3d.movie_formats``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from cnmf3d.errors import InputError
+from cnmf3d.movies.formats import tiff
+from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.stored import Place
+
+BUILT_IN: tuple[Format, ...] = (tiff.FORMAT,)
+"""Asked in this order which of them recognises a place."""
+
+ENTRY_POINTS = "cnmf3d.movie_formats"
+"""Group of entry points; each names a `Format`."""
+
+
+def formats() -> tuple[Format, ...]:
+    """All formats, those of outside packages first, so that they can take over a special kind of file."""
+    return (*(entry.load() for entry in entry_points(group=ENTRY_POINTS)), *BUILT_IN)
+
+
+def format_of(place: Place) -> Format:
+    """Find who reads the file.
+
+    Raises
+    ------
+    InputError
+        Where nobody does.
+    """
+    known = formats()
+    for candidate in known:
+        if candidate.recognises(place):
+            return candidate
+    names = "; ".join(f"{each.name} ({', '.join(each.suffixes)})" for each in known)
+    raise InputError(f"{place} is in no format that cnmf3d reads", f"It reads: {names}.")

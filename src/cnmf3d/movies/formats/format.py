@@ -1,0 +1,31 @@
+"""What a movie format is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cnmf3d.movies.stored import Place, Stored
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to read movies.
+
+    Attributes
+    ----------
+    name : str
+        As the field calls it.
+    suffixes : tuple of str
+        Lower-case suffixes of its files, with dot: for messages and for files in a folder.
+    recognises : callable
+        Whether a `Place` is of this format. Must be quick and must not raise.
+    open : callable
+        ``open(place, dataset) -> Stored``; `dataset` names what to read of a file that holds several arrays, or is
+        None. Raises `InputError` for a broken file, and where it holds several and none was named.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    recognises: Callable[[Place], bool]
+    open: Callable[[Place, str | None], Stored]

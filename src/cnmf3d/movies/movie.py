@@ -1,0 +1,132 @@
+"""Movie: anything on disk as a lazy (T, Z, Y, X) array with voxel size, rate and metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.geometry import ZYX
+from cnmf3d.movies.fingerprint import fingerprint_of
+
+
+class Frames(Protocol):
+    """Volumes that are read where they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(T, Z, Y, X)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        ...
+
+    def read(self, start: int, stop: int, step: int = 1) -> npt.NDArray[Any]:
+        """Read the volumes ``start:stop:step`` as (t, Z, Y, X)."""
+        ...
+
+    def read_rows(self, time: int, plane: int, rows: slice) -> npt.NDArray[Any]:
+        """Read some rows of one plane of one volume as (rows, X)."""
+        ...
+
+    def contiguous(self) -> np.memmap[Any, Any] | None:
+        """The whole as one memory map in TZYX order, where it is one."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Movie:
+    """A volumetric movie that is read where it is asked for; get one from `open_movie`.
+
+    Attributes
+    ----------
+    frames : Frames
+        The volumes, read lazily.
+    rate : float or None
+        Volumes a second (Hz); None where nobody said.
+    voxel_size : ZYX or None
+        µm; None where nobody said.
+    paths : tuple of str
+        Files or addresses, in the order of time; empty for an array in memory.
+    metadata : mapping
+        What files and sidecar say beside that, plain values; ``format`` and ``axes`` are always there.
+    warnings : tuple of str
+        What the user should know about this input.
+    """
+
+    frames: Frames
+    rate: float | None = None
+    voxel_size: ZYX | None = None
+    paths: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(T, Z, Y, X): volumes, planes, rows, columns."""
+        return self.frames.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, as in the file."""
+        return self.frames.dtype
+
+    def read(self, start: int, stop: int, step: int = 1) -> npt.NDArray[Any]:
+        """Read volumes ``start:stop:step``. Several threads may read at once.
+
+        Parameters
+        ----------
+        start, stop : int
+            Time range; cut to the movie's length, negative numbers count from its end as in a slice.
+        step : int
+            Positive.
+
+        Returns
+        -------
+        (t, Z, Y, X) array of `dtype`
+            May be a read-only view of a memory map, and need not be contiguous.
+
+        Raises
+        ------
+        InputError
+            Where the file can't be decoded there.
+        """
+        if step < 1:
+            raise ValueError(f"step is {step}; it must be positive")
+        first, last, _ = slice(start, stop).indices(self.shape[0])
+        return self.frames.read(first, max(first, last), step)
+
+    def fingerprint(self) -> str:
+        """Fingerprint of the content: shape, type and sampled values, never path, format or time of change.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits. The same movie in another format or byte order has the same one.
+        """
+        return fingerprint_of(self)
+
+    def contiguous(self) -> np.memmap[Any, Any] | None:
+        """The whole movie as one memory map, where its file holds it uncompressed in this machine's byte order.
+
+        Returns
+        -------
+        (T, Z, Y, X) numpy.memmap, read-only and C-contiguous, or None
+        """
+        return self.frames.contiguous()
+
+    def __len__(self) -> int:
+        """Number of volumes."""
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        """Tell shape, type, rate and voxel size."""
+        time, z, y, x = self.shape
+        rate = "rate unknown" if self.rate is None else f"{self.rate:g} Hz"
+        size = "voxel size unknown" if self.voxel_size is None else f"{self.voxel_size} µm"
+        return f"<Movie of {time} volumes of {x} × {y} × {z} (x, y, z) {self.dtype}, {rate}, {size}>"

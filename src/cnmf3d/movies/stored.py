@@ -1,0 +1,94 @@
+"""What a format hands over: a lazily read array with the labels and facts that its file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from cnmf3d.geometry import ZYX
+
+Index = tuple[int | slice, ...]
+
+
+class LazyArray(Protocol):
+    """An array that is read where it is indexed: a memory map, an HDF5 dataset, a zarr array, TIFF pages.
+
+    Reading from several threads at once must be safe.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        ...
+
+    def __getitem__(self, index: Any, /) -> Any:
+        """Read a part; `index` is a tuple of integers and slices with positive steps, one a dimension."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a movie, or one file of it, lies.
+
+    Attributes
+    ----------
+    address : str
+        Path or URL.
+    path : Path or None
+        The same as a local path; None for a URL.
+    head : bytes
+        The file's first 16 bytes; empty for a folder or a URL.
+    """
+
+    address: str
+    path: Path | None
+    head: bytes = b""
+
+    @property
+    def suffix(self) -> str:
+        """Last suffix of the name in lower case, with its dot."""
+        return Path(self.address.rstrip("/")).suffix.lower()
+
+    def __str__(self) -> str:
+        """Write as the user wrote it."""
+        return self.address
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a format found at one place.
+
+    Attributes
+    ----------
+    data : LazyArray
+        The values, in the file's own order.
+    axes : str
+        One letter for each dimension of `data`: ``t``, ``z``, ``y``, ``x``, ``c``, or ``?`` where the file doesn't say.
+    format : str
+        Name of the format, in the field's words.
+    rate : float or None
+        Volumes a second.
+    voxel_size : ZYX or None
+        µm.
+    metadata : mapping
+        Everything else that the file says, plain values.
+    warnings : tuple of str
+        What the user should know; each names the file.
+    """
+
+    data: LazyArray
+    axes: str
+    format: str
+    rate: float | None = None
+    voxel_size: ZYX | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
