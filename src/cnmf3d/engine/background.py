@@ -13,8 +13,9 @@ from cnmf3d.components import Float, VolumeShape
 ABOVE_NOISE = 1.2
 """A course counts when its singular value is this many times the largest that white noise gives."""
 
-SPATIAL_SMOOTHNESS = 0.5
-"""A course counts as neuropil when its image is this alike in neighbouring pools (a cell fills one or two)."""
+SEEKING, SETTLED = 0.5, 0.6
+"""A course counts as neuropil when its image is this alike in neighbouring pools (a cell fills one or two): while cells
+are sought, and once they are known, when nothing of theirs may be taken for neuropil."""
 
 
 def constant_course(bins: int) -> Float:
@@ -23,7 +24,7 @@ def constant_course(bins: int) -> Float:
 
 
 def neuropil_courses(
-    residual: Float, pooling: sparse.csr_array[Any], grid: VolumeShape, rank: int | None, limit: int = 8
+    residual: Float, pooling: sparse.csr_array[Any], grid: VolumeShape, rank: int | None, alike: float = SEEKING
 ) -> Float:
     """Time courses that whole regions of the block share.
 
@@ -32,13 +33,13 @@ def neuropil_courses(
     residual : (supervoxels, bins) float32
         What components leave unexplained, noise of variance one.
     pooling : (pools, supervoxels) csr
-        Rows of unit norm that average supervoxels over about four cell half-widths.
+        Rows of unit norm that average supervoxels over about 2.5 cell half-widths.
     grid : (Z, Y, X)
         Arrangement of the pools.
     rank : int or None
         Number of courses beside the constant one; None: as many as stand above noise and vary smoothly in space.
-    limit : int
-        Most courses where `rank` is None.
+    alike : float
+        Least likeness of neighbouring pools where `rank` is None.
 
     Returns
     -------
@@ -59,8 +60,13 @@ def neuropil_courses(
     if rank is not None:
         return np.concatenate([constant, courses[:rank].astype(np.float32)])
     edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
-    chosen = (values > ABOVE_NOISE * edge) & (smoothness(images.T, grid) > SPATIAL_SMOOTHNESS)
-    return np.concatenate([constant, courses[np.flatnonzero(chosen)[:limit]].astype(np.float32)])
+    spread = 1 / (images**4).sum(axis=0)
+    wide = spread > max(MOST_COURSES = 8
+"""Most neuropil courses that are looked for in a block."""
+
+FEWEST_POOLS, LEAST_SHARE * len(images))
+    chosen = (values > ABOVE_NOISE * edge) & wide & (smoothness(images.T, grid) > alike)
+    return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]].astype(np.float32)])
 
 
 def smoothness(images: Float, grid: VolumeShape) -> npt.NDArray[np.float64]:

@@ -49,7 +49,7 @@ class Box:
         return inside
 
 
-WORTH_SPLITTING = 30_000
+WORTH_SPLITTING = 60_000
 """Voxels from which on even a volume that fits memory is solved as two blocks, side by side."""
 
 

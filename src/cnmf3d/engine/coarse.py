@@ -15,9 +15,12 @@ from cnmf3d.engine.block import STEP, Block, Fit
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.geometry import ZYX
 
-
 SIGMA_A_SUPERVOXEL = 1.4
 """Cell half-widths a supervoxel along each axis: seeds are found as well as at full resolution, four times as fast."""
+
+
+POOL = 2.5
+"""Cell half-widths a pool: neuropil varies little from one to the next, cells do."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Coarse:
     summing : csr (supervoxels, voxels)
         Rows of unit norm.
     pooling : csr (pools, supervoxels)
-        Rows of unit norm, over about four cell half-widths: the scale of neuropil.
+        Rows of unit norm, over `POOL` cell half-widths: the scale of neuropil.
     pool_grid : (Z, Y, X)
         Arrangement of the pools.
     bandpass : Bandpass
@@ -91,7 +94,7 @@ def coarsen(block: Block, sigma: ZYX) -> Coarse:
     kernels.coarsen(block.rows, group, data)
     data /= (STEP * np.sqrt(counts))[:, None].astype(np.float32)
     coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
-    pool_factor = np.maximum(1, np.rint(4 * np.array(coarse_sigma))).astype(np.int64)
+    pool_factor = np.maximum(1, np.rint(POOL * np.array(coarse_sigma))).astype(np.int64)
     pools, grid = _grouping(shape, pool_factor)
     bandpass = Bandpass.design(shape, coarse_sigma)
     return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), grid, bandpass)

@@ -14,6 +14,9 @@ LEAST_SIZE = 0.33
 """Effective volume of a footprint over that of a typical cell. In simulated volumes of nine kinds no cell, dim ones and
 those cut by a border included, had less than 0.35; most fragments have less."""
 
+ENOUGH, PLAUSIBLE = 10, (0.2, 1.0)
+"""With so many components the brighter ones tell the typical size, within these bounds of the expected one."""
+
 FAINT, FAINT_SIZE = 0.10, 0.75
 """A component with a trace this faint beside a touching neighbour's, and smaller than this, is that neighbour's."""
 
@@ -29,6 +32,14 @@ def effective_size(footprints: Footprints, sigma: ZYX) -> npt.NDArray[np.float64
     return np.asarray(total**2 / np.maximum(power, 1e-30) / typical, np.float64)
 
 
+def relative_size(size: npt.NDArray[np.float64], brightness: Float) -> npt.NDArray[np.float64]:
+    """Sizes over that of the brighter half of the components, so that a wrong guess of the cells' size does no harm."""
+    if size.size < ENOUGH:
+        return size
+    bright = brightness >= np.median(brightness)
+    return size / float(np.clip(np.median(size[bright]), *PLAUSIBLE))
+
+
 def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     """Which components are too small for a cell, or follow from brighter neighbours; (components,) bool.
 
@@ -40,8 +51,8 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     sigma : ZYX
         Half-width of a cell in voxels.
     """
-    size = effective_size(fit.footprints, sigma)
     brightness = np.linalg.norm(fit.traces, axis=1)
+    size = relative_size(effective_size(fit.footprints, sigma), brightness)
     pattern = with_data(grown, np.ones(grown.nnz, np.float32))
     touching = sparse.csr_array(pattern.T @ pattern)
     centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from cnmf3d.engine import demix
-from cnmf3d.engine.background import constant_course, neuropil_courses
+from cnmf3d.engine.background import SEEKING, SETTLED, constant_course, neuropil_courses
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, subset, with_data
 from cnmf3d.engine.cleaning import clean, grow
 from cnmf3d.engine.coarse import Coarse, coarsen
@@ -23,7 +23,6 @@ from cnmf3d.engine.reliability import reliability, threshold
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import centroids, ellipsoids
 from cnmf3d.geometry import ZYX
-
 
 FEW = 0.05
 """Rounds end when a round offers fewer new seeds than this share of the components."""
@@ -84,7 +83,7 @@ def solve(block: Block, settings: Settings) -> Fit:
         if round_ > 1 and len(seeds.positions) < FEW * fit.count:
             break
     fit = prune(block, fit, settings)
-    fit = with_neuropil(block, coarse, fit, settings)
+    fit = with_neuropil(block, coarse, fit, settings, SETTLED)
     return demix.refine(block, fit, 4)
 
 
@@ -96,7 +95,7 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fi
     )
     fit = demix.update_traces(block, fit, sweeps=8)
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
-    return demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
+    return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 3)
 
 
 def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
@@ -129,9 +128,9 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
     return dataclasses.replace(fit, footprints=footprints, traces=np.concatenate([fit.traces, new.traces]))
 
 
-def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
+def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, alike: float = SEEKING) -> Fit:
     """Background courses and images anew, from what the components leave unexplained."""
-    courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank)
+    courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank, alike)
     return demix.with_courses(block, fit, courses)
 
 

@@ -16,7 +16,6 @@ from cnmf3d.engine.cleaning import grow
 from cnmf3d.engine.merging import join_groups, same_cell
 from cnmf3d.engine.supports import centroids
 
-
 SAMPLED, ENOUGH_ROWS = 4, 64
 """One row in so many is looked at for the neuropil's courses, in tiles with enough rows."""
 
