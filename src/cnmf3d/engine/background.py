@@ -61,10 +61,7 @@ def neuropil_courses(
         return np.concatenate([constant, courses[:rank].astype(np.float32)])
     edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
     spread = 1 / (images**4).sum(axis=0)
-    wide = spread > max(MOST_COURSES = 8
-"""Most neuropil courses that are looked for in a block."""
-
-FEWEST_POOLS, LEAST_SHARE * len(images))
+    wide = spread > max(FEWEST_POOLS, LEAST_SHARE * len(images))
     chosen = (values > ABOVE_NOISE * edge) & wide & (smoothness(images.T, grid) > alike)
     return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]].astype(np.float32)])
 
