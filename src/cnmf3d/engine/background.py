@@ -18,6 +18,14 @@ SEEKING, SETTLED = 0.5, 0.6
 are sought, and once they are known, when nothing of theirs may be taken for neuropil."""
 
 
+MOST_COURSES = 8
+"""Most neuropil courses that are looked for in a block."""
+
+FEWEST_POOLS, LEAST_SHARE = 16, 0.05
+"""A course counts as neuropil when its image is spread over this many pools, and this share of them: one bright cell
+or a few of them fill less."""
+
+
 def constant_course(bins: int) -> Float:
     """The resting level as a time course of unit norm, (1, bins)."""
     return np.full((1, bins), 1 / np.sqrt(bins), np.float32)
