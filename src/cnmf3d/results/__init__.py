@@ -1,0 +1,8 @@
+"""Results: components with everything that led to them, in one HDF5 file that CaImAn opens too."""
+
+from cnmf3d.results.model import Provenance, Results
+from cnmf3d.results.reading import load_results
+from cnmf3d.results.summary import Summary, summary
+from cnmf3d.results.writing import write_results
+
+__all__ = ["Provenance", "Results", "Summary", "load_results", "summary", "write_results"]

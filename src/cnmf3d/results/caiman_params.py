@@ -1,0 +1,65 @@
+"""Our parameters under CaImAn's names, completed by CaImAn's defaults, so that its readers find every member."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from cnmf3d.results.model import Results
+
+
+def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
+    """CaImAn's parameter groups with the values that were used.
+
+    Parameters
+    ----------
+    results : Results
+        Its parameters are ours: groups of names and values.
+    """
+    text = files("cnmf3d.results").joinpath("caiman_defaults.json").read_text(encoding="utf-8")
+    groups: dict[str, dict[str, Any]] = json.loads(text)
+    for group in groups.values():
+        for name, value in group.items():
+            group[name] = float("inf") if value == "Infinity" else value
+    ours = results.parameters
+    groups["data"]["fr"] = float(results.rate)
+    paths = results.provenance.input_paths
+    groups["data"]["fnames"] = list(paths) or None
+    for group_name, name, value in _used(ours):
+        if value is not None and value != "auto":
+            groups[group_name][name] = value
+    return groups
+
+
+def _used(ours: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Where each of our values goes among CaImAn's."""
+
+    def get(group: str, name: str) -> Any:
+        values = ours.get(group)
+        return values.get(name) if isinstance(values, Mapping) else None
+
+    rank = get("background", "nb")
+    return [
+        ("data", "decay_time", get("data", "decay_time")),
+        ("init", "K", get("init", "K")),
+        ("init", "gSig", _lengths(get("init", "gSig"))),
+        ("init", "gSiz", _lengths(get("init", "gSiz"))),
+        ("init", "nb", rank),
+        ("spatial", "nb", rank),
+        ("temporal", "nb", rank),
+        ("patch", "nb_patch", rank),
+        ("preprocess", "p", get("temporal", "p")),
+        ("temporal", "p", get("temporal", "p")),
+        ("merging", "merge_thr", get("merging", "merge_thr")),
+        ("quality", "min_SNR", get("quality", "min_SNR")),
+        ("quality", "rval_thr", get("quality", "rval_thr")),
+        ("quality", "SNR_lowest", get("quality", "SNR_lowest")),
+        ("quality", "rval_lowest", get("quality", "rval_lowest")),
+        ("quality", "use_cnn", False),
+    ]
+
+
+def _lengths(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else None

@@ -1,0 +1,238 @@
+"""Read results: ours, and those that CaImAn wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.errors import InputError
+from cnmf3d.geometry import ZYX
+from cnmf3d.results.model import Provenance, Results
+from cnmf3d.results.writing import FORMAT
+
+
+def load_results(path: str | Path) -> Results:
+    """Read a results file.
+
+    Parameters
+    ----------
+    path : str or Path
+        HDF5 in CaImAn's schema, written by us or by CaImAn (also 2D, which becomes a volume of one plane).
+
+    Raises
+    ------
+    InputError
+        Where there is no such file, it isn't HDF5 or is cut short, it isn't a results file, or a newer version of
+        cnmf3d wrote it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "Check the name; results end in .hdf5.")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, path)
+    except OSError as error:
+        raise InputError(
+            f"{path} can't be read as HDF5: {error}",
+            "It may be cut short or another kind of file; give the .hdf5 that `cnmf3d run` or CaImAn wrote.",
+        ) from error
+
+
+def _read(file: h5py.File, path: Path) -> Results:
+    if "estimates" not in file or "A" not in file["estimates"] or "C" not in file["estimates"]:
+        raise InputError(
+            f"{path} is HDF5, but holds no results: it has {', '.join(sorted(file)) or 'nothing'}",
+            "Give the file that `cnmf3d run` or CaImAn's cnm.save wrote.",
+        )
+    own = file.get("cnmf3d")
+    if own is not None and int(own.attrs["format"]) > FORMAT:
+        raise InputError(
+            f"{path} was written by a newer cnmf3d (format {own.attrs['format']}, this one knows {FORMAT})",
+            "Update cnmf3d.",
+        )
+    estimates = file["estimates"]
+    shape, order = _volume(file, estimates, path)
+    components = _components(estimates, own, shape, order, path)
+    noise = _array(estimates, "sn")
+    volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32)
+    return _results(file, own, components, volume)
+
+
+def _results(file: h5py.File, own: h5py.Group | None, components: Components, noise: Float | None) -> Results:
+    params = _dictionary(file["params"]) if "params" in file else {}
+    if own is None:
+        rate = float(params.get("data", {}).get("fr") or 0.0)
+        source = Provenance(input_paths=tuple(p for p in (str(file.attrs.get("mmap_file", "")),) if p))
+        return Results(components, {"caiman": params}, rate, None, noise, {}, source)
+    told = json.loads(own.attrs["provenance"])
+    size = own.attrs.get("voxel_size_zyx_um")
+    return Results(
+        components=components,
+        parameters=json.loads(own.attrs["parameters"]),
+        rate=float(own.attrs["rate"]),
+        voxel_size=None if size is None else ZYX(*(float(v) for v in size)),
+        noise=noise,
+        projections={name: volume[()] for name, volume in own["projections"].items()},
+        provenance=Provenance(
+            input_paths=tuple(told["input_paths"]),
+            fingerprint=told["fingerprint"],
+            versions=told["versions"],
+            started=told["started"],
+            timings=told["timings"],
+            estimates=told["estimates"],
+            warnings=tuple(told["warnings"]),
+        ),
+    )
+
+
+def _volume(
+    file: h5py.File, estimates: h5py.Group, path: Path
+) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
+    """Shape as (Z, Y, X), and which stored row each of our voxels is."""
+    own = file.get("cnmf3d")
+    if own is not None:
+        z, y, x = (int(n) for n in own.attrs["shape_zyx"])
+        return (z, y, x), slice(None)
+    dims = _array(file, "dims")
+    if dims is None:
+        dims = _array(estimates, "dims")
+    if dims is None or dims.size not in (2, 3):
+        raise InputError(f"{path} does not say how large the volume is (dims)", "Save it again with CaImAn.")
+    sizes = [int(n) for n in dims]
+    if len(sizes) == 2:
+        # CaImAn's 2D images are (rows, columns) in Fortran order.
+        grid = np.arange(sizes[0] * sizes[1]).reshape(sizes, order="F")
+        return (1, sizes[0], sizes[1]), grid.ravel()
+    return (sizes[2], sizes[1], sizes[0]), slice(None)
+
+
+def _components(
+    estimates: h5py.Group, own: h5py.Group | None, shape: VolumeShape, order: Any, path: Path
+) -> Components:
+    group = estimates["A"]
+    stored = sparse.csc_array(
+        (group["data"][()].astype(np.float32), group["indices"][()], group["indptr"][()]), shape=tuple(group["shape"])
+    )
+    if stored.shape[0] != np.prod(shape):
+        raise InputError(
+            f"{path}: footprints have {stored.shape[0]} voxels, the volume {int(np.prod(shape))}",
+            "The file is damaged or its dims are wrong.",
+        )
+    footprints = stored if isinstance(order, slice) else sparse.csc_array(sparse.csr_array(stored)[order])
+    traces = np.asarray(estimates["C"][()], np.float32)
+    count, frames = footprints.shape[1], traces.shape[1] if traces.ndim == 2 else 0
+    traces = traces.reshape(count, frames)
+
+    def like_traces(*names: str) -> Float:
+        for name in names:
+            values = _array(estimates, name)
+            if values is not None and values.shape == traces.shape:
+                return values.astype(np.float32)
+        return np.zeros_like(traces)
+
+    def each(name: str, fill: float = 0.0) -> Float:
+        values = _array(estimates, name)
+        return np.full(count, fill, np.float32) if values is None or len(values) != count else _numbers(values)
+
+    g = _array(estimates, "g")
+    kinetics = Kinetics(
+        g=np.zeros((count, 0), np.float32) if g is None else g.reshape(count, -1).astype(np.float32),
+        baseline=each("bl"),
+        initial=each("c1"),
+        noise=each("neurons_sn"),
+        sparsity=each("lam"),
+    )
+    return Components(
+        shape=shape,
+        footprints=footprints,
+        traces=traces,
+        residuals=like_traces("YrA", "R"),
+        spikes=like_traces("S"),
+        background=_background(estimates, order, frames),
+        kinetics=kinetics,
+        dff=like_traces("F_dff"),
+        quality=_quality(estimates, own, count),
+        accepted=_accepted(estimates, count),
+    )
+
+
+def _background(estimates: h5py.Group, order: Any, frames: int) -> Background:
+    spatial, temporal = _array(estimates, "b"), _array(estimates, "f")
+    if spatial is None or temporal is None:
+        voxels = int(estimates["A"]["shape"][0])
+        return Background(np.zeros((voxels, 0), np.float32), np.zeros((0, frames), np.float32))
+    return Background(spatial[order].astype(np.float32), np.atleast_2d(temporal).astype(np.float32))
+
+
+def _quality(estimates: h5py.Group, own: h5py.Group | None, count: int) -> dict[str, Float]:
+    if own is not None:
+        return {name: values[()].astype(np.float32) for name, values in own["quality"].items()}
+    out = {}
+    for name, theirs in (("snr", "SNR_comp"), ("r_value", "r_values")):
+        values = _array(estimates, theirs)
+        if values is not None and len(values) == count:
+            out[name] = values.astype(np.float32)
+    return out
+
+
+def _accepted(estimates: h5py.Group, count: int) -> npt.NDArray[np.bool_]:
+    """Accepted components; all of them where nothing was judged."""
+    good = _array(estimates, "idx_components")
+    if good is None:
+        return np.ones(count, bool)
+    accepted = np.zeros(count, bool)
+    accepted[good.astype(int)] = True
+    return accepted
+
+
+def _array(group: h5py.Group, name: str) -> npt.NDArray[Any] | None:
+    """A dataset; None where it is absent or stands for None."""
+    if name not in group or not isinstance(group[name], h5py.Dataset):
+        return None
+    value = group[name][()]
+    if isinstance(value, (bytes, str)):
+        return None
+    return np.asarray(value)
+
+
+def _numbers(values: npt.NDArray[Any]) -> Float:
+    """Numbers, also those that CaImAn could only store as text; text that is no number becomes zero."""
+    if values.dtype.kind not in "SUO":
+        return values.astype(np.float32)
+
+    def number(text: Any) -> float:
+        plain = text.decode() if isinstance(text, bytes) else str(text)
+        try:
+            return float(plain.strip("[] "))
+        except ValueError:
+            return 0.0
+
+    return np.array([number(v) for v in values], np.float32)
+
+
+def _dictionary(group: h5py.Group) -> dict[str, Any]:
+    """A group of CaImAn's as nested dicts of plain values."""
+    out: dict[str, Any] = {str(name): _plain(value) for name, value in group.attrs.items()}
+    for name, member in group.items():
+        out[name] = _dictionary(member) if isinstance(member, h5py.Group) else _plain(member[()])
+    return out
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        text = value.decode(errors="replace")
+        return None if text == "NoneType" else text
+    if isinstance(value, np.ndarray):
+        return [_plain(v) for v in value.tolist()]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return value
+
+

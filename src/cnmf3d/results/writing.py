@@ -1,0 +1,198 @@
+"""Write results: HDF5 in CaImAn's schema, plus a ``cnmf3d`` group of our own.
+
+CaImAn stores a volume as ``dims = (d1, d2, d3)`` flattened in Fortran order. With ``dims = (X, Y, Z)`` that is C order
+over (Z, Y, X), so nothing is transposed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Components
+from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.results.caiman_params import caiman_parameters
+from cnmf3d.results.model import Results
+
+FORMAT = 1
+"""Version of the ``cnmf3d`` group."""
+
+NONE_FIELDS = (
+    "A_thr", "Ab", "Ab_dense", "AtA", "AtY_buf", "CC", "CY", "C_on", "Cf", "OASISinstances", "W", "Yr_buf", "b0",
+    "center", "dims", "discarded_components", "ecc", "ind_new", "mn", "noisyC", "psx", "rho_buf", "sv", "vr",
+)  # fmt: skip
+"""Members of CaImAn's estimates that stay empty."""
+
+
+def write_results(results: Results, path: str | Path) -> Path:
+    """Write `results` to an HDF5 file; it appears whole or not at all.
+
+    Parameters
+    ----------
+    results : Results
+    path : str or Path
+        The file is written under a temporary name beside it and renamed, so that a reader of an older file of that
+        name is not disturbed.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        Where the folder doesn't exist or can't be written.
+    Cnmf3dError
+        Where writing fails halfway, for example because the disk is full.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"{path.parent} can't be written to: {error.strerror}", "Choose another folder.") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        with h5py.File(temporary, "w") as file:
+            _write(file, results)
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise Cnmf3dError(
+            f"{path} could not be written: {error}", "Is the disk full? Free some space, or choose another disk."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write(file: h5py.File, results: Results) -> None:
+    components = results.components
+    z, y, x = components.shape
+    file["dims"] = np.array([x, y, z], np.int64)
+    file["remove_very_bad_comps"] = False
+    file["skip_refinement"] = False
+    _none(file, "dview")
+    file.attrs["mmap_file"] = results.provenance.input_paths[0] if results.provenance.input_paths else ""
+    _estimates(file.create_group("estimates"), results)
+    params = file.create_group("params")
+    for group, values in caiman_parameters(results).items():
+        _dictionary(params.create_group(group), values)
+    _own(file.create_group("cnmf3d"), results)
+
+
+def _none(group: h5py.Group, name: str) -> None:
+    group.create_dataset(name, data="NoneType", dtype=h5py.string_dtype())
+
+
+def _big(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> None:
+    """A dataset that is compressed lightly where it is worth it."""
+    if data.nbytes > 2**20:
+        group.create_dataset(name, data=data, chunks=True, compression="gzip", compression_opts=1, shuffle=True)
+    else:
+        group.create_dataset(name, data=data)
+
+
+def _double(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.asarray(values, np.float64)
+
+
+def _estimates(group: h5py.Group, results: Results) -> None:
+    components = results.components
+    footprints = components.footprints
+    sparse = group.create_group("A")
+    sparse["data"] = _double(footprints.data)
+    sparse["indices"] = footprints.indices.astype(np.int32)
+    sparse["indptr"] = footprints.indptr.astype(np.int32)
+    sparse["shape"] = np.array(footprints.shape, np.int64)
+    group["C"] = _double(components.traces)
+    group["S"] = _double(components.spikes)
+    group["YrA"] = _double(components.residuals)
+    group["R"] = group["YrA"]
+    group["F_dff"] = _double(components.dff)
+    _big(group, "b", _double(components.background.spatial))
+    group["f"] = _double(components.background.temporal)
+    kinetics = components.kinetics
+    group["g"] = _double(kinetics.g)
+    for name, values in (
+        ("bl", kinetics.baseline),
+        ("c1", kinetics.initial),
+        ("neurons_sn", kinetics.noise),
+        ("lam", kinetics.sparsity),
+    ):
+        group[name] = _double(values)
+    _judgement(group, components)
+    if results.noise is None:
+        _none(group, "sn")
+    else:
+        group["sn"] = _double(results.noise).ravel()
+    group["nr"] = np.int64(components.count)
+    group["shifts"] = np.zeros(0)
+    group["cnn_preds"] = np.zeros(0)
+    for name in NONE_FIELDS:
+        _none(group, name)
+
+
+def _judgement(group: h5py.Group, components: Components) -> None:
+    group["idx_components"] = np.flatnonzero(components.accepted).astype(np.int64)
+    group["idx_components_bad"] = np.flatnonzero(~components.accepted).astype(np.int64)
+    for name, ours in (("SNR_comp", "snr"), ("r_values", "r_value")):
+        if ours in components.quality:
+            group[name] = _double(components.quality[ours])
+        else:
+            _none(group, name)
+
+
+def _dictionary(group: h5py.Group, values: Mapping[str, Any]) -> None:
+    """A dict by CaImAn's rules: text as attributes, None as the text NoneType, the rest as datasets."""
+    for name, value in values.items():
+        if isinstance(value, str):
+            group.attrs[name] = value
+        elif value is None:
+            _none(group, name)
+        elif isinstance(value, (list, tuple)) and value and isinstance(value[0], str):
+            group[name] = np.array(value, dtype="S")
+        else:
+            group[name] = np.asarray(value)
+
+
+def _own(group: h5py.Group, results: Results) -> None:
+    provenance = results.provenance
+    group.attrs["format"] = FORMAT
+    group.attrs["parameters"] = json.dumps(dict(results.parameters))
+    group.attrs["provenance"] = json.dumps(
+        {
+            "input_paths": list(provenance.input_paths),
+            "fingerprint": provenance.fingerprint,
+            "versions": dict(provenance.versions),
+            "started": provenance.started,
+            "timings": dict(provenance.timings),
+            "estimates": {name: dict(value) for name, value in provenance.estimates.items()},
+            "warnings": list(provenance.warnings),
+        }
+    )
+    group.attrs["shape_zyx"] = np.array(results.components.shape, np.int64)
+    group.attrs["rate"] = float(results.rate)
+    if results.voxel_size is not None:
+        group.attrs["voxel_size_zyx_um"] = np.array(results.voxel_size, np.float64)
+    quality = group.create_group("quality")
+    for name, values in results.components.quality.items():
+        quality[name] = np.asarray(values, np.float32)
+    projections = group.create_group("projections")
+    for name, volume in results.projections.items():
+        _big(projections, name, np.asarray(volume, np.float32))
