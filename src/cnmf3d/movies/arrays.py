@@ -13,15 +13,15 @@ import numpy.typing as npt
 from cnmf3d.movies.stored import Index, LazyArray
 
 PIECE_BYTES = 64 * 2**20
-"""A file whose first dimension isn't time is mapped in pieces of this size, so that reading it takes no more memory."""
+"""A file whose first dimension isn't time is mapped in pieces of this size, to bound the memory in use."""
 
 
 @dataclass(frozen=True)
 class Mapped:
     """An array that lies uncompressed in a file.
 
-    Each read maps its own part of the file and the map ends with the array that is returned, so that reading a movie
-    from end to end never holds more than the parts in use.
+    Each read maps its own part of the file and the map ends with the array that is returned, so that reading
+    a movie from end to end never holds more than the parts in use.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Transposed:
 
 
 def folded(data: LazyArray, leading: tuple[int, ...], count: int = 1) -> LazyArray | None:
-    """Cut the first `count` dimensions of `data`, taken as one flat list of pages, into the dimensions `leading`.
+    """Cut the first `count` dimensions of `data`, taken as one flat list of pages, into others.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ def parse_axes(axes: str) -> str:
         For letters that aren't axes, that come twice, or where ``y`` or ``x`` is missing.
     """
     letters = axes.lower().replace(",", "").replace(" ", "")
-    fix = "Write one letter a dimension, slowest first: t time, z depth, y height, x width, c channel, e.g. tzyx."
+    fix = "Write a letter a dimension, slowest first: t time, z depth, y height, x width, c channel: tzyx."
     unknown = sorted(set(letters) - set(LETTERS))
     if unknown:
         raise UsageError(f"axes {axes!r}: {', '.join(unknown)} is no axis", fix)
@@ -30,6 +30,36 @@ def parse_axes(axes: str) -> str:
         raise UsageError(f"axes {axes!r} names an axis twice", fix)
     if not {"y", "x"} <= set(letters):
         raise UsageError(f"axes {axes!r} lacks y or x", fix)
+    return letters
+
+
+NAMES = {
+    "t": ("t", "time", "frame", "frames", "volume", "volumes"),
+    "z": ("z", "depth", "plane", "planes", "slice", "slices"),
+    "y": ("y", "height", "row", "rows"),
+    "x": ("x", "width", "column", "columns", "col"),
+    "c": ("c", "channel", "channels"),
+}
+"""What files call the axes."""
+
+
+def letters_of(names: Sequence[str | None] | None, rank: int) -> str:
+    """Turn the names that a file gives its dimensions into letters, ``?`` for what isn't known.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        As the file has them, in any case; None or another number of names where it has none.
+    rank : int
+        Number of dimensions.
+    """
+    if names is None or len(names) != rank:
+        return "?" * rank
+    letters = ""
+    for name in names:
+        plain = (name or "").strip().lower()
+        letter = next((letter for letter, known in NAMES.items() if plain in known), "?")
+        letters += "?" if letter in letters else letter
     return letters
 
 
@@ -51,10 +81,10 @@ def fitting(shape: Sequence[int]) -> str:
     """Name the readings of an array of this shape that would be a movie, as the end of a message."""
     lengths = [n for n in shape if n > 1]
     if len(lengths) == 4:
-        ways = (f'axes="{order}" ({describe(lengths, order)})' for order in ORDERS)
+        ways = [f'axes="{order}" ({describe(lengths, order)})' for order in ORDERS]
         return "These would fit: " + "; ".join(ways) + "."
     if len(lengths) == 3:
-        ways = iter(_three(lengths))
+        ways = list(_three(lengths))
         return "These would fit: " + "; ".join(ways) + "."
     if len(lengths) == 5:
         return 'With channels the axes have five letters, e.g. axes="tzcyx" with channel=0.'
@@ -62,7 +92,7 @@ def fitting(shape: Sequence[int]) -> str:
 
 
 def _three(lengths: Sequence[int]) -> Iterator[str]:
-    """Readings of three dimensions: a movie of one plane, or of several whose pages lie in one list."""
+    """Name readings of three dimensions: one plane, or several whose pages lie in one list."""
     pages, height, width = lengths
     yield f'axes="tyx" (one plane, {pages} frames of {width} × {height})'
     for volumes, planes in page_readings(pages):
@@ -98,6 +128,11 @@ def with_axes(
     """
     axes = _match(tuple(data.shape), found, wanted)
     if axes is not None:
+        inside = data.shape[axes.index("z")] if "z" in axes else 1
+        if planes not in (None, inside):
+            raise UsageError(
+                f"planes is {planes}, but {where} has {inside} with axes={wanted!r}", "Leave one out."
+            )
         return data, axes
     shape = " × ".join(str(n) for n in data.shape)
     if planes is not None and {"t", "z"} <= set(wanted):
@@ -110,7 +145,7 @@ def with_axes(
 
 
 def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
-    """Give the letters of `wanted` to the dimensions, dropping such of length 1; None where they don't fit."""
+    """Give the dimensions the letters of `wanted`, dropping such of length 1; None where they don't fit."""
     spare = len(shape) - len(wanted)
     if spare < 0:
         return None
@@ -172,7 +207,8 @@ def completed(shape: Sequence[int], found: str, where: str, *, volumes: bool) ->
     where : str
         The file, for messages.
     volumes : bool
-        Whether an unnamed stack of pages is one volume (one of several files) rather than frames of one plane.
+        Whether an unnamed stack of pages is one volume (one of several files) rather than frames of one
+        plane.
 
     Returns
     -------

@@ -20,7 +20,8 @@ SAMPLE_BYTES = 2**18
 def fingerprint_of(movie: Movie) -> str:
     """Hash shape, type and up to `SAMPLES` bands of rows, spread over time, planes and rows.
 
-    A change of a value between the samples goes unnoticed; other recordings, other crops and other lengths don't.
+    A change of a value between the samples goes unnoticed; other recordings, other crops and other lengths
+    don't.
 
     Parameters
     ----------

@@ -20,8 +20,8 @@ class LaidOut:
     ----------
     data : LazyArray
     axes : str
-        One letter a dimension: ``t`` (may be missing: one volume), ``z`` (may be missing: one plane), ``y``, ``x``,
-        ``c`` for channels and ``-`` for a dimension of length 1 without meaning.
+        One letter a dimension: ``t`` (may be missing: one volume), ``z`` (may be missing: one plane), ``y``,
+        ``x``, ``c`` for channels and ``-`` for a dimension of length 1 without meaning.
     channel : int
         Which channel is read, from 0.
     """
@@ -48,12 +48,11 @@ class LaidOut:
 
     def read_rows(self, time: int, plane: int, rows: slice) -> npt.NDArray[Any]:
         """Read rows of one plane of one volume as (rows, X)."""
-        return self._select({"t": slice(time, time + 1), "z": slice(plane, plane + 1), "y": rows}, "tzyx")[
-            0, 0
-        ]
+        ranges = {"t": slice(time, time + 1), "z": slice(plane, plane + 1), "y": rows}
+        return np.asarray(self._select(ranges, "tzyx")[0, 0])
 
     def contiguous(self) -> np.memmap[Any, Any] | None:
-        """The whole as one memory map in TZYX order, where it is one in this machine's byte order."""
+        """Map the whole in TZYX order, where the file holds it so in this machine's byte order."""
         data = self.data
         kept = "".join(a for a, n in zip(self.axes, data.shape, strict=True) if a in "tzyx" or n > 1)
         if not (
@@ -65,7 +64,7 @@ class LaidOut:
         return np.memmap(data.path, data.dtype, "r", offset=data.offset, shape=self.shape)
 
     def _select(self, ranges: dict[str, slice], order: str) -> npt.NDArray[Any]:
-        """Read `ranges` along the axes that they name, whole axes elsewhere, as an array with the axes `order`."""
+        """Read `ranges` along the axes that they name, all elsewhere, as an array with the axes `order`."""
         fixed = {"c": self.channel, "-": 0}
         index: Index = tuple(fixed.get(axis, ranges.get(axis, slice(None))) for axis in self.axes)
         block = np.asarray(self.data[index])

@@ -35,7 +35,7 @@ class Frames(Protocol):
         ...
 
     def contiguous(self) -> np.memmap[Any, Any] | None:
-        """The whole as one memory map in TZYX order, where it is one."""
+        """Map the whole in TZYX order, where one file holds it so."""
         ...
 
 
@@ -112,7 +112,7 @@ class Movie:
         return fingerprint_of(self)
 
     def contiguous(self) -> np.memmap[Any, Any] | None:
-        """The whole movie as one memory map, where its file holds it uncompressed in this machine's byte order.
+        """Map the whole movie, where one file holds it uncompressed in this machine's byte order.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class Movie:
         return self.frames.contiguous()
 
     def __len__(self) -> int:
-        """Number of volumes."""
+        """Count the volumes."""
         return self.shape[0]
 
     def __repr__(self) -> str:

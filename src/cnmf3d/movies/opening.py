@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cnmf3d.geometry import AxisValue, along_axes
-from cnmf3d.movies.axes import completed, parse_axes, with_axes
+import numpy as np
+
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.geometry import ZYX, AxisValue, along_axes
+from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.axes import completed, fitting, fold_planes, parse_axes, with_axes
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.formats.array import open_array
+from cnmf3d.movies.joined import Joined, Part
 from cnmf3d.movies.layout import LaidOut
-from cnmf3d.movies.movie import Movie
-from cnmf3d.movies.stored import Place
+from cnmf3d.movies.movie import Frames, Movie
+from cnmf3d.movies.places import locate
+from cnmf3d.movies.sidecar import sidecar_of
+from cnmf3d.movies.stored import Facts, Place, Stored
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the user wants a file to be read.
+
+    Attributes
+    ----------
+    axes : str or None
+        As `parse_axes` returns.
+    planes : int or None
+        Planes a volume where pages lie in one list.
+    channel : int or None
+    dataset : str or None
+    volumes : bool
+        Whether a file without time is one volume of several.
+    """
+
+    axes: str | None
+    planes: int | None
+    channel: int | None
+    dataset: str | None
+    volumes: bool = False
 
 
 def open_movie(
@@ -25,26 +58,206 @@ def open_movie(
     dataset: str | None = None,
     planes: int | None = None,
 ) -> Movie:
-    """Open a movie of any known format; nothing but its labels is read."""
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        with path.open("rb") as file:
-            place = Place(str(source), path, file.read(16))
-        stored = format_of(place).open(place, dataset)
-        paths: tuple[str, ...] = (str(source),)
-    else:
-        stored, paths = open_array(source), ()
-    data = stored.data
-    warning = ""
-    if axes:
-        data, named = with_axes(data, stored.axes, parse_axes(axes), planes, str(source))
-    else:
-        named, warning = completed(data.shape, stored.axes, str(source), volumes=False)
-    return Movie(
-        LaidOut(data, named, channel or 0),
-        rate or stored.rate,
-        along_axes(voxel_size) if voxel_size is not None else stored.voxel_size,
-        paths,
-        {"format": stored.format, "axes": named, **stored.metadata},
-        (*stored.warnings, *([warning] if warning else [])),
+    """Open a movie of any known format. Only labels are read; values are read where they are asked for.
+
+    What is given here wins over the sidecar (``movie.json`` beside ``movie.tif``), which wins over the file.
+
+    Parameters
+    ----------
+    source : path, list of paths, folder, pattern, URL or array
+        A file; a list of files in the order of time; a folder or a pattern (``trial_*.tif``), in natural
+        order; a zarr folder or its URL for any file system of fsspec; or an array of numpy, zarr, dask or
+        h5py with the axes (T, Z, Y, X) or (T, Y, X). Several files are stretches of time, or one volume each.
+    axes : str, optional
+        Order of the axes in each file, the slowest first: ``t`` time, ``z`` depth, ``y`` height, ``x`` width
+        and ``c`` channel, e.g. ``"tzxy"``.
+    rate : float, optional
+        Volumes a second (Hz).
+    voxel_size : number, (x, y, z) or {"x": , "y": , "z": }, optional
+        µm.
+    channel : int, optional
+        Which channel to read, from 0, where there are several.
+    dataset : str, optional
+        Which array of a file that holds several: a name in HDF5, NWB and zarr, the number of the series in
+        TIFF.
+    planes : int, optional
+        Planes a volume, where a file holds a flat list of pages, z running faster than t.
+
+    Returns
+    -------
+    Movie
+
+    Raises
+    ------
+    UsageError
+        For arguments that can't be meant.
+    InputError
+        For a file that can't be read, or that doesn't tell what is needed; the message says what would fit.
+    """
+    wanted = Reading(parse_axes(axes) if axes is not None else None, planes, channel, dataset)
+    given = Facts(_checked_rate(rate), _checked_size(voxel_size))
+    if not _names_files(source):
+        frames, facts = _one(open_array(source), wanted, "the array")
+        return _movie(frames, (), [given, facts], "the array")
+    places = locate(source)
+    sidecar = sidecar_of(places)
+    wanted = replace(wanted, axes=wanted.axes or sidecar.axes, planes=wanted.planes or sidecar.planes)
+    where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
+    opened = (
+        _single(places[0], wanted) if len(places) == 1 else _several(places, replace(wanted, volumes=True))
     )
+    return _movie(opened[0], tuple(map(str, places)), [given, sidecar.facts, opened[1]], where)
+
+
+def _names_files(source: Any) -> bool:
+    """Whether the source is one or several paths rather than an array."""
+    if isinstance(source, (str, Path)):
+        return True
+    return isinstance(source, (list, tuple)) and all(isinstance(each, (str, Path)) for each in source)
+
+
+def _single(place: Place, wanted: Reading) -> tuple[Frames, Facts]:
+    """Open one file."""
+    return _one(format_of(place).open(place, wanted.dataset), wanted, str(place))
+
+
+def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
+    """Label the axes of what a file holds, and choose its channel."""
+    data, warnings, facts = stored.data, stored.facts.warnings, stored.facts
+    dtype = np.dtype(data.dtype)
+    if dtype.kind not in "buif":
+        raise InputError(
+            f"{where} holds values of the type {dtype}", "Export real numbers: uint16 or float32."
+        )
+    if 0 in data.shape:
+        raise InputError(f"{where} is empty: its shape is {tuple(data.shape)}", "Check how it was exported.")
+    if wanted.axes is not None:
+        asked = wanted.axes
+        if wanted.volumes and "t" in asked and len(asked) == len(data.shape) + 1:
+            asked = asked.replace("t", "")
+        data, axes = with_axes(data, stored.axes, asked, wanted.planes, where)
+    elif wanted.planes is not None:
+        data, axes = fold_planes(data, stored.axes, wanted.planes, where)
+    else:
+        axes, assumed = completed(data.shape, stored.axes, where, volumes=wanted.volumes)
+        warnings += (assumed,) if assumed else ()
+    if data is not stored.data and facts.rate and "t" in axes and data.shape[axes.index("t")] > 1:
+        facts, warnings = _rate_of_pages(facts, warnings, stored, data, axes, where)
+    frames = LaidOut(data, axes, _checked_channel(data, axes, wanted.channel, where, facts))
+    if "t" not in axes and not wanted.volumes:
+        raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fitting(data.shape))
+    told = {**facts.metadata, "format": stored.format, "axes": axes.replace("-", "")}
+    return frames, replace(facts, metadata=told, warnings=warnings)
+
+
+def _rate_of_pages(
+    facts: Facts, warnings: tuple[str, ...], stored: Stored, data: Any, axes: str, where: str
+) -> tuple[Facts, tuple[str, ...]]:
+    """Take a file's rate as that of its pages, where these were cut into volumes."""
+    planes = data.shape[axes.index("z")]
+    rate = (facts.rate or 0) / planes
+    text = (
+        f"{where}: its rate {facts.rate:.4g} Hz was taken as that of single pages: {rate:.4g} volumes a second with "
+        f"{planes} planes. Give rate= (--fps) if that is wrong."
+    )
+    return replace(facts, rate=rate), (*warnings, text)
+
+
+def _several(places: Sequence[Place], wanted: Reading) -> tuple[Frames, Facts]:
+    """Open several files as one movie, and see that they belong together.
+
+    A file as large as the first one is not opened before it is read, where that one holds its values
+    uncompressed.
+    """
+
+    def opened(number: int) -> LaidOut:
+        place = places[number]
+        return _one(format_of(place).open(place, wanted.dataset), wanted, str(place))[0]
+
+    stored = format_of(places[0]).open(places[0], wanted.dataset)
+    first, facts = _one(stored, wanted, str(places[0]))
+    size = _size(places[0]) if isinstance(first.data, Mapped) else None
+    parts = [Part(str(places[0]), first.shape[0])]
+    for number, place in enumerate(places[1:], 1):
+        if size is not None and _size(place) == size and place.suffix == places[0].suffix:
+            parts.append(Part(str(place), first.shape[0]))
+            continue
+        frames = opened(number)
+        if frames.shape[1:] != first.shape[1:] or frames.dtype != first.dtype:
+            raise InputError(
+                f"{place} has volumes of {_text(frames)}, the first file {places[0]} has {_text(first)}",
+                "All files of a movie must have volumes of one shape and type; leave the others out.",
+            )
+        parts.append(Part(str(place), frames.shape[0]))
+    return Joined(parts, first.shape[1:], first.dtype, partial(opened)), facts
+
+
+def _size(place: Place) -> int | None:
+    """Bytes of a local file."""
+    return place.path.stat().st_size if place.path is not None and place.path.is_file() else None
+
+
+def _text(frames: Frames) -> str:
+    """Shape and type of volumes, as x × y × z."""
+    z, y, x = frames.shape[1:]
+    return f"{x} × {y} × {z} {frames.dtype}"
+
+
+def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[Facts], where: str) -> Movie:
+    """Put frames and facts together; the first of `known` that says something wins."""
+    if frames.shape[0] < 2:
+        z, y, x = frames.shape[1:]
+        raise InputError(
+            f"{where} holds one volume of {x} × {y} × {z}, which is no movie", fitting(frames.shape)
+        )
+    warnings = [warning for facts in reversed(known) for warning in facts.warnings]
+    rate = next((facts.rate for facts in known if facts.rate is not None), None)
+    size = next((facts.voxel_size for facts in known if facts.voxel_size is not None), None)
+    if size is not None and math.isnan(size.z):
+        if frames.shape[1] > 1:
+            text = f"{size.x:g} × {size.y:g} µm pixels, but no distance of planes"
+            warnings.append(f"{where} tells {text}. Give voxel_size=(x, y, z) in µm (--voxel-size).")
+        size = ZYX(size.x, size.y, size.x) if frames.shape[1] == 1 else None
+    if rate is None:
+        warnings.append(
+            f"{where} does not tell its rate. Give rate= (--fps), in volumes a second, or write "
+            '{"fps": 5.0} with it into a .json file of the same name beside it.'
+        )
+    if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
+        warnings.append(
+            f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster."
+        )
+    metadata = {name: value for facts in reversed(known) for name, value in facts.metadata.items()}
+    return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)))
+
+
+def _checked_rate(rate: float | None) -> float | None:
+    """See that a rate is one."""
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        raise UsageError(f"rate is {rate}", "Give the number of volumes a second, above 0.")
+    return None if rate is None else float(rate)
+
+
+def _checked_size(voxel_size: AxisValue | None) -> ZYX | None:
+    """See that a voxel size is one."""
+    size = None if voxel_size is None else along_axes(voxel_size, "voxel_size")
+    if size is not None and not all(math.isfinite(side) and side > 0 for side in size):
+        raise UsageError(f"voxel_size is {size}", "Give µm above 0, in the order x, y, z.")
+    return size
+
+
+def _checked_channel(data: Any, axes: str, channel: int | None, where: str, facts: Facts) -> int:
+    """Choose the channel; several and none chosen is an error."""
+    count = int(data.shape[axes.index("c")]) if "c" in axes else 1
+    names = facts.metadata.get("channels")
+    named = f" ({', '.join(names)})" if isinstance(names, list) and len(names) == count else ""
+    if channel is None:
+        if count > 1:
+            fix = f"Say which one to read: channel=0 (--channel 0) up to channel={count - 1}."
+            raise InputError(f"{where} has {count} channels{named}", fix)
+        return 0
+    if not 0 <= channel < count:
+        raise UsageError(
+            f"channel is {channel}, {where} has {count}{named}", f"Channels count from 0 to {count - 1}."
+        )
+    return channel

@@ -64,6 +64,28 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What is known of a movie beside its values; every source of facts fills in what it knows.
+
+    Attributes
+    ----------
+    rate : float or None
+        Volumes a second (Hz).
+    voxel_size : ZYX or None
+        µm. ``z`` is not-a-number where only the size of a pixel is known.
+    metadata : mapping
+        Everything else that was said, as plain values.
+    warnings : tuple of str
+        What the user should know; each names the file.
+    """
+
+    rate: float | None = None
+    voxel_size: ZYX | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stored:
     """What a format found at one place.
 
@@ -72,23 +94,13 @@ class Stored:
     data : LazyArray
         The values, in the file's own order.
     axes : str
-        One letter for each dimension of `data`: ``t``, ``z``, ``y``, ``x``, ``c``, or ``?`` where the file doesn't say.
+        A letter for each dimension: ``t``, ``z``, ``y``, ``x``, ``c``, ``?`` where the file doesn't say.
     format : str
         Name of the format, in the field's words.
-    rate : float or None
-        Volumes a second.
-    voxel_size : ZYX or None
-        µm.
-    metadata : mapping
-        Everything else that the file says, plain values.
-    warnings : tuple of str
-        What the user should know; each names the file.
+    facts : Facts
     """
 
     data: LazyArray
     axes: str
     format: str
-    rate: float | None = None
-    voxel_size: ZYX | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    facts: Facts = Facts()

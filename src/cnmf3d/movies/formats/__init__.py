@@ -1,15 +1,22 @@
-"""The table of formats: one file each. Outside packages add theirs by the entry points ``cnmf3d.movie_formats``."""
+"""The table of formats, one file each. Outside packages add theirs as entry points."""
 
 from __future__ import annotations
 
 from importlib.metadata import entry_points
 
 from cnmf3d.errors import InputError
-from cnmf3d.movies.formats import tiff
+from cnmf3d.movies.formats import caiman, hdf5, npy, nwb, tiff, zarr
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.stored import Place
 
-BUILT_IN: tuple[Format, ...] = (tiff.FORMAT,)
+BUILT_IN: tuple[Format, ...] = (
+    nwb.FORMAT,
+    hdf5.FORMAT,
+    tiff.FORMAT,
+    npy.FORMAT,
+    caiman.FORMAT,
+    zarr.FORMAT,
+)
 """Asked in this order which of them recognises a place."""
 
 ENTRY_POINTS = "cnmf3d.movie_formats"

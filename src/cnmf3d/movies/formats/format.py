@@ -21,8 +21,8 @@ class Format:
     recognises : callable
         Whether a `Place` is of this format. Must be quick and must not raise.
     open : callable
-        ``open(place, dataset) -> Stored``; `dataset` names what to read of a file that holds several arrays, or is
-        None. Raises `InputError` for a broken file, and where it holds several and none was named.
+        ``open(place, dataset) -> Stored``; `dataset` names what to read of a file that holds several arrays,
+        or is None. Raises `InputError` for a broken file, and where it holds several and none was named.
     """
 
     name: str

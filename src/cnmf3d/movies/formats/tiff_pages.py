@@ -1,11 +1,10 @@
-"""Pages of a TIFF file as one lazy array: mapped where they lie uncompressed at regular distances, else read singly."""
+"""Pages of a TIFF file as one lazy array: mapped where they lie plainly in the file, else read singly."""
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,17 @@ SAMPLES = 17
 """Pages, first and last among them, whose places in the file tell whether all lie at regular distances."""
 
 
+def all_pages(place: Place, tif: TiffFile) -> LazyArray | None:
+    """See all pages of a file as one array (pages, Y, X); None where pages differ in shape or type."""
+    count = len(tif.pages)
+    first = tif.pages.first
+    if first.subifds or any(page.hash != first.hash for page in _sampled(tif, count)):
+        return None
+    tif.pages.useframes = True
+    tif.pages.set_keyframe(0)
+    return flat_pages(place, tif, count, lambda number: tif.pages[number])
+
+
 def flat_pages(
     place: Place,
     tif: TiffFile,
@@ -30,7 +40,7 @@ def flat_pages(
     *,
     virtual: bool = False,
 ) -> LazyArray:
-    """See `count` pages as one array (pages, Y, X) or (pages, ..., Y, X, samples).
+    """See `count` pages as one array (pages, Y, X), with samples last or first where a page has several.
 
     Parameters
     ----------
@@ -46,51 +56,50 @@ def flat_pages(
     Raises
     ------
     InputError
-        Where the file ends before the last page, or pages differ in shape or type.
+        Where the file ends before the last page, or holds values that can't be read.
     """
     first = page_at(0)
     if first.dtype is None:
         raise InputError(
-            f"{place} has pages of a type that can't be read", "Export it as 8 or 16 bit, or as float32."
+            f"{place} holds a type of values that can't be read", "Export it as 8 or 16 bit integers."
         )
-    dtype = np.dtype(tif.byteorder + first.dtype.char)
     stride = None
     if first.is_final and place.path is not None:
-        stride = first.nbytes if virtual else _stride(place, first, count, page_at)
+        stride = first.nbytes if virtual else _stride(first, count, page_at)
     if stride is None or place.path is None:
         return Pages(place, tif, (count, *first.shape), first.dtype, page_at)
     offset = int(first.dataoffsets[0])
     tif.close()
     size = place.path.stat().st_size
     if offset + (count - 1) * stride + first.nbytes > size:
-        whole = max(0, (size - offset) // stride)
-        raise truncated(place, whole, count)
-    return Mapped(place.path, dtype, (count, *first.shape), offset, stride)
+        raise truncated(place, max(0, (size - offset) // stride), count)
+    return Mapped(
+        place.path, np.dtype(first.dtype).newbyteorder(tif.byteorder), (count, *first.shape), offset, stride
+    )
 
 
 def truncated(place: Place, whole: int, count: int) -> InputError:
-    """The error for a file that ends too early."""
+    """Make the error for a file that ends too early."""
     return InputError(
         f"{place} is cut short: it should hold {count} pages and ends after {whole}",
         "Copy it again from where it was recorded, or export the part that is whole to a new file.",
     )
 
 
+def _sampled(tif: TiffFile, count: int) -> Iterator[TiffPage]:
+    """Pages spread over the file, read in full."""
+    for number in np.unique(np.linspace(0, count - 1, min(count, SAMPLES)).astype(int)):
+        yield tif.pages.get(int(number), aspage=True)
+
+
 def _stride(
-    place: Place, first: TiffPage | TiffFrame, count: int, page_at: Callable[[int], Any]
+    first: TiffPage | TiffFrame, count: int, page_at: Callable[[int], TiffPage | TiffFrame]
 ) -> int | None:
     """Bytes from page to page where all sampled pages lie on one line, else None."""
-    numbers = np.unique(np.linspace(0, count - 1, min(count, SAMPLES)).astype(int))
-    pages = [page_at(int(number)) for number in numbers]
-    for number, page in zip(numbers, pages, strict=True):
-        if page.shape != first.shape or page.dtype != first.dtype:
-            raise InputError(
-                f"{place}: page {number} is {page.shape} {page.dtype}, page 0 is {first.shape} {first.dtype}",
-                "Keep only the movie's own pages in the file; remove thumbnails and summary images.",
-            )
-    offsets = np.array([page.dataoffsets[0] for page in pages], np.int64)
     if count == 1:
-        return first.nbytes
+        return int(first.nbytes)
+    numbers = np.unique(np.linspace(0, count - 1, min(count, SAMPLES)).astype(int))
+    offsets = np.array([page_at(int(number)).dataoffsets[0] for number in numbers], np.int64)
     stride, rest = divmod(int(offsets[-1] - offsets[0]), count - 1)
     regular = not rest and stride >= first.nbytes and np.array_equal(offsets, offsets[0] + numbers * stride)
     return stride if regular else None
@@ -139,17 +148,24 @@ class Pages:
     def _page(self, number: int) -> npt.NDArray[Any]:
         """Decode one page."""
         try:
-            with self._lock:
-                page = self._page_at(number)
-            values = page.asarray(maxworkers=1)
-        except Exception as error:  # noqa: BLE001 - every decoder raises its own
-            raise InputError(
-                f"{self._place}: page {number} can't be decoded ({error})",
-                "The file is damaged there: copy it again.",
-            ) from error
+            values = self._decoded(number)
+        except Exception as error:
+            problem = f"{self._place}: page {number} can't be decoded ({error})"
+            raise InputError(problem, "The file is damaged there: copy it again.") from error
         if values.shape != self.shape[1:]:
-            raise InputError(
-                f"{self._place}: page {number} is {values.shape}, the first one {self.shape[1:]}",
-                "Keep only the movie's own pages in the file.",
-            )
-        return np.asarray(values)
+            problem = f"{self._place}: page {number} is {values.shape}, the first one {self.shape[1:]}"
+            raise InputError(problem, "Keep only the movie's own pages in the file.")
+        return values
+
+    def _decoded(self, number: int) -> npt.NDArray[Any]:
+        """Read under a lock, decode without; pages of a further file of the same image are opened for it."""
+        with self._lock:
+            page = self._page_at(number)
+            file = page.parent.filehandle
+            if file.closed:
+                file.open()
+                try:
+                    return np.asarray(page.asarray(maxworkers=1))
+                finally:
+                    file.close()
+        return np.asarray(page.asarray(maxworkers=1))

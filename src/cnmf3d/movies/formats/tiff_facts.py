@@ -1,0 +1,99 @@
+"""Rate and voxel size from what ImageJ, tifffile and plain TIFF tags say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cnmf3d.movies.formats import ome
+from cnmf3d.movies.stored import Facts, Place
+from cnmf3d.movies.units import micrometres, seconds, voxel_size
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPageSeries
+
+CENTIMETRE = 3
+"""Value of the ResolutionUnit tag for which a resolution is taken as a size; inches are a printer's."""
+
+
+def of_series(place: Place, tif: TiffFile, series: TiffPageSeries) -> Facts:
+    """Facts of a series, by its kind."""
+    if series.kind == "ome":
+        return ome.facts(place, tif.ome_metadata or "", series.index)
+    if series.kind == "imagej":
+        return _imagej(tif)
+    if series.kind == "shaped":
+        return _shaped(tif, series)
+    return plain(tif)
+
+
+def plain(tif: TiffFile) -> Facts:
+    """Facts of a file without known labels: the resolution where it is in centimetres, and its texts."""
+    tags = tif.pages.first.tags
+    texts = {
+        name: tags.valueof(code) for name, code in (("description", 270), ("software", 305), ("date", 306))
+    }
+    metadata = {name: text for name, text in texts.items() if isinstance(text, str) and text}
+    return Facts(None, _resolution(tif, "cm", only_centimetres=True), metadata)
+
+
+def _imagej(tif: TiffFile) -> Facts:
+    """Facts of an ImageJ hyperstack.
+
+    ``finterval`` is the time between frames, ``spacing`` the distance between slices, XResolution and
+    YResolution the pixels a unit. ``fps`` is the speed at which ImageJ plays the movie and says nothing of
+    the recording.
+    """
+    labels = dict(tif.imagej_metadata or {})
+    unit = str(labels.get("unit", ""))
+    interval = seconds(labels.get("finterval"), str(labels.get("tunit", "s")))
+    size = _resolution(tif, unit, z=labels.get("spacing"))
+    return Facts(1 / interval if interval else None, size, _told(labels))
+
+
+def _shaped(tif: TiffFile, series: TiffPageSeries) -> Facts:
+    """Facts of a file that tifffile wrote with `metadata`: as ImageJ's, and ``fps`` is the recording's."""
+    import json
+
+    try:
+        labels = json.loads(series.keyframe.description)
+    except ValueError:
+        labels = {}
+    interval = seconds(labels.get("finterval"))
+    rate = 1 / interval if interval else seconds(labels.get("fps"))
+    size = _resolution(tif, str(labels.get("unit", "")), z=labels.get("spacing"))
+    return Facts(rate, size, _told(labels))
+
+
+def _told(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Labels that are worth keeping: plain values that aren't told elsewhere."""
+    known = {
+        "shape",
+        "axes",
+        "images",
+        "channels",
+        "slices",
+        "frames",
+        "hyperstack",
+        "ImageJ",
+        "loop",
+        "min",
+        "max",
+    }
+    return {
+        name: value
+        for name, value in labels.items()
+        if name not in known and isinstance(value, (str, int, float))
+    }
+
+
+def _resolution(tif: TiffFile, unit: str, *, z: Any = None, only_centimetres: bool = False) -> Any:
+    """Voxel size from the resolution tags (pixels a `unit`) and the distance `z` of planes."""
+    tags = tif.pages.first.tags
+    if only_centimetres and tags.valueof(296) != CENTIMETRE:
+        return None
+    sides = []
+    for code in (283, 282):
+        top, bottom = tags.valueof(code) or (0, 1)
+        sides.append(micrometres(bottom / top, unit) if top and bottom else None)
+    return voxel_size(micrometres(z, unit), *sides)

@@ -1,0 +1,130 @@
+"""From what a user points at to the files that it names, in natural order."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.movies.formats import formats
+from cnmf3d.movies.formats.zarr import is_zarr_folder
+from cnmf3d.movies.stored import Place
+
+
+def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Key that sorts names as people do: ``trial_2.tif`` before ``trial_10.tif``, ``a`` beside ``A``."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts], name
+
+
+def is_url(source: str) -> bool:
+    """Whether a text is an address such as ``s3://bucket/movie.zarr``; a drive letter is none."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+::|[A-Za-z][A-Za-z0-9+.-]+://", source) is not None
+
+
+def locate(source: str | Path | Sequence[str | Path]) -> list[Place]:
+    """Find the files of a movie.
+
+    Parameters
+    ----------
+    source : str, path, or sequence of them
+        A file, a folder of files or a zarr folder, a pattern with ``*``, ``?`` or ``[...]``, a URL, or a list
+        of files in the order of time.
+
+    Returns
+    -------
+    list of Place
+        At least one. Files of a folder and of a pattern are in natural order, those of a list as they were
+        given.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing, or a folder holds files of several formats.
+    UsageError
+        For an empty list, or one that names a file twice.
+    """
+    if not isinstance(source, (str, Path)):
+        return _listed(source)
+    text = str(source)
+    if is_url(text):
+        if not text.startswith("file://"):
+            return [Place(text, None)]
+        text = unquote(urlparse(text).path)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return [Place(text, path)] if is_zarr_folder(path) else _in_folder(path)
+    if path.exists():
+        return [_file(path, text)]
+    if glob.has_magic(text):
+        found = sorted(glob.glob(str(path), recursive=True), key=natural)  # noqa: PTH207
+        if not found:
+            raise InputError(
+                f"no file matches {text}", f"Look at what is in {path.parent}, and check the pattern."
+            )
+        return [_file(Path(each), each) for each in found]
+    near = _near(path)
+    raise InputError(f"{text} does not exist", f"Did you mean {near}?" if near else "Check the path.")
+
+
+def _listed(sources: Sequence[str | Path]) -> list[Place]:
+    """Files of a list, in its order."""
+    if not sources:
+        raise UsageError("the list of files is empty", "Name at least one file.")
+    names = [str(source) for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise UsageError(f"the list names {twice[0]} twice", "Name every file once, in the order of time.")
+    places = [place for source in sources for place in locate(source)]
+    return places
+
+
+def _in_folder(folder: Path) -> list[Place]:
+    """Movie files of a folder, in natural order."""
+    known = {suffix for each in formats() for suffix in each.suffixes}
+    visible = [each for each in folder.iterdir() if not each.name.startswith(".")]
+    found = [
+        each
+        for each in visible
+        if each.suffix.lower() in known and (each.is_file() or each.suffix.lower() == ".zarr")
+    ]
+    if not found:
+        inside = f"It holds {len(visible)} other files." if visible else "It is empty."
+        raise InputError(
+            f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder."
+        )
+    kinds = sorted({each.suffix.lower() for each in found})
+    if len(kinds) > 1:
+        counts = ", ".join(f"{sum(e.suffix.lower() == kind for e in found)} {kind}" for kind in kinds)
+        raise InputError(
+            f"the folder {folder} holds files of several formats ({counts})",
+            f"Say which with a pattern: '{folder / ('*' + kinds[0])}'.",
+        )
+    return [_file(each, str(each)) for each in sorted(found, key=lambda each: natural(each.name))]
+
+
+def _file(path: Path, text: str) -> Place:
+    """Look at the first bytes of a file."""
+    if path.is_dir():
+        return Place(text, path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise InputError(f"{text} can't be opened: {error.strerror}", "Check its permissions.") from error
+    if not head:
+        raise InputError(f"{text} is empty (0 bytes)", "Copy it again from where it was recorded.")
+    return Place(text, path, head)
+
+
+def _near(path: Path) -> str:
+    """Name of the file beside `path` that is most like it; empty where none is."""
+    from difflib import get_close_matches
+
+    if not path.parent.is_dir():
+        return ""
+    close = get_close_matches(path.name, [each.name for each in path.parent.iterdir()], 1, 0.7)
+    return str(path.parent / close[0]) if close else ""
