@@ -1,0 +1,138 @@
+"""Deconvolution of one trace: sparse non-negative spikes of an autoregressive calcium response."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def oasis_ar1(trace: Any, g: float, penalty: float, calcium: Any, spikes: Any) -> None:
+    """Exact minimiser of ``½‖c − y‖² + penalty · Σ s`` with ``s_t = c_t − g c_{t−1} ≥ 0``, by pooling violators.
+
+    Friedrich, Zhou & Paninski 2017, PLoS Comput Biol 13:e1005423, algorithm 1.
+
+    Parameters
+    ----------
+    trace : (frames,) float32
+        Baseline taken out.
+    g : float
+        AR(1) coefficient, between 0 and 1.
+    penalty : float
+    calcium, spikes : (frames,) float32, written
+    """
+    n = trace.size
+    value = np.empty(n, np.float64)
+    weight = np.empty(n, np.float64)
+    start = np.empty(n, np.int64)
+    length = np.empty(n, np.int64)
+    pools = 0
+    for t in range(n):
+        shrink = penalty if t == n - 1 else penalty * (1 - g)
+        value[pools] = trace[t] - shrink
+        weight[pools] = 1.0
+        start[pools] = t
+        length[pools] = 1
+        pools += 1
+        while pools > 1 and value[pools - 1] < value[pools - 2] * g ** length[pools - 2]:
+            a, b = pools - 2, pools - 1
+            fade = g ** length[a]
+            total = weight[a] + fade * fade * weight[b]
+            value[a] = (weight[a] * value[a] + fade * weight[b] * value[b]) / total
+            weight[a] = total
+            length[a] += length[b]
+            pools -= 1
+    for i in range(pools):
+        level = max(value[i], 0.0)
+        for t in range(start[i], start[i] + length[i]):
+            calcium[t] = level
+            spikes[t] = 0
+            level *= g
+    for i in range(1, pools):
+        t = start[i]
+        spikes[t] = max(calcium[t] - g * calcium[t - 1], np.float32(0))
+    spikes[0] = 0
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def response(g1: float, g2: float, kernel: Any) -> None:
+    """Response to one spike: ``h_t = g1 h_{t−1} + g2 h_{t−2}``, ``h_0 = 1``; (length,) float32, written."""
+    kernel[0] = 1
+    if kernel.size > 1:
+        kernel[1] = g1
+    for t in range(2, kernel.size):
+        kernel[t] = g1 * kernel[t - 1] + g2 * kernel[t - 2]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _step(residual: Any, kernel: Any, power: Any, penalty: float, spikes: Any, t: int) -> float:
+    """Best value of one spike, others held; how much it changed."""
+    reach = min(kernel.size, residual.size - t)
+    gain = np.float32(0)
+    for i in range(reach):
+        gain += residual[t + i] * kernel[i]
+    norm = power[reach - 1]
+    new = max(spikes[t] + (gain - penalty) / norm, np.float32(0))
+    change = new - spikes[t]
+    if change != 0:
+        spikes[t] = new
+        for i in range(reach):
+            residual[t + i] -= change * kernel[i]
+    return abs(change)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def nonnegative_spikes(
+    trace: Any, kernel: Any, penalty: float, tolerance: float, rounds: int, spikes: Any, residual: Any
+) -> None:
+    """Minimiser of ``½‖y − h ∗ s‖² + penalty · Σ s``, ``s ≥ 0``, by coordinate descent that dwells on active spikes.
+
+    Parameters
+    ----------
+    trace : (frames,) float32
+        Baseline taken out.
+    kernel : (length,) float32
+        Response to one spike.
+    penalty : float
+    tolerance : float
+        Stop when no spike changes by more than this in a sweep over all frames.
+    rounds : int
+        Most sweeps over all frames.
+    spikes : (frames,) float32, changed
+        Where to start; the solution.
+    residual : (frames,) float32, written
+        ``y − h ∗ s``.
+    """
+    n = trace.size
+    power = np.empty(kernel.size, np.float32)
+    total = np.float32(0)
+    for i in range(kernel.size):
+        total += kernel[i] * kernel[i]
+        power[i] = total
+    for t in range(n):
+        residual[t] = trace[t]
+    for t in range(n):
+        if spikes[t] != 0:
+            for i in range(min(kernel.size, n - t)):
+                residual[t + i] -= spikes[t] * kernel[i]
+    active = np.empty(n, np.int64)
+    for _ in range(rounds):
+        change = 0.0
+        count = 0
+        for t in range(n):
+            change = max(change, _step(residual, kernel, power, penalty, spikes, t))
+            if spikes[t] > 0:
+                active[count] = t
+                count += 1
+        if change < tolerance:
+            break
+        for _ in range(20):
+            change = 0.0
+            for i in range(count - 1, -1, -1):
+                change = max(change, _step(residual, kernel, power, penalty, spikes, active[i]))
+            for i in range(count):
+                change = max(change, _step(residual, kernel, power, penalty, spikes, active[i]))
+            if change < tolerance:
+                break
