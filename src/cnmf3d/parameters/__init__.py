@@ -1,0 +1,5 @@
+"""Parameters: frozen models, one file a stage; CaImAn's names and the dict of the CNMF 3D form are understood."""
+
+from cnmf3d.parameters.model import CnmfParameters
+
+__all__ = ["CnmfParameters"]

@@ -1,0 +1,42 @@
+"""Where components come from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from cnmf3d.parameters.stage import Auto, Lengths, Stage
+
+
+class InitParameters(Stage):
+    """Seeds: how many, how large, at which resolution they are sought."""
+
+    K: PositiveInt | Auto = Field(
+        "auto",
+        description="Most components in a patch. auto: as many as held-out data confirm.",
+    )
+    gSig: Lengths | Auto = Field(
+        "auto",
+        description="Half-width of a cell (x, y, z): the standard deviation of a Gaussian of its size. auto: measured.",
+    )
+    gSiz: Lengths | Auto = Field(
+        "auto",
+        description="Width of the box (x, y, z) around a seed in which its footprint starts. auto: six gSig.",
+    )
+    method_init: Literal["activity"] = Field(
+        "activity",
+        description="How seeds are sought. activity: where the band-passed residual has transients of a cell's size.",
+    )
+    ssub: PositiveInt | Auto = Field(
+        "auto",
+        description="Voxels that are averaged along x and y when seeds are sought. auto: about one gSig.",
+    )
+    tsub: PositiveInt | Auto = Field(
+        "auto",
+        description="Frames that are averaged while components are sought. auto: about half the decay time.",
+    )
+    seeds: str | None = Field(
+        None,
+        description="File with footprints or labels to start from (CaImAn's Ain); then no component is added.",
+    )

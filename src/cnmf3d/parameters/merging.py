@@ -1,0 +1,19 @@
+"""Merging of components that are one cell."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from cnmf3d.parameters.stage import Stage
+
+
+class MergingParameters(Stage):
+    """Overlapping components with alike traces become one."""
+
+    do_merge: bool = Field(True, description="Whether components are merged at all.")
+    merge_thr: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="Correlation of the traces of overlapping components above which they are merged.",
+    )

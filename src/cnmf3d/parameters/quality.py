@@ -1,0 +1,33 @@
+"""Evaluation: which components are accepted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cnmf3d.parameters.stage import Stage
+
+
+class QualityParameters(Stage):
+    """Thresholds. Accepted: (SNR or r value high enough), neither below its lowest value, and reliable."""
+
+    min_SNR: float = Field(2.5, description="Trace SNR from which a component is accepted.")
+    rval_thr: float = Field(
+        0.7,
+        ge=-1,
+        le=1,
+        description="Space correlation from which a component is accepted (footprint against active frames).",
+    )
+    SNR_lowest: float = Field(0.5, description="Trace SNR below which a component is rejected in any case.")
+    rval_lowest: float = Field(
+        -1.0, ge=-1, le=1, description="Space correlation below which a component is rejected in any case."
+    )
+    reliability_z: float = Field(
+        4.5,
+        ge=0,
+        description="Standard deviations above chance by which the traces of two halves of a cell's voxels must agree.",
+    )
+    use_cnn: Literal[False] = Field(
+        False, description="CaImAn's neural network was trained on images of single planes; not for volumes."
+    )
