@@ -343,9 +343,7 @@ def report(rows: list[Row]) -> str:
 
 def circumstances() -> str:
     """When, of which commit and on which machine."""
-    git = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE, check=False
-    )
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE, check=False)
     date = time.strftime("%Y-%m-%d")
     return f"{date}, {git.stdout.strip() or cnmf3d.__version__}, {os.cpu_count()} cores, {platform.machine()}"
 
@@ -357,15 +355,11 @@ def log(text: str) -> None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presets", nargs="+", choices=list(PRESETS), help="by default all but motion")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--tables", nargs="+", choices=["presets", "mistakes", "blocks", "looks", "shared"])
-    parser.add_argument(
-        "--quick", action="store_true", help="tiny, small and dense; one seed; no other looks"
-    )
+    parser.add_argument("--quick", action="store_true", help="tiny, small and dense; one seed; no other looks")
     parser.add_argument("--figures", action="store_true", help="only how hard the presets are")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--cache", type=Path, default=HERE / ".cache", help="where simulated movies are kept")

@@ -49,9 +49,7 @@ def components_of(
         traces=traces,
         residuals=np.zeros_like(traces),
         spikes=spikes,
-        background=Background(
-            np.zeros((footprints.shape[0], 1), np.float32), np.ones((1, frames), np.float32)
-        ),
+        background=Background(np.zeros((footprints.shape[0], 1), np.float32), np.ones((1, frames), np.float32)),
         kinetics=Kinetics(np.zeros((count, 2), np.float32), each, each, each, each),
         dff=np.zeros_like(traces),
         accepted=np.ones(count, bool) if accepted is None else accepted,

@@ -28,9 +28,7 @@ def test_calcium_follows_the_recursion_of_decay_and_rise():
 def test_a_spike_peaks_at_one():
     _, drawn = activity(burst_spikes=1, burst_duration=0.01, bursts=0.01, frames=6000)
     alone = [
-        k
-        for k in range(80)
-        if drawn.spikes[k].max() == 1 and np.diff(np.flatnonzero(drawn.spikes[k])).min() > 150
+        k for k in range(80) if drawn.spikes[k].max() == 1 and np.diff(np.flatnonzero(drawn.spikes[k])).min() > 150
     ]
     assert len(alone) > 20
     np.testing.assert_allclose(drawn.calcium[alone].max(axis=1), 1, atol=1e-6)

@@ -40,9 +40,7 @@ def test_simulate_as_json_lines(tmp_path):
     assert events[-1]["cells"] == 0 and events[-1]["overlap"] is None
 
 
-@pytest.mark.parametrize(
-    ("pair", "said"), [("cells", "no '='"), ("cels=3", "'cells'"), ("frames=x", "frames")]
-)
+@pytest.mark.parametrize(("pair", "said"), [("cells", "no '='"), ("cels=3", "'cells'"), ("frames=x", "frames")])
 def test_simulate_refuses_fields_that_are_none(tmp_path, pair, said):
     with pytest.raises(UsageError, match=said):
         call("simulate", tmp_path / "m.tif", "--set", pair)
@@ -64,9 +62,7 @@ def test_score_tells_tables_and_json(tmp_path, perfect, recording):
 
 
 def test_score_reads_results_of_caiman(data):
-    said = call(
-        "score", data / "caiman_results" / "sim_tiny_patch_refit.hdf5", data / "sim_tiny_gt.npz", "--json"
-    )
+    said = call("score", data / "caiman_results" / "sim_tiny_patch_refit.hdf5", data / "sim_tiny_gt.npz", "--json")
     numbers = json.loads(said)
     assert numbers["accepted"]["f1"] == pytest.approx(0.889, abs=6e-4)
     assert numbers["spikes_mean"] == pytest.approx(0.855, abs=6e-4)

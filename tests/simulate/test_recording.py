@@ -76,9 +76,7 @@ def documented() -> list[tuple[str, int, list[float]]]:
 
 
 def test_the_documentation_has_figures_of_every_preset():
-    assert {(name, seed) for name, seed, _ in documented()} == {
-        (name, seed) for name in PRESETS for seed in range(3)
-    }
+    assert {(name, seed) for name, seed, _ in documented()} == {(name, seed) for name in PRESETS for seed in range(3)}
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "dense", "dim", "neuropil", "lightsheet", "motion"])

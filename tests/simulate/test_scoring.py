@@ -74,9 +74,7 @@ def test_order_never_matters_and_counts_add_up(perfect: Components, truth: Truth
     traces, spikes = np.vstack([truth.traces[kept], junk]), np.vstack([truth.spikes[kept], junk])
     shuffled = rng.permutation(len(traces))
     found = score(components_of(truth.shape, footprints, traces, spikes), truth)
-    again = score(
-        components_of(truth.shape, footprints[:, shuffled], traces[shuffled], spikes[shuffled]), truth
-    )
+    again = score(components_of(truth.shape, footprints[:, shuffled], traces[shuffled], spikes[shuffled]), truth)
     assert found.accepted == again.accepted
     assert (found.splits, found.merges, found.missed) == (again.splits, again.merges, again.missed)
     assert found.trace_mean == pytest.approx(again.trace_mean)
@@ -97,9 +95,7 @@ def test_noise_in_traces_lowers_the_correlation_only(perfect: Components, truth:
 
 def test_rejected_components_count_only_among_all():
     truth = row_truth([(0, 10), (20, 30)])
-    found = score(
-        row_components(truth, [(0, 10), (20, 30), (60, 70)], accepted=np.array([True, False, True])), truth
-    )
+    found = score(row_components(truth, [(0, 10), (20, 30), (60, 70)], accepted=np.array([True, False, True])), truth)
     assert (found.accepted.matches, found.accepted.components, found.all.matches) == (1, 2, 2)
     assert found.missed == (1,)
     assert [match.component for match in found.matches] == [0]

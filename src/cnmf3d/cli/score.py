@@ -78,13 +78,8 @@ def _worst(found: Score, number: int) -> list[str]:
     matches = sorted(found.matches, key=lambda match: match.trace)[:number]
     lines = []
     if matches:
-        lines = [
-            f"worst matches\n{'component':>10}{'cell':>6}{'trace':>8}{'spikes':>8}{'cosine':>8}{'IoU':>7}"
-        ]
-    lines += [
-        f"{m.component:10d}{m.cell:6d}{m.trace:8.3f}{m.spikes:8.3f}{m.cosine:8.3f}{m.iou:7.3f}"
-        for m in matches
-    ]
+        lines = [f"worst matches\n{'component':>10}{'cell':>6}{'trace':>8}{'spikes':>8}{'cosine':>8}{'IoU':>7}"]
+    lines += [f"{m.component:10d}{m.cell:6d}{m.trace:8.3f}{m.spikes:8.3f}{m.cosine:8.3f}{m.iou:7.3f}" for m in matches]
     if found.missed:
         shown = ", ".join(map(str, found.missed[:20])) + (", ..." if len(found.missed) > 20 else "")
         lines.append(f"missed cells: {shown}")

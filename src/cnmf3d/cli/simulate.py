@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def simulate(
-    out: Annotated[
-        Path, typer.Argument(help="The movie to write, .tif; OUT.json and OUT.truth.h5 beside it.")
-    ],
+    out: Annotated[Path, typer.Argument(help="The movie to write, .tif; OUT.json and OUT.truth.h5 beside it.")],
     preset: Annotated[
         str,
         typer.Option(help="tiny, small, large, dense, dim, neuropil, lightsheet, motion or noise."),
@@ -44,9 +42,7 @@ def simulate(
     from cnmf3d.simulate import simulate as write
 
     with _reporter(out, as_json) as reporter:
-        truth = write(
-            out, preset, seed=seed, overrides=_overrides(replace or []), reporter=reporter, workers=workers
-        )
+        truth = write(out, preset, seed=seed, overrides=_overrides(replace or []), reporter=reporter, workers=workers)
     figures = measure(truth)
     if as_json:
         numbers = {name: None if value != value else value for name, value in figures.to_dict().items()}
@@ -58,9 +54,7 @@ def simulate(
     cells = f"{truth.count} cells"
     if truth.count:
         cells += f", median peak SNR {figures.snr_median:.1f}, {figures.overlap:.0%} overlap a neighbour"
-    typer.echo(
-        f"{out.with_suffix('.truth.h5')}: {cells}, neuropil {figures.neuropil:.2f} of the resting light"
-    )
+    typer.echo(f"{out.with_suffix('.truth.h5')}: {cells}, neuropil {figures.neuropil:.2f} of the resting light")
 
 
 def _overrides(pairs: list[str]) -> dict[str, str]:

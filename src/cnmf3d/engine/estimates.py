@@ -222,5 +222,3 @@ def decay_time(traces: Float, rate: float) -> float | None:
         return 1.0 / rate
     fraction = (curve[end - 1] - 0.37) / max(curve[end - 1] - curve[end], 1e-9)
     return float((end + fraction) / rate)
-
-

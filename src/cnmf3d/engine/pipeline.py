@@ -224,7 +224,9 @@ def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> Footprints
     return part
 
 
-def full_rate(context: Context, plan: Plan, cache: Cache, source: refine.Source, neuropil: Neuropil, whole: Solved) -> Demixed:
+def full_rate(
+    context: Context, plan: Plan, cache: Cache, source: refine.Source, neuropil: Neuropil, whole: Solved
+) -> Demixed:
     """Traces, footprints and quality at the movie's rate: three passes over its frames."""
     fit, clock = whole.fit, context.clock
     with clock.stage("traces"):

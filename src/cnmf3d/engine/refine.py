@@ -318,5 +318,3 @@ def significant(footprints: Footprints, traces: Float, shape: tuple[int, int, in
             inside = span.start + significant_part(footprints.indices[span], values, shape, float(error[k]))
             data[inside] = footprints.data[inside]
     return with_data(footprints, data)
-
-

@@ -130,7 +130,9 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
 
 def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, alike: float = SEEKING) -> Fit:
     """Background courses and images anew, from what the components leave unexplained."""
-    courses = neuropil_courses(coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank, alike)
+    courses = neuropil_courses(
+        coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank, alike
+    )
     return demix.with_courses(block, fit, courses)
 
 

@@ -74,4 +74,6 @@ def _call_all(dtype: npt.DTypeLike) -> None:
     block.update_footprints(data, indptr, indices, *one, data.copy(), np.zeros(8, np.float32))
     block.activity(traces, 2.5, np.empty(1, np.float32), np.empty(1, np.float32))
     block.neighbour_correlation(rows, 2, 2, 2, np.empty(8, np.float32))
-    block.apply_along(data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32))
+    block.apply_along(
+        data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32)
+    )

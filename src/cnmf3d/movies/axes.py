@@ -99,9 +99,7 @@ def _three(lengths: Sequence[int]) -> Iterator[str]:
         yield f"planes={planes} ({volumes} volumes of {planes} planes)"
 
 
-def with_axes(
-    data: LazyArray, found: str, wanted: str, planes: int | None, where: str
-) -> tuple[LazyArray, str]:
+def with_axes(data: LazyArray, found: str, wanted: str, planes: int | None, where: str) -> tuple[LazyArray, str]:
     """Give an array the axes that the user wants.
 
     Parameters
@@ -130,18 +128,12 @@ def with_axes(
     if axes is not None:
         inside = data.shape[axes.index("z")] if "z" in axes else 1
         if planes not in (None, inside):
-            raise UsageError(
-                f"planes is {planes}, but {where} has {inside} with axes={wanted!r}", "Leave one out."
-            )
+            raise UsageError(f"planes is {planes}, but {where} has {inside} with axes={wanted!r}", "Leave one out.")
         return data, axes
     shape = " × ".join(str(n) for n in data.shape)
     if planes is not None and {"t", "z"} <= set(wanted):
-        return fold_planes(
-            data, found, planes, where, "zt" if wanted.index("z") < wanted.index("t") else "tz"
-        )
-    raise InputError(
-        f'{where} has the shape {shape}, to which axes="{wanted}" does not fit', fitting(data.shape)
-    )
+        return fold_planes(data, found, planes, where, "zt" if wanted.index("z") < wanted.index("t") else "tz")
+    raise InputError(f'{where} has the shape {shape}, to which axes="{wanted}" does not fit', fitting(data.shape))
 
 
 def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
@@ -158,9 +150,7 @@ def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
     return "".join("-" if axis in dropped else next(letters) for axis in range(len(shape)))
 
 
-def fold_planes(
-    data: LazyArray, found: str, planes: int, where: str, order: str = "tz"
-) -> tuple[LazyArray, str]:
+def fold_planes(data: LazyArray, found: str, planes: int, where: str, order: str = "tz") -> tuple[LazyArray, str]:
     """Read the pages before (Y, X) as one list of volumes with `planes` planes each.
 
     Raises
@@ -180,19 +170,13 @@ def fold_planes(
         pages *= length
     if pages % planes:
         ways = ", ".join(f"{p} ({v} volumes)" for v, p in page_readings(pages, 12))
-        fix = (
-            f"These numbers of planes divide it: {ways}."
-            if ways
-            else "Its pages can only be one plane a volume."
-        )
+        fix = f"These numbers of planes divide it: {ways}." if ways else "Its pages can only be one plane a volume."
         raise InputError(f"{where} has {pages} pages, which are no multiple of planes={planes}", fix)
     leading = (pages // planes, planes) if order == "tz" else (planes, pages // planes)
     result = folded(data, leading, lead)
     tail = found[lead:] if set("yx") <= set(found[lead:]) else "yx"
     if result is None or len(tail) != len(data.shape) - lead:
-        raise UsageError(
-            f"planes={planes} needs pages in one list; {where} has the axes {found}", fitting(data.shape)
-        )
+        raise UsageError(f"planes={planes} needs pages in one list; {where} has the axes {found}", fitting(data.shape))
     return result, order + tail
 
 

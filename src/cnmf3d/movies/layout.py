@@ -55,9 +55,7 @@ class LaidOut:
         """Map the whole in TZYX order, where the file holds it so in this machine's byte order."""
         data = self.data
         kept = "".join(a for a, n in zip(self.axes, data.shape, strict=True) if a in "tzyx" or n > 1)
-        if not (
-            isinstance(data, Mapped) and data.gapless and data.dtype.isnative and kept in ("tzyx", "tyx")
-        ):
+        if not (isinstance(data, Mapped) and data.gapless and data.dtype.isnative and kept in ("tzyx", "tyx")):
             return None
         if data.offset % data.dtype.itemsize:
             return None

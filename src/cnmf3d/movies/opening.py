@@ -103,9 +103,7 @@ def open_movie(
     sidecar = sidecar_of(places)
     wanted = replace(wanted, axes=wanted.axes or sidecar.axes, planes=wanted.planes or sidecar.planes)
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
-    opened = (
-        _single(places[0], wanted) if len(places) == 1 else _several(places, replace(wanted, volumes=True))
-    )
+    opened = _single(places[0], wanted) if len(places) == 1 else _several(places, replace(wanted, volumes=True))
     return _movie(opened[0], tuple(map(str, places)), [given, sidecar.facts, opened[1]], where)
 
 
@@ -126,9 +124,7 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
     data, warnings, facts = stored.data, stored.facts.warnings, stored.facts
     dtype = np.dtype(data.dtype)
     if dtype.kind not in "buif":
-        raise InputError(
-            f"{where} holds values of the type {dtype}", "Export real numbers: uint16 or float32."
-        )
+        raise InputError(f"{where} holds values of the type {dtype}", "Export real numbers: uint16 or float32.")
     if 0 in data.shape:
         raise InputError(f"{where} is empty: its shape is {tuple(data.shape)}", "Check how it was exported.")
     if wanted.axes is not None:
@@ -207,9 +203,7 @@ def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[Facts], where
     """Put frames and facts together; the first of `known` that says something wins."""
     if frames.shape[0] < 2:
         z, y, x = frames.shape[1:]
-        raise InputError(
-            f"{where} holds one volume of {x} × {y} × {z}, which is no movie", fitting(frames.shape)
-        )
+        raise InputError(f"{where} holds one volume of {x} × {y} × {z}, which is no movie", fitting(frames.shape))
     warnings = [warning for facts in reversed(known) for warning in facts.warnings]
     rate = next((facts.rate for facts in known if facts.rate is not None), None)
     size = next((facts.voxel_size for facts in known if facts.voxel_size is not None), None)
@@ -224,9 +218,7 @@ def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[Facts], where
             '{"fps": 5.0} with it into a .json file of the same name beside it.'
         )
     if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
-        warnings.append(
-            f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster."
-        )
+        warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
     metadata = {name: value for facts in reversed(known) for name, value in facts.metadata.items()}
     return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)))
 
@@ -257,7 +249,5 @@ def _checked_channel(data: Any, axes: str, channel: int | None, where: str, fact
             raise InputError(f"{where} has {count} channels{named}", fix)
         return 0
     if not 0 <= channel < count:
-        raise UsageError(
-            f"channel is {channel}, {where} has {count}{named}", f"Channels count from 0 to {count - 1}."
-        )
+        raise UsageError(f"channel is {channel}, {where} has {count}{named}", f"Channels count from 0 to {count - 1}.")
     return channel

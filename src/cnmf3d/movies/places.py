@@ -62,9 +62,7 @@ def locate(source: str | Path | Sequence[str | Path]) -> list[Place]:
     if glob.has_magic(text):
         found = sorted(glob.glob(str(path), recursive=True), key=natural)  # noqa: PTH207
         if not found:
-            raise InputError(
-                f"no file matches {text}", f"Look at what is in {path.parent}, and check the pattern."
-            )
+            raise InputError(f"no file matches {text}", f"Look at what is in {path.parent}, and check the pattern.")
         return [_file(Path(each), each) for each in found]
     near = _near(path)
     raise InputError(f"{text} does not exist", f"Did you mean {near}?" if near else "Check the path.")
@@ -87,15 +85,11 @@ def _in_folder(folder: Path) -> list[Place]:
     known = {suffix for each in formats() for suffix in each.suffixes}
     visible = [each for each in folder.iterdir() if not each.name.startswith(".")]
     found = [
-        each
-        for each in visible
-        if each.suffix.lower() in known and (each.is_file() or each.suffix.lower() == ".zarr")
+        each for each in visible if each.suffix.lower() in known and (each.is_file() or each.suffix.lower() == ".zarr")
     ]
     if not found:
         inside = f"It holds {len(visible)} other files." if visible else "It is empty."
-        raise InputError(
-            f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder."
-        )
+        raise InputError(f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder.")
     kinds = sorted({each.suffix.lower() for each in found})
     if len(kinds) > 1:
         counts = ", ".join(f"{sum(e.suffix.lower() == kind for e in found)} {kind}" for kind in kinds)

@@ -99,12 +99,7 @@ def _fps(path: Path, told: Mapping[str, Any]) -> float | None:
     value = told.get("fps")
     if value is None and "fps" not in told:
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or value <= 0
-    ):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
         raise _wrong(path, "fps", value, "Write the number of volumes a second, without quotes: 5.0.")
     return float(value)
 
@@ -112,9 +107,7 @@ def _fps(path: Path, told: Mapping[str, Any]) -> float | None:
 def _origin_and_date(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     """Check the texts, and keep everything."""
     if not isinstance(told.get("origin", ""), str):
-        raise _wrong(
-            path, "origin", told["origin"], 'Write a text: the microscope or the program, "microscope A".'
-        )
+        raise _wrong(path, "origin", told["origin"], 'Write a text: the microscope or the program, "microscope A".')
     if "date" in told:
         try:
             datetime.strptime(told["date"], "%Y%m%d_%H%M%S")
@@ -149,9 +142,7 @@ def _voxel_size(path: Path, told: Mapping[str, Any]) -> ZYX | None:
     try:
         size = along_axes(value, "voxel_size")
     except (UsageError, TypeError, ValueError) as error:
-        raise _wrong(
-            path, "voxel_size", value, 'Write µm: {"x": 0.8, "y": 0.8, "z": 4}, or [0.8, 0.8, 4].'
-        ) from error
+        raise _wrong(path, "voxel_size", value, 'Write µm: {"x": 0.8, "y": 0.8, "z": 4}, or [0.8, 0.8, 4].') from error
     if not all(math.isfinite(side) and side > 0 for side in size):
         raise _wrong(path, "voxel_size", value, "All three must be above 0 (µm).")
     return size

@@ -38,9 +38,7 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
     intervals = np.diff(stamps)
     median = float(np.median(intervals))
     if median <= 0:
-        return Facts(
-            warnings=(f"{where}: its time stamps do not rise; they were not used for the volume rate.",)
-        )
+        return Facts(warnings=(f"{where}: its time stamps do not rise; they were not used for the volume rate.",))
     gaps = intervals > GAP * median
     regular = intervals[~gaps]
     mean, spread = float(regular.mean()), float(regular.std())

@@ -41,13 +41,7 @@ def voxel_size(z: float | None, y: float | None, x: float | None) -> ZYX | None:
 
 def plain_unit(unit: str) -> str:
     """Spell a unit one way: lower case, singular, u for µ."""
-    text = (
-        unit.strip()
-        .replace("\\u00B5", "u")
-        .replace("\\u00b5", "u")
-        .replace("\u00b5", "u")
-        .replace("\u03bc", "u")
-    )
+    text = unit.strip().replace("\\u00B5", "u").replace("\\u00b5", "u").replace("\u00b5", "u").replace("\u03bc", "u")
     text = text.lower()
     return text[:-1] if len(text) > 3 and text.endswith("s") else text
 

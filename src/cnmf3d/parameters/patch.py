@@ -14,6 +14,4 @@ class PatchParameters(Stage):
         "auto",
         description="Half-size of a patch (x, y, z). auto: as memory and cores suggest. None: one patch, no cuts.",
     )
-    stride: Overlap | Auto = Field(
-        "auto", description="Overlap of neighbouring patches (x, y, z). auto: six gSig."
-    )
+    stride: Overlap | Auto = Field("auto", description="Overlap of neighbouring patches (x, y, z). auto: six gSig.")

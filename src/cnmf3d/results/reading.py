@@ -92,9 +92,7 @@ def _results(file: h5py.File, own: h5py.Group | None, components: Components, no
     )
 
 
-def _volume(
-    file: h5py.File, estimates: h5py.Group, path: Path
-) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
+def _volume(file: h5py.File, estimates: h5py.Group, path: Path) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
     """Shape as (Z, Y, X), and which stored row each of our voxels is."""
     own = file.get("cnmf3d")
     if own is not None:
@@ -234,5 +232,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return _plain(value.item())
     return value
-
-

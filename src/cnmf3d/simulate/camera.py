@@ -76,7 +76,5 @@ def displace(volume: Image, shift: npt.NDArray[np.float64]) -> Image:
         )
         index = np.arange(volume.shape[axis]) + whole
         taps = (np.take(volume, np.clip(index + k - 1, 0, volume.shape[axis] - 1), axis) for k in range(4))
-        volume = sum(
-            (np.float32(w) * tap for w, tap in zip(weights, taps, strict=True)), np.zeros_like(volume)
-        )
+        volume = sum((np.float32(w) * tap for w, tap in zip(weights, taps, strict=True)), np.zeros_like(volume))
     return volume

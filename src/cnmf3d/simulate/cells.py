@@ -94,9 +94,7 @@ def _footprint(scene: Scene, centre: Float, rng: np.random.Generator) -> tuple[s
     seen = np.all((places >= 0) & (places < np.array(scene.shape)[:, None]), axis=0)
     top = flat[seen].max(initial=0)
     places += np.array(scene.margin)[:, None]
-    keep = np.all((places >= 0) & (places < np.array(scene.canvas)[:, None]), axis=0) & (
-        flat >= FAINTEST * top
-    )
+    keep = np.all((places >= 0) & (places < np.array(scene.canvas)[:, None]), axis=0) & (flat >= FAINTEST * top)
     rows = np.ravel_multi_index(tuple(places[:, keep]), scene.canvas)
     column = sparse.coo_array(
         ((flat[keep] / max(top, 1e-12)).astype(np.float32), (rows, np.zeros_like(rows))),
@@ -105,9 +103,7 @@ def _footprint(scene: Scene, centre: Float, rng: np.random.Generator) -> tuple[s
     return column, float(flat[seen].sum() / max(flat.sum(), 1e-12))
 
 
-def _brightness(
-    scene: Scene, offsets: tuple[Float, Float, Float], semi: Float, rng: np.random.Generator
-) -> Float:
+def _brightness(scene: Scene, offsets: tuple[Float, Float, Float], semi: Float, rng: np.random.Generator) -> Float:
     """Brightness before the blur, at offsets (z, y, x) from the centre; turned in the plane, tilted."""
     z, y, x = offsets
     angle, tilt = rng.uniform(0, np.pi), rng.normal(0, 0.1)

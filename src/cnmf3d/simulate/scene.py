@@ -45,46 +45,30 @@ class Scene(BaseModel):
         0.45, description="share of the brightness that is missing in the nucleus, before the blur"
     )
     blur: Blur = Field((0.8, 0.8, 0.8), description="sigma of the point spread function")
-    separation: NotNegative = Field(
-        1.4, description="smallest distance of two centres, in semi-axes of a soma"
-    )
+    separation: NotNegative = Field(1.4, description="smallest distance of two centres, in semi-axes of a soma")
 
     decay: Positive = Field(0.85, description="median decay time constant, s")
     rise: Positive = Field(0.1, description="median rise time constant, s")
-    kinetics_spread: NotNegative = Field(
-        0.2, description="lognormal sigma of both time constants from cell to cell"
-    )
+    kinetics_spread: NotNegative = Field(0.2, description="lognormal sigma of both time constants from cell to cell")
     bursts: Positive = Field(5.0, description="median number of bursts a minute; at least 3 in a recording")
     burst_spikes: Positive = Field(2.5, description="mean number of spikes in a burst")
     burst_duration: Positive = Field(0.6, description="mean duration of a burst, s")
-    activity_spread: NotNegative = Field(
-        0.4, description="lognormal sigma of the burst rate from cell to cell"
-    )
-    coactivity: Fraction = Field(
-        0.1, description="share of the bursts that a cell has together with a group of others"
-    )
+    activity_spread: NotNegative = Field(0.4, description="lognormal sigma of the burst rate from cell to cell")
+    coactivity: Fraction = Field(0.1, description="share of the bursts that a cell has together with a group of others")
 
-    snr: Positive = Field(
-        5.0, description="median over cells of peak dF over noise at the cell's brightest voxel"
-    )
+    snr: Positive = Field(5.0, description="median over cells of peak dF over noise at the cell's brightest voxel")
     snr_spread: NotNegative = Field(0.5, description="lognormal sigma of that ratio from cell to cell")
-    snr_range: tuple[Positive, Positive] = Field(
-        (0.5, 4.0), description="bounds of that ratio over its median"
-    )
+    snr_range: tuple[Positive, Positive] = Field((0.5, 4.0), description="bounds of that ratio over its median")
 
     resting: Positive = Field(110.0, description="resting background, counts above the offset")
-    resting_cell: NotNegative = Field(
-        0.25, description="resting brightness of a cell's brightest voxel over `resting`"
-    )
+    resting_cell: NotNegative = Field(0.25, description="resting brightness of a cell's brightest voxel over `resting`")
     vignette: Fraction = Field(0.25, description="loss of light in the corners of the field")
     neuropil: NotNegative = Field(
         0.3, description="median over voxels of the neuropil's peak to peak over the resting background"
     )
     neuropil_rank: int = Field(4, ge=1, le=50, description="number of neuropil images")
     neuropil_scale: Positive = Field(3.5, description="sigma of the neuropil's smoothness, in cell sizes")
-    neuropil_time: Positive = Field(
-        4.0, description="sigma of the smoothness of the neuropil's time courses, s"
-    )
+    neuropil_time: Positive = Field(4.0, description="sigma of the smoothness of the neuropil's time courses, s")
     bleaching: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.14, description="share of the light lost by the last frame"
     )

@@ -29,9 +29,7 @@ def iou(a: Columns, b: Columns) -> Float:
     """Intersection over union in 3D of the masks of each pair of columns, (columns of a, columns of b)."""
     first, second = mask(a), mask(b)
     common = (first.T @ second).toarray()
-    union = (
-        np.asarray(first.sum(axis=0)).reshape(-1, 1) + np.asarray(second.sum(axis=0)).reshape(1, -1) - common
-    )
+    union = np.asarray(first.sum(axis=0)).reshape(-1, 1) + np.asarray(second.sum(axis=0)).reshape(1, -1) - common
     return np.asarray(common / np.maximum(union, 1))
 
 

@@ -95,9 +95,7 @@ def save_truth(truth: Truth, path: str | Path) -> None:
         for name in _ARRAYS:
             file.create_dataset(name, data=getattr(truth, name), compression="gzip", compression_opts=1)
         for name in ("data", "indices", "indptr"):
-            file.create_dataset(
-                f"footprints/{name}", data=getattr(truth.footprints, name), compression="gzip"
-            )
+            file.create_dataset(f"footprints/{name}", data=getattr(truth.footprints, name), compression="gzip")
     part.replace(path)
 
 
@@ -113,9 +111,7 @@ def load_truth(path: str | Path) -> Truth:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(
-            f"There is no truth file {path}", "`cnmf3d simulate OUT.tif` writes one: OUT.truth.h5."
-        )
+        raise InputError(f"There is no truth file {path}", "`cnmf3d simulate OUT.tif` writes one: OUT.truth.h5.")
     try:
         return _from_npz(path) if path.suffix == ".npz" else _from_hdf5(path)
     except (OSError, KeyError, ValueError) as error:

@@ -81,15 +81,11 @@ def simulate(
 def _check_room(path: Path, scene: Scene) -> None:
     """Make the folder, and see that the movie fits in and takes the place of nobody's data."""
     if path.exists() and not path.with_suffix(".truth.h5").exists():
-        raise UsageError(
-            f"{path} exists, and has no truth file beside it", "Write to another name, or remove it."
-        )
+        raise UsageError(f"{path} exists, and has no truth file beside it", "Write to another name, or remove it.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(
-            f"There can't be a folder {path.parent}: {error.strerror}", "Write elsewhere."
-        ) from error
+        raise UsageError(f"There can't be a folder {path.parent}: {error.strerror}", "Write elsewhere.") from error
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"The folder {path.parent} can't be written to", "Write elsewhere.")
     needed = 2 * scene.frames * int(np.prod(scene.shape, dtype=np.int64))

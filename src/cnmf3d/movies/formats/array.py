@@ -26,7 +26,5 @@ def open_array(source: Any) -> Stored:
         )
     axes = NATURAL.get(len(source.shape))
     if axes is None:
-        raise UsageError(
-            f"the array has {len(source.shape)} dimensions", "Give one with the axes (T, Z, Y, X)."
-        )
+        raise UsageError(f"the array has {len(source.shape)} dimensions", "Give one with the axes (T, Z, Y, X).")
     return Stored(source, axes, "array in memory")

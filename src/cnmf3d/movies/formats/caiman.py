@@ -86,12 +86,8 @@ def open_caiman(place: Place, dataset: str | None) -> Stored:
         rank = len(volume) + 1
         data = Transposed(Mapped(place.path, kind, (*volume, layout.frames)), (rank - 1, *range(rank - 1)))
         if needed > SLOW_BYTES:
-            text = (
-                f"{place} keeps each voxel's time course together (order C), so that volumes are slow to read"
-            )
-            warnings = (
-                f"{text}: open the movie that it was made from, or a memory map of order F, if you can.",
-            )
+            text = f"{place} keeps each voxel's time course together (order C), so that volumes are slow to read"
+            warnings = (f"{text}: open the movie that it was made from, or a memory map of order F, if you can.",)
     axes = "tzyx" if len(volume) == 3 else "tyx"
     return Stored(data, axes, "CaImAn memory map", Facts(metadata={"order": layout.order}, warnings=warnings))
 

@@ -97,9 +97,7 @@ def open_file(place: Place) -> h5py.File:
         return h5py.File(place.path, "r")
     except OSError as error:
         problem = f"{place} can't be read as HDF5, it is damaged, cut short or being written ({error})"
-        raise InputError(
-            problem, "Wait until it is written, or copy it again from where it was saved."
-        ) from error
+        raise InputError(problem, "Wait until it is written, or copy it again from where it was saved.") from error
 
 
 def lazily(place: Place, file: h5py.File, dataset: h5py.Dataset) -> LazyArray:
@@ -107,13 +105,7 @@ def lazily(place: Place, file: h5py.File, dataset: h5py.Dataset) -> LazyArray:
     offset = dataset.id.get_offset()
     plain = dataset.chunks is None and offset is not None and not dataset.external and not dataset.is_virtual
     same_file = dataset.file.filename == file.filename
-    if (
-        not plain
-        or not same_file
-        or place.path is None
-        or file.userblock_size
-        or dataset.dtype.kind not in "uif"
-    ):
+    if not plain or not same_file or place.path is None or file.userblock_size or dataset.dtype.kind not in "uif":
         return Dataset(place, file, dataset)
     data = Mapped(place.path, dataset.dtype, tuple(dataset.shape), int(offset))
     file.close()
@@ -147,9 +139,7 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Dataset:
             raise InputError(problem, f"It holds: {listing}." if listing else "It holds no movies.")
         return item
     if not found:
-        raise InputError(
-            f"{place} holds no dataset with three to five dimensions", "Check that it holds a movie."
-        )
+        raise InputError(f"{place} holds no dataset with three to five dimensions", "Check that it holds a movie.")
     if len(found) > 1:
         first = next(iter(found))
         fix = f'Say which one, e.g. dataset="{first}" (--dataset {first}). It holds: {listing}.'
@@ -177,9 +167,7 @@ def _facts(dataset: h5py.Dataset, axes: str) -> Facts:
     """Read the rate from ``fr``, ``fps``, ``rate``, ``frame_rate``, the size from ``element_size_um`` (z, y, x)."""
     told: Mapping[str, Any] = dataset.attrs
     plain = {
-        name: told[name]
-        for name in told
-        if np.ndim(told[name]) == 0 and isinstance(told[name], (str, int, float))
+        name: told[name] for name in told if np.ndim(told[name]) == 0 and isinstance(told[name], (str, int, float))
     }
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in plain.items()}
     rates = (seconds(told.get(name)) for name in ("fr", "fps", "rate", "frame_rate"))

@@ -35,19 +35,13 @@ def open_npy(place: Place, dataset: str | None) -> Stored:
             shape, fortran, dtype = read(file)
             offset = file.tell()
     except (ValueError, OSError, EOFError) as error:
-        raise InputError(
-            f"{place} is no readable .npy file ({error})", "Save it again with numpy.save."
-        ) from error
+        raise InputError(f"{place} is no readable .npy file ({error})", "Save it again with numpy.save.") from error
     if dtype.hasobject:
-        raise InputError(
-            f"{place} holds Python objects, not numbers", "Save a plain array: numpy.save(path, array)."
-        )
+        raise InputError(f"{place} holds Python objects, not numbers", "Save a plain array: numpy.save(path, array).")
     shape = tuple(int(length) for length in shape)
     needed, there = offset + math.prod(shape) * dtype.itemsize, place.path.stat().st_size
     if there < needed:
-        raise InputError(
-            f"{place} is cut short: {there} of {needed} bytes", "Copy it again from where it was saved."
-        )
+        raise InputError(f"{place} is cut short: {there} of {needed} bytes", "Copy it again from where it was saved.")
     data: LazyArray
     if fortran and len(shape) > 1:
         data = Transposed(Mapped(place.path, dtype, shape[::-1], offset), tuple(reversed(range(len(shape)))))

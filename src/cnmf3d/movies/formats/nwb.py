@@ -27,9 +27,7 @@ AXES = {3: "txy", 4: "txyz"}
 
 def recognises(place: Place) -> bool:
     """Whether the file is named ``.nwb``."""
-    return (
-        place.path is not None and place.suffix == ".nwb" and (not place.head or place.head.startswith(MAGIC))
-    )
+    return place.path is not None and place.suffix == ".nwb" and (not place.head or place.head.startswith(MAGIC))
 
 
 def open_nwb(place: Place, dataset: str | None) -> Stored:
@@ -54,9 +52,7 @@ def open_nwb(place: Place, dataset: str | None) -> Stored:
             raise _elsewhere(place, series)
         axes = AXES.get(len(data.shape))
         if axes is None:
-            raise InputError(
-                f"{place}: {series.name} has {len(data.shape)} dimensions", "NWB series have 3 or 4."
-            )
+            raise InputError(f"{place}: {series.name} has {len(data.shape)} dimensions", "NWB series have 3 or 4.")
         facts = _facts(place, series)
         return Stored(lazily(place, file, data), axes, "NWB", facts)
     except BaseException:
@@ -77,14 +73,10 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Group:
     file.visititems(look)
     listing = "; ".join(f"{name} {_shape(item)}" for name, item in found.items())
     if not found:
-        raise InputError(
-            f"{place} holds no TwoPhotonSeries and no OnePhotonSeries", "Open a file with raw images."
-        )
+        raise InputError(f"{place} holds no TwoPhotonSeries and no OnePhotonSeries", "Open a file with raw images.")
     if dataset is not None:
         wanted = dataset.strip("/").removesuffix("/data")
-        matches = [
-            item for name, item in found.items() if wanted in (name.strip("/"), name.rpartition("/")[2])
-        ]
+        matches = [item for name, item in found.items() if wanted in (name.strip("/"), name.rpartition("/")[2])]
         if len(matches) != 1:
             raise InputError(f"{place} has no imaging series {dataset!r}", f"It holds: {listing}.")
         return matches[0]
@@ -102,16 +94,10 @@ def _shape(series: h5py.Group) -> str:
 
 def _elsewhere(place: Place, series: h5py.Group) -> InputError:
     """Make the error for a series without images of its own."""
-    names = (
-        [_text(name) for name in np.ravel(series["external_file"][()])] if "external_file" in series else []
-    )
+    names = [_text(name) for name in np.ravel(series["external_file"][()])] if "external_file" in series else []
     if names:
-        return InputError(
-            f"{place}: {series.name} keeps its images in {', '.join(names)}", "Open these instead."
-        )
-    return InputError(
-        f"{place}: {series.name} has no images", "Choose another series, or write the file again."
-    )
+        return InputError(f"{place}: {series.name} keeps its images in {', '.join(names)}", "Open these instead.")
+    return InputError(f"{place}: {series.name} has no images", "Choose another series, or write the file again.")
 
 
 def _facts(place: Place, series: h5py.Group) -> Facts:

@@ -44,8 +44,7 @@ def facts(place: Place, xml: str, index: int = 0) -> Facts:
         return Facts()
     pixels = _children(images[index], "Pixels")[0]
     sides = [
-        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        for axis in "ZYX"
+        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"
     ]
     timed = rate_of(_stamps(pixels), str(place))
     increment = seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))

@@ -101,25 +101,17 @@ def _volume(state: Mapping[str, Any], pages: int) -> Volume:
     channels = int(np.size(state.get("SI.hChannels.channelSave", 1)))
     if not (_flag(state, "SI.hStackManager.enable") or _flag(state, "SI.hFastZ.enable")):
         return Volume(1, 1, 0, channels)
-    slices = (
-        _whole(state, "SI.hStackManager.actualNumSlices") or _whole(state, "SI.hStackManager.numSlices") or 1
-    )
+    slices = _whole(state, "SI.hStackManager.actualNumSlices") or _whole(state, "SI.hStackManager.numSlices") or 1
     repeats = _whole(state, "SI.hStackManager.framesPerSlice") or 1
     whole = _whole(state, "SI.hStackManager.numFramesPerVolumeWithFlyback")
-    flyback = (
-        max(0, whole - slices * repeats)
-        if whole
-        else (_whole(state, "SI.hFastZ.numDiscardFlybackFrames") or 0)
-    )
+    flyback = max(0, whole - slices * repeats) if whole else (_whole(state, "SI.hFastZ.numDiscardFlybackFrames") or 0)
     volumes = _whole(state, "SI.hStackManager.actualNumVolumes") or _whole(state, "SI.hFastZ.numVolumes")
     if volumes and pages == volumes * slices * repeats * channels:
         flyback = 0
     return Volume(slices, repeats, flyback, channels)
 
 
-def _arranged(
-    place: Place, numbers: npt.NDArray[np.intp]
-) -> tuple[str, npt.NDArray[np.intp], tuple[str, ...]]:
+def _arranged(place: Place, numbers: npt.NDArray[np.intp]) -> tuple[str, npt.NDArray[np.intp], tuple[str, ...]]:
     """Bring page numbers (volumes, slices, repeats, channels) to a time, a plane and a channel each."""
     volumes, _, repeats, _ = numbers.shape
     if repeats == 1:

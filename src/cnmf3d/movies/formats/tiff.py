@@ -142,9 +142,7 @@ def _chosen(place: Place, series: list[Any], dataset: str | None) -> tuple[TiffP
     """Take the series that was asked for, or else the largest with a warning that there are others."""
     if not series:
         raise InputError(f"{place} is a TIFF without images", "Export the movie again.")
-    listing = "; ".join(
-        f'dataset="{i}" {each.axes} {each.shape} {each.dtype}' for i, each in enumerate(series)
-    )
+    listing = "; ".join(f'dataset="{i}" {each.axes} {each.shape} {each.dtype}' for i, each in enumerate(series))
     if dataset is not None:
         if not dataset.isdigit() or int(dataset) >= len(series):
             raise InputError(f"{place} has no image series {dataset!r}", f"It holds: {listing}.")
@@ -152,9 +150,7 @@ def _chosen(place: Place, series: list[Any], dataset: str | None) -> tuple[TiffP
     if len(series) == 1:
         return series[0], ()
     largest = max(range(len(series)), key=lambda i: series[i].nbytes)
-    text = (
-        f'{place} holds {len(series)} image series; the largest, dataset="{largest}", was taken: {listing}.'
-    )
+    text = f'{place} holds {len(series)} image series; the largest, dataset="{largest}", was taken: {listing}.'
     return series[largest], (text,)
 
 

@@ -30,9 +30,7 @@ def of_series(place: Place, tif: TiffFile, series: TiffPageSeries) -> Facts:
 def plain(tif: TiffFile) -> Facts:
     """Facts of a file without known labels: the resolution where it is in centimetres, and its texts."""
     tags = tif.pages.first.tags
-    texts = {
-        name: tags.valueof(code) for name, code in (("description", 270), ("software", 305), ("date", 306))
-    }
+    texts = {name: tags.valueof(code) for name, code in (("description", 270), ("software", 305), ("date", 306))}
     metadata = {name: text for name, text in texts.items() if isinstance(text, str) and text}
     return Facts(None, _resolution(tif, "cm", only_centimetres=True), metadata)
 
@@ -80,11 +78,7 @@ def _told(labels: Mapping[str, Any]) -> dict[str, Any]:
         "min",
         "max",
     }
-    return {
-        name: value
-        for name, value in labels.items()
-        if name not in known and isinstance(value, (str, int, float))
-    }
+    return {name: value for name, value in labels.items() if name not in known and isinstance(value, (str, int, float))}
 
 
 def _resolution(tif: TiffFile, unit: str, *, z: Any = None, only_centimetres: bool = False) -> Any:

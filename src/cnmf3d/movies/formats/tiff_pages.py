@@ -60,9 +60,7 @@ def flat_pages(
     """
     first = page_at(0)
     if first.dtype is None:
-        raise InputError(
-            f"{place} holds a type of values that can't be read", "Export it as 8 or 16 bit integers."
-        )
+        raise InputError(f"{place} holds a type of values that can't be read", "Export it as 8 or 16 bit integers.")
     stride = None
     if first.is_final and place.path is not None:
         stride = first.nbytes if virtual else _stride(first, count, page_at)
@@ -73,9 +71,7 @@ def flat_pages(
     size = place.path.stat().st_size
     if offset + (count - 1) * stride + first.nbytes > size:
         raise truncated(place, max(0, (size - offset) // stride), count)
-    return Mapped(
-        place.path, np.dtype(first.dtype).newbyteorder(tif.byteorder), (count, *first.shape), offset, stride
-    )
+    return Mapped(place.path, np.dtype(first.dtype).newbyteorder(tif.byteorder), (count, *first.shape), offset, stride)
 
 
 def truncated(place: Place, whole: int, count: int) -> InputError:
@@ -92,9 +88,7 @@ def _sampled(tif: TiffFile, count: int) -> Iterator[TiffPage]:
         yield tif.pages.get(int(number), aspage=True)
 
 
-def _stride(
-    first: TiffPage | TiffFrame, count: int, page_at: Callable[[int], TiffPage | TiffFrame]
-) -> int | None:
+def _stride(first: TiffPage | TiffFrame, count: int, page_at: Callable[[int], TiffPage | TiffFrame]) -> int | None:
     """Bytes from page to page where all sampled pages lie on one line, else None."""
     if count == 1:
         return int(first.nbytes)

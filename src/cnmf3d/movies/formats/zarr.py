@@ -81,9 +81,7 @@ def open_zarr(place: Place, dataset: str | None) -> Stored:
     except Cnmf3dError:
         raise
     except ImportError as error:
-        raise InputError(
-            f"{place} needs a package that is not installed ({error})", "Install it with pip."
-        ) from error
+        raise InputError(f"{place} needs a package that is not installed ({error})", "Install it with pip.") from error
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
         fix = "Check the address. Over a network only zarr is read; copy files of other formats here first."
@@ -119,15 +117,11 @@ def _stored(place: Place, node: Any, note: str) -> Stored:
         return _image(place, node, image, note)
     series = sorted((name for name in node.group_keys() if name.isdecimal()), key=int)
     if series:
-        others = (
-            f"{place} holds the images {', '.join(series)}; image {series[0]} was taken. Others: dataset=."
-        )
+        others = f"{place} holds the images {', '.join(series)}; image {series[0]} was taken. Others: dataset=."
         return _stored(place, node[series[0]], others if len(series) > 1 else "")
     arrays = _arrays(node)
     if not arrays:
-        raise InputError(
-            f"{place} holds no array with three to five dimensions", "Check that it holds a movie."
-        )
+        raise InputError(f"{place} holds no array with three to five dimensions", "Check that it holds a movie.")
     if len(arrays) > 1:
         first = next(iter(arrays))
         fix = f'Say which one, e.g. dataset="{first}" (--dataset {first}). It holds: {_listing(node)}.'
@@ -145,9 +139,7 @@ def _arrays(group: zarr.Group) -> dict[str, zarr.Array]:
 
 def _listing(group: zarr.Group) -> str:
     """Name the arrays of a group with their shapes."""
-    return (
-        "; ".join(f"{name} {item.shape} {item.dtype}" for name, item in _arrays(group).items()) or "no movies"
-    )
+    return "; ".join(f"{name} {item.shape} {item.dtype}" for name, item in _arrays(group).items()) or "no movies"
 
 
 def _plain(place: Place, array: zarr.Array) -> Stored:

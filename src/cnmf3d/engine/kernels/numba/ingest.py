@@ -103,5 +103,3 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
         for i in range(size):
             for b in range(n_bins):
                 out[start + i, b] = np.int16(sums[b, i])
-
-
