@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.kernels.numba import ingest as kernels
+from cnmf3d.engine.parallel import in_order
 from cnmf3d.events import Progress, Reporter
 from cnmf3d.movies import Movie
 
@@ -183,7 +182,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     top = np.full(voxels, -kernels.BIG, np.float32)
     low = np.full(voxels, kernels.BIG, np.float32)
     spoiled = np.zeros(voxels, bool)
-    for (start, stop), (sums, bad) in zip(ranges, _in_order(digest, ranges, workers), strict=True):
+    for (start, stop), (sums, bad) in zip(ranges, in_order(digest, ranges, workers), strict=True):
         total_sums += sums[:2]
         np.maximum(top, sums[2], out=top)
         np.minimum(low, sums[3], out=low)
@@ -204,13 +203,3 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         valid=~spoiled & (variance > 0),
     )
     return Cache(path, shape, bins, width, chunk_bins, centre, scale, statistics)
-
-
-def _in_order(function: Any, items: list[Any], workers: int) -> Iterator[Any]:
-    """Results in the order of the items, with at most ``workers + 1`` of them in memory."""
-    with ThreadPoolExecutor(workers) as pool:
-        pending = [pool.submit(function, item) for item in items[: workers + 1]]
-        for index in range(len(items)):
-            yield pending.pop(0).result()
-            if index + workers + 1 < len(items):
-                pending.append(pool.submit(function, items[index + workers + 1]))

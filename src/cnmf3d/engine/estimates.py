@@ -1,4 +1,4 @@
-"""Cell size and decay time from the data: what "auto" means.
+"""Cell size from the data: what "auto" means.
 
 First guess from the images of the most active places; then cells are found with it in a window of the volume and
 measured.
@@ -193,32 +193,3 @@ def _whole(footprints: Footprints, shape: VolumeShape, index: npt.NDArray[np.int
         margin = min(1.5 * sigma[axis], shape[axis] / 4)
         inside &= (centre[:, axis] >= margin) & (centre[:, axis] <= shape[axis] - 1 - margin)
     return index[inside]
-
-
-def decay_time(traces: Float, rate: float) -> float | None:
-    """Decay time in seconds, from the autocorrelation of demixed traces at lags one and up (noise is in lag zero).
-
-    Parameters
-    ----------
-    traces : (cells, frames) float32
-        Raw demixed traces of strong cells.
-    rate : float
-        Samples a second.
-    """
-    if len(traces) == 0 or traces.shape[1] < 20:
-        return None
-    centred = (traces - np.median(traces, axis=1, keepdims=True)).astype(np.float64)
-    most = min(traces.shape[1] // 4, max(4, int(6 * rate)))
-    products = np.array([(centred[:, : -lag or None] * centred[:, lag:]).mean(axis=1) for lag in range(1, most)])
-    usable = products[0] > 0
-    if not usable.any():
-        return None
-    curve = np.median(products[:, usable] / products[0, usable], axis=1)
-    low = np.flatnonzero(curve < 0.37)
-    if low.size == 0:
-        return None
-    end = int(low[0])
-    if end == 0:
-        return 1.0 / rate
-    fraction = (curve[end - 1] - 0.37) / max(curve[end - 1] - curve[end], 1e-9)
-    return float((end + fraction) / rate)

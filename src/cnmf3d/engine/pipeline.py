@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Bool, Float, VolumeShape
@@ -20,11 +18,12 @@ from cnmf3d.engine.block import Footprints
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache, ingest
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow
-from cnmf3d.engine.deconvolution import Deconvolved, deconvolve
-from cnmf3d.engine.estimates import cell_size, decay_time, window_of
+from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.estimates import cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation, trace_snr
 from cnmf3d.engine.evaluation.projections import local_correlation
+from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.solve import solve, solve_seeded
@@ -84,8 +83,8 @@ class Demixed:
         Neuropil.
     quality : mapping of name to (components,) float32
         ``snr``, ``r_value``, ``reliability``.
-    decay : float or None
-        Decay time in seconds, as given or measured.
+    response : Response or None
+        Kinetics that were measured; None where no trace told them.
     """
 
     footprints: Footprints
@@ -93,7 +92,7 @@ class Demixed:
     deconvolved: Deconvolved
     courses: Float
     quality: dict[str, Float]
-    decay: float | None
+    response: Response | None
 
 
 @dataclass(frozen=True)
@@ -165,12 +164,22 @@ def fit_volume(
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
     demixed = full_rate(context, plan, cache, source, neuropil, whole)
-    if plan.decay is None and demixed.decay is not None:
-        text = "autocorrelation of the strongest cells' traces"
-        context.reporter(Note("estimate", f"decay time {demixed.decay:.2f} s: {text}"))
-        why = {**why, "decay_time": {"value": round(demixed.decay, 3), "why": text}}
+    why = {**why, **kinetics_found(plan, demixed.response, context.reporter)}
     accepted = decide(demixed.quality, plan, cache.bins)
     return Outcome(plan, cache, demixed, accepted, neuropil, source.level, source.scale, correlation, why)
+
+
+def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) -> dict[str, dict[str, Any]]:
+    """What was measured of the kinetics, told to the reporter and as an entry of the estimates."""
+    if response is None or plan.decay is not None:
+        return {}
+    decay, rise = response.decay / plan.rate, response.rise / plan.rate
+    text = "what explains the strongest cells' traces best"
+    reporter(Note("estimate", f"decay time {decay:.2f} s, rise time {rise:.3f} s: {text}"))
+    return {
+        "decay_time": {"value": round(decay, 3), "why": text},
+        "rise_time": {"value": round(rise, 4), "why": text},
+    }
 
 
 def with_cell_size(plan: Plan, cache: Cache, reporter: Reporter) -> tuple[Plan, dict[str, dict[str, Any]]]:
@@ -204,11 +213,10 @@ def solve_blocks(
 
     solved: list[Solved] = []
     volume_frames = int(np.prod(cache.shape)) * context.movie.shape[0]
-    with ThreadPoolExecutor(context.workers) as pool:
-        for block in pool.map(work, boxes):
-            solved.append(block)
-            done = len(solved)
-            context.reporter(Progress("blocks", done, len(boxes), "blocks", done * volume_frames // len(boxes)))
+    for block in in_order(work, boxes, context.workers):
+        solved.append(block)
+        done = len(solved)
+        context.reporter(Progress("blocks", done, len(boxes), "blocks", done * volume_frames // len(boxes)))
     return solved, correlation
 
 
@@ -232,20 +240,22 @@ def full_rate(
     with clock.stage("traces"):
         start = start_traces(fit.traces, cache, context.movie.shape[0])
         first = traces_of(source, fit.footprints, neuropil, start)
-    decay = plan.decay or decay_time(first.raw[strong(first.raw)], plan.rate)
+    order = max(plan.p, 1)
     with clock.stage("deconvolve"):
-        denoised = deconvolved(context, plan, first.raw, decay)
-    window = max(1, int(np.ceil((decay or TYPICAL_DECAY) * plan.rate)))
+        measured = measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
+        response = measured or Response(TYPICAL_DECAY * plan.rate)
+        denoised = deconvolve(first.raw, order, response, context.workers)
+    window = max(1, int(np.ceil(response.decay)))
     with clock.stage("shapes"):
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, fit.footprints, denoised, first, window)
     with clock.stage("traces"):
         last = traces_of(source, footprints, neuropil, scaled)
     with clock.stage("deconvolve"):
-        denoised = deconvolved(context, plan, last.raw, decay)
+        denoised = deconvolve(last.raw, plan.p, response, context.workers)
     with clock.stage("evaluate"):
         snr = trace_snr(last.raw, window)
     quality = {"snr": snr, "r_value": r_values, "reliability": whole.reliability}
-    return Demixed(footprints, last.raw, denoised, last.courses, quality, decay)
+    return Demixed(footprints, last.raw, denoised, last.courses, quality, measured)
 
 
 def shapes_of(
@@ -282,13 +292,3 @@ def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil,
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
     return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)
-
-
-def strong(raw: Float, count: int = 30) -> npt.NDArray[np.intp]:
-    """The components with the largest traces."""
-    return np.argsort(-np.linalg.norm(raw, axis=1), kind="stable")[:count]
-
-
-def deconvolved(context: Context, plan: Plan, raw: Float, decay: float | None) -> Deconvolved:
-    """Deconvolution with the plan's parameters."""
-    return deconvolve(raw, plan.p, rate=plan.rate, decay_time=decay, workers=context.workers)

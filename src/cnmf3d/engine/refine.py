@@ -6,7 +6,6 @@ the small space of components, and footprints are regressed on the denoised trac
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.cache import Cache, chunk_length, chunk_ranges, read_chunk
 from cnmf3d.engine.kernels.numba import block as block_kernels
 from cnmf3d.engine.kernels.numba import frames as kernels
+from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.volume import Neuropil
 from cnmf3d.events import Progress, Reporter
 from cnmf3d.movies import Movie
@@ -91,9 +91,8 @@ def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: s
             courses[:, span[0] : span[1]] = sums
         return span[1]
 
-    with ThreadPoolExecutor(source.workers) as pool:
-        for stop in pool.map(digest, source.ranges()):
-            source.reporter(Progress(stage, stop, frames, "frames", stop * source.level.size))
+    for stop in in_order(digest, source.ranges(), source.workers):
+        source.reporter(Progress(stage, stop, frames, "frames", stop * source.level.size))
     return Projections(seen, courses)
 
 
@@ -212,10 +211,9 @@ def accumulate_shapes(source: Source, supports: Footprints, traces: Float, activ
         )
         return span[1], sums
 
-    with ThreadPoolExecutor(source.workers) as pool:
-        for stop, sums in pool.map(digest, source.ranges()):
-            total += sums
-            source.reporter(Progress("shapes", stop, frames, "frames", stop * source.level.size))
+    for stop, sums in in_order(digest, source.ranges(), source.workers):
+        total += sums
+        source.reporter(Progress("shapes", stop, frames, "frames", stop * source.level.size))
     total /= source.scale[supports.indices]
     return ShapeSums(total[0].astype(np.float32), total[1].astype(np.float32))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.engine.kernels.numba import block, frames, ingest
+from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest
 from cnmf3d.events import Note, Progress, Reporter
 
 TIME_SPENT = 2.0
@@ -77,3 +77,7 @@ def _call_all(dtype: npt.DTypeLike) -> None:
     block.apply_along(
         data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32)
     )
+    deconvolution.response(0.5, 0.0, traces[0])
+    out = np.zeros((2, 4), np.float32)
+    deconvolution.oasis_ar1(traces[0], 0.5, 0.1, out[0], out[1])
+    deconvolution.nonnegative_spikes(traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1])
