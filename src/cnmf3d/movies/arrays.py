@@ -57,7 +57,7 @@ class Mapped:
             return np.empty((0, *self.shape[1:]), self.dtype)
         span = (count - 1) * step + self.item_bytes
         raw = np.memmap(self.path, np.uint8, "r", offset=self.offset + start * step, shape=(span,))
-        inner = np.empty((0, *self.shape[1:]), self.dtype).strides[1:]
+        inner = [math.prod(self.shape[axis + 1 :]) * self.dtype.itemsize for axis in range(1, len(self.shape))]
         return np.ndarray((count, *self.shape[1:]), self.dtype, raw, 0, (step, *inner))
 
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
