@@ -20,6 +20,9 @@ from cnmf3d.movies import Movie
 CHUNK_BYTES = 32 * 2**20
 """Size of the time chunks in which a movie is read, for each worker."""
 
+MOSTLY = 0.05
+"""Share of frames in which a voxel may be unknown (NaN) and still be used."""
+
 NATIVE = (np.uint8, np.uint16, np.int16, np.float32)
 """Pixel types that the kernels take as they are; others are read as float32."""
 
@@ -32,7 +35,8 @@ class Statistics:
     ----------
     mean, std, maximum, minimum : over all frames
     noise : standard deviation of white noise, from second differences
-    valid : voxels that are finite in every frame and not constant
+    unknown : frames in which the voxel is not finite (NaN, infinity)
+    valid : voxels that are finite in nearly every frame and not constant
     """
 
     mean: Float
@@ -40,6 +44,7 @@ class Statistics:
     maximum: Float
     minimum: Float
     noise: Float
+    unknown: Float
     valid: Bool
 
 
@@ -105,8 +110,8 @@ def chunk_length(movie: Movie, multiple: int = 1) -> int:
     return max(1, CHUNK_BYTES // (frame_bytes * multiple)) * multiple
 
 
-def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Bool | None]:
-    """Frames as (frames, voxels), with values that are not finite replaced by `fill`; and where such voxels are."""
+def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Float | None]:
+    """Frames as (frames, voxels), values that are not finite replaced by `fill`; and how many each voxel has."""
     flat = prepared(movie.read(start, stop))
     if flat.dtype != np.float32:
         return flat, None
@@ -114,7 +119,7 @@ def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -
     if finite.all():
         return flat, None
     flat = np.where(finite, flat, 0.0 if fill is None else fill[None, :]).astype(np.float32)
-    return flat, np.asarray(~finite.all(axis=0))
+    return flat, np.asarray((~finite).sum(axis=0), np.float32)
 
 
 def sample_levels(movie: Movie, segments: int = 12, length: int = 12) -> tuple[Float, Float]:
@@ -162,7 +167,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     gain = (STEP * np.sqrt(width) / scale).astype(np.float32)
     ranges = chunk_ranges(total, length)
 
-    def digest(span: tuple[int, int]) -> tuple[Float, Bool | None]:
+    def digest(span: tuple[int, int]) -> tuple[Float, Float | None]:
         frames, bad = read_chunk(movie, *span, fill=centre)
         sums = np.empty((5, voxels), np.float32)
         kernels.chunk_statistics(frames, centre, sums)
@@ -181,14 +186,14 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     bends = np.zeros(voxels, np.float64)
     top = np.full(voxels, -kernels.BIG, np.float32)
     low = np.full(voxels, kernels.BIG, np.float32)
-    spoiled = np.zeros(voxels, bool)
+    unknown = np.zeros(voxels, np.float32)
     for (start, stop), (sums, bad) in zip(ranges, in_order(digest, ranges, workers), strict=True):
         total_sums += sums[:2]
         np.maximum(top, sums[2], out=top)
         np.minimum(low, sums[3], out=low)
         bends += sums[4]
         if bad is not None:
-            spoiled |= bad
+            unknown += bad
         reporter(Progress("ingest", stop, total, "frames", stop * voxels))
     mean = total_sums[0] / total
     variance = np.maximum(total_sums[1] / total - mean**2, 0)
@@ -200,6 +205,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         maximum=top + centre,
         minimum=low + centre,
         noise=noise.astype(np.float32),
-        valid=~spoiled & (variance > 0),
+        unknown=unknown,
+        valid=(unknown <= MOSTLY * total) & (variance > 0),
     )
     return Cache(path, shape, bins, width, chunk_bins, centre, scale, statistics)

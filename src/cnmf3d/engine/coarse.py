@@ -85,9 +85,11 @@ def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
     return sparse.csr_array((weights, (group, np.arange(group.size))), shape=(counts.size, group.size))
 
 
-def coarsen(block: Block, sigma: ZYX) -> Coarse:
-    """Sum a block over supervoxels about half a cell half-width wide."""
+def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
+    """Sum a block over supervoxels about two thirds of a cell's half-width wide; over `grid` voxels in y and x."""
     factor = np.maximum(1, np.rint(np.array(sigma) / SIGMA_A_SUPERVOXEL)).astype(np.int64)
+    if grid is not None:
+        factor[1:] = grid
     group, shape = _grouping(block.shape, factor)
     counts = np.bincount(group)
     data = np.zeros((counts.size, block.bins), np.float32)

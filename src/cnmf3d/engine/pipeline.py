@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine import refine
-from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.block import Footprints, subset
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache, ingest
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow
@@ -27,6 +28,7 @@ from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.solve import solve, solve_seeded
+from cnmf3d.engine.supports import centroids
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
 from cnmf3d.movies import Movie
@@ -111,6 +113,8 @@ class Outcome:
         ``z = (y − level) / scale``.
     correlation : (Z, Y, X) float32
         Local correlation image.
+    grid : two of (Z, Y, X)
+        Core and halo of the blocks.
     estimates : mapping
         What was estimated, and how.
     """
@@ -123,6 +127,7 @@ class Outcome:
     level: Float
     scale: Float
     correlation: Float
+    grid: tuple[VolumeShape, VolumeShape]
     estimates: dict[str, dict[str, Any]]
 
 
@@ -144,8 +149,9 @@ def run_plan(context: Context, plan: Plan, cache_path: Path, seeds: Footprints |
     with clock.stage("estimate"):
         plan, why = with_cell_size(plan, cache, reporter)
     outcome = fit_volume(context, plan, cache, why, seeds)
-    if not plan.refit:
+    if not (plan.refit and outcome.accepted.any()):
         return outcome
+    reporter(Note("blocks", f"refit with {int(outcome.accepted.sum())} accepted components"))
     good = sparse.csc_array(outcome.demixed.footprints[:, np.flatnonzero(outcome.accepted)])
     return fit_volume(context, plan, cache, why, good)
 
@@ -160,13 +166,32 @@ def fit_volume(
     assert plan.sigma is not None
     margin = 0.5 * max(plan.sigma)
     agreement = plan.merge_threshold if seeds is None else NEVER
-    whole = stitch(solved, boxes, cache.shape, agreement, margin)
+    whole = strongest(stitch(solved, boxes, cache.shape, agreement, margin), plan.total)
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
     demixed = full_rate(context, plan, cache, source, neuropil, whole)
     why = {**why, **kinetics_found(plan, demixed.response, context.reporter)}
     accepted = decide(demixed.quality, plan, cache.bins)
-    return Outcome(plan, cache, demixed, accepted, neuropil, source.level, source.scale, correlation, why)
+    return Outcome(
+        plan=plan,
+        cache=cache,
+        demixed=demixed,
+        accepted=accepted,
+        neuropil=neuropil,
+        level=source.level,
+        scale=source.scale,
+        correlation=correlation,
+        grid=plan.cores(cache.shape, cache.bins),
+        estimates=why,
+    )
+
+
+def strongest(whole: Solved, limit: int | None) -> Solved:
+    """At most `limit` components: those with the largest traces."""
+    if limit is None or whole.fit.count <= limit:
+        return whole
+    keep = np.sort(np.argsort(-np.linalg.norm(whole.fit.traces, axis=1), kind="stable")[:limit])
+    return Solved(subset(whole.fit, keep), whole.reliability[keep])
 
 
 def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) -> dict[str, dict[str, Any]]:
@@ -198,6 +223,7 @@ def solve_blocks(
 ) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
     settings = plan.settings()
+    centres = np.zeros((0, 3)) if seeds is None else centroids(seeds, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
 
     def work(box: Box) -> Solved:
@@ -207,9 +233,12 @@ def solve_blocks(
         correlation[core] = local_correlation(block)[inner]
         if seeds is None:
             fit = solve(block, settings)
-        else:
-            fit = solve_seeded(block, seeds_within(seeds, cache.shape, box), settings)
-        return Solved(fit, reliability(block, fit, settings.sigma))
+            return Solved(fit, reliability(block, fit, settings.sigma))
+        local, which = seeds_within(seeds, cache.shape, box)
+        fit = solve_seeded(block, local, settings)
+        scores = reliability(block, fit, settings.sigma)
+        mine = np.flatnonzero(box.owns(centres[which], cache.shape, 0.0))
+        return Solved(subset(fit, mine), scores[mine], which[mine])
 
     solved: list[Solved] = []
     volume_frames = int(np.prod(cache.shape)) * context.movie.shape[0]
@@ -220,16 +249,16 @@ def solve_blocks(
     return solved, correlation
 
 
-def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> Footprints:
-    """Footprints of the volume in the coordinates of a block; those that don't reach into it are left out."""
+def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> tuple[Footprints, npt.NDArray[np.int64]]:
+    """Footprints of the volume in the coordinates of a block, unit norm; and which of them reach into it."""
     grid = np.arange(int(np.prod(volume))).reshape(volume)[box.slices].ravel()
     local = sparse.csc_array(sparse.csr_array(seeds)[grid])
-    keep = np.flatnonzero(np.diff(local.indptr) > 0)
+    keep = np.flatnonzero(np.diff(local.indptr) > 0).astype(np.int64)
     part = sparse.csc_array(local[:, keep]).astype(np.float32)
     part.sort_indices()
     norms = np.sqrt(np.asarray(part.multiply(part).sum(axis=0)).ravel())
     part.data /= np.repeat(norms, np.diff(part.indptr))
-    return part
+    return part, keep
 
 
 def full_rate(

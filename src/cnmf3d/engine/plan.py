@@ -39,8 +39,14 @@ class Plan:
         Most components in a block; None: no limit.
     rank : int or None
         Neuropil courses; None: from the data.
-    core, halo : (Z, Y, X) or None
-        Blocks; None: core as memory allows, halo of three half-widths.
+    patch, halo : (Z, Y, X) or None
+        Size of a block with its halo, and halo. None: as memory allows, and three half-widths.
+    box : ZYX or None
+        Size of the box in which a footprint starts; None: six half-widths.
+    grid : int or None
+        Voxels a step of the grid for seeds along x and y; None: about a half-width.
+    total : int or None
+        Most components in the volume; None: no limit.
     merge_threshold : float
         Correlation of traces; above one: never merge.
     min_snr, min_r, lowest_snr, lowest_r : float
@@ -58,7 +64,10 @@ class Plan:
     width: int = 1
     limit: int | None = None
     rank: int | None = None
-    core: VolumeShape | None = None
+    total: int | None = None
+    box: ZYX | None = None
+    grid: int | None = None
+    patch: VolumeShape | None = None
     halo: VolumeShape | None = None
     merge_threshold: float = 0.8
     min_snr: float = 2.5
@@ -73,6 +82,8 @@ class Plan:
         assert self.sigma is not None
         return Settings(
             self.sigma,
+            reach=None if self.box is None else ZYX(*(side / 2 for side in self.box)),
+            grid=self.grid,
             limit=self.limit,
             rank=self.rank,
             merge_threshold=self.merge_threshold,
@@ -82,9 +93,21 @@ class Plan:
     def boxes(self, volume: VolumeShape, bins: int) -> tuple[Box, ...]:
         """The blocks of a volume; needs `sigma`."""
         assert self.sigma is not None
+        return cut(volume, *self.cores(volume, bins))
+
+    def cores(self, volume: VolumeShape, bins: int) -> tuple[VolumeShape, VolumeShape]:
+        """Size of the blocks' cores, and of their halo; needs `sigma`."""
+        assert self.sigma is not None
         halo = self.halo or halo_for(self.sigma, volume)
-        core = self.core or fitting_core(volume, bins, self.sigma, halo, BLOCK_BYTES)
-        return cut(volume, core, halo)
+        if self.patch is None:
+            return fitting_core(volume, bins, self.sigma, halo, BLOCK_BYTES), halo
+        if self.halo is None:
+            z, y, x = (min(h, size // 4) for h, size in zip(halo, self.patch, strict=True))
+            halo = (z, y, x)
+        z, y, x = (
+            n if size >= n else max(1, size - 2 * h) for size, h, n in zip(self.patch, halo, volume, strict=True)
+        )
+        return (z, y, x), halo
 
     def replace(self, **changes: object) -> Plan:
         """The plan with some fields changed."""

@@ -36,6 +36,10 @@ class Settings:
     ----------
     sigma : ZYX
         Half-width of a cell in voxels.
+    reach : ZYX or None
+        Half-axes of the ellipsoid in which a footprint starts; None: three half-widths.
+    grid : int or None
+        Voxels a supervoxel along x and y; None: about one and a half half-widths.
     limit : int or None
         Most components in a block (CaImAn's K); None: as many as there are.
     rank : int or None
@@ -50,12 +54,19 @@ class Settings:
     """
 
     sigma: ZYX
+    reach: ZYX | None = None
+    grid: int | None = None
     limit: int | None = None
     rank: int | None = None
     merge_threshold: float = 0.8
     rounds: int = 8
     seed_score: float = 5.0
     significance: float = 4.5
+
+    @property
+    def start(self) -> ZYX:
+        """Half-axes of the ellipsoid in which a footprint starts."""
+        return self.reach or ZYX(*(3 * s for s in self.sigma))
 
 
 def empty_fit(block: Block) -> Fit:
@@ -68,7 +79,7 @@ def empty_fit(block: Block) -> Fit:
 
 def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
-    coarse = coarsen(block, settings.sigma)
+    coarse = coarsen(block, settings.sigma, settings.grid)
     fit = with_neuropil(block, coarse, empty_fit(block), settings)
     banned = np.zeros((0, 3))
     for round_ in range(settings.rounds):
@@ -76,7 +87,7 @@ def solve(block: Block, settings: Settings) -> Fit:
         if len(seeds.positions) == 0:
             break
         banned = np.concatenate([banned, seeds.positions])
-        fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.sigma))
+        fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.start))
         fit = _settle(block, coarse, fit, settings)
         if round_ % 2 == 1:
             fit = prune(block, fit, settings)
@@ -89,7 +100,7 @@ def solve(block: Block, settings: Settings) -> Fit:
 
 def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fit:
     """Demix components whose footprints are given (CaImAn's ``Ain``, or a refit): none is added."""
-    coarse = coarsen(block, settings.sigma)
+    coarse = coarsen(block, settings.sigma, settings.grid)
     fit = dataclasses.replace(
         empty_fit(block), footprints=footprints, traces=np.ones((footprints.shape[1], block.bins), np.float32)
     )
@@ -108,10 +119,10 @@ def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, sett
     return seeds
 
 
-def initialise(block: Block, coarse: Coarse, fit: Fit, seeds: Seeds, sigma: ZYX) -> Fit:
-    """Footprints of new components: the residual regressed on each seed's trace, within three half-widths."""
+def initialise(block: Block, coarse: Coarse, fit: Fit, seeds: Seeds, reach: ZYX) -> Fit:
+    """Footprints of new components: the residual regressed on each seed's trace, within an ellipsoid of `reach`."""
     centres = coarse.to_voxels(seeds.positions, block.shape)
-    supports = ellipsoids(block.shape, centres, ZYX(*(3 * s for s in sigma)))
+    supports = ellipsoids(block.shape, centres, reach)
     new = dataclasses.replace(fit, footprints=supports, traces=seeds.traces)
     correlated = demix.correlate_residual(block, new, seeds.traces)
     columns = entry_columns(supports)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Float, VolumeShape
-from cnmf3d.engine.block import Fit, Footprints
+from cnmf3d.engine.block import Fit, Footprints, subset
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cleaning import grow
 from cnmf3d.engine.merging import join_groups, same_cell
@@ -65,16 +65,27 @@ class Neuropil:
 
 @dataclass(frozen=True)
 class Solved:
-    """A block's fit with the reliability of its components, (components,) float32."""
+    """A fit with what is known of its components.
+
+    Attributes
+    ----------
+    fit : Fit
+    reliability : (components,) float32
+    seeds : (components,) int64 or None
+        Which seed each component grew from, where seeds were given.
+    """
 
     fit: Fit
     reliability: Float
+    seeds: npt.NDArray[np.int64] | None = None
 
 
 def stitch(
     blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeShape, threshold: float, margin: float
 ) -> Solved:
     """Components of all blocks in the coordinates of the volume; those that two blocks found become one.
+
+    Components that grew from given seeds belong to one block each; they come in the order of the seeds.
 
     Parameters
     ----------
@@ -92,7 +103,8 @@ def stitch(
         fit = block.fit
         origin = np.array([start for start, _ in box.outer])
         centres = centroids(fit.footprints, box.shape) + origin
-        mine = np.flatnonzero(box.owns(centres, volume, margin))
+        seeded = block.seeds is not None
+        mine = np.arange(fit.count) if seeded else np.flatnonzero(box.owns(centres, volume, margin))
         local = sparse.csc_array(fit.footprints[:, mine])
         place = np.stack(np.unravel_index(local.indices, box.shape)) + origin[:, None]
         indices = np.ravel_multi_index(tuple(place), volume).astype(np.int32)
@@ -104,6 +116,9 @@ def stitch(
     first = blocks[0].fit
     whole = Fit(footprints, np.concatenate(traces), first.spatial[:0], first.temporal[:0], first.seen[:0])
     reliability = np.concatenate(scores)
+    if blocks[0].seeds is not None:
+        order = np.argsort(np.concatenate([block.seeds for block in blocks if block.seeds is not None]), kind="stable")
+        return Solved(subset(whole, order), reliability[order])
     if len(boxes) == 1:
         return Solved(whole, reliability)
     groups = same_cell(whole, grow(whole.footprints, volume), threshold)

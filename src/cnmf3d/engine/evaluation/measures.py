@@ -53,7 +53,7 @@ def trace_snr(raw: Float, window: int) -> Float:
 
 
 def _inverse_log_tail(log_p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """z with ``log(1 − Φ(z)) = log_p``, also where the probability underflows (asymptotic expansion)."""
+    """Z with ``log(1 − Φ(z)) = log_p``, also where the probability underflows (asymptotic expansion)."""
     plain = stats.norm.isf(np.exp(np.maximum(log_p, -700)))
     square = np.maximum(-2 * log_p, 1.0)
     far = np.sqrt(np.maximum(square - np.log(2 * np.pi * square), 1.0))

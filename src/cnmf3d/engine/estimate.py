@@ -1,0 +1,64 @@
+"""What a run will need: memory, disk and time, before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnmf3d.engine.cache import CHUNK_BYTES
+from cnmf3d.engine.parallel import cores
+from cnmf3d.engine.plan import BLOCK_BYTES, bin_width
+from cnmf3d.movies import Movie
+from cnmf3d.parameters import CnmfParameters
+
+RATE = 20e6
+"""Voxel-frames a second and core, conservatively (see benchmarks)."""
+
+BASE = 300 * 2**20
+"""Bytes of the interpreter, its libraries and compiled kernels."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will need.
+
+    Attributes
+    ----------
+    memory, disk : int
+        Bytes: peak of the process, and of the temporary file.
+    seconds : float
+        Rough.
+    """
+
+    memory: int
+    disk: int
+    seconds: float
+
+
+def estimate(movie: Movie, parameters: CnmfParameters | None = None, workers: int | None = None) -> Estimate:
+    """What `run` will need for a movie, roughly.
+
+    Parameters
+    ----------
+    movie : Movie
+    parameters : CnmfParameters, optional
+    workers : int, optional
+        Threads; all cores by default.
+    """
+    parameters = parameters or CnmfParameters()
+    workers = workers or cores()
+    frames, voxels = movie.shape[0], int(np.prod(movie.shape[1:]))
+    data, init = parameters.data, parameters.init
+    decay = None if data.decay_time == "auto" else data.decay_time
+    rate = data.fr or movie.rate or 10.0
+    width = bin_width(frames, rate, decay) if init.tsub == "auto" else init.tsub
+    disk = 2 * voxels * max(1, frames // width)
+    block = min(BLOCK_BYTES, disk) * 4
+    chunk = CHUNK_BYTES * 4
+    maps = 60 * voxels
+    return Estimate(
+        memory=BASE + maps + workers * max(block, chunk),
+        disk=disk,
+        seconds=frames * voxels / (RATE * min(workers, 8)) * (1.6 if parameters.refit else 1.0) + 2,
+    )

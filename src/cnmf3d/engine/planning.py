@@ -1,0 +1,169 @@
+"""From parameters, as a user writes them, to a plan in voxels and frames; and back, with every "auto" replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnmf3d.components import VolumeShape
+from cnmf3d.engine.pipeline import NEVER, Outcome
+from cnmf3d.engine.plan import Plan, bin_width
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.geometry import ZYX, along_axes, to_voxels
+from cnmf3d.movies import Movie
+from cnmf3d.parameters import CnmfParameters
+from cnmf3d.parameters.stage import XYZ
+
+LEAST_FRAMES = 20
+"""Volumes below which nothing can be told from noise."""
+
+
+def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
+    """The plan for a movie.
+
+    Parameters
+    ----------
+    movie : Movie
+    parameters : CnmfParameters
+
+    Raises
+    ------
+    InputError
+        Where the movie is too short, or doesn't tell its rate and the parameters don't either.
+    UsageError
+        Where parameters contradict one another or the movie.
+    """
+    frames = movie.shape[0]
+    if frames < LEAST_FRAMES:
+        raise InputError(
+            f"{name_of(movie)} has {frames} volumes; that is too few to tell cells from noise",
+            f"Give a movie of at least {LEAST_FRAMES} volumes, better 500 and more. "
+            "If these are planes and not volumes, give the order of the axes (--axes) or the planes (--planes).",
+        )
+    data, init = parameters.data, parameters.init
+    rate = data.fr or movie.rate
+    if rate is None:
+        raise InputError(
+            f"{name_of(movie)} does not tell its rate, and fr is not given",
+            'Give it in volumes a second: --fps 5 on the command line, or data.fr, or {"fps": 5} in a sidecar file.',
+        )
+    decay = None if data.decay_time == "auto" else data.decay_time
+    sigma = None if init.gSig == "auto" else in_voxels(init.gSig, "gSig", movie, parameters)
+    width = bin_width(frames, rate, decay) if init.tsub == "auto" else min(init.tsub, frames // 10)
+    patch, halo = patches(movie, parameters)
+    merging, quality = parameters.merging, parameters.quality
+    limit = None if init.K == "auto" else init.K
+    return Plan(
+        rate=rate,
+        p=parameters.temporal.p,
+        decay=decay,
+        sigma=sigma,
+        box=None if init.gSiz == "auto" else in_voxels(init.gSiz, "gSiz", movie, parameters),
+        grid=None if init.ssub == "auto" else init.ssub,
+        width=max(1, width),
+        limit=limit,
+        total=limit if parameters.patch.rf in ("auto", None) else None,
+        rank=None if parameters.background.nb == "auto" else parameters.background.nb,
+        patch=patch,
+        halo=halo,
+        merge_threshold=merging.merge_thr if merging.do_merge else NEVER,
+        min_snr=quality.min_SNR,
+        min_r=quality.rval_thr,
+        lowest_snr=quality.SNR_lowest,
+        lowest_r=quality.rval_lowest,
+        significance=quality.reliability_z,
+        refit=parameters.refit,
+    )
+
+
+def name_of(movie: Movie) -> str:
+    """What to call a movie in a message."""
+    if not movie.paths:
+        return "the array"
+    more = len(movie.paths) - 1
+    return movie.paths[0] + (f" (and {more} more files)" if more else "")
+
+
+def in_voxels(value: XYZ, name: str, movie: Movie, parameters: CnmfParameters) -> ZYX:
+    """A length of the parameters in voxels of the movie."""
+    lengths = along_axes(value, name)
+    if parameters.data.lengths == "voxels":
+        return lengths
+    size = voxel_size(movie, parameters)
+    if size is None:
+        raise UsageError(
+            f"{name} is given in µm, but {name_of(movie)} does not tell the size of its voxels",
+            "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
+        )
+    return to_voxels(lengths, size)
+
+
+def voxel_size(movie: Movie, parameters: CnmfParameters) -> ZYX | None:
+    """Voxel size in µm: as given, or as the movie tells."""
+    given = parameters.data.voxel_size
+    return movie.voxel_size if given is None else along_axes(given, "voxel_size")
+
+
+def patches(movie: Movie, parameters: CnmfParameters) -> tuple[VolumeShape | None, VolumeShape | None]:
+    """Size of a patch with its halo, and halo, in voxels; None where they are left open."""
+    patch = parameters.patch
+    volume = movie.shape[1:]
+    halo: VolumeShape | None = None
+    if patch.stride != "auto":
+        overlap = in_voxels(patch.stride, "stride", movie, parameters)
+        halo = _whole(ZYX(*(np.ceil(length / 2) for length in overlap)), volume)
+    if patch.rf == "auto":
+        return None, halo
+    if patch.rf is None:
+        return volume, halo
+    size = _whole(ZYX(*(2 * h for h in in_voxels(patch.rf, "rf", movie, parameters))), volume)
+    for axis, length, margin, n in zip("zyx", size, halo or (0, 0, 0), volume, strict=True):
+        if length < n and 2 * margin >= length:
+            raise UsageError(
+                f"stride is {2 * margin} along {axis}, as large as the patch itself (2 × rf = {length})",
+                "stride is the overlap of neighbouring patches: give one below rf, about six times gSig.",
+            )
+    return size, halo
+
+
+def _whole(lengths: ZYX, volume: VolumeShape) -> VolumeShape:
+    z, y, x = (int(min(round(length), n)) for length, n in zip(lengths, volume, strict=True))
+    return (z, y, x)
+
+
+def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str, Any]:
+    """The parameters as plain values, with every "auto" replaced by what was used, in voxels."""
+    plan = outcome.plan
+    values = parameters.to_dict()
+    size = voxel_size(movie, parameters)
+    values["data"]["fr"] = plan.rate
+    values["data"]["voxel_size"] = None if size is None else list(size.xyz)
+    response = outcome.demixed.response
+    if plan.decay is None and response is not None:
+        values["data"]["decay_time"] = round(response.decay / plan.rate, 4)
+    init, patch = values["init"], values["patch"]
+    if plan.sigma is not None and init["gSig"] == "auto":
+        init["gSig"] = [round(s, 3) for s in _unit(plan.sigma, parameters, size).xyz]
+    if init["gSiz"] == "auto" and plan.sigma is not None:
+        init["gSiz"] = [round(6 * s, 3) for s in _unit(plan.sigma, parameters, size).xyz]
+    if init["K"] == "auto":
+        init["K"] = int(outcome.demixed.raw.shape[0])
+    init["tsub"] = plan.width
+    if values["background"]["nb"] == "auto":
+        values["background"]["nb"] = outcome.neuropil.rank
+    if patch["rf"] == "auto" or patch["stride"] == "auto":
+        core, halo = outcome.grid
+        if patch["rf"] == "auto":
+            half = ZYX(*(c / 2 + h for c, h in zip(core, halo, strict=True)))
+            patch["rf"] = None if core == movie.shape[1:] else list(_unit(half, parameters, size).xyz)
+        if patch["stride"] == "auto":
+            patch["stride"] = list(_unit(ZYX(*(2.0 * h for h in halo)), parameters, size).xyz)
+    return values
+
+
+def _unit(lengths: ZYX, parameters: CnmfParameters, size: ZYX | None) -> ZYX:
+    """Lengths in the unit in which the user gives lengths."""
+    if parameters.data.lengths == "voxels" or size is None:
+        return lengths
+    return ZYX(*(length * s for length, s in zip(lengths, size, strict=True)))

@@ -1,0 +1,222 @@
+"""One movie, from file to results: `run`."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cnmf3d.components import Components
+from cnmf3d.engine.assemble import components_of
+from cnmf3d.engine.cache import NATIVE, Statistics
+from cnmf3d.engine.estimate import estimate
+from cnmf3d.engine.parallel import cores
+from cnmf3d.engine.pipeline import Clock, Context, Outcome, run_plan
+from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
+from cnmf3d.engine.seeds import footprints_of
+from cnmf3d.engine.warmup import warm_up
+from cnmf3d.errors import EngineError
+from cnmf3d.events import Caution, Event, Reporter, silent
+from cnmf3d.movies import Movie
+from cnmf3d.parameters import CnmfParameters
+from cnmf3d.results import Provenance, Results
+
+FEW_FRAMES = 150
+"""Volumes below which results are worth a caution."""
+
+
+def run(
+    movie: Movie,
+    parameters: CnmfParameters | None = None,
+    *,
+    reporter: Reporter = silent,
+    workers: int | None = None,
+    scratch: str | Path | None = None,
+    seeds: Any = None,
+) -> Results:
+    """Find the cells of a movie: footprints, traces, spikes, judged.
+
+    Parameters
+    ----------
+    movie : Movie
+        From `cnmf3d.open_movie`.
+    parameters : CnmfParameters, optional
+    reporter : Reporter
+        Told of progress, choices and cautions.
+    workers : int, optional
+        Threads; all cores by default. The result doesn't depend on it.
+    scratch : path, optional
+        Folder for the temporary file (a time-binned copy of the movie, two bytes a value); the system's by default.
+    seeds : path, (Z, Y, X) label array or sparse matrix, optional
+        Footprints to start from; then none is added. Wins over ``parameters.init.seeds``.
+
+    Returns
+    -------
+    Results
+        With no components where nothing was found.
+
+    Raises
+    ------
+    InputError, UsageError
+        For a movie or parameters that can't be used.
+    EngineError
+        Where there is no room for the temporary file.
+    """
+    parameters = parameters or CnmfParameters()
+    heard = Listener(reporter)
+    started, begin = datetime.now().astimezone(), time.perf_counter()
+    workers = max(1, workers or cores())
+    plan = plan_of(movie, parameters)
+    source = parameters.init.seeds if seeds is None else seeds
+    start = None if source is None else footprints_of(source, movie.shape[1:])
+    for text in movie.warnings:
+        if not text.endswith(NO_RATE):
+            heard(Caution("ingest", text))
+    if movie.shape[0] < FEW_FRAMES:
+        heard(
+            Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells can't be told from noise")
+        )
+    clock = Clock()
+    with threadpool_limits(1), temporary_folder(movie, parameters, scratch) as folder:
+        with clock.stage("compile"):
+            warm_up(movie.dtype if movie.dtype.type in NATIVE else np.float32, heard)
+        context = Context(movie, workers, heard, clock)
+        outcome = run_plan(context, plan, folder / "bins.cache", start)
+        about_voxels(outcome.cache.statistics, movie, heard)
+        components = components_of(outcome)
+    if components.count == 0:
+        heard(Caution("evaluate", nothing_found(outcome)))
+    elif not components.accepted.any():
+        heard(Caution("evaluate", f"none of {components.count} components passed the evaluation; all are kept, marked"))
+    timings = {**clock.seconds, "total": time.perf_counter() - begin}
+    return Results(
+        components=components,
+        parameters=used(parameters, movie, outcome),
+        rate=plan.rate,
+        voxel_size=voxel_size(movie, parameters),
+        noise=volume(outcome, outcome.cache.statistics.noise),
+        projections=projections(outcome),
+        provenance=Provenance(
+            input_paths=movie.paths,
+            fingerprint=movie.fingerprint(),
+            versions={name: version(name) for name in ("cnmf3d", "numpy", "scipy", "numba")},
+            started=started.isoformat(timespec="seconds"),
+            timings=timings,
+            estimates=estimates(outcome, components),
+            warnings=tuple(heard.cautions),
+        ),
+    )
+
+
+NO_RATE = "into a .json file of the same name beside it."
+"""How a movie's warning that it has no rate ends; here the rate is known, or `plan_of` has raised."""
+
+
+@dataclasses.dataclass
+class Listener:
+    """Passes events on, and remembers cautions for the results file."""
+
+    reporter: Reporter
+    cautions: list[str] = dataclasses.field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, Caution):
+            self.cautions.append(event.text)
+        self.reporter(event)
+
+
+@contextmanager
+def temporary_folder(movie: Movie, parameters: CnmfParameters, scratch: str | Path | None) -> Iterator[Path]:
+    """A folder for the cache, with enough room; removed afterwards."""
+    parent = Path(scratch) if scratch is not None else Path(tempfile.gettempdir())
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        needed, free = estimate(movie, parameters).disk, shutil.disk_usage(parent).free
+        if needed > free:
+            raise EngineError(
+                f"the temporary file needs {needed / 2**30:.1f} GiB, {parent} has {free / 2**30:.1f} GiB left",
+                "Free some space, or choose another folder (--scratch).",
+            )
+        folder = tempfile.mkdtemp(prefix="cnmf3d-", dir=parent)
+    except OSError as error:
+        raise EngineError(
+            f"{parent} can't hold the temporary file: {error.strerror}", "Choose another folder (--scratch)."
+        ) from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> None:
+    """Tell of voxels that are not as they should be."""
+    total = statistics.valid.size
+
+    def tell(flags: np.ndarray[Any, np.dtype[np.bool_]], what: str) -> None:
+        count = int(flags.sum())
+        if count:
+            reporter(Caution("ingest", f"{count} of {total} voxels ({count / total:.1%}) {what}"))
+
+    unknown = statistics.unknown > 0
+    tell(unknown & ~statistics.valid, "are not finite (NaN or infinity) in many frames: left out")
+    tell(unknown & statistics.valid, "are not finite in a few frames: their mean was taken there")
+    tell(~unknown & ~statistics.valid, "never change: left out")
+    if movie.dtype.kind in "ui":
+        top = np.iinfo(movie.dtype).max
+        tell(statistics.maximum >= top, f"reach the largest value ({top}): saturated, their traces are cut off there")
+
+
+def nothing_found(outcome: Outcome) -> str:
+    """What was looked for, where there is nothing."""
+    plan = outcome.plan
+    size = "" if plan.sigma is None else f"cells of half-width {plan.sigma} voxels (x × y × z) with "
+    return (
+        f"no cells found: looked for {size}transients lasting some {plan.width / plan.rate:.2g} s and more, seen alike "
+        f"in two halves of a cell's voxels ({plan.significance:g} standard deviations above chance). Is the rate right? "
+        "Give the cells' half-width (gSig) if it differs."
+    )
+
+
+def volume(outcome: Outcome, values: Any) -> Any:
+    """Values of the voxels as a (Z, Y, X) float32 array."""
+    return np.asarray(values, np.float32).reshape(outcome.cache.shape)
+
+
+def projections(outcome: Outcome) -> dict[str, Any]:
+    """Mean, max, std and local correlation; voxels that were left out are 0."""
+    statistics = outcome.cache.statistics
+    values = {"mean": statistics.mean, "max": statistics.maximum, "std": statistics.std}
+    images = {name: volume(outcome, np.nan_to_num(v, posinf=0, neginf=0)) for name, v in values.items()}
+    return {**images, "correlation": outcome.correlation}
+
+
+def estimates(outcome: Outcome, components: Components) -> dict[str, dict[str, Any]]:
+    """What was chosen from the data, and why."""
+    plan, noise = outcome.plan, outcome.cache.statistics
+    out = dict(outcome.estimates)
+    if plan.limit is None:
+        why = f"held-out data confirm them; {int(components.accepted.sum())} accepted"
+        out["K"] = {"value": components.count, "why": why}
+    if plan.rank is None:
+        out["nb"] = {
+            "value": outcome.neuropil.rank,
+            "why": "neuropil courses that stand out of the noise (most a block)",
+        }
+    core, halo = outcome.grid
+    blocks = f"{outcome.neuropil.tiles} blocks of {core[2]} × {core[1]} × {core[0]} voxels (x × y × z)"
+    out["rf"] = {"value": list(core[::-1]), "why": f"{blocks}, {max(halo)} voxels of halo"}
+    out["tsub"] = {"value": plan.width, "why": "frames a bin while cells are sought; traces have every frame"}
+    median = float(np.median(noise.noise[noise.valid])) if noise.valid.any() else 0.0
+    out["noise"] = {"value": round(median, 4), "why": "median over voxels, from second differences in time"}
+    return out
