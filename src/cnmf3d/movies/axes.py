@@ -140,7 +140,8 @@ def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
     """Give the dimensions the letters of `wanted`, dropping such of length 1; None where they don't fit."""
     spare = len(shape) - len(wanted)
     if spare < 0:
-        return None
+        # A file of one plane is often written without its z axis.
+        return found if found == wanted.replace("z", "") else None
     singles = [axis for axis, length in enumerate(shape) if length == 1]
     singles.sort(key=lambda axis: (found[axis] in wanted, found[axis] != "?", axis))
     if len(singles) < spare:
