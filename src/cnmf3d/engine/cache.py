@@ -91,12 +91,16 @@ class Cache:
         return Block(rows.reshape(-1, self.bins), box.shape)
 
 
+def kernel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """The type as which the kernels see pixels of `dtype`."""
+    given = np.dtype(dtype)
+    return given if given.type in NATIVE and given.isnative else np.dtype(np.float32)
+
+
 def prepared(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Frames as (frames, voxels) in a type that the kernels take, contiguous; not-a-number stays."""
     flat = frames.reshape(len(frames), -1)
-    if flat.dtype.type not in NATIVE or not flat.dtype.isnative:
-        flat = flat.astype(np.float32)
-    return np.ascontiguousarray(flat)
+    return np.ascontiguousarray(flat, kernel_type(flat.dtype))
 
 
 def chunk_ranges(frames: int, length: int) -> list[tuple[int, int]]:
@@ -128,14 +132,15 @@ def sample_levels(movie: Movie, segments: int = 12, length: int = 12) -> tuple[F
     length = min(length, total)
     starts = sorted({int(s) for s in np.linspace(0, total - length, segments)})
     voxels = int(np.prod(movie.shape[1:]))
-    centre = np.zeros(voxels, np.float32)
-    stretches = [read_chunk(movie, s, s + length)[0] for s in starts[:1]]
-    centre = stretches[0].mean(axis=0, dtype=np.float32)
+    first = prepared(movie.read(starts[0], starts[0] + length))
+    finite = np.isfinite(first)
+    known = np.maximum(finite.sum(axis=0), 1)
+    centre = (np.where(finite, first, 0).sum(axis=0, dtype=np.float64) / known).astype(np.float32)
     sums = np.zeros(voxels, np.float64)
     bends = np.zeros(voxels, np.float64)
     out = np.empty((5, voxels), np.float32)
     for start in starts:
-        kernels.chunk_statistics(read_chunk(movie, start, start + length)[0], centre, out)
+        kernels.chunk_statistics(read_chunk(movie, start, start + length, fill=centre)[0], centre, out)
         sums += out[0]
         bends += out[4]
     level = centre + sums / (len(starts) * length)

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from cnmf3d.components import Components
 from cnmf3d.engine.assemble import components_of
-from cnmf3d.engine.cache import NATIVE, Statistics
+from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.estimate import estimate
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, Outcome, run_plan
@@ -89,7 +89,7 @@ def run(
     clock = Clock()
     with threadpool_limits(1), temporary_folder(movie, parameters, scratch) as folder:
         with clock.stage("compile"):
-            warm_up(movie.dtype if movie.dtype.type in NATIVE else np.float32, heard)
+            warm_up(kernel_type(movie.dtype), heard)
         context = Context(movie, workers, heard, clock)
         outcome = run_plan(context, plan, folder / "bins.cache", start)
         about_voxels(outcome.cache.statistics, movie, heard)
@@ -168,10 +168,10 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
         if count:
             reporter(Caution("ingest", f"{count} of {total} voxels ({count / total:.1%}) {what}"))
 
-    unknown = statistics.unknown > 0
-    tell(unknown & ~statistics.valid, "are not finite (NaN or infinity) in many frames: left out")
-    tell(unknown & statistics.valid, "are not finite in a few frames: their mean was taken there")
-    tell(~unknown & ~statistics.valid, "never change: left out")
+    often = statistics.unknown > MOSTLY * movie.shape[0]
+    tell(often, "are not finite (NaN or infinity) in many frames: left out")
+    tell(~often & (statistics.unknown > 0), "are not finite in a few frames: their mean was taken there")
+    tell(~often & ~statistics.valid, "never change: left out")
     if movie.dtype.kind in "ui":
         top = np.iinfo(movie.dtype).max
         tell(statistics.maximum >= top, f"reach the largest value ({top}): saturated, their traces are cut off there")
@@ -183,8 +183,8 @@ def nothing_found(outcome: Outcome) -> str:
     size = "" if plan.sigma is None else f"cells of half-width {plan.sigma} voxels (x × y × z) with "
     return (
         f"no cells found: looked for {size}transients lasting some {plan.width / plan.rate:.2g} s and more, seen alike "
-        f"in two halves of a cell's voxels ({plan.significance:g} standard deviations above chance). Is the rate right? "
-        "Give the cells' half-width (gSig) if it differs."
+        f"in two halves of a cell's voxels ({plan.significance:g} standard deviations above chance). "
+        "Is the rate right? Give the cells' half-width (gSig) if it differs."
     )
 
 

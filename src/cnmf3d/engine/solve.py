@@ -101,9 +101,8 @@ def solve(block: Block, settings: Settings) -> Fit:
 def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fit:
     """Demix components whose footprints are given (CaImAn's ``Ain``, or a refit): none is added."""
     coarse = coarsen(block, settings.sigma, settings.grid)
-    fit = dataclasses.replace(
-        empty_fit(block), footprints=footprints, traces=np.ones((footprints.shape[1], block.bins), np.float32)
-    )
+    fit = with_neuropil(block, coarse, empty_fit(block), settings)
+    fit = dataclasses.replace(fit, footprints=footprints, traces=np.ones((footprints.shape[1], block.bins), np.float32))
     fit = demix.update_traces(block, fit, sweeps=8)
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
     return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 3)

@@ -1,0 +1,130 @@
+"""The command line: one table of commands, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.main import get_command
+
+from cnmf3d import __version__
+from cnmf3d.cli import info, params, report, run, score, simulate
+from cnmf3d.errors import Cnmf3dError
+
+COMMANDS: tuple[Callable[..., Any], ...] = (
+    run.run,
+    info.info,
+    report.report,
+    params.params,
+    simulate.simulate,
+    score.score,
+)
+"""Each is a function in a file of its own."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+USAGE = 2
+
+app = typer.Typer(
+    help="Volumetric calcium imaging movies into neurons: footprints, traces, spikes, judged.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cnmf3d {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Volumetric calcium imaging movies into neurons: footprints, traces, spikes, judged."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted."""
+    sys.exit(call(sys.argv[1:] if words is None else list(words)))
+
+
+def call(words: Sequence[str]) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    words : sequence of str
+        What follows ``cnmf3d``.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    try:
+        done = get_command(app).main(list(words), prog_name="cnmf3d", standalone_mode=False)
+        return done if isinstance(done, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nStopped. Nothing was written; an older results file is as it was.", err=True)
+        return INTERRUPTED
+    except Cnmf3dError as error:
+        tell(error, as_json="--json" in words)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except MemoryError:
+        click.echo("Error: the machine has no memory left\nUse fewer --workers, or smaller patches (--rf).", err=True)
+        return 1
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: the user gets a line, the log the traceback
+        click.echo(unexpected(error), err=True)
+        return 1
+
+
+def tell(error: Cnmf3dError, *, as_json: bool) -> None:
+    """Say what is wrong and what helps."""
+    if as_json:
+        import json
+
+        click.echo(
+            json.dumps({"kind": "error", "problem": error.problem, "fix": error.fix, "exit_code": error.exit_code})
+        )
+    click.echo(f"Error: {error.problem}", err=True)
+    if error.fix:
+        click.echo(error.fix, err=True)
+
+
+def unexpected(error: Exception) -> str:
+    """Keep the traceback of an error that nobody foresaw in a log file; the message that names it."""
+    from platformdirs import user_log_path
+
+    text = f"{datetime.now().astimezone().isoformat()} cnmf3d {__version__}: {' '.join(sys.argv)}\n"
+    text += "".join(traceback.format_exception(error))
+    try:
+        folder = user_log_path("cnmf3d", appauthor=False, ensure_exists=True)
+        log = Path(folder) / "errors.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+        where = f"The details are in {log}; please report them."
+    except OSError:
+        where = text
+    return f"Error: something went wrong inside cnmf3d ({type(error).__name__}: {error})\n{where}"

@@ -1,0 +1,218 @@
+"""`cnmf3d run`: a movie into a results file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnmf3d.cli import opening
+from cnmf3d.cli.progress import shown
+
+if TYPE_CHECKING:
+    from cnmf3d.movies import Movie
+    from cnmf3d.parameters import CnmfParameters
+    from cnmf3d.results import Results
+
+FIND, TRACES, JUDGE, RUNNING = "Finding cells", "Traces", "Judging", "Running"
+
+
+def run(
+    movie: opening.MoviePaths,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Results file; MOVIE.cnmf3d.hdf5 where not given.")
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="Parameters: a .json, .yaml or .toml file.")] = None,
+    kwargs: Annotated[
+        str | None, typer.Option(metavar="TEXT", help='More parameters as text: "K=5, gSig=(4,4,2)", or JSON.')
+    ] = None,
+    axes: opening.Axes = None,
+    fps: opening.Fps = None,
+    voxel_size: opening.VoxelSize = None,
+    channel: opening.Channel = None,
+    dataset: opening.Dataset = None,
+    planes: opening.Planes = None,
+    gsig: Annotated[
+        str | None,
+        typer.Option("--gsig", metavar="X,Y,Z", help="Half-width of a cell, or auto.", rich_help_panel=FIND),
+    ] = None,
+    k: Annotated[
+        str | None, typer.Option("--k", metavar="N", help="Most components in a patch.", rich_help_panel=FIND)
+    ] = None,
+    rf: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Half-size of a patch.", rich_help_panel=FIND)] = None,
+    stride: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Overlap of patches.", rich_help_panel=FIND)
+    ] = None,
+    um: Annotated[bool, typer.Option("--um", help="gsig, rf and stride are in µm.", rich_help_panel=FIND)] = False,
+    nb: Annotated[
+        str | None, typer.Option(metavar="N", help="Neuropil courses, or auto.", rich_help_panel=FIND)
+    ] = None,
+    merge_thr: Annotated[
+        float | None, typer.Option(help="Correlation of traces above which components merge.", rich_help_panel=FIND)
+    ] = None,
+    seeds: Annotated[
+        Path | None, typer.Option(help="Footprints or labels to start from (Ain).", rich_help_panel=FIND)
+    ] = None,
+    refit: Annotated[
+        bool | None,
+        typer.Option("--refit/--no-refit", help="Fit again with accepted components.", rich_help_panel=FIND),
+    ] = None,
+    p: Annotated[
+        int | None, typer.Option("--p", min=0, max=2, help="Order of the AR model.", rich_help_panel=TRACES)
+    ] = None,
+    decay_time: Annotated[
+        str | None, typer.Option(metavar="S", help="Decay time of calcium in seconds, or auto.", rich_help_panel=TRACES)
+    ] = None,
+    min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None,
+    rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores.", rich_help_panel=RUNNING)] = None,
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for the temporary file.", rich_help_panel=RUNNING)
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what memory, disk and time it takes; compute nothing.", rich_help_panel=RUNNING
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One event a line on stdout.", rich_help_panel=RUNNING)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only the result.", rich_help_panel=RUNNING)] = False,
+) -> None:
+    """Find the cells of a volumetric movie: footprints, traces, spikes, judged.
+
+    What isn't given is found from the data; only the rate must be known (from the movie, or --fps).
+    """
+    given = {
+        "gSig": _lengths(gsig, "--gsig"),
+        "K": k,
+        "rf": _lengths(rf, "--rf"),
+        "stride": _lengths(stride, "--stride"),
+        "lengths": "um" if um else None,
+        "nb": nb,
+        "merge_thr": merge_thr,
+        "seeds": None if seeds is None else str(seeds),
+        "refit": refit,
+        "p": p,
+        "decay_time": _number(decay_time),
+        "min_SNR": min_snr,
+        "rval_thr": rval_thr,
+    }
+    parameters = _parameters(params, kwargs, {name: value for name, value in given.items() if value is not None})
+    source = opening.opened(movie, axes, fps, voxel_size, channel, dataset, planes)
+    if dry_run:
+        _foretell(source, parameters, workers, as_json)
+        return
+    out = output or beside(source)
+    _check_folder(out)
+    _compute(source, parameters, out, workers, scratch, as_json, quiet)
+
+
+def _compute(
+    movie: Movie,
+    parameters: CnmfParameters,
+    out: Path,
+    workers: int | None,
+    scratch: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run, write, and say what was found."""
+    from cnmf3d.engine import run as compute
+    from cnmf3d.events import Progress
+    from cnmf3d.results import write_results
+
+    begun = time.perf_counter()
+    with shown(as_json=as_json, quiet=quiet) as reporter:
+        results = compute(movie, parameters, reporter=reporter, workers=workers, scratch=scratch)
+        reporter(Progress("write", 0, 1, "files"))
+        write_results(results, out)
+        reporter(Progress("write", 1, 1, "files"))
+    _tell(results, out, time.perf_counter() - begun, as_json)
+
+
+def beside(movie: Movie) -> Path:
+    """Results file beside a local movie, else in the working folder."""
+    if not movie.paths or "://" in movie.paths[0]:
+        return Path("results.cnmf3d.hdf5")
+    path = Path(movie.paths[0])
+    return path.with_name(f"{path.name.split('.')[0]}.cnmf3d.hdf5")
+
+
+def _check_folder(out: Path) -> None:
+    """See that results can be written before anything is computed."""
+    import os
+
+    from cnmf3d.errors import UsageError
+
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", "Give the name of a file: -o results.hdf5.")
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
+    if not os.access(out.parent, os.W_OK):
+        raise UsageError(f"{out.parent} can't be written to", "Choose another folder for the results (-o).")
+
+
+def _lengths(text: str | None, name: str) -> Any:
+    """Lengths along x, y, z; auto and none as words."""
+    if text is None or text.lower() in ("auto", "none"):
+        return None if text is None else text.lower()
+    values = opening.numbers(text, name)
+    return values[0] if len(values) == 1 else values
+
+
+def _number(text: str | None) -> float | str | None:
+    """A number where it is one; else the text, for the parameters to judge."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _parameters(file: Path | None, text: str | None, changes: dict[str, Any]) -> CnmfParameters:
+    """File, then text, then flags: the later one wins."""
+    from cnmf3d.parameters import read_parameters, read_text
+
+    for name in ("K", "nb"):
+        if isinstance(changes.get(name), str) and changes[name].isdigit():
+            changes[name] = int(changes[name])
+    if changes.get("rf") == "none":
+        changes["rf"] = None
+    return read_parameters(file, **{**({} if text is None else read_text(text)), **changes})
+
+
+def _foretell(movie: Movie, parameters: CnmfParameters, workers: int | None, as_json: bool) -> None:
+    """What a run would need."""
+    from dataclasses import asdict
+
+    from cnmf3d.engine import estimate
+    from cnmf3d.engine.planning import plan_of
+
+    plan_of(movie, parameters)
+    needs = estimate(movie, parameters, workers)
+    if as_json:
+        typer.echo(json.dumps({"kind": "estimate", **asdict(needs)}))
+        return
+    minutes = f"{needs.seconds:.0f} s" if needs.seconds < 120 else f"{needs.seconds / 60:.0f} minutes"
+    typer.echo(repr(movie).strip("<>"))
+    typer.echo(f"memory  about {needs.memory / 2**30:.1f} GiB")
+    typer.echo(f"disk    {needs.disk / 2**30:.2f} GiB for a temporary file")
+    typer.echo(f"time    about {minutes}")
+
+
+def _tell(results: Results, out: Path, seconds: float, as_json: bool) -> None:
+    """What was found, in how long."""
+    from cnmf3d.results.summary import summary
+
+    facts = summary(results)
+    if as_json:
+        told = {"kind": "done", "output": str(out), "accepted": facts.accepted, "rejected": facts.rejected}
+        typer.echo(json.dumps({**told, "seconds": round(seconds, 2)}))
+        return
+    rate = facts.voxels * facts.frames / seconds / 1e6
+    typer.echo(f"{facts.accepted} cells ({facts.rejected} rejected) in {seconds:.1f} s, {rate:.0f} million voxels/s")
+    typer.echo(f"{out}")
