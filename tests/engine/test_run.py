@@ -142,7 +142,7 @@ def test_noise_ends_well(tmp_path):
     values = np.random.default_rng(0).poisson(100, (300, 4, 40, 40)).astype(np.uint16)
     results = run(movie_of(values))
     assert results.components.count == 0
-    assert any("no cells found" in text and "half-width" in text for text in results.provenance.warnings)
+    assert any("no cells found" in text and "half-size" in text for text in results.provenance.warnings)
     again = load_results(write_results(results, tmp_path / "r.hdf5"))
     assert again.components.count == 0 and again.components.frames == 300
 

@@ -25,13 +25,20 @@ from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation, trace_snr
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.parallel import in_order
-from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
+from cnmf3d.engine.plan import TYPICAL_DECAY, Plan, half_size
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.solve import solve, solve_seeded
 from cnmf3d.engine.supports import centroids
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
+from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
+
+PLAUSIBLE = 1.5
+"""A cell size that is given is taken for right up to this factor: within it, the cells' own size is used."""
+
+FEW_CELLS = 5
+"""Measured cells below which a given size is taken as it is."""
 
 NEVER = 2.0
 """A correlation that no pair of traces reaches."""
@@ -208,14 +215,23 @@ def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) ->
 
 
 def with_cell_size(plan: Plan, cache: Cache, reporter: Reporter) -> tuple[Plan, dict[str, dict[str, Any]]]:
-    """The plan with the cells' half-width, measured where it was left open."""
+    """The plan with the cells' size as measured; where a size was given, within `PLAUSIBLE` of that."""
+    size = cell_size(cache.load(window_of(cache)))
+    sigma, why = size.sigma, size.why
     if plan.sigma is not None:
-        return plan, {}
-    block = cache.load(window_of(cache))
-    size = cell_size(block)
-    reporter(Note("estimate", f"cell half-width {size.sigma} voxels (x × y × z): {size.why}"))
-    value = [round(s, 3) for s in size.sigma.xyz]
-    return plan.replace(sigma=size.sigma), {"gSig": {"value": value, "why": size.why}}
+        if size.cells < FEW_CELLS:
+            return plan, {}
+        sigma = within(plan.sigma, size.sigma)
+        why = f"{why}, within a factor of {PLAUSIBLE:g} of what was given"
+    half = half_size(sigma)
+    reporter(Note("estimate", f"cells' half-size gSig {half} voxels (x × y × z): {why}"))
+    return plan.replace(sigma=sigma), {"gSig": {"value": [round(s, 3) for s in half.xyz], "why": why}}
+
+
+def within(given: ZYX, measured: ZYX) -> ZYX:
+    """The measured size, no further than a factor of `PLAUSIBLE` from the given one along any axis."""
+    z, y, x = (min(max(m, g / PLAUSIBLE), g * PLAUSIBLE) for g, m in zip(given, measured, strict=True))
+    return ZYX(z, y, x)
 
 
 def solve_blocks(

@@ -19,6 +19,24 @@ TYPICAL_DECAY = 0.8
 """Seconds; for the time bins where neither the user nor the data say otherwise (GCaMP6 and 8 lie around it)."""
 
 
+HALF_SIZE = 0.72
+"""Standard deviation of a footprint over the half-size that users give as gSig (CaImAn's).
+
+Measured on simulated somata (solid ellipsoids with dim nuclei, blurred) whose gSig is two thirds of their radius; for
+a cell that is a Gaussian of standard deviation gSig it is 1.
+"""
+
+
+def half_size(sigma: ZYX) -> ZYX:
+    """What users call gSig, for footprints of standard deviation `sigma`."""
+    return ZYX(*(s / HALF_SIZE for s in sigma))
+
+
+def deviation(half: ZYX) -> ZYX:
+    """Standard deviation of the footprints of cells of half-size gSig."""
+    return ZYX(*(h * HALF_SIZE for h in half))
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that the stages need to know, in voxels and frames.
@@ -32,7 +50,7 @@ class Plan:
     decay : float or None
         Decay time in seconds; None: from the data.
     sigma : ZYX or None
-        Half-width of a cell in voxels; None: from the data.
+        Standard deviation of a cell's footprint in voxels; None: from the data.
     width : int
         Frames a time bin.
     limit : int or None

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnmf3d.components import VolumeShape
 from cnmf3d.engine.pipeline import NEVER, Outcome
-from cnmf3d.engine.plan import Plan, bin_width
+from cnmf3d.engine.plan import Plan, bin_width, deviation, half_size
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes, to_voxels
 from cnmf3d.movies import Movie
@@ -49,7 +49,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
             'Give it in volumes a second: --fps 5 on the command line, or data.fr, or {"fps": 5} in a sidecar file.',
         )
     decay = None if data.decay_time == "auto" else data.decay_time
-    sigma = None if init.gSig == "auto" else in_voxels(init.gSig, "gSig", movie, parameters)
+    sigma = None if init.gSig == "auto" else deviation(in_voxels(init.gSig, "gSig", movie, parameters))
     width = bin_width(frames, rate, decay) if init.tsub == "auto" else min(init.tsub, frames // 10)
     patch, halo = patches(movie, parameters)
     merging, quality = parameters.merging, parameters.quality
@@ -144,7 +144,7 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)
     init, patch = values["init"], values["patch"]
     if plan.sigma is not None and init["gSig"] == "auto":
-        init["gSig"] = [round(s, 3) for s in _unit(plan.sigma, parameters, size).xyz]
+        init["gSig"] = [round(s, 3) for s in _unit(half_size(plan.sigma), parameters, size).xyz]
     if init["gSiz"] == "auto" and plan.sigma is not None:
         init["gSiz"] = [round(6 * s, 3) for s in _unit(plan.sigma, parameters, size).xyz]
     if init["K"] == "auto":

@@ -22,6 +22,7 @@ from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.estimate import estimate
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, Outcome, run_plan
+from cnmf3d.engine.plan import half_size
 from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import footprints_of
 from cnmf3d.engine.warmup import warm_up
@@ -180,11 +181,11 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
 def nothing_found(outcome: Outcome) -> str:
     """What was looked for, where there is nothing."""
     plan = outcome.plan
-    size = "" if plan.sigma is None else f"cells of half-width {plan.sigma} voxels (x × y × z) with "
+    size = "" if plan.sigma is None else f"cells of half-size gSig {half_size(plan.sigma)} voxels (x × y × z) with "
     return (
         f"no cells found: looked for {size}transients lasting some {plan.width / plan.rate:.2g} s and more, seen alike "
         f"in two halves of a cell's voxels ({plan.significance:g} standard deviations above chance). "
-        "Is the rate right? Give the cells' half-width (gSig) if it differs."
+        "Is the rate right? Give the cells' half-size (gSig) if it differs."
     )
 
 

@@ -141,7 +141,9 @@ def _components(
 
     g = _array(estimates, "g")
     kinetics = Kinetics(
-        g=np.zeros((count, 0), np.float32) if g is None else g.reshape(count, g.shape[-1] if count == 0 else -1).astype(np.float32),
+        g=np.zeros((count, 0), np.float32)
+        if g is None
+        else g.reshape(count, g.shape[-1] if count == 0 else -1).astype(np.float32),
         baseline=each("bl"),
         initial=each("c1"),
         noise=each("neurons_sn"),
