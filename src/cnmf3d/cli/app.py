@@ -9,18 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import info, params, report, run, score, simulate
+from cnmf3d.cli import info, params, run, score, simulate
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
     run.run,
     info.info,
-    report.report,
     params.params,
     simulate.simulate,
     score.score,
@@ -34,7 +33,6 @@ USAGE = 2
 
 app = typer.Typer(
     help="Volumetric calcium imaging movies into neurons: footprints, traces, spikes, judged.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -75,16 +73,18 @@ def call(words: Sequence[str]) -> int:
     int
         Exit code.
     """
+    if not words:
+        words = ["--help"]
     try:
         done = get_command(app).main(list(words), prog_name="cnmf3d", standalone_mode=False)
         return done if isinstance(done, int) else 0
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        typer.echo(_usage(error), err=True)
         return USAGE
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\nStopped. Nothing was written; an older results file is as it was.", err=True)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("\nStopped. Nothing was written; an older results file is as it was.", err=True)
         return INTERRUPTED
     except Cnmf3dError as error:
         tell(error, as_json="--json" in words)
@@ -93,11 +93,19 @@ def call(words: Sequence[str]) -> int:
         sys.stderr.close()
         return 1
     except MemoryError:
-        click.echo("Error: the machine has no memory left\nUse fewer --workers, or smaller patches (--rf).", err=True)
+        typer.echo("Error: the machine has no memory left\nUse fewer --workers, or smaller patches (--rf).", err=True)
         return 1
     except Exception as error:  # noqa: BLE001 - a mistake of ours: the user gets a line, the log the traceback
-        click.echo(unexpected(error), err=True)
+        typer.echo(unexpected(error), err=True)
         return 1
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with a command line, and where help is."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "cnmf3d"
+    told = getattr(error, "format_message", None)
+    return f"Error: {told() if told else error}\n`{path} --help` lists what there is."
 
 
 def tell(error: Cnmf3dError, *, as_json: bool) -> None:
@@ -105,12 +113,12 @@ def tell(error: Cnmf3dError, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(
+        typer.echo(
             json.dumps({"kind": "error", "problem": error.problem, "fix": error.fix, "exit_code": error.exit_code})
         )
-    click.echo(f"Error: {error.problem}", err=True)
+    typer.echo(f"Error: {error.problem}", err=True)
     if error.fix:
-        click.echo(error.fix, err=True)
+        typer.echo(error.fix, err=True)
 
 
 def unexpected(error: Exception) -> str:

@@ -26,7 +26,7 @@ def gaussian_matrix(length: int, sigma: float) -> Float:
     distance = np.arange(length)[:, None] - np.arange(length)[None, :]
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
     weights[np.abs(distance) > 3 * sigma + 1] = 0
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
 def halving_matrix(length: int) -> Float:

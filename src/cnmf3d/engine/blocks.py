@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,10 +61,7 @@ def cut(volume: VolumeShape, core: VolumeShape, halo: VolumeShape) -> tuple[Box,
         count = -(-length // size)
         edges = np.linspace(0, length, count + 1).round().astype(int)
         axes.append(
-            [
-                ((max(0, int(a) - margin), min(length, int(b) + margin)), (int(a), int(b)))
-                for a, b in zip(edges, edges[1:])
-            ]
+            [((max(0, int(a) - margin), min(length, int(b) + margin)), (int(a), int(b))) for a, b in pairwise(edges)]
         )
     return tuple(
         Box(outer=(z[0], y[0], x[0]), core=(z[1], y[1], x[1])) for z in axes[0] for y in axes[1] for x in axes[2]

@@ -192,14 +192,14 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     top = np.full(voxels, -kernels.BIG, np.float32)
     low = np.full(voxels, kernels.BIG, np.float32)
     unknown = np.zeros(voxels, np.float32)
-    for (start, stop), (sums, bad) in zip(ranges, in_order(digest, ranges, workers), strict=True):
+    for (_, end), (sums, bad) in zip(ranges, in_order(digest, ranges, workers), strict=True):
         total_sums += sums[:2]
         np.maximum(top, sums[2], out=top)
         np.minimum(low, sums[3], out=low)
         bends += sums[4]
         if bad is not None:
             unknown += bad
-        reporter(Progress("ingest", stop, total, "frames", stop * voxels))
+        reporter(Progress("ingest", end, total, "frames", end * voxels))
     mean = total_sums[0] / total
     variance = np.maximum(total_sums[1] / total - mean**2, 0)
     degrees = sum(max(stop - start - 2, 0) for start, stop in ranges)

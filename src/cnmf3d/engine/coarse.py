@@ -97,6 +97,6 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
     data /= (STEP * np.sqrt(counts))[:, None].astype(np.float32)
     coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
     pool_factor = np.maximum(1, np.rint(POOL * np.array(coarse_sigma))).astype(np.int64)
-    pools, grid = _grouping(shape, pool_factor)
+    pools, pool_shape = _grouping(shape, pool_factor)
     bandpass = Bandpass.design(shape, coarse_sigma)
-    return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), grid, bandpass)
+    return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), pool_shape, bandpass)

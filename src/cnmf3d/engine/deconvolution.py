@@ -87,7 +87,7 @@ def noise_level(traces: Float) -> Float:
     if traces.shape[1] < 3:
         return np.ones(len(traces), np.float32)
     bends = np.abs(np.diff(traces, n=2, axis=1))
-    return np.maximum(np.median(bends, axis=1) / (0.6745 * np.sqrt(6)), 1e-6).astype(np.float32)
+    return np.asarray(np.maximum(np.median(bends, axis=1) / (0.6745 * np.sqrt(6)), 1e-6), np.float32)
 
 
 def deconvolve(raw: Float, p: int, response: Response, workers: int = 1) -> Deconvolved:

@@ -72,7 +72,7 @@ def unit_norm(fit: Fit) -> Fit:
     kept = np.flatnonzero((norms > 0) & (fit.traces.max(axis=1, initial=0) > 0))
     footprints = sparse.csc_array(fit.footprints[:, kept])
     norms = norms[kept].astype(np.float32)
-    data = footprints.data / norms[entry_columns(footprints)]
+    data = np.asarray(footprints.data / norms[entry_columns(footprints)], np.float32)
     return dataclasses.replace(
         fit, footprints=with_data(footprints, data), traces=np.ascontiguousarray(fit.traces[kept] * norms[:, None])
     )

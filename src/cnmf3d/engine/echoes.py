@@ -25,7 +25,7 @@ EXPLAINED = 0.7
 
 
 def effective_size(footprints: Footprints, sigma: ZYX) -> npt.NDArray[np.float64]:
-    """Effective volume ``(Σ a)² / Σ a²`` over that of a Gaussian with half-widths `sigma`: ``8 π^{3/2} σ_z σ_y σ_x``."""
+    """Effective volume ``(Σ a)²/Σ a²`` over that of a Gaussian with half-widths `sigma`: ``8 π^{3/2} σ_z σ_y σ_x``."""
     total = np.asarray(footprints.sum(axis=0)).ravel()
     power = np.asarray(footprints.multiply(footprints).sum(axis=0)).ravel()
     typical = 8 * np.pi**1.5 * float(np.prod([max(s, 0.3) for s in sigma]))

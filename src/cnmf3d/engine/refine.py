@@ -177,7 +177,7 @@ def raw_traces(seen: Projections, mixing: Mixing, traces: Float, courses: Float)
 
 @dataclass(frozen=True)
 class ShapeSums:
-    """Sums over time on the supports, in units of noise: weighted by traces, and over each component's active frames."""
+    """Sums over time on the supports, in units of noise: weighted by traces, and over a component's active frames."""
 
     weighted: Float
     active: Float
@@ -299,7 +299,7 @@ def rescaled(footprints: Footprints, traces: Float) -> tuple[Footprints, Float]:
     """Unit norm footprints, their scale in the traces; vanished footprints stay as zeros."""
     norms = np.sqrt(np.asarray(footprints.multiply(footprints).sum(axis=0)).ravel()).astype(np.float32)
     safe = np.where(norms > 0, norms, 1)
-    data = footprints.data / safe[entry_columns(footprints)]
+    data = np.asarray(footprints.data / safe[entry_columns(footprints)], np.float32)
     return with_data(footprints, data), np.asarray(traces * norms[:, None], np.float32)
 
 

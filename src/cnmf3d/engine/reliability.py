@@ -1,4 +1,4 @@
-"""Cross-fitted reliability: does a component exist in data that it was not fitted to?
+"""Cross-fitted reliability: whether a component exists in data that it was not fitted to.
 
 Footprints are fitted anew on half of the time. On the other half, traces are demixed twice, from two sets of voxels
 that share none. Where there is a cell the two traces agree; where a component was fitted to noise they don't,
@@ -79,14 +79,14 @@ def _gaussian(offset: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], sig
 def _demixed(block: Block, fit: Fit, footprints: Footprints, *, signed: bool) -> Float:
     projected = block.project(footprints) - (footprints.T @ fit.spatial) @ fit.temporal
     gram = sparse.csr_array(footprints.T @ footprints)
-    traces = np.zeros_like(projected)
+    traces = np.zeros(projected.shape, np.float32)
     for _ in range(8):
         kernels.update_traces(projected, gram.indptr, gram.indices, gram.data, signed, traces)
     return traces
 
 
 def _clipped(traces: Float) -> Float:
-    return np.maximum(traces - np.median(traces, axis=1, keepdims=True), 0)
+    return np.asarray(np.maximum(traces - np.median(traces, axis=1, keepdims=True), 0), np.float32)
 
 
 def _footprints_on(block: Block, fit: Fit, traces: Float, start: Float) -> Float:

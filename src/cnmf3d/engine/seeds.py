@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ def footprints_of(source: Any, volume: VolumeShape) -> Footprints:
     name = str(source) if isinstance(source, (str, Path)) else "the array of seeds"
     value = _read(Path(source)) if isinstance(source, (str, Path)) else source
     if sparse.issparse(value):
-        matrix = sparse.csc_array(value).astype(np.float32)
+        matrix: Footprints = sparse.csc_array(cast(Footprints, value), dtype=np.float32)
         if matrix.shape[0] != np.prod(volume):
             raise InputError(
                 f"{name} has footprints of {matrix.shape[0]} voxels, the movie's volumes have {int(np.prod(volume))}",

@@ -18,7 +18,7 @@ def ellipsoid_offsets(radius: ZYX) -> Index:
     reach = [int(np.floor(max(r, 0))) for r in radius]
     grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     inside = ((grid / np.maximum(np.array(radius), 0.5)) ** 2).sum(axis=1) <= 1.0
-    return grid[inside]
+    return np.asarray(grid[inside], np.int64)
 
 
 def ellipsoids(shape: VolumeShape, centres: Index, radius: ZYX) -> Footprints:

@@ -18,8 +18,8 @@ class InitParameters(Stage):
     )
     gSig: Lengths | Auto = Field(
         "auto",
-        description="Half-size of a cell (x, y, z), about two thirds of a soma's radius; cells' own size is then measured "
-        "within a factor of 1.5 of it. auto: measured.",
+        description="Half-size of a cell (x, y, z), about two thirds of a soma's radius; cells' own size is then "
+        "measured within a factor of 1.5 of it. auto: measured.",
     )
     gSiz: Lengths | Auto = Field(
         "auto",

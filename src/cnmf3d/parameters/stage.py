@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 from cnmf3d.errors import UsageError
 from cnmf3d.geometry import along_axes
@@ -19,23 +19,32 @@ class Stage(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, validate_default=True
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        """True is no number, though Python counts it as one."""
+        switch = info.field_name is not None and cls.model_fields[info.field_name].annotation in (bool, Literal[False])
+        if isinstance(value, bool) and not switch:
+            raise ValueError("a value, not a switch")
+        return value
+
 
 def _lengths(value: Any) -> Any:
     """A per-axis quantity as (x, y, z); "auto" and None stay."""
     if value is None or value == "auto" or isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        value = [float(part) for part in value.replace("×", ",").split(",")]
-        value = value[0] if len(value) == 1 else value
     try:
+        if isinstance(value, str):
+            value = [float(part) for part in value.replace("×", ",").split(",")]
+            value = value[0] if len(value) == 1 else value
         return along_axes(value).xyz
-    except (UsageError, TypeError) as error:
-        raise ValueError(str(error)) from error
+    except (UsageError, TypeError, ValueError) as error:
+        raise ValueError("one number, or three in the order x, y, z") from error
 
 
 def _positive(value: Any) -> Any:
     if isinstance(value, tuple) and not all(v > 0 for v in value):
-        raise ValueError("lengths must be above 0")
+        raise ValueError("above 0 along every axis")
     return value
 
 

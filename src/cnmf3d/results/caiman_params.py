@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import copy
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
+from cnmf3d.parameters import caiman
 from cnmf3d.results.model import Results
 
 
@@ -18,8 +18,7 @@ def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
     results : Results
         Its parameters are ours: groups of names and values.
     """
-    text = files("cnmf3d.results").joinpath("caiman_defaults.json").read_text(encoding="utf-8")
-    groups: dict[str, dict[str, Any]] = json.loads(text)
+    groups = copy.deepcopy(caiman.defaults())
     for group in groups.values():
         for name, value in group.items():
             group[name] = float("inf") if value == "Infinity" else value

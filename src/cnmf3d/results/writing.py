@@ -65,7 +65,7 @@ def write_results(results: Results, path: str | Path) -> Path:
         with h5py.File(temporary, "w") as file:
             _write(file, results)
         temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise Cnmf3dError(
             f"{path} could not be written: {error}", "Is the disk full? Free some space, or choose another disk."

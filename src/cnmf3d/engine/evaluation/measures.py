@@ -1,4 +1,4 @@
-"""Quality measures under CaImAn's names, as published: Giovannucci et al. 2019, eLife 8:e38173, "component evaluation"."""
+"""Quality measures under CaImAn's names, as published (Giovannucci et al. 2019, eLife 8:e38173)."""
 
 from __future__ import annotations
 

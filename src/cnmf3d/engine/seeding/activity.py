@@ -1,4 +1,4 @@
-"""Seeds at the local maxima of activity: where the band-passed residual makes more upward excursions than noise does."""
+"""Seeds at the local maxima of activity: where the band-passed residual rises more often than noise does."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     threshold : float
         Least score of a seed.
     """
-    shape: VolumeShape = residual.shape[:3]  # type: ignore[assignment]
+    shape: VolumeShape = residual.shape[:3]
     bins = residual.shape[3]
     passed = bandpass.apply(residual).reshape(-1, bins)
     energy = np.empty(passed.shape[0], np.float32)
@@ -69,7 +69,7 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     footprint[tuple((reach + size).T)] = True
     highest = ndimage.maximum_filter(score, footprint=footprint, mode="constant", cval=-np.inf)
     positions = np.argwhere((score == highest) & (score > threshold))
-    flat = np.ravel_multi_index(tuple(positions.T), shape) if len(positions) else np.zeros(0, np.intp)
+    flat = np.asarray(np.ravel_multi_index(tuple(positions.T), shape) if len(positions) else [], np.intp)
     order = np.argsort(-score.ravel()[flat], kind="stable")
     flat = flat[order]
     traces = np.maximum(passed[flat] - 1.25 * spread[flat, None], 0).astype(np.float32)

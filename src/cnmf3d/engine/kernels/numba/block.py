@@ -250,9 +250,9 @@ def neighbour_correlation(rows: Any, depth: int, height: int, width: int, out: A
         total = np.float32(0)
         square = np.float32(0)
         for t in range(n_bins):
-            x = np.float32(row[t])
-            total += x
-            square += x * x
+            value = np.float32(row[t])
+            total += value
+            square += value * value
         mean[v] = total / n_bins
         variance = square / n_bins - mean[v] * mean[v]
         scale[v] = np.float32(1) / np.sqrt(variance) if variance > 0 else np.float32(0)

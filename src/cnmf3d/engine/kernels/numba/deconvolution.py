@@ -80,7 +80,7 @@ def _step(residual: Any, kernel: Any, power: Any, penalty: float, spikes: Any, t
         spikes[t] = new
         for i in range(reach):
             residual[t + i] -= change * kernel[i]
-    return abs(change)
+    return float(abs(change))
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -1,0 +1,110 @@
+"""`cnmf3d info`: what a movie or a results file is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnmf3d.cli import opening
+
+if TYPE_CHECKING:
+    from cnmf3d.movies import Movie
+    from cnmf3d.results import Results
+
+
+def info(
+    movie: opening.MoviePaths,
+    axes: opening.Axes = None,
+    fps: opening.Fps = None,
+    voxel_size: opening.VoxelSize = None,
+    channel: opening.Channel = None,
+    dataset: opening.Dataset = None,
+    planes: opening.Planes = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results files too."""
+    if len(movie) == 1 and _holds_results(Path(movie[0])):
+        from cnmf3d.results import load_results
+
+        facts = _of_results(load_results(movie[0]))
+    else:
+        facts = _of_movie(opening.opened(movie, axes, fps, voxel_size, channel, dataset, planes))
+    if as_json:
+        typer.echo(json.dumps(facts, default=str))
+        return
+    for name, value in facts.items():
+        if name == "warnings":
+            for text in value:
+                typer.echo(f"! {text}")
+        elif isinstance(value, dict):
+            for inner, entry in value.items():
+                typer.echo(f"{inner:14} {_short(entry)}")
+        elif value is not None:
+            typer.echo(f"{name:14} {_short(value)}")
+
+
+def _holds_results(path: Path) -> bool:
+    """Whether a file is HDF5 with components in it."""
+    if path.suffix.lower() not in (".hdf5", ".h5") or not path.is_file():
+        return False
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return "estimates" in file
+    except OSError:
+        return False
+
+
+def _of_movie(movie: Movie) -> dict[str, Any]:
+    """Facts about a movie."""
+    import math
+
+    frames, z, y, x = movie.shape
+    size = movie.voxel_size
+    length = frames / movie.rate if movie.rate else None
+    return {
+        "files": f"{movie.paths[0]} and {len(movie.paths) - 1} more" if len(movie.paths) > 1 else movie.paths[0],
+        "format": movie.metadata.get("format"),
+        "volumes": frames,
+        "size": f"{x} × {y} × {z} voxels (x × y × z), {movie.dtype}, {_bytes(math.prod(movie.shape), movie)}",
+        "rate": None if movie.rate is None else f"{movie.rate:g} Hz, {length:.1f} s in all",
+        "voxel size": None if size is None else f"{size} µm (x × y × z)",
+        "fingerprint": movie.fingerprint(),
+        "metadata": {name: value for name, value in movie.metadata.items() if name != "format"},
+        "warnings": list(movie.warnings),
+    }
+
+
+def _bytes(values: int, movie: Movie) -> str:
+    return f"{values * movie.dtype.itemsize / 2**30:.2f} GiB"
+
+
+def _of_results(results: Results) -> dict[str, Any]:
+    """Facts about results."""
+    from cnmf3d.results.summary import summary
+
+    facts, source = summary(results), results.provenance
+    z, y, x = results.components.shape
+    return {
+        "components": f"{facts.accepted} accepted, {facts.rejected} rejected",
+        "volumes": facts.frames,
+        "size": f"{x} × {y} × {z} voxels (x × y × z)",
+        "rate": f"{facts.rate:g} Hz",
+        "voxel size": None if results.voxel_size is None else f"{results.voxel_size} µm (x × y × z)",
+        "movie": ", ".join(source.input_paths) or None,
+        "fingerprint": source.fingerprint or None,
+        "computed": f"{source.started}, {facts.seconds:.1f} s" if source.started else None,
+        "versions": ", ".join(f"{name} {version}" for name, version in source.versions.items()) or None,
+        "chosen": {name: f"{choice['value']} ({choice['why']})" for name, choice in source.estimates.items()},
+        "warnings": list(source.warnings),
+    }
+
+
+def _short(value: Any) -> str:
+    """A value on one line, cut where it is long."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= 160 else text[:157] + "..."
