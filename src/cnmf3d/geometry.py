@@ -25,7 +25,7 @@ class ZYX(NamedTuple):
 
     def __str__(self) -> str:
         """Write as ``x × y × z``."""
-        return " × ".join(f"{value:g}" for value in self.xyz)
+        return " × ".join(f"{value:.4g}" for value in self.xyz)
 
 
 AxisValue = float | Sequence[float] | Mapping[str, float]

@@ -14,12 +14,13 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import info, params, run, score, simulate
+from cnmf3d.cli import info, params, report, run, score, simulate
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
     run.run,
     info.info,
+    report.report,
     params.params,
     simulate.simulate,
     score.score,

@@ -19,6 +19,7 @@ def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
         Its parameters are ours: groups of names and values.
     """
     groups = copy.deepcopy(caiman.defaults())
+    groups["motion"]["indices"] = ["slice(None, None, None)"] * 2
     for group in groups.values():
         for name, value in group.items():
             group[name] = float("inf") if value == "Infinity" else value

@@ -1,0 +1,39 @@
+# cnmf3d: the commands of the README. Each sets up all that it needs.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+DEMO := demo-output
+JOBS ?= 2
+
+.PHONY: help demo test lint bench docs clean
+
+help:  ## Show this list.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	@sh tools/setup.sh $(VENV)
+
+demo: $(READY)  ## Simulate a volume, find its cells, score them, write a report.
+	@$(PYTHON) tools/demo.py $(DEMO)
+
+test: lint  ## All checks and tests.
+	$(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile
+
+lint: $(READY)  ## Style, types, import layers.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(READY)  ## The figures of benchmarks/README.md, about half an hour.
+	$(PYTHON) benchmarks/accuracy.py --presets tiny small dense dim neuropil lightsheet --seeds 3
+	$(PYTHON) benchmarks/speed.py
+	$(PYTHON) benchmarks/memory.py
+
+docs: $(READY)  ## The documentation as a site, in site/.
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
+	$(PYTHON) -m mkdocs build --strict
+
+clean:  ## Remove what these commands made.
+	rm -rf $(VENV) $(DEMO) site .mypy_cache .ruff_cache .pytest_cache .hypothesis

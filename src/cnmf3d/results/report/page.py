@@ -1,0 +1,184 @@
+"""The report's page: pictures, tables and text in one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib.figure import Figure
+
+from cnmf3d.errors import InputError
+from cnmf3d.results.model import Results
+from cnmf3d.results.report import figures
+from cnmf3d.results.summary import summary
+
+ROWS = 8
+"""Components a table of traces shows."""
+
+DPI = 110
+
+
+def write_report(results: Results, path: str | Path, *, title: str = "") -> Path:
+    """Write the report of `results`.
+
+    Parameters
+    ----------
+    results : Results
+        Ours or CaImAn's; also one without components.
+    path : str or Path
+        The ``.html`` file; it appears whole or not at all.
+    title : str
+        Heading; the movie's name by default.
+
+    Raises
+    ------
+    InputError
+        Where the file can't be written.
+    """
+    path = Path(path)
+    text = render(results, title or _title(results))
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            draft = Path(folder) / path.name
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}", "Choose another folder (-o).") from error
+    return path
+
+
+def _title(results: Results) -> str:
+    paths = results.provenance.input_paths
+    return Path(paths[0]).name if paths else "Results"
+
+
+def render(results: Results, title: str) -> str:
+    """The page as text."""
+    environment = Environment(loader=PackageLoader("cnmf3d.results.report"), autoescape=select_autoescape())
+    return environment.get_template("page.html").render(
+        title=title,
+        facts=_facts(results),
+        pictures=_pictures(results),
+        parameters=_parameters(results),
+        timings=_timings(results),
+        warnings=results.provenance.warnings,
+        source=results.provenance,
+    )
+
+
+def _facts(results: Results) -> dict[str, str]:
+    """Headline numbers."""
+    facts = summary(results)
+    z, y, x = results.components.shape
+    seconds = facts.frames / facts.rate if facts.rate else None
+    return {
+        "accepted cells": str(facts.accepted),
+        "rejected": str(facts.rejected),
+        "volume": f"{x} × {y} × {z}",
+        "voxel": f"{results.voxel_size} µm" if results.voxel_size else "size unknown",
+        "recording": f"{facts.frames} volumes" + (f", {seconds:.0f} s at {facts.rate:g} Hz" if seconds else ""),
+        "computed in": f"{facts.seconds:.1f} s" if facts.seconds else "unknown",
+    }
+
+
+def _pictures(results: Results) -> list[dict[str, Any]]:
+    """Sections of the page, each with its pictures."""
+    components = results.components
+    order = _ranked(results)
+    accepted = [i for i in order if components.accepted[i]]
+    rejected = [i for i in order if not components.accepted[i]]
+    images = [name for name in ("mean", "correlation", "std", "max") if name in results.projections] or ["footprints"]
+    sections = [
+        _section(
+            "Where the cells are",
+            "Maximum projections along z, y and x. Green: accepted, with numbers; red: rejected.",
+            {name: figures.overview(results, name) for name in images},
+        ),
+        _section(
+            "Plane by plane",
+            "Outlines of what lies in each plane.",
+            {"planes": figures.planes(results, "correlation" if "correlation" in images else images[0])},
+        ),
+    ]
+    about = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
+    groups = {
+        "Best traces": accepted[:ROWS],
+        "Weakest accepted": accepted[ROWS:][-ROWS:],
+        "Strongest rejected": rejected[:ROWS],
+    }
+    for name, chosen in groups.items():
+        sections.append(_section(name, about, {name: figures.traces(results, chosen) if chosen else None}))
+    sections += [
+        _section("All accepted traces", "", {"raster": figures.raster(results)}),
+        _section("Quality", "Dashed: threshold.", {"quality": figures.quality(results, _thresholds(results))}),
+        _section("Neuropil", "Courses beside the resting image, and where they are.", {"n": figures.neuropil(results)}),
+    ]
+    return [section for section in sections if section["pictures"]]
+
+
+def _section(title: str, text: str, drawn: Mapping[str, Figure | None]) -> dict[str, Any]:
+    pictures = [{"name": name, "data": _encoded(figure)} for name, figure in drawn.items() if figure is not None]
+    return {"title": title, "text": text, "pictures": pictures}
+
+
+def _encoded(figure: Figure) -> str:
+    """A picture as base64 text."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="webp", dpi=DPI, pil_kwargs={"quality": 82})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _ranked(results: Results) -> list[int]:
+    """Components from the best SNR to the worst; by the height of their traces where it isn't known."""
+    components = results.components
+    values = components.quality.get("snr")
+    if values is None:
+        values = components.traces.max(axis=1, initial=0)
+    return [int(i) for i in np.argsort(-np.nan_to_num(values), kind="stable")]
+
+
+def _thresholds(results: Results) -> dict[str, float]:
+    """Quality name to threshold, from the parameters, ours or CaImAn's."""
+    groups = results.parameters.get("caiman", results.parameters)
+    values = groups.get("quality", {})
+    names = {"snr": "min_SNR", "r_value": "rval_thr"}
+    return {ours: float(values[name]) for ours, name in names.items() if isinstance(values.get(name), (int, float))}
+
+
+def _parameters(results: Results) -> list[dict[str, Any]]:
+    """Rows of the table of parameters: name, value, and why where it was measured."""
+    rows = []
+    estimates = results.provenance.estimates
+    for group, values in results.parameters.items():
+        if group == "caiman":
+            continue
+        named = values.items() if isinstance(values, Mapping) else [("", values)]
+        for name, value in named:
+            why = estimates.get(name or group, {}).get("why", "")
+            rows.append({"name": f"{group}.{name}" if name else group, "value": _text(value), "why": why})
+    known = {row["name"].rpartition(".")[2] for row in rows}
+    rows += [
+        {"name": name, "value": _text(choice.get("value")), "why": choice.get("why", "")}
+        for name, choice in estimates.items()
+        if name not in known
+    ]
+    return rows
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(entry) for entry in value)
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)
+
+
+def _timings(results: Results) -> list[dict[str, Any]]:
+    """Stages with seconds and share."""
+    timings = results.provenance.timings
+    total = timings.get("total", 0.0) or 1.0
+    return [{"stage": name, "seconds": seconds, "share": seconds / total} for name, seconds in timings.items()]

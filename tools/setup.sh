@@ -1,0 +1,39 @@
+#!/bin/sh
+# Make a virtual environment with cnmf3d and what its tests need; on Debian and Ubuntu install Python's venv if missing.
+set -eu
+venv=$1
+
+usable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+    for name in "${PYTHON3:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+        if [ -n "$name" ] && command -v "$name" >/dev/null 2>&1 && usable "$name"; then
+            echo "$name"
+            return
+        fi
+    done
+}
+
+install_with_apt() {
+    command -v apt-get >/dev/null 2>&1 || return 0
+    root=
+    [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && root=sudo; } || return 0
+    echo "Installing Python's venv with apt-get ..."
+    $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv >/dev/null || true
+}
+
+python=$(find_python)
+if [ -z "$python" ]; then
+    install_with_apt
+    python=$(find_python)
+fi
+if [ -z "$python" ]; then
+    echo "cnmf3d needs Python 3.11 or newer with venv, which was not found." >&2
+    echo "Install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv), or name one: make PYTHON3=/path/to/python3" >&2
+    exit 1
+fi
+
+echo "Setting up $venv with $($python --version) ..."
+[ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+touch "$venv/.ready"
