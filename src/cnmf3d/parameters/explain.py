@@ -86,7 +86,7 @@ def _answer(rule: caiman.Rule) -> str:
 
 def markdown() -> str:
     """The page of the documentation about parameters."""
-    lines = [*_HEAD.splitlines(), ""]
+    lines = _HEAD.splitlines()
     for entry in entries():
         theirs = ", ".join(f"`{name}`" for name in entry.caiman)
         lines.append(f"| `{entry.name}` | {shown(entry.default)} | {entry.meaning} | {theirs} |")
