@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Kinetics
 from cnmf3d.simulate import Recording, Truth, draw, scene_of
 
-DATA = Path(__file__).parents[2] / "../shared/data"
 Maker = Callable[..., Components]
 
 
@@ -24,13 +22,6 @@ def recording() -> Recording:
 @pytest.fixture(scope="session")
 def truth(recording: Recording) -> Truth:
     return recording.truth
-
-
-@pytest.fixture
-def data() -> Path:
-    if not DATA.is_dir():
-        pytest.skip("the shared data folder is absent")
-    return DATA
 
 
 def components_of(

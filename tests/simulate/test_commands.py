@@ -62,7 +62,14 @@ def test_score_tells_tables_and_json(tmp_path, perfect, recording):
 
 
 def test_score_reads_results_of_caiman(data):
-    said = call("score", data / "caiman_results" / "sim_tiny_patch_refit.hdf5", data / "sim_tiny_gt.npz", "--json")
+    said = call(
+        "score",
+        data / "caiman_results" / "sim_tiny_patch_refit.hdf5",
+        data / "sim_tiny_gt.npz",
+        "--json",
+        "--axes",
+        "yxz",
+    )
     numbers = json.loads(said)
     assert numbers["accepted"]["f1"] == pytest.approx(0.889, abs=6e-4)
     assert numbers["spikes_mean"] == pytest.approx(0.855, abs=6e-4)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def score(
     results: Annotated[Path, typer.Argument(help="Results file, ours or CaImAn's.")],
     truth: Annotated[Path, typer.Argument(help="Truth of the same movie: OUT.truth.h5, or an .npz.")],
+    axes: Annotated[
+        str, typer.Option(metavar="xyz|yxz", help="What the dims are in a file that CaImAn wrote, which doesn't say.")
+    ] = "xyz",
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst matches to list.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
 ) -> None:
@@ -27,7 +30,7 @@ def score(
     from cnmf3d.simulate import load_truth
     from cnmf3d.simulate import score as compare
 
-    found = compare(load_results(results).components, load_truth(truth))
+    found = compare(load_results(results, axes=axes).components, load_truth(truth))
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
         return

@@ -12,32 +12,43 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
-from cnmf3d.errors import InputError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.writing import FORMAT
 
 
-def load_results(path: str | Path) -> Results:
+def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
     """Read a results file.
 
     Parameters
     ----------
     path : str or Path
         HDF5 in CaImAn's schema, written by us or by CaImAn (also 2D, which becomes a volume of one plane).
+    axes : str
+        What CaImAn's ``dims`` are in a file that CaImAn wrote, which doesn't say: ``xyz``, or ``yxz`` where it was given
+        a movie of T × Y × X × Z. Our own files know.
 
     Raises
     ------
+    UsageError
+        For `axes` that aren't x, y and z.
     InputError
         Where there is no such file, it isn't HDF5 or is cut short, it isn't a results file, or a newer version of
         cnmf3d wrote it.
     """
     path = Path(path)
+    if sorted(axes) != ["x", "y", "z"]:
+        raise UsageError(f"axes is {axes!r}", "Give the order of CaImAn's dims: xyz or yxz.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name; results end in .hdf5.")
     try:
         with h5py.File(path, "r") as file:
-            return _read(file, path)
+            return _read(file, path, axes)
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path} holds results that are damaged: {error}", "Compute them again, or take an older copy."
+        ) from error
     except OSError as error:
         raise InputError(
             f"{path} can't be read as HDF5: {error}",
@@ -45,7 +56,7 @@ def load_results(path: str | Path) -> Results:
         ) from error
 
 
-def _read(file: h5py.File, path: Path) -> Results:
+def _read(file: h5py.File, path: Path, axes: str) -> Results:
     if "estimates" not in file or "A" not in file["estimates"] or "C" not in file["estimates"]:
         raise InputError(
             f"{path} is HDF5, but holds no results: it has {', '.join(sorted(file)) or 'nothing'}",
@@ -58,7 +69,7 @@ def _read(file: h5py.File, path: Path) -> Results:
             "Update cnmf3d.",
         )
     estimates = file["estimates"]
-    shape, order = _volume(file, estimates, path)
+    shape, order = _volume(file, estimates, path, axes)
     components = _components(estimates, own, shape, order, path)
     noise = _array(estimates, "sn")
     volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32)
@@ -92,7 +103,9 @@ def _results(file: h5py.File, own: h5py.Group | None, components: Components, no
     )
 
 
-def _volume(file: h5py.File, estimates: h5py.Group, path: Path) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
+def _volume(
+    file: h5py.File, estimates: h5py.Group, path: Path, axes: str
+) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
     """Shape as (Z, Y, X), and which stored row each of our voxels is."""
     own = file.get("cnmf3d")
     if own is not None:
@@ -104,11 +117,11 @@ def _volume(file: h5py.File, estimates: h5py.Group, path: Path) -> tuple[VolumeS
     if dims is None or dims.size not in (2, 3):
         raise InputError(f"{path} does not say how large the volume is (dims)", "Save it again with CaImAn.")
     sizes = [int(n) for n in dims]
-    if len(sizes) == 2:
-        # CaImAn's 2D images are (rows, columns) in Fortran order.
-        grid = np.arange(sizes[0] * sizes[1]).reshape(sizes, order="F")
-        return (1, sizes[0], sizes[1]), grid.ravel()
-    return (sizes[2], sizes[1], sizes[0]), slice(None)
+    if len(sizes) == 2:  # images of rows and columns
+        sizes, axes = [*sizes, 1], "yxz"
+    grid = np.arange(int(np.prod(sizes))).reshape(sizes, order="F").transpose([axes.index(axis) for axis in "zyx"])
+    z, y, x = grid.shape
+    return (z, y, x), slice(None) if axes == "xyz" else grid.ravel()
 
 
 def _components(
@@ -118,6 +131,7 @@ def _components(
     stored = sparse.csc_array(
         (group["data"][()].astype(np.float32), group["indices"][()], group["indptr"][()]), shape=tuple(group["shape"])
     )
+    stored.check_format(full_check=True)
     if stored.shape[0] != np.prod(shape):
         raise InputError(
             f"{path}: footprints have {stored.shape[0]} voxels, the volume {int(np.prod(shape))}",

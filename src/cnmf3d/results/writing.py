@@ -166,7 +166,7 @@ def _dictionary(group: h5py.Group, values: Mapping[str, Any]) -> None:
         elif value is None:
             _none(group, name)
         elif isinstance(value, (list, tuple)) and value and isinstance(value[0], str):
-            group[name] = np.array(value, dtype="S")
+            group[name] = np.array([text.encode() for text in value])
         else:
             group[name] = np.asarray(value)
 

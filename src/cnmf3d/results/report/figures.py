@@ -129,7 +129,7 @@ def traces(results: Results, chosen: Sequence[int]) -> Figure:
                 seconds, low - 0.3 * (top - low), low - 0.3 * (top - low) + height * spikes, SPIKE, linewidth=0.7
             )
         axis.set_yticks([])
-        axis.set_xlim(0, float(seconds[-1]) if seconds.size else 1)
+        axis.set_xlim(0, components.frames / (results.rate or 1))
         axis.set_ylabel(_label(results, index), rotation=0, ha="right", va="center", fontsize=7)
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(labelsize=7, labelbottom=row == rows - 1)
@@ -243,5 +243,5 @@ def neuropil(results: Results) -> Figure | None:
         axis.set_yticks([])
         axis.tick_params(labelsize=7, labelbottom=row == varying.size - 1)
         axis.spines[["top", "right", "left"]].set_visible(False)
-        axis.set_xlim(0, float(seconds[-1]) if seconds.size else 1)
+        axis.set_xlim(0, components.frames / (results.rate or 1))
     return figure

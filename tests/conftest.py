@@ -1,0 +1,72 @@
+"""What all tests share: the folder of recordings, and components made of random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from cnmf3d.components import Background, Components, Kinetics
+from cnmf3d.geometry import ZYX
+from cnmf3d.results import Provenance, Results
+
+DATA = Path(__file__).parents[1] / "../shared/data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real recordings and real output of CaImAn."""
+    if not DATA.is_dir():
+        pytest.skip("the shared data folder is absent")
+    return DATA.resolve()
+
+
+@pytest.fixture(scope="session")
+def random_results() -> Callable[..., Results]:
+    """Make results of random numbers, with everything in them."""
+    return _random_results
+
+
+def _random_results(
+    count: int = 5, shape: tuple[int, int, int] = (4, 9, 11), frames: int = 40, seed: int = 0
+) -> Results:
+    rng = np.random.default_rng(seed)
+    voxels = int(np.prod(shape))
+    footprints = sparse.random_array((voxels, count), density=0.1, rng=rng, dtype=np.float32, format="csc")
+    footprints.sort_indices()
+
+    def values(*size: int) -> np.ndarray:
+        return rng.random(size).astype(np.float32)
+
+    components = Components(
+        shape=shape,
+        footprints=sparse.csc_array(footprints),
+        traces=values(count, frames),
+        residuals=values(count, frames) - 0.5,
+        spikes=values(count, frames),
+        background=Background(values(voxels, 2), np.vstack([np.ones((1, frames), np.float32), values(1, frames)])),
+        kinetics=Kinetics(values(count, 2), values(count), values(count), values(count), values(count)),
+        dff=values(count, frames),
+        quality={"snr": 10 * values(count), "r_value": values(count), "reliability": values(count)},
+        accepted=rng.random(count) < 0.7,
+    )
+    return Results(
+        components=components,
+        parameters={"init": {"gSig": [4.0, 4.0, 2.0], "K": count}, "quality": {"min_SNR": 2.5}, "refit": False},
+        rate=7.5,
+        voxel_size=ZYX(4.0, 1.0, 1.5),
+        noise=values(*shape),
+        projections={name: values(*shape) for name in ("mean", "max", "std", "correlation")},
+        provenance=Provenance(
+            input_paths=("a folder/mövie.tif",),
+            fingerprint="0123456789abcdef",
+            versions={"cnmf3d": "0.1.0"},
+            started="2026-01-01T00:00:00+00:00",
+            timings={"ingest": 1.0, "total": 3.0},
+            estimates={"gSig": {"value": [4, 4, 2], "why": "median of 13 cells"}},
+            warnings=("something <odd> & 'quoted'",),
+        ),
+    )
