@@ -26,7 +26,7 @@ def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
     path : str or Path
         HDF5 in CaImAn's schema, written by us or by CaImAn (also 2D, which becomes a volume of one plane).
     axes : str
-        What CaImAn's ``dims`` are in a file that CaImAn wrote, which doesn't say: ``xyz``, or ``yxz`` where it was given
+        What ``dims`` are in a file that CaImAn wrote, which doesn't say: ``xyz``, or ``yxz`` where it was given
         a movie of T × Y × X × Z. Our own files know.
 
     Raises
