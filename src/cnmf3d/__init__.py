@@ -18,8 +18,10 @@ _PUBLIC = {
     "open_movie": "cnmf3d.movies",
     "Movie": "cnmf3d.movies",
     "CnmfParameters": "cnmf3d.parameters",
+    "read_parameters": "cnmf3d.parameters",
     "run": "cnmf3d.engine",
     "load_results": "cnmf3d.results",
+    "write_results": "cnmf3d.results",
     "Results": "cnmf3d.results",
     "Components": "cnmf3d.components",
 }

@@ -1,0 +1,219 @@
+"""The command line end to end: what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+from cnmf3d.cli.app import COMMANDS, call
+from cnmf3d.results import load_results, write_results
+
+
+def say(capsys, *words):
+    """Run a command; exit code, stdout, stderr."""
+    capsys.readouterr()
+    code = call([str(word) for word in words])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_a_movie_becomes_cells(movie, tmp_path, capsys):
+    out = tmp_path / "r.hdf5"
+    code, said, told = say(capsys, "run", movie, "-o", out, "--min-snr", "2.5", "--p", "2")
+    assert code == 0
+    assert "cells (" in said and str(out) in said
+    assert "finding cells" in told and "Traceback" not in told
+    results = load_results(out)
+    assert 9 <= results.components.accepted.sum() <= 14
+    code, said, _ = say(capsys, "score", out, movie.with_suffix(".truth.h5"), "--json")
+    assert code == 0 and json.loads(said)["accepted"]["f1"] > 0.85
+    code, said, _ = say(capsys, "report", out)
+    assert code == 0 and (tmp_path / "r.html").stat().st_size > 50_000
+    code, said, _ = say(capsys, "info", out)
+    assert code == 0 and "accepted" in said and "gSig" in said and "m.tif" in said
+
+
+def test_results_stand_beside_the_movie_by_default(tmp_path, capsys, movie):
+    copy = tmp_path / "copy.ome.tif"
+    values = tifffile.imread(movie)
+    tifffile.imwrite(copy, values, metadata={"axes": "TZYX"}, ome=True)
+    assert say(capsys, "run", copy, "--fps", 10, "--quiet")[0] == 0
+    assert (tmp_path / "copy.cnmf3d.hdf5").exists()
+
+
+def test_events_as_json_lines(movie, tmp_path, capsys):
+    code, said, told = say(capsys, "run", movie, "-o", tmp_path / "r.hdf5", "--json")
+    events = [json.loads(line) for line in said.splitlines()]
+    assert code == 0 and told == ""
+    assert {"progress", "note", "done"} <= {event["kind"] for event in events}
+    assert events[-1]["accepted"] > 8 and events[-1]["output"] == str(tmp_path / "r.hdf5")
+
+
+def test_quiet_tells_only_the_result(movie, tmp_path, capsys):
+    code, said, told = say(capsys, "run", movie, "-o", tmp_path / "r.hdf5", "-q")
+    assert (code, told) == (0, "") and len(said.splitlines()) == 2
+
+
+def test_a_dry_run_writes_nothing(movie, tmp_path, capsys):
+    code, said, _ = say(capsys, "run", movie, "-o", tmp_path / "r.hdf5", "--dry-run")
+    assert code == 0 and list(tmp_path.iterdir()) == []
+    assert all(word in said for word in ("memory", "disk", "time", "40 × 40 × 8"))
+    code, said, _ = say(capsys, "run", movie, "--dry-run", "--json")
+    assert json.loads(said)["memory"] > 0
+
+
+def test_parameters_from_file_text_and_flags(movie, tmp_path, capsys):
+    file = tmp_path / "p.yaml"
+    file.write_text("temporal: {p: 1}\nquality: {min_SNR: 3}\n")
+    out = tmp_path / "r.hdf5"
+    words = ["--params", file, "--kwargs", "min_SNR=4, merge_thresh=0.7", "--min-snr", 5, "--gsig", "4,4,1.5"]
+    words += ["--rf", "none", "--k", "20", "--nb", "auto", "--decay-time", "0.8", "--refit", "--workers", "1"]
+    assert say(capsys, "run", movie, "-o", out, "-q", *words)[0] == 0
+    used = load_results(out).parameters
+    assert (used["temporal"]["p"], used["quality"]["min_SNR"], used["merging"]["merge_thr"]) == (1, 5, 0.7)
+    assert used["patch"]["rf"] is None and used["init"]["K"] == 20 and used["refit"]
+    assert used["init"]["gSig"] == [4, 4, 1.5] and used["data"]["decay_time"] == 0.8
+
+
+def test_seeds_from_a_label_file(movie, tmp_path, capsys):
+    labels = np.zeros((8, 40, 40), np.uint16)
+    labels[2:5, 10:18, 10:18] = 7
+    tifffile.imwrite(tmp_path / "seeds.tif", labels)
+    out = tmp_path / "r.hdf5"
+    assert say(capsys, "run", movie, "-o", out, "-q", "--seeds", tmp_path / "seeds.tif")[0] == 0
+    assert load_results(out).components.count == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["run"], 2, "MOVIE"),
+        (["run", "MOVIE", "--bad"], 2, "--bad"),
+        (["run", "MOVIE", "--p", "7"], 2, "--p"),
+        (["run", "MOVIE", "--gsig", "a,b"], 2, "--gsig 4,4,2"),
+        (["run", "MOVIE", "--gsig=-1"], 2, "above 0"),
+        (["run", "MOVIE", "--k", "many"], 2, "init.K"),
+        (["run", "MOVIE", "--kwargs", "K=f()"], 2, "literals"),
+        (["run", "MOVIE", "--kwargs", "gsig=3"], 2, "Did you mean gSig?"),
+        (["run", "MOVIE", "--kwargs", "method_init='corr_pnr'"], 2, "2D"),
+        (["run", "MOVIE", "--rf", "8", "--stride", "16"], 2, "stride"),
+        (["run", "MOVIE", "--params", "none.json"], 3, "none.json"),
+        (["run", "MOVIE", "-o", "nowhere/r.hdf5"], 2, "nowhere"),
+        (["run", "MOVIE", "-o", "."], 2, "folder"),
+        (["run", "MOVIE", "--axes", "tzy"], 3, "axes"),
+        (["run", "none.tif"], 3, "does not exist"),
+        (["run", "MOVIE", "--seeds", "none.tif"], 3, "none.tif"),
+        (["info", "none.tif"], 3, "none.tif"),
+        (["report", "none.hdf5"], 3, "none.hdf5"),
+        (["score", "none.hdf5", "none.h5"], 3, "none.hdf5"),
+        (["params", "gsig"], 2, "Did you mean gSig?"),
+        (["params", "--defaults", "--format", "xml"], 2, "yaml"),
+        (["simulate", "nowhere/m.tif"], 3, "nowhere"),
+        (["simulate", "m.tif", "--preset", "tinny"], 2, "tinny"),
+        (["nothing"], 2, "nothing"),
+    ],
+)
+def test_mistakes_are_told_in_words(words, code, told, movie, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [str(movie) if word == "MOVIE" else word for word in words]
+    got, said, errors = say(capsys, *words)
+    assert (got, said) == (code, "")
+    assert told in errors and "Traceback" not in errors and "inside cnmf3d" not in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_movie_without_rate_says_how_to_give_it(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "m.tif", np.zeros((40, 3, 8, 8), np.uint16), metadata={"axes": "TZYX"})
+    code, _, told = say(capsys, "run", tmp_path / "m.tif")
+    assert code == 3 and "--fps" in told
+
+
+def test_a_movie_without_cells_ends_well(tmp_path, capsys):
+    values = np.random.default_rng(0).poisson(100, (200, 4, 30, 30)).astype(np.uint16)
+    np.save(tmp_path / "m.npy", values)
+    code, said, told = say(capsys, "run", tmp_path / "m.npy", "--fps", 10, "-o", tmp_path / "r.hdf5")
+    assert code == 0 and said.startswith("0 cells")
+    assert "looked for" in told
+    assert say(capsys, "report", tmp_path / "r.hdf5")[0] == 0
+
+
+def test_errors_as_json_too(tmp_path, capsys):
+    code, said, _ = say(capsys, "run", tmp_path / "none.tif", "--json")
+    event = json.loads(said)
+    assert (event["kind"], event["exit_code"], code) == ("error", 3, 3) and event["fix"]
+
+
+def test_our_own_mistakes_leave_a_log_and_no_traceback(tmp_path, capsys, monkeypatch, random_results):
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    monkeypatch.setattr("cnmf3d.results.load_results", lambda *_, **__: 1 / 0)
+    code, _, told = say(capsys, "report", path)
+    assert code == 1 and "ZeroDivisionError" in told and "Traceback" not in told
+    assert "Traceback" in (tmp_path / "errors.log").read_text()
+
+
+@pytest.mark.parametrize("layout", ["json", "yaml", "toml"])
+def test_defaults_are_a_file_that_is_read(layout, tmp_path, capsys):
+    file = tmp_path / f"p.{layout}"
+    file.write_text(say(capsys, "params", "--defaults", "--format", layout)[1])
+    code, said, _ = say(capsys, "params", "--check", file, "--format", layout)
+    assert code == 0 and said == file.read_text()
+
+
+def test_the_schema_is_json(capsys):
+    assert "init" in json.loads(say(capsys, "params", "--schema")[1])["properties"]
+
+
+def test_all_parameters_are_listed(capsys):
+    code, said, _ = say(capsys, "params")
+    assert code == 0 and "quality.reliability_z" in said
+
+
+@pytest.mark.parametrize("name", ["", *(command.__name__ for command in COMMANDS)])
+def test_help_is_there(name, capsys):
+    code, said, _ = say(capsys, *([name] if name else []), "--help")
+    assert code == 0 and "Usage" in said
+
+
+def test_version(capsys):
+    assert say(capsys, "--version")[1].startswith("cnmf3d ")
+
+
+def test_info_of_a_movie_as_json(movie, capsys):
+    facts = json.loads(say(capsys, "info", movie, "--json")[1])
+    assert facts["volumes"] == 400 and "10 Hz" in facts["rate"] and facts["warnings"] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_an_interrupt_stops_cleanly(movie, tmp_path):
+    scratch = tmp_path / "scratch"
+    command = [sys.executable, "-m", "cnmf3d", "run", str(movie), "-o", str(tmp_path / "r.hdf5"), "--json"]
+    process = subprocess.Popen(
+        [*command, "--scratch", str(scratch)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if "ingest" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    began = time.monotonic()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Stopped" in told and "Traceback" not in told
+    assert time.monotonic() - began < 20
+    assert not (tmp_path / "r.hdf5").exists() and list(scratch.iterdir()) == []
+
+
+def test_a_run_in_a_process_of_its_own(movie, tmp_path):
+    out = tmp_path / "r.hdf5"
+    done = subprocess.run(
+        [sys.executable, "-m", "cnmf3d", "run", str(movie), "-o", str(out)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "cells (" in done.stdout and out.exists()

@@ -1,0 +1,91 @@
+"""Movies on disk, in formats that no package writes for us."""
+
+from __future__ import annotations
+
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+
+def write_scanimage(path: Path, pages: np.ndarray, state: dict[str, object], *, first_frame: int = 1) -> None:
+    """A BigTIFF as ScanImage writes it: the microscope's state before the first page, a description for each.
+
+    Parameters
+    ----------
+    path : Path
+    pages : (n, Y, X) int16
+    state : dict
+        ``SI.…`` names and values.
+    first_frame : int
+        ``frameNumbers`` of the first page.
+    """
+    lines = "\n".join(f"{name} = {_matlab(value)}" for name, value in state.items())
+    frame_data = lines.encode() + b"\0"
+    head = struct.pack("<IIII", 0x07030301, 4, len(frame_data), 0) + frame_data
+    channels = len(state.get("SI.hChannels.channelSave", [1]))  # type: ignore[arg-type]
+    start = 16 + len(head)
+    body, offset, offsets = bytearray(), start, []
+    for number, page in enumerate(pages):
+        frame = first_frame + number // channels
+        description = f"frameNumbers = {frame}\nepoch = [2026 1 31 14 25 0.5]\n".encode() + b"\0"
+        software = lines.encode() + b"\0"
+        blobs = [description, software, page.tobytes()]
+        places = []
+        for blob in blobs:
+            places.append(offset + len(body))
+            body += blob + b"\0" * (-len(blob) % 8)
+        offsets.append(start + len(body))
+        height, width = page.shape
+        tags = [
+            (256, 4, 1, struct.pack("<I4x", width)),
+            (257, 4, 1, struct.pack("<I4x", height)),
+            (258, 3, 1, struct.pack("<H6x", 16)),
+            (259, 3, 1, struct.pack("<H6x", 1)),
+            (262, 3, 1, struct.pack("<H6x", 1)),
+            (270, 2, len(description), struct.pack("<Q", places[0])),
+            (273, 16, 1, struct.pack("<Q", places[2])),
+            (277, 3, 1, struct.pack("<H6x", 1)),
+            (278, 4, 1, struct.pack("<I4x", height)),
+            (279, 16, 1, struct.pack("<Q", page.nbytes)),
+            (305, 2, len(software), struct.pack("<Q", places[1])),
+            (339, 3, 1, struct.pack("<H6x", 2)),
+        ]
+        body += struct.pack("<Q", len(tags))
+        for code, kind, count, value in tags:
+            body += struct.pack("<HHQ", code, kind, count) + value
+        body += struct.pack("<Q", 0)
+    for this, following in pairwise(offsets):
+        end = this - start + 8 + 12 * 20
+        body[end : end + 8] = struct.pack("<Q", following)
+    path.write_bytes(struct.pack("<2sHHHQ", b"II", 43, 8, 0, offsets[0]) + head + bytes(body))
+
+
+def _matlab(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        if value and isinstance(value[0], list):
+            return "[" + ";".join(" ".join(map(str, row)) for row in value) + "]"
+        return "[" + ";".join(map(str, value)) + "]"
+    return str(value)
+
+
+def write_nwb(path: Path, values: np.ndarray, *, series: tuple[str, ...] = ("TwoPhotonSeries",)) -> None:
+    """An NWB file with imaging series of (t, x, y, z), as the schema has them."""
+    with h5py.File(path, "w") as file:
+        file["session_description"] = "a session"
+        plane = file.create_group("general/optophysiology/plane")
+        plane["imaging_rate"] = 5.0
+        plane["indicator"] = "GCaMP6s"
+        plane["grid_spacing"] = [1.5e-6, 1.2e-6, 5e-6]
+        plane["grid_spacing"].attrs["unit"] = "meters"
+        for name in series:
+            group = file.create_group(f"acquisition/{name}")
+            group.attrs["neurodata_type"] = "TwoPhotonSeries"
+            group["data"] = values
+            group["imaging_plane"] = h5py.SoftLink("/general/optophysiology/plane")
+            group["starting_time"] = 0.0
+            group["starting_time"].attrs["rate"] = 5.0

@@ -1,0 +1,58 @@
+"""The package as a whole: what it offers, and that it is cheap to import."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnmf3d
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_public_names_are_there():
+    for name in cnmf3d.__all__:
+        assert getattr(cnmf3d, name) is not None
+    with pytest.raises(AttributeError):
+        cnmf3d.nothing  # noqa: B018
+
+
+def test_importing_loads_nothing_heavy():
+    heavy = ("numba", "scipy", "h5py", "matplotlib", "zarr", "pydantic", "rich")
+    code = f"import sys, cnmf3d; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_needs_no_engine():
+    code = (
+        "import sys\nfrom cnmf3d.cli.app import call\ncall(['run', '--help'])\n"
+        "sys.stderr.write(str([n for n in ('numba', 'scipy', 'matplotlib', 'h5py') if n in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_no_file_is_too_long():
+    long = [
+        path.name for path in (ROOT / "src").rglob("*.py") if len(path.read_text(encoding="utf-8").splitlines()) > 500
+    ]
+    assert long == []
+
+
+def test_nothing_dangerous_is_used():
+    for path in (ROOT / "src").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\bpickle\b|(?<![\w.])eval\(|(?<![\w.])exec\(|shell=True|allow_pickle=True", text), path
+
+
+def test_links_of_the_documentation_lead_somewhere():
+    pages = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if not link.startswith(("http", "mailto:")):
+                assert (page.parent / link).exists(), f"{page.name}: {link}"
