@@ -43,13 +43,13 @@ def settings_for(scene: Scene) -> dict[str, Any]:
         "rf": RADIUS,
         "stride": OVERLAP,
         "p": 2,
-        "p_patch": 1,
+        "p_patch": 0,
         "nb": 2,
         "nb_patch": 1,
         "merge_thr": 0.8,
         "ssub": 1,
         "tsub": 2,
-        "only_init": False,
+        "only_init": True,
         "method_init": "greedy_roi",
     }
 
