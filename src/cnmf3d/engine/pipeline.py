@@ -160,13 +160,18 @@ def run_plan(context: Context, plan: Plan, cache_path: Path, seeds: Footprints |
         return outcome
     reporter(Note("blocks", f"refit with {int(outcome.accepted.sum())} accepted components"))
     good = sparse.csc_array(outcome.demixed.footprints[:, np.flatnonzero(outcome.accepted)])
-    return fit_volume(context, plan, cache, why, good)
+    return fit_volume(context, plan, cache, outcome.estimates, good, outcome.demixed.response)
 
 
 def fit_volume(
-    context: Context, plan: Plan, cache: Cache, why: dict[str, dict[str, Any]], seeds: Footprints | None
+    context: Context,
+    plan: Plan,
+    cache: Cache,
+    why: dict[str, dict[str, Any]],
+    seeds: Footprints | None,
+    response: Response | None = None,
 ) -> Outcome:
-    """Blocks, full rate, evaluation."""
+    """Blocks, full rate, evaluation; kinetics are measured where no `response` is given."""
     boxes = plan.boxes(cache.shape, cache.bins)
     with context.clock.stage("blocks"):
         solved, correlation = solve_blocks(context, cache, plan, boxes, seeds)
@@ -176,8 +181,9 @@ def fit_volume(
     whole = strongest(stitch(solved, boxes, cache.shape, agreement, margin), plan.total)
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
-    demixed = full_rate(context, plan, cache, source, neuropil, whole)
-    why = {**why, **kinetics_found(plan, demixed.response, context.reporter)}
+    demixed = full_rate(context, plan, cache, source, neuropil, whole, response)
+    if response is None:
+        why = {**why, **kinetics_found(plan, demixed.response, context.reporter)}
     accepted = decide(demixed.quality, plan, cache.bins)
     return Outcome(
         plan=plan,
@@ -278,7 +284,13 @@ def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> tuple[Foot
 
 
 def full_rate(
-    context: Context, plan: Plan, cache: Cache, source: refine.Source, neuropil: Neuropil, whole: Solved
+    context: Context,
+    plan: Plan,
+    cache: Cache,
+    source: refine.Source,
+    neuropil: Neuropil,
+    whole: Solved,
+    known: Response | None,
 ) -> Demixed:
     """Traces, footprints and quality at the movie's rate: three passes over its frames."""
     fit, clock = whole.fit, context.clock
@@ -287,7 +299,7 @@ def full_rate(
         first = traces_of(source, fit.footprints, neuropil, start)
     order = max(plan.p, 1)
     with clock.stage("deconvolve"):
-        measured = measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
+        measured = known or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
         response = measured or Response(TYPICAL_DECAY * plan.rate)
         denoised = deconvolve(first.raw, order, response, context.workers)
     window = max(1, int(np.ceil(response.decay)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from cnmf3d.components import Float
 from cnmf3d.engine.block import Footprints, entry_columns
@@ -16,14 +16,22 @@ def quiet_level(traces: Float) -> tuple[Float, Float]:
     The baseline is the median of what lies within two noises of it, the noise the root mean square of what lies
     below: transients only go up.
     """
+    ordered = np.sort(traces, axis=1)
     level = np.median(traces, axis=1, keepdims=True)
     noise = np.ones_like(level)
     for _ in range(6):
         below = np.minimum(traces - level, 0)
         count = np.maximum((traces < level).sum(axis=1, keepdims=True), 1)
         noise = np.maximum(np.sqrt((below**2).sum(axis=1, keepdims=True) / count), 1e-9)
-        level = np.nanmedian(np.where(traces < level + 2 * noise, traces, np.nan), axis=1, keepdims=True)
+        level = _median_below(ordered, level + 2 * noise)
     return level.ravel().astype(np.float32), noise.ravel().astype(np.float32)
+
+
+def _median_below(ordered: Float, cut: Float) -> Float:
+    """Median of the values below `cut` (n, 1) in each row of `ordered`, (n, 1)."""
+    count = np.maximum((ordered < cut).sum(axis=1, keepdims=True), 1)
+    low = np.take_along_axis(ordered, (count - 1) // 2, axis=1)
+    return np.asarray(0.5 * (low + np.take_along_axis(ordered, count // 2, axis=1)), np.float32)
 
 
 def trace_snr(raw: Float, window: int) -> Float:
@@ -45,7 +53,7 @@ def trace_snr(raw: Float, window: int) -> Float:
         return np.zeros(0, np.float32)
     level, noise = quiet_level(raw)
     z = (raw - level[:, None]) / noise[:, None]
-    log_tail = stats.norm.logsf(z.astype(np.float64))
+    log_tail = special.log_ndtr(-z.astype(np.float64))
     window = int(np.clip(window, 1, raw.shape[1]))
     sums = np.cumsum(np.pad(log_tail, ((0, 0), (1, 0))), axis=1)
     least = ((sums[:, window:] - sums[:, :-window]) / window).min(axis=1)
@@ -54,7 +62,7 @@ def trace_snr(raw: Float, window: int) -> Float:
 
 def _inverse_log_tail(log_p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Z with ``log(1 − Φ(z)) = log_p``, also where the probability underflows (asymptotic expansion)."""
-    plain = stats.norm.isf(np.exp(np.maximum(log_p, -700)))
+    plain = -special.ndtri(np.exp(np.maximum(log_p, -700)))
     square = np.maximum(-2 * log_p, 1.0)
     far = np.sqrt(np.maximum(square - np.log(2 * np.pi * square), 1.0))
     return np.where(log_p > -600, plain, far)

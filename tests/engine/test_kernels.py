@@ -1,0 +1,259 @@
+"""Kernels against their twins in plain numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage, sparse
+
+from cnmf3d.engine.bandpass import Bandpass
+from cnmf3d.engine.kernels.numba import block, frames, ingest
+from cnmf3d.geometry import ZYX
+
+SETTINGS = settings(max_examples=30, deadline=None)
+
+
+@st.composite
+def problems(draw):
+    """Rows (voxels, bins), sparse footprints on them, traces."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    voxels, bins, count = draw(st.integers(1, 40)), draw(st.integers(1, 50)), draw(st.integers(0, 6))
+    rows = rng.integers(-3000, 3000, (voxels, bins)).astype(np.int16)
+    footprints = sparse.random_array((voxels, count), density=0.4, rng=rng, dtype=np.float32, format="csc")
+    footprints.sort_indices()
+    return rows, sparse.csc_array(footprints), rng.standard_normal((count, bins)).astype(np.float32)
+
+
+def close(ours, theirs, scale=None):
+    size = np.abs(theirs).max(initial=1) if scale is None else scale
+    assert np.allclose(ours, theirs, atol=1e-4 * size, rtol=1e-4)
+
+
+@SETTINGS
+@given(problems())
+def test_project(problem):
+    rows, footprints, _ = problem
+    out = np.full((footprints.shape[1], rows.shape[1]), np.nan, np.float32)
+    block.project(rows, footprints.indptr, footprints.indices, footprints.data, out)
+    close(out, footprints.T @ rows.astype(float))
+
+
+@SETTINGS
+@given(problems())
+def test_correlate_on_supports(problem):
+    rows, footprints, traces = problem
+    out = np.full(footprints.nnz, np.nan, np.float32)
+    block.correlate(rows, footprints.indptr, footprints.indices, traces, out)
+    dense = rows.astype(float) @ traces.T
+    columns = np.repeat(np.arange(footprints.shape[1]), np.diff(footprints.indptr))
+    close(out, dense[footprints.indices, columns], scale=3000 * np.sqrt(rows.shape[1]))
+
+
+@SETTINGS
+@given(problems())
+def test_regress_rows(problem):
+    rows, _, traces = problem
+    out = np.full((rows.shape[0], len(traces)), np.nan, np.float32)
+    block.regress_rows(rows, traces, out)
+    close(out, rows.astype(float) @ traces.T, scale=3000 * np.sqrt(rows.shape[1]))
+
+
+@SETTINGS
+@given(problems(), st.integers(1, 5))
+def test_coarsen(problem, groups):
+    rows, _, _ = problem
+    which = np.arange(len(rows)) % groups
+    out = np.zeros((groups, rows.shape[1]), np.float32)
+    block.coarsen(rows, which, out)
+    close(out, np.stack([rows[which == g].sum(axis=0) for g in range(groups)]))
+
+
+@SETTINGS
+@given(problems())
+def test_subtract_model(problem):
+    rows, footprints, traces = problem
+    residual = rows.astype(np.float32)
+    by_voxel = sparse.csr_array(footprints)
+    block.subtract_model(residual, by_voxel.indptr, by_voxel.indices, by_voxel.data, traces)
+    close(residual, rows - footprints @ traces.astype(float))
+
+
+@SETTINGS
+@given(problems(), st.booleans())
+def test_update_traces_is_a_sweep_of_hals(problem, signed):
+    rows, footprints, traces = problem
+    projected = (footprints.T @ rows.astype(np.float32)).astype(np.float32)
+    gram = sparse.csr_array(footprints.T @ footprints)
+    expected = traces.astype(float)
+    dense = gram.toarray().astype(float)
+    for k in range(len(expected)):
+        if dense[k, k] > 0:
+            expected[k] += (projected[k] - dense[k] @ expected) / dense[k, k]
+            expected[k] = expected[k] if signed else np.maximum(expected[k], 0)
+    ours = traces.copy()
+    block.update_traces(projected, gram.indptr, gram.indices, gram.data, signed, ours)
+    close(ours, expected)
+
+
+@SETTINGS
+@given(problems())
+def test_update_footprints_is_a_sweep_of_hals(problem):
+    rows, footprints, traces = problem
+    traces = np.abs(traces)
+    correlated = np.empty(footprints.nnz, np.float32)
+    block.correlate(rows, footprints.indptr, footprints.indices, traces, correlated)
+    pattern = footprints.copy()
+    pattern.data[:] = 1
+    pairs = sparse.csr_array(pattern.T @ pattern)
+    pairs.sort_indices()
+    gram = traces.astype(float) @ traces.T.astype(float)
+    rows_of = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+    dense, mask = footprints.toarray().astype(float), footprints.toarray() != 0
+    wanted = np.zeros_like(dense)
+    wanted[footprints.indices, np.repeat(np.arange(dense.shape[1]), np.diff(footprints.indptr))] = correlated
+    for k in range(dense.shape[1]):
+        near = [j for j in range(dense.shape[1]) if (mask[:, j] & mask[:, k]).any()]
+        if gram[k, k] > 0:
+            step = (wanted[:, k] - dense[:, near] @ gram[near, k]) / gram[k, k]
+            dense[mask[:, k], k] = np.maximum(dense[:, k] + step, 0)[mask[:, k]]
+    data, scratch = footprints.data.copy(), np.zeros(len(rows), np.float32)
+    values = gram[rows_of, pairs.indices].astype(np.float32)
+    block.update_footprints(
+        correlated, footprints.indptr, footprints.indices, pairs.indptr, pairs.indices, values, data, scratch
+    )
+    columns = np.repeat(np.arange(dense.shape[1]), np.diff(footprints.indptr))
+    close(data, dense[footprints.indices, columns])
+    assert not scratch.any()
+
+
+@SETTINGS
+@given(st.integers(0, 10**6), st.integers(1, 60))
+def test_activity(seed, bins):
+    rows = np.random.default_rng(seed).standard_normal((7, bins)).astype(np.float32) * 2
+    energy, spread = np.empty(7, np.float32), np.empty(7, np.float32)
+    block.activity(rows, 1.5, energy, spread)
+    for row, e, s in zip(rows.astype(float), energy, spread, strict=True):
+        below = row[row < 0]
+        sigma = max(1, np.sqrt((below**2).mean()) if below.size else 0)
+        unit = row / sigma
+        assert s == pytest.approx(sigma, rel=1e-4)
+        assert e == pytest.approx((unit[unit > 1.5] ** 2).sum(), rel=1e-3, abs=1e-3)
+
+
+@SETTINGS
+@given(st.integers(0, 10**6), st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5)))
+def test_neighbour_correlation(seed, shape):
+    rows = np.random.default_rng(seed).integers(-100, 100, (int(np.prod(shape)), 30)).astype(np.int16)
+    out = np.empty(len(rows), np.float32)
+    block.neighbour_correlation(rows, *shape, out)
+    grid = np.arange(len(rows)).reshape(shape)
+    expected = np.zeros(len(rows))
+    for place in np.ndindex(shape):
+        near = []
+        for axis in range(3):
+            for step in (-1, 1):
+                other = list(place)
+                other[axis] += step
+                if 0 <= other[axis] < shape[axis]:
+                    near.append(np.corrcoef(rows[grid[place]], rows[grid[tuple(other)]])[0, 1])
+        expected[grid[place]] = np.mean(near) if near else 0
+    assert np.allclose(out, expected, atol=1e-3)
+
+
+@SETTINGS
+@given(
+    st.integers(0, 10**6),
+    st.tuples(st.integers(1, 6), st.integers(4, 12), st.integers(4, 12)),
+    st.tuples(*[st.floats(0.5, 2)] * 3),
+)
+def test_bandpass_passes_cells_and_stops_gradients(seed, shape, sigma):
+    bandpass = Bandpass.design(shape, ZYX(*sigma))
+    flat = np.full((*shape, 2), 3, np.float32)
+    assert np.abs(bandpass.apply(flat)).max() < 1e-3 * 3 * np.prod(shape)
+    rng = np.random.default_rng(seed)
+    a, b = rng.standard_normal((2, *shape, 3)).astype(np.float32)
+    both = bandpass.apply(a) + 2 * bandpass.apply(b)
+    close(bandpass.apply(a + 2 * b), both)
+
+
+def test_bandpass_peaks_where_a_cell_is():
+    volume = np.zeros((9, 31, 31, 1), np.float32)
+    volume[4, 15, 20] = 1
+    cell = ndimage.gaussian_filter(volume[..., 0], (1, 2, 2))[..., None]
+    passed = Bandpass.design((9, 31, 31), ZYX(1, 2, 2)).apply(cell)[..., 0]
+    assert np.unravel_index(passed.argmax(), passed.shape) == (4, 15, 20)
+    assert passed.min() > -0.5 * passed.max()
+
+
+FRAME_TYPES = [np.uint8, np.uint16, np.int16, np.float32]
+
+
+@pytest.mark.parametrize("dtype", FRAME_TYPES)
+def test_project_frames(dtype):
+    rng = np.random.default_rng(0)
+    movie = rng.integers(0, 200, (9, 30)).astype(dtype)
+    weights = sparse.random_array((30, 4), density=0.3, rng=rng, dtype=np.float32, format="csc")
+    levels = rng.random(30).astype(np.float32) * 100
+    out = np.empty((4, 9), np.float32)
+    frames.project_frames(movie, weights.indptr, weights.indices, weights.data, levels[weights.indices], out)
+    close(out, weights.T @ (movie.astype(float) - levels).T)
+
+
+@pytest.mark.parametrize("dtype", FRAME_TYPES)
+def test_project_runs(dtype):
+    rng = np.random.default_rng(1)
+    movie = rng.integers(0, 200, (9, 30)).astype(dtype)
+    weights, levels = rng.standard_normal((2, 30)).astype(np.float32), rng.random(30).astype(np.float32)
+    runs = np.array([[0, 0, 12], [1, 12, 20], [0, 20, 30]])
+    out = np.zeros((4, 9))
+    frames.project_runs(movie, runs, weights, levels, out)
+    tiles = [np.r_[0:12, 20:30], np.r_[12:20]]
+    expected = np.concatenate([weights[:, tile] @ (movie.astype(float) - levels)[:, tile].T for tile in tiles])
+    close(out, expected)
+
+
+@pytest.mark.parametrize("dtype", FRAME_TYPES)
+def test_correlate_frames(dtype):
+    rng = np.random.default_rng(2)
+    movie = rng.integers(0, 200, (9, 30)).astype(dtype)
+    supports = sparse.random_array((30, 4), density=0.3, rng=rng, dtype=np.float32, format="csc")
+    levels = rng.random(30).astype(np.float32) * 100
+    traces = rng.random((4, 9)).astype(np.float32)
+    traces[:, 3] = 0
+    flags = (rng.random((4, 9)) < 0.4).astype(np.float32)
+    sums = np.zeros((2, supports.nnz), np.float32)
+    frames.correlate_frames(movie, supports.indptr, supports.indices, levels[supports.indices], traces, flags, sums)
+    columns = np.repeat(np.arange(4), np.diff(supports.indptr))
+    centred = movie.astype(float) - levels
+    close(sums[0], (centred.T @ traces.T.astype(float))[supports.indices, columns])
+    close(sums[1], (centred.T @ flags.T.astype(float))[supports.indices, columns])
+
+
+@SETTINGS
+@given(st.integers(0, 10**6), st.integers(1, 20), st.integers(1, 40), st.sampled_from(FRAME_TYPES))
+def test_chunk_statistics(seed, length, voxels, dtype):
+    rng = np.random.default_rng(seed)
+    movie = rng.integers(0, 200, (length, voxels)).astype(dtype)
+    centre = rng.random(voxels).astype(np.float32) * 100
+    out = np.empty((5, voxels), np.float32)
+    ingest.chunk_statistics(movie, centre, out)
+    d = movie.astype(float) - centre
+    bends = (np.diff(d, n=2, axis=0) ** 2).sum(axis=0) if length > 2 else np.zeros(voxels)
+    for ours, theirs in zip(out, (d.sum(0), (d**2).sum(0), d.max(0), d.min(0), bends), strict=True):
+        close(ours, theirs)
+
+
+@SETTINGS
+@given(st.integers(0, 10**6), st.integers(1, 20), st.integers(1, 5), st.sampled_from(FRAME_TYPES))
+def test_bin_chunk(seed, length, width, dtype):
+    rng = np.random.default_rng(seed)
+    movie = rng.integers(0, 200, (length, 11)).astype(dtype)
+    centre, gain = rng.random(11).astype(np.float32) * 100, rng.random(11).astype(np.float32) * 900
+    bins = -(-length // width)
+    out = np.empty((11, bins), np.int16)
+    ingest.bin_chunk(movie, width, centre, gain, out)
+    means = np.stack([movie[b * width : (b + 1) * width].astype(float).mean(axis=0) for b in range(bins)])
+    expected = np.clip((means - centre) * gain, -32767, 32767).T
+    assert np.abs(out - expected).max() <= 0.55

@@ -1,0 +1,286 @@
+"""Parts of the engine alone: blocks, cache, merging, cleaning, measures, reliability, cell size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from cnmf3d import open_movie
+from cnmf3d.engine.block import STEP, Block, Fit
+from cnmf3d.engine.blocks import cut, fitting_core
+from cnmf3d.engine.cache import ingest
+from cnmf3d.engine.cleaning import clean, grow, significant_part
+from cnmf3d.engine.estimates import cell_size
+from cnmf3d.engine.evaluation.measures import active_frames, quiet_level, spatial_correlation, trace_snr
+from cnmf3d.engine.merging import join, merge
+from cnmf3d.engine.reliability import reliability, threshold
+from cnmf3d.engine.supports import centroids, ellipsoids
+from cnmf3d.events import silent
+from cnmf3d.geometry import ZYX
+
+SHAPE = (5, 24, 24)
+SIGMA = ZYX(1.0, 2.5, 2.5)
+GRID = np.indices(SHAPE).reshape(3, -1)
+
+
+def cell(z, y, x):
+    """A Gaussian footprint of unit norm, (voxels,)."""
+    centre = np.array([[z], [y], [x]])
+    values = np.exp(-0.5 * (((GRID - centre) / np.array(SIGMA)[:, None]) ** 2).sum(axis=0))
+    values[values < 0.05] = 0
+    return (values / np.linalg.norm(values)).astype(np.float32)
+
+
+def transients(rng, bins, count=1, size=30.0):
+    """Non-negative traces with a few decaying events."""
+    spikes = (rng.random((count, bins)) < 0.04) * rng.uniform(0.5, 1.5, (count, bins))
+    kernel = np.exp(-np.arange(20) / 4)
+    return (size * np.stack([np.convolve(s, kernel)[:bins] for s in spikes])).astype(np.float32)
+
+
+def block_of(footprints, traces, rng, noise=1.0):
+    """A block that holds cells and noise, and the fit that made it."""
+    values = footprints @ traces + noise * rng.standard_normal((len(footprints), traces.shape[1]))
+    rows = np.clip(np.rint(STEP * values), -32767, 32767).astype(np.int16)
+    bins = traces.shape[1]
+    constant = np.full((1, bins), bins**-0.5, np.float32)
+    nothing = np.zeros((len(footprints), 1), np.float32)
+    fit = Fit(sparse.csc_array(footprints), traces, nothing, constant, nothing)
+    return Block(rows, SHAPE), fit
+
+
+# ---- blocks
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    volume=st.tuples(*[st.integers(1, 60)] * 3),
+    core=st.tuples(*[st.integers(1, 40)] * 3),
+    halo=st.tuples(*[st.integers(0, 9)] * 3),
+)
+def test_cores_tile_the_volume_and_each_centre_has_one_owner(volume, core, halo):
+    boxes = cut(volume, core, halo)
+    count = np.zeros(volume, int)
+    for box in boxes:
+        count[tuple(slice(*r) for r in box.core)] += 1
+        for (a, b), (o, p), n, h in zip(box.core, box.outer, volume, halo, strict=True):
+            assert (o, p) == (max(0, a - h), min(n, b + h))
+    assert (count == 1).all()
+    centres = np.random.default_rng(0).uniform(-0.5, np.array(volume) - 0.5, (50, 3))
+    assert (sum(box.owns(centres, volume, 0.0).astype(int) for box in boxes) == 1).all()
+
+
+@given(
+    volume=st.tuples(st.integers(1, 40), st.integers(1, 600), st.integers(1, 600)),
+    bins=st.integers(50, 3000),
+    mib=st.integers(1, 200),
+)
+def test_blocks_keep_to_their_budget(volume, bins, mib):
+    sigma, halo = ZYX(1, 2, 2), (3, 6, 6)
+    core = fitting_core(volume, bins, sigma, halo, mib * 2**20)
+    outer = [min(n, c + 2 * h if c < n else n) for n, c, h in zip(volume, core, halo, strict=True)]
+    least = [min(n, c) for n, c in zip(volume, (6, 12, 12), strict=True)]
+    at_least = all(c <= max(m, 4) for c, m in zip(core, least, strict=True))
+    assert 2 * bins * np.prod(outer) <= mib * 2**20 or at_least
+
+
+# ---- cache
+
+
+@pytest.mark.parametrize("width", [1, 3, 7])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_cache_holds_binned_frames_in_units_of_noise(tmp_path, width, workers):
+    rng = np.random.default_rng(3)
+    level, noise = rng.uniform(100, 1000, (3, 6, 7)), rng.uniform(2, 20, (3, 6, 7))
+    values = (level + noise * rng.standard_normal((500, 3, 6, 7))).astype(np.float32)
+    values[:, 1, 2, 3] = 55
+    cache = ingest(open_movie(values, rate=5), tmp_path / "c", width, workers=workers, reporter=silent)
+    statistics = cache.statistics
+    good = np.ones((3, 6, 7), bool)
+    good[1, 2, 3] = False
+    assert np.array_equal(statistics.valid.reshape(3, 6, 7), good)
+    assert np.allclose(statistics.mean.reshape(3, 6, 7), values.mean(axis=0), rtol=1e-4)
+    assert np.allclose(statistics.std.reshape(3, 6, 7), values.std(axis=0), rtol=1e-2, atol=1e-2)
+    assert np.array_equal(statistics.maximum.reshape(3, 6, 7), values.max(axis=0))
+    ratio = statistics.noise.reshape(3, 6, 7)[good] / noise[good]
+    assert abs(np.median(ratio) - 1) < 0.1
+    (box,) = cut((3, 6, 7), (3, 6, 7), (0, 0, 0))
+    rows = cache.load(box).rows.astype(float) / STEP
+    assert cache.bins == rows.shape[1]
+    whole = 500 // width * width
+    binned = values[:whole].reshape(-1, width, 3, 6, 7).mean(axis=1).reshape(-1, 126).T[:, : cache.bins]
+    expected = (binned - cache.centre[:, None]) / cache.scale[:, None] * np.sqrt(width)
+    assert np.abs(rows[good.ravel(), : binned.shape[1]] - expected[good.ravel()]).max() <= 0.6 / STEP
+    assert not rows[~good.ravel()].any()
+
+
+def test_a_part_of_the_cache_is_that_part_of_the_whole(tmp_path):
+    values = np.random.default_rng(1).poisson(50, (120, 4, 12, 10)).astype(np.uint16)
+    cache = ingest(open_movie(values, rate=5), tmp_path / "c", 2, workers=2, reporter=silent)
+    (whole,) = cut((4, 12, 10), (4, 12, 10), (0, 0, 0))
+    rows = cache.load(whole).rows.reshape(4, 12, 10, -1)
+    for box in cut((4, 12, 10), (2, 5, 6), (1, 2, 2)):
+        part = cache.load(box)
+        assert np.array_equal(part.rows.reshape(*part.shape, -1), rows[box.slices])
+
+
+# ---- merging
+
+
+def test_halves_of_one_cell_become_one_and_neighbours_stay_two():
+    rng = np.random.default_rng(0)
+    one, other = cell(2, 8, 8), cell(2, 8, 15)
+    left = np.where(GRID[2] < 8, one, 0).astype(np.float32)
+    footprints = np.stack([left / np.linalg.norm(left), one - left, other], axis=1)
+    footprints[:, 1] /= np.linalg.norm(footprints[:, 1])
+    a, b = transients(rng, 300, 2)
+    _, fit = block_of(footprints, np.stack([a, 0.9 * a + rng.normal(0, 0.3, 300), b]).astype(np.float32), rng)
+    merged = merge(fit, grow(fit.footprints, SHAPE), 0.8)
+    assert merged.count == 2
+    shapes = merged.footprints.toarray()
+    assert max(shapes.T @ one) > 0.98 and max(shapes.T @ other) > 0.99
+    assert merge(fit, grow(fit.footprints, SHAPE), 2.0).count == 3
+
+
+def test_joining_is_the_best_single_component():
+    rng = np.random.default_rng(1)
+    shape, trace = cell(2, 8, 8), transients(rng, 200)[0]
+    parts = sparse.csc_array(np.stack([shape, shape], axis=1))
+    column, joined = join(parts, np.stack([0.3 * trace, 0.7 * trace]).astype(np.float32))
+    assert np.allclose(column.toarray().ravel(), shape, atol=1e-5)
+    assert np.allclose(joined, trace, rtol=1e-4, atol=1e-3)
+
+
+# ---- footprints
+
+
+def test_cleaning_keeps_the_connected_part_and_drops_specks():
+    rng = np.random.default_rng(2)
+    spot = np.zeros(len(cell(0, 0, 0)), np.float32)
+    spot[np.ravel_multi_index((4, 20, 20), SHAPE)] = 0.3
+    one = cell(2, 8, 8)
+    speck = np.zeros_like(one)
+    speck[:2] = 1
+    footprints = np.stack([one + spot, speck], axis=1)
+    _, fit = block_of(footprints, transients(rng, 300, 2), rng)
+    kept = clean(fit, SHAPE, SIGMA)
+    assert kept.count == 1
+    assert kept.footprints.toarray()[np.ravel_multi_index((4, 20, 20), SHAPE), 0] == 0
+    assert float(kept.footprints.toarray().ravel() @ one) > 0.99
+    assert np.linalg.norm(kept.footprints.toarray()) == pytest.approx(1, rel=1e-5)
+
+
+@given(st.integers(0, 4), st.integers(0, 23), st.integers(0, 23))
+def test_growing_adds_neighbours_and_keeps_values(z, y, x):
+    footprints = ellipsoids(SHAPE, np.array([[z, y, x]]), ZYX(1, 2, 2))
+    footprints.data[:] = np.arange(1, footprints.nnz + 1)
+    wide = grow(footprints, SHAPE)
+    before, after = footprints.toarray().ravel(), wide.toarray().ravel()
+    assert np.array_equal(after[before > 0], before[before > 0])
+    from scipy.ndimage import binary_dilation
+
+    expected = binary_dilation(before.reshape(SHAPE) > 0)
+    assert np.array_equal(np.sort(wide.indices), np.flatnonzero(expected))
+
+
+def test_centres_of_ellipsoids_are_their_seeds():
+    seeds = np.array([[2, 8, 8], [2, 12, 14]])
+    assert np.allclose(centroids(ellipsoids(SHAPE, seeds, ZYX(1, 3, 3)), SHAPE), seeds)
+
+
+def test_the_significant_part_is_never_empty():
+    values = cell(2, 8, 8)
+    indices = np.flatnonzero(values).astype(np.int32)
+    assert significant_part(indices, values[indices], SHAPE, 10.0).size > 0
+
+
+# ---- measures
+
+
+def test_snr_tells_transients_from_noise():
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal((200, 600)).astype(np.float32)
+    loud = noise[:20] + transients(rng, 600, 20, size=8)
+    quiet, active = trace_snr(noise, 5), trace_snr(loud, 5)
+    assert np.quantile(quiet, 0.95) < 2.5 < np.quantile(active, 0.05)
+    assert trace_snr(np.zeros((0, 600), np.float32), 5).shape == (0,)
+    assert np.isfinite(trace_snr(1e6 * loud, 5)).all()
+
+
+def test_the_quiet_level_ignores_transients():
+    rng = np.random.default_rng(5)
+    raw = 7 + rng.standard_normal((30, 2000)).astype(np.float32) + transients(rng, 2000, 30, size=20) / 4
+    level, noise = quiet_level(raw)
+    assert abs(np.median(level) - 7) < 0.7 and 0.8 < np.median(noise) < 1.3
+
+
+def test_active_frames_are_the_highest():
+    traces = np.array([np.arange(100), np.zeros(100)], np.float32)
+    flags = active_frames(traces, 2)
+    assert flags[1].sum() == 0
+    assert np.array_equal(np.flatnonzero(flags[0]), np.arange(100 - int(flags[0].sum()), 100))
+
+
+def test_space_correlation_is_pearsons():
+    rng = np.random.default_rng(6)
+    footprints = sparse.random_array((50, 3), density=0.4, rng=rng, dtype=np.float32, format="csc")
+    images = rng.random(footprints.nnz).astype(np.float32)
+    ours = spatial_correlation(sparse.csc_array(footprints), images)
+    for k in range(3):
+        part = slice(footprints.indptr[k], footprints.indptr[k + 1])
+        assert ours[k] == pytest.approx(np.corrcoef(footprints.data[part], images[part])[0, 1], abs=1e-4)
+
+
+def test_r_values_do_not_depend_on_who_else_is_evaluated():
+    rng = np.random.default_rng(7)
+    footprints = sparse.csc_array(sparse.random_array((80, 10), density=0.3, rng=rng, dtype=np.float32, format="csc"))
+    images = rng.random(footprints.nnz).astype(np.float32)
+    together = spatial_correlation(footprints, images)
+    some = sparse.csc_array(footprints[:, :4])
+    alone = spatial_correlation(some, images[: some.nnz])
+    assert np.allclose(together[:4], alone, atol=1e-6)
+
+
+# ---- reliability
+
+
+def test_cells_are_reliable_and_what_was_fitted_to_noise_is_not():
+    rng = np.random.default_rng(8)
+    places = [(2, 6, 6), (2, 6, 17), (2, 17, 6), (1, 17, 17)]
+    footprints = np.stack([cell(*place) for place in places], axis=1)
+    traces = transients(rng, 400, 4, size=12)
+    block, fit = block_of(footprints, traces, rng)
+    cut_off = threshold(400, 4.5)
+    assert (reliability(block, fit, SIGMA) > cut_off).all()
+    noise, _ = block_of(footprints, np.zeros_like(traces), rng)
+    fitted = np.maximum(noise.project(fit.footprints), 0)
+    made_up = Fit(fit.footprints, fitted, fit.spatial, fit.temporal, fit.seen)
+    assert (reliability(noise, made_up, SIGMA) < cut_off).all()
+
+
+def test_the_threshold_falls_with_the_length_of_the_recording():
+    values = [threshold(bins, 4.5) for bins in (50, 200, 1000, 5000)]
+    assert values == sorted(values, reverse=True) and 0 < values[-1] < values[0] <= 1
+
+
+# ---- cell size
+
+
+@pytest.mark.parametrize("sigma", [ZYX(1.0, 2.5, 2.5), ZYX(1.0, 4.0, 4.0), ZYX(2.0, 2.0, 2.0)])
+def test_the_size_of_cells_is_measured(sigma):
+    rng = np.random.default_rng(9)
+    shape = (12, 48, 48)
+    grid = np.indices(shape)
+    centres = [(z, y, x) for z in (3, 8) for y in (9, 24, 39) for x in (9, 24, 39)]
+    values = rng.standard_normal((*shape, 300)).astype(np.float32)
+    for centre in centres:
+        distance = sum(((g - c) / s) ** 2 for g, c, s in zip(grid, centre, sigma, strict=True))
+        values += np.exp(-0.5 * distance)[..., None] * transients(rng, 300, 1, size=6)[0]
+    rows = np.clip(np.rint(STEP * values), -32767, 32767).astype(np.int16).reshape(-1, 300)
+    size = cell_size(Block(rows, shape))
+    assert size.cells >= 5
+    for ours, true in zip(size.sigma, sigma, strict=True):
+        assert 0.75 < ours / true < 1.35
