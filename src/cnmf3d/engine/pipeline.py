@@ -138,6 +138,32 @@ class Outcome:
     estimates: dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Start:
+    """Components to start from, so that none is sought.
+
+    Attributes
+    ----------
+    footprints : csc (voxels, components)
+    traces : (components, bins) float32 or None
+        In units of a bin's noise; None where they aren't known.
+    """
+
+    footprints: Footprints
+    traces: Float | None = None
+
+    @staticmethod
+    def again(outcome: Outcome) -> Start:
+        """The accepted components of a fit, for a refit."""
+        good = np.flatnonzero(outcome.accepted)
+        calcium, cache = outcome.demixed.deconvolved.traces[good], outcome.cache
+        edges = np.arange(0, calcium.shape[1], cache.width)[: cache.bins]
+        frames = np.diff(np.append(edges, min(calcium.shape[1], cache.bins * cache.width)))
+        binned = np.add.reduceat(calcium[:, : edges[-1] + frames[-1]], edges, axis=1) / frames * np.sqrt(cache.width)
+        footprints = sparse.csc_array(outcome.demixed.footprints[:, good])
+        return Start(footprints, np.maximum(binned, 0).astype(np.float32))
+
+
 def run_plan(context: Context, plan: Plan, cache_path: Path, seeds: Footprints | None = None) -> Outcome:
     """All stages on one movie.
 
@@ -155,12 +181,11 @@ def run_plan(context: Context, plan: Plan, cache_path: Path, seeds: Footprints |
         cache = ingest(context.movie, cache_path, plan.width, workers=context.workers, reporter=reporter)
     with clock.stage("estimate"):
         plan, why = with_cell_size(plan, cache, reporter)
-    outcome = fit_volume(context, plan, cache, why, seeds)
+    outcome = fit_volume(context, plan, cache, why, None if seeds is None else Start(seeds))
     if not (plan.refit and outcome.accepted.any()):
         return outcome
     reporter(Note("blocks", f"refit with {int(outcome.accepted.sum())} accepted components"))
-    good = sparse.csc_array(outcome.demixed.footprints[:, np.flatnonzero(outcome.accepted)])
-    return fit_volume(context, plan, cache, outcome.estimates, good, outcome.demixed.response)
+    return fit_volume(context, plan, cache, outcome.estimates, Start.again(outcome), outcome.demixed.response)
 
 
 def fit_volume(
@@ -168,16 +193,16 @@ def fit_volume(
     plan: Plan,
     cache: Cache,
     why: dict[str, dict[str, Any]],
-    seeds: Footprints | None,
+    start: Start | None,
     response: Response | None = None,
 ) -> Outcome:
     """Blocks, full rate, evaluation; kinetics are measured where no `response` is given."""
     boxes = plan.boxes(cache.shape, cache.bins)
     with context.clock.stage("blocks"):
-        solved, correlation = solve_blocks(context, cache, plan, boxes, seeds)
+        solved, correlation = solve_blocks(context, cache, plan, boxes, start)
     assert plan.sigma is not None
     margin = 0.5 * max(plan.sigma)
-    agreement = plan.merge_threshold if seeds is None else NEVER
+    agreement = plan.merge_threshold if start is None else NEVER
     whole = strongest(stitch(solved, boxes, cache.shape, agreement, margin), plan.total)
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
@@ -241,11 +266,11 @@ def within(given: ZYX, measured: ZYX) -> ZYX:
 
 
 def solve_blocks(
-    context: Context, cache: Cache, plan: Plan, boxes: Sequence[Box], seeds: Footprints | None
+    context: Context, cache: Cache, plan: Plan, boxes: Sequence[Box], start: Start | None
 ) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
     settings = plan.settings()
-    centres = np.zeros((0, 3)) if seeds is None else centroids(seeds, cache.shape)
+    centres = np.zeros((0, 3)) if start is None else centroids(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
 
     def work(box: Box) -> Solved:
@@ -253,11 +278,11 @@ def solve_blocks(
         core = tuple(slice(*c) for c in box.core)
         inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
         correlation[core] = local_correlation(block)[inner]
-        if seeds is None:
+        if start is None:
             fit = solve(block, settings)
             return Solved(fit, reliability(block, fit, settings.sigma))
-        local, which = seeds_within(seeds, cache.shape, box)
-        fit = solve_seeded(block, local, settings)
+        local, which = seeds_within(start.footprints, cache.shape, box)
+        fit = solve_seeded(block, local, settings, None if start.traces is None else start.traces[which])
         scores = reliability(block, fit, settings.sigma)
         mine = np.flatnonzero(box.owns(centres[which], cache.shape, 0.0))
         return Solved(subset(fit, mine), scores[mine], which[mine])

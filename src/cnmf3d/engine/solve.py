@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from cnmf3d.components import Float
 from cnmf3d.engine import demix
 from cnmf3d.engine.background import SEEKING, SETTLED, constant_course, neuropil_courses
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, subset, with_data
@@ -98,14 +99,28 @@ def solve(block: Block, settings: Settings) -> Fit:
     return demix.refine(block, fit, 4)
 
 
-def solve_seeded(block: Block, footprints: Footprints, settings: Settings) -> Fit:
-    """Demix components whose footprints are given (CaImAn's ``Ain``, or a refit): none is added."""
+def solve_seeded(block: Block, footprints: Footprints, settings: Settings, traces: Float | None = None) -> Fit:
+    """Demix components that are given (CaImAn's ``Ain``, or a refit): none is added.
+
+    Parameters
+    ----------
+    block : Block
+    footprints : csc (voxels, components), unit norm
+    settings : Settings
+    traces : (components, bins) float32, optional
+        What is known of their traces: neuropil is then what they leave, from the first step.
+    """
     coarse = coarsen(block, settings.sigma, settings.grid)
-    fit = with_neuropil(block, coarse, empty_fit(block), settings)
-    fit = dataclasses.replace(fit, footprints=footprints, traces=np.ones((footprints.shape[1], block.bins), np.float32))
-    fit = demix.update_traces(block, fit, sweeps=8)
+    fit = empty_fit(block)
+    if traces is None:
+        fit = with_neuropil(block, coarse, fit, settings)
+        traces = np.ones((footprints.shape[1], block.bins), np.float32)
+        fit = dataclasses.replace(fit, footprints=footprints, traces=traces)
+        fit = demix.update_traces(block, fit, sweeps=8)
+    else:
+        fit = dataclasses.replace(fit, footprints=footprints, traces=np.ascontiguousarray(traces))
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
-    return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 3)
+    return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
 
 
 def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
