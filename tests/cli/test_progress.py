@@ -24,9 +24,8 @@ def test_plain_lines_begin_and_end_of_a_stage():
 
 
 def test_the_terminal_has_a_line_a_stage():
-    bars = _bars()
+    bars = _bars(Console(quiet=True))
     assert isinstance(bars, Bars)
-    bars.console = Console(quiet=True)
     terminal = Terminal(bars)
     for stage in ("ingest", "blocks"):
         for done in (0, 1, 2):

@@ -78,6 +78,8 @@ def call(words: Sequence[str]) -> int:
         words = ["--help"]
     try:
         done = get_command(app).main(list(words), prog_name="cnmf3d", standalone_mode=False)
+        if done == INTERRUPTED:  # typer has made this of Ctrl-C
+            raise KeyboardInterrupt
         return done if isinstance(done, int) else 0
     except typer.Exit as stop:
         return stop.exit_code

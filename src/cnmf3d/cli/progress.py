@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cnmf3d.events import Caution, Event, Note, Progress, Reporter, silent, to_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
@@ -61,7 +62,7 @@ def memory() -> str:
     return f"{psutil.Process().memory_info().rss / 2**30:.2f} GiB"
 
 
-def _bars() -> Bars:
+def _bars(console: Console | None = None) -> Bars:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -73,7 +74,7 @@ def _bars() -> Bars:
         TimeRemainingColumn(compact=True),
         TextColumn("[dim]{task.fields[memory]}"),
     )
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=8)
+    return Progress(*columns, console=console or Console(stderr=True), refresh_per_second=8)
 
 
 class Terminal:
