@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnmf3d.cli import opening
+from cnmf3d.cli.flags import MovieFlags, MoviePaths, with_flags
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
     from cnmf3d.results import Results
 
 
+@with_flags
 def info(
-    movie: opening.MoviePaths,
-    axes: opening.Axes = None,
-    fps: opening.Fps = None,
-    voxel_size: opening.VoxelSize = None,
-    channel: opening.Channel = None,
-    dataset: opening.Dataset = None,
-    planes: opening.Planes = None,
+    movie: MoviePaths,
+    opening: MovieFlags,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results files too."""
@@ -31,7 +27,7 @@ def info(
 
         facts = _of_results(load_results(movie[0]))
     else:
-        facts = _of_movie(opening.opened(movie, axes, fps, voxel_size, channel, dataset, planes))
+        facts = _of_movie(opening.opened(movie))
     if as_json:
         typer.echo(json.dumps(facts, default=str))
         return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnmf3d.cli import opening
+from cnmf3d.cli.flags import RUNNING, MovieFlags, MoviePaths, ParameterFlags, with_flags
 from cnmf3d.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -17,57 +17,15 @@ if TYPE_CHECKING:
     from cnmf3d.parameters import CnmfParameters
     from cnmf3d.results import Results
 
-FIND, TRACES, JUDGE, RUNNING = "Finding cells", "Traces", "Judging", "Running"
 
-
+@with_flags
 def run(
-    movie: opening.MoviePaths,
+    movie: MoviePaths,
+    opening: MovieFlags,
+    find: ParameterFlags,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Results file; MOVIE.cnmf3d.hdf5 where not given.")
     ] = None,
-    params: Annotated[Path | None, typer.Option(help="Parameters: a .json, .yaml or .toml file.")] = None,
-    kwargs: Annotated[
-        str | None, typer.Option(metavar="TEXT", help='More parameters as text: "K=5, gSig=(4,4,2)", or JSON.')
-    ] = None,
-    axes: opening.Axes = None,
-    fps: opening.Fps = None,
-    voxel_size: opening.VoxelSize = None,
-    channel: opening.Channel = None,
-    dataset: opening.Dataset = None,
-    planes: opening.Planes = None,
-    gsig: Annotated[
-        str | None,
-        typer.Option("--gsig", metavar="X,Y,Z", help="Half-width of a cell, or auto.", rich_help_panel=FIND),
-    ] = None,
-    k: Annotated[
-        str | None, typer.Option("--k", metavar="N", help="Most components in a patch.", rich_help_panel=FIND)
-    ] = None,
-    rf: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Half-size of a patch.", rich_help_panel=FIND)] = None,
-    stride: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Overlap of patches.", rich_help_panel=FIND)
-    ] = None,
-    um: Annotated[bool, typer.Option("--um", help="gsig, rf and stride are in µm.", rich_help_panel=FIND)] = False,
-    nb: Annotated[
-        str | None, typer.Option(metavar="N", help="Neuropil courses, or auto.", rich_help_panel=FIND)
-    ] = None,
-    merge_thr: Annotated[
-        float | None, typer.Option(help="Correlation of traces above which components merge.", rich_help_panel=FIND)
-    ] = None,
-    seeds: Annotated[
-        Path | None, typer.Option(help="Footprints or labels to start from (Ain).", rich_help_panel=FIND)
-    ] = None,
-    refit: Annotated[
-        bool | None,
-        typer.Option("--refit/--no-refit", help="Fit again with accepted components.", rich_help_panel=FIND),
-    ] = None,
-    p: Annotated[
-        int | None, typer.Option("--p", min=0, max=2, help="Order of the AR model.", rich_help_panel=TRACES)
-    ] = None,
-    decay_time: Annotated[
-        str | None, typer.Option(metavar="S", help="Decay time of calcium in seconds, or auto.", rich_help_panel=TRACES)
-    ] = None,
-    min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None,
-    rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores.", rich_help_panel=RUNNING)] = None,
     scratch: Annotated[
         Path | None, typer.Option(help="Folder for the temporary file.", rich_help_panel=RUNNING)
@@ -87,23 +45,8 @@ def run(
 
     What isn't given is found from the data; only the rate must be known (from the movie, or --fps).
     """
-    given = {
-        "gSig": _lengths(gsig, "--gsig"),
-        "K": k,
-        "rf": _lengths(rf, "--rf"),
-        "stride": _lengths(stride, "--stride"),
-        "lengths": "um" if um else None,
-        "nb": nb,
-        "merge_thr": merge_thr,
-        "seeds": None if seeds is None else str(seeds),
-        "refit": refit,
-        "p": p,
-        "decay_time": _number(decay_time),
-        "min_SNR": min_snr,
-        "rval_thr": rval_thr,
-    }
-    parameters = _parameters(params, kwargs, {name: value for name, value in given.items() if value is not None})
-    source = opening.opened(movie, axes, fps, voxel_size, channel, dataset, planes)
+    parameters = find.parameters()
+    source = opening.opened(movie)
     if dry_run:
         _foretell(source, parameters, workers, as_json)
         return
@@ -155,34 +98,6 @@ def _check_folder(out: Path) -> None:
         raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
     if not os.access(out.parent, os.W_OK):
         raise UsageError(f"{out.parent} can't be written to", "Choose another folder for the results (-o).")
-
-
-def _lengths(text: str | None, name: str) -> Any:
-    """Lengths along x, y, z; auto and none as words."""
-    if text is None or text.lower() in ("auto", "none"):
-        return None if text is None else text.lower()
-    values = opening.numbers(text, name)
-    return values[0] if len(values) == 1 else values
-
-
-def _number(text: str | None) -> float | str | None:
-    """A number where it is one; else the text, for the parameters to judge."""
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
-
-
-def _parameters(file: Path | None, text: str | None, changes: dict[str, Any]) -> CnmfParameters:
-    """File, then text, then flags: the later one wins."""
-    from cnmf3d.parameters import read_parameters, read_text
-
-    for name in ("K", "nb"):
-        if isinstance(changes.get(name), str) and changes[name].isdigit():
-            changes[name] = int(changes[name])
-    if changes.get("rf") == "none":
-        changes["rf"] = None
-    return read_parameters(file, **{**({} if text is None else read_text(text)), **changes})
 
 
 def _foretell(movie: Movie, parameters: CnmfParameters, workers: int | None, as_json: bool) -> None:

@@ -1,0 +1,198 @@
+"""Flags that several commands share: frozen dataclasses whose fields become options of a command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from cnmf3d.movies import Movie
+    from cnmf3d.parameters import CnmfParameters
+
+FIND, TRACES, JUDGE, RUNNING = "Finding cells", "Traces", "Judging", "Running"
+
+MoviePaths = Annotated[
+    list[str], typer.Argument(metavar="MOVIE...", help="A file, a folder, a pattern, a URL; or several files in order.")
+]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Make a command's arguments that are dataclasses into one option for each of their fields.
+
+    Parameters
+    ----------
+    command : callable
+        A typer command; an argument annotated with a dataclass receives an instance of it.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    groups: dict[str, Any] = {name: each.annotation for name, each in own.items() if is_dataclass(each.annotation)}
+    flat: list[inspect.Parameter] = []
+    for name, each in own.items():
+        flat += _options(groups[name]) if name in groups else [each.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+
+    def spread(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    spread.__name__, spread.__doc__, spread.__module__ = command.__name__, command.__doc__, command.__module__
+    spread.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    spread.__annotations__ = {each.name: each.annotation for each in flat}
+    return spread
+
+
+def _options(group: Any) -> list[inspect.Parameter]:
+    """Fields of a dataclass as arguments of a function."""
+    types = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=types[field.name],
+        )
+        for field in fields(group)
+    ]
+
+
+@dataclass(frozen=True)
+class MovieFlags:
+    """How to open a movie."""
+
+    axes: Annotated[
+        str | None,
+        typer.Option(metavar="ORDER", help="Order of the axes in the file, the slowest first: tzyx, tzcyx, ..."),
+    ] = None
+    fps: Annotated[float | None, typer.Option("--fps", "--fr", metavar="HZ", help="Volumes a second.")] = None
+    voxel_size: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Size of a voxel in µm.")] = None
+    channel: Annotated[int | None, typer.Option(min=0, help="Which channel, from 0, where there are several.")] = None
+    dataset: Annotated[str | None, typer.Option(help="Which array of a file that holds several.")] = None
+    planes: Annotated[
+        int | None, typer.Option(min=1, help="Planes a volume, where the file is a flat list of pages.")
+    ] = None
+
+    def keywords(self) -> dict[str, Any]:
+        """What was given, as `open_movie` calls it."""
+        size = None if self.voxel_size is None else numbers(self.voxel_size, "--voxel-size")
+        told = {
+            "axes": self.axes,
+            "rate": self.fps,
+            "voxel_size": size,
+            "channel": self.channel,
+            "dataset": self.dataset,
+            "planes": self.planes,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+    def opened(self, paths: list[str]) -> Movie:
+        """Open the movie that these files are."""
+        from cnmf3d.movies import open_movie
+
+        return open_movie(paths[0] if len(paths) == 1 else [Path(path) for path in paths], **self.keywords())
+
+
+@dataclass(frozen=True)
+class ParameterFlags:
+    """What to look for, and how."""
+
+    params: Annotated[Path | None, typer.Option(help="Parameters: a .json, .yaml or .toml file.")] = None
+    kwargs: Annotated[
+        str | None, typer.Option(metavar="TEXT", help='More parameters as text: "K=5, gSig=(4,4,2)", or JSON.')
+    ] = None
+    gsig: Annotated[
+        str | None,
+        typer.Option("--gsig", metavar="X,Y,Z", help="Half-width of a cell, or auto.", rich_help_panel=FIND),
+    ] = None
+    k: Annotated[
+        str | None, typer.Option("--k", metavar="N", help="Most components in a patch.", rich_help_panel=FIND)
+    ] = None
+    rf: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Half-size of a patch.", rich_help_panel=FIND)] = None
+    stride: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Overlap of patches.", rich_help_panel=FIND)] = (
+        None
+    )
+    um: Annotated[bool, typer.Option("--um", help="gsig, rf and stride are in µm.", rich_help_panel=FIND)] = False
+    nb: Annotated[str | None, typer.Option(metavar="N", help="Neuropil courses, or auto.", rich_help_panel=FIND)] = None
+    merge_thr: Annotated[
+        float | None, typer.Option(help="Correlation of traces above which components merge.", rich_help_panel=FIND)
+    ] = None
+    seeds: Annotated[
+        Path | None, typer.Option(help="Footprints or labels to start from (Ain).", rich_help_panel=FIND)
+    ] = None
+    refit: Annotated[
+        bool | None,
+        typer.Option("--refit/--no-refit", help="Fit again with accepted components.", rich_help_panel=FIND),
+    ] = None
+    p: Annotated[
+        int | None, typer.Option("--p", min=0, max=2, help="Order of the AR model.", rich_help_panel=TRACES)
+    ] = None
+    decay_time: Annotated[
+        str | None, typer.Option(metavar="S", help="Decay time of calcium in seconds, or auto.", rich_help_panel=TRACES)
+    ] = None
+    min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None
+    rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None
+
+    def parameters(self, changes: dict[str, Any] | None = None) -> CnmfParameters:
+        """File, then text, then flags, then `changes`: the later one wins.
+
+        Parameters
+        ----------
+        changes : dict, optional
+            Names as `read_parameters` knows them.
+        """
+        from cnmf3d.parameters import read_parameters, read_text
+
+        text = {} if self.kwargs is None else read_text(self.kwargs)
+        return read_parameters(self.params, **{**text, **self._given(), **(changes or {})})
+
+    def _given(self) -> dict[str, Any]:
+        """Values of the flags that were given, under the parameters' names."""
+        told = {
+            "gSig": _lengths(self.gsig, "--gsig"),
+            "K": _number(self.k),
+            "rf": _lengths(self.rf, "--rf"),
+            "stride": _lengths(self.stride, "--stride"),
+            "lengths": "um" if self.um else None,
+            "nb": _number(self.nb),
+            "merge_thr": self.merge_thr,
+            "seeds": None if self.seeds is None else str(self.seeds),
+            "refit": self.refit,
+            "p": self.p,
+            "decay_time": _number(self.decay_time),
+            "min_SNR": self.min_snr,
+            "rval_thr": self.rval_thr,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def numbers(text: str, name: str) -> tuple[float, ...]:
+    """One number or several, with commas between: ``4`` or ``4,4,2``."""
+    from cnmf3d.errors import UsageError
+
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{name} is {text!r}", f"Write numbers with commas between them: {name} 4,4,2.") from None
+
+
+def _lengths(text: str | None, name: str) -> Any:
+    """Lengths along x, y, z; auto and none as words."""
+    if text is None or text.lower() in ("auto", "none"):
+        return None if text is None else text.lower()
+    values = numbers(text, name)
+    return values[0] if len(values) == 1 else values
+
+
+def _number(text: str | None) -> int | float | str | None:
+    """A number where it is one, whole where it is written so; else the text, for the parameters to judge."""
+    if text is None:
+        return None
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
