@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
+from scipy import sparse, stats
 
 from cnmf3d import open_movie
 from cnmf3d.engine.block import STEP, Block, Fit
@@ -14,8 +14,10 @@ from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cache import ingest
 from cnmf3d.engine.cleaning import clean, grow, significant_part
 from cnmf3d.engine.estimates import cell_size
-from cnmf3d.engine.evaluation.measures import active_frames, quiet_level, spatial_correlation, trace_snr
+from cnmf3d.engine.evaluation.decision import decide
+from cnmf3d.engine.evaluation.measures import active_frames, quiet_level, skewness, spatial_correlation, trace_snr
 from cnmf3d.engine.merging import join, merge
+from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import reliability, threshold
 from cnmf3d.engine.supports import centroids, ellipsoids
 from cnmf3d.events import silent
@@ -85,6 +87,14 @@ def test_blocks_keep_to_their_budget(volume, bins, mib):
     least = [min(n, c) for n, c in zip(volume, (6, 12, 12), strict=True)]
     at_least = all(c <= max(m, 4) for c, m in zip(core, least, strict=True))
     assert 2 * bins * np.prod(outer) <= mib * 2**20 or at_least
+
+
+def test_small_patches_are_enlarged_and_may_hold_more():
+    plan = Plan(rate=10, sigma=ZYX(1, 3, 3), patch=(12, 30, 30), halo=(0, 5, 5), limit=5)
+    core, halo = plan.cores((12, 100, 100), 300)
+    assert core == (12, 33, 33) and halo == (3, 9, 9)
+    assert plan.settings((12, 100, 100), 300).limit == 14
+    assert plan.cores((12, 20, 100), 300)[0] == (12, 20, 33)
 
 
 # ---- cache
@@ -222,6 +232,34 @@ def test_active_frames_are_the_highest():
     flags = active_frames(traces, 2)
     assert flags[1].sum() == 0
     assert np.array_equal(np.flatnonzero(flags[0]), np.arange(100 - int(flags[0].sum()), 100))
+
+
+def test_skewness_tells_transients_from_what_swings_both_ways():
+    rng = np.random.default_rng(3)
+    cells = transients(rng, 800, 3) + rng.standard_normal((3, 800))
+    waves = 10 * np.sin(np.arange(800) / 40) + rng.standard_normal((2, 800))
+    found = skewness(np.concatenate([cells, waves]).astype(np.float32), 4)
+    assert (found[:3] > 1).all() and (abs(found[3:]) < 0.3).all()
+    assert skewness(np.zeros((0, 10), np.float32), 4).shape == (0,) and skewness(np.ones((1, 3)), 4) == 0
+    numbers = rng.standard_gamma(2, (1, 60)).astype(np.float32)
+    assert skewness(numbers, 1)[0] == pytest.approx(stats.skew(numbers[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({}, True),
+        ({"skewness": 0.1}, False),
+        ({"skewness": 0.1, "snr": 6}, True),
+        ({"reliability": 0.1}, False),
+        ({"snr": 1}, True),
+        ({"snr": 1, "r_value": 0.5}, False),
+        ({"snr": 0.4}, False),
+    ],
+)
+def test_what_is_accepted(changes, kept):
+    values = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, **changes}
+    assert decide({name: np.array([value]) for name, value in values.items()}, Plan(rate=10), 200)[0] == kept
 
 
 def test_space_correlation_is_pearsons():

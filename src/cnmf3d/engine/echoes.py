@@ -14,6 +14,9 @@ LEAST_SIZE = 0.33
 """Effective volume of a footprint over that of a typical cell. In simulated volumes of nine kinds no cell, dim ones and
 those cut by a border included, had less than 0.35; most fragments have less."""
 
+ALONE = 0.15
+"""The same for a component that touches no brighter one: a cell that a plane cuts near its pole is small, too."""
+
 ENOUGH, PLAUSIBLE = 10, (0.2, 1.0)
 """With so many components the brighter ones tell the typical size, within these bounds of the expected one."""
 
@@ -56,11 +59,14 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     pattern = with_data(grown, np.ones(grown.nnz, np.float32))
     touching = sparse.csr_array(pattern.T @ pattern)
     centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)
-    echo = size < LEAST_SIZE
-    for k in np.flatnonzero(~echo):
+    echo = size < ALONE
+    for k in np.argsort(-brightness, kind="stable"):
         near = touching.indices[touching.indptr[k] : touching.indptr[k + 1]]
         near = near[(brightness[near] > brightness[k]) & ~echo[near]]
-        if near.size == 0:
+        if near.size == 0 or echo[k]:
+            continue
+        if size[k] < LEAST_SIZE:
+            echo[k] = True
             continue
         faint = brightness[k] < FAINT * brightness[near].max() and size[k] < FAINT_SIZE
         echo[k] = faint or explained_variance(centred[k], centred[near]) > EXPLAINED

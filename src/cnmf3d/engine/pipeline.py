@@ -22,11 +22,12 @@ from cnmf3d.engine.cleaning import SIGNIFICANT, grow
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.estimates import cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
-from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation, trace_snr
+from cnmf3d.engine.evaluation.measures import active_frames, skewness, spatial_correlation, trace_snr
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan, half_size
 from cnmf3d.engine.reliability import reliability
+from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solve import solve, solve_seeded
 from cnmf3d.engine.supports import centroids
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
@@ -91,7 +92,7 @@ class Demixed:
     courses : (tiles * rank, frames) float32
         Neuropil.
     quality : mapping of name to (components,) float32
-        ``snr``, ``r_value``, ``reliability``.
+        ``snr``, ``r_value``, ``reliability``, ``skewness``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     """
@@ -198,6 +199,7 @@ def fit_volume(
 ) -> Outcome:
     """Blocks, full rate, evaluation; kinetics are measured where no `response` is given."""
     boxes = plan.boxes(cache.shape, cache.bins)
+    about_patches(plan, cache, context.reporter)
     with context.clock.stage("blocks"):
         solved, correlation = solve_blocks(context, cache, plan, boxes, start)
     assert plan.sigma is not None
@@ -222,6 +224,17 @@ def fit_volume(
         grid=plan.cores(cache.shape, cache.bins),
         estimates=why,
     )
+
+
+def about_patches(plan: Plan, cache: Cache, reporter: Reporter) -> None:
+    """Tell where blocks are larger than the patches that were asked for."""
+    if plan.patch is None:
+        return
+    core, asked = plan.cores(cache.shape, cache.bins)[0], plan.patch_core(cache.shape)
+    if core != asked:
+        was, now = (" × ".join(map(str, size[::-1])) for size in (asked, core))
+        text = f"patches of {was} voxels (x × y × z, without overlap) hold too little beside cells: {now} are taken"
+        reporter(Note("blocks", text))
 
 
 def strongest(whole: Solved, limit: int | None) -> Solved:
@@ -269,7 +282,7 @@ def solve_blocks(
     context: Context, cache: Cache, plan: Plan, boxes: Sequence[Box], start: Start | None
 ) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
-    settings = plan.settings()
+    settings = plan.settings(cache.shape, cache.bins)
     centres = np.zeros((0, 3)) if start is None else centroids(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
 
@@ -335,8 +348,12 @@ def full_rate(
     with clock.stage("deconvolve"):
         denoised = deconvolve(last.raw, plan.p, response, context.workers)
     with clock.stage("evaluate"):
-        snr = trace_snr(last.raw, window)
-    quality = {"snr": snr, "r_value": r_values, "reliability": whole.reliability}
+        quality = {
+            "snr": trace_snr(last.raw, window),
+            "r_value": r_values,
+            "reliability": whole.reliability,
+            "skewness": skewness(last.raw, plan.width),
+        }
     return Demixed(footprints, last.raw, denoised, last.courses, quality, measured)
 
 
@@ -354,7 +371,8 @@ def shapes_of(
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
-    footprints = refine.significant(footprints, denoised.traces, cache.shape, errors=SIGNIFICANT)
+    footprints, errors = smoothed(footprints, denoised.traces, cache.shape)
+    footprints = refine.significant(footprints, SIGNIFICANT * errors, cache.shape)
     footprints, scaled = refine.rescaled(footprints, denoised.traces)
     images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)
     r_values = spatial_correlation(footprints, images)

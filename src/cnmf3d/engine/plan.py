@@ -15,6 +15,9 @@ from cnmf3d.geometry import ZYX
 BLOCK_BYTES = 80 * 2**20
 """Binned data of one block; a worker's memory is about four times as much."""
 
+LEAST_CORE = ZYX(6, 11, 11)
+"""Cell half-widths of a block's core at the least: with less around them, neuropil can't be told from cells."""
+
 TYPICAL_DECAY = 0.8
 """Seconds; for the time bins where neither the user nor the data say otherwise (GCaMP6 and 8 lie around it)."""
 
@@ -67,7 +70,7 @@ class Plan:
         Most components in the volume; None: no limit.
     merge_threshold : float
         Correlation of traces; above one: never merge.
-    min_snr, min_r, lowest_snr, lowest_r : float
+    min_snr, min_r, lowest_snr, lowest_r, min_skew : float
         Thresholds of the evaluation.
     significance : float
         Standard deviations of Fisher's z that the reliability must reach.
@@ -92,17 +95,22 @@ class Plan:
     min_r: float = 0.7
     lowest_snr: float = 0.5
     lowest_r: float = -1.0
+    min_skew: float = 0.5
     significance: float = 4.5
     refit: bool = False
 
-    def settings(self) -> Settings:
-        """For the block solver; needs `sigma`."""
+    def settings(self, volume: VolumeShape, bins: int) -> Settings:
+        """For the block solver; needs `sigma`. A block that is larger than its patch may hold more components."""
         assert self.sigma is not None
+        limit = self.limit
+        if limit is not None and self.patch is not None:
+            (core, _), asked = self.cores(volume, bins), self.patch_core(volume)
+            limit = int(np.ceil(limit * max(1.0, np.prod(core) / np.prod(asked))))
         return Settings(
             self.sigma,
             reach=None if self.box is None else ZYX(*(side / 2 for side in self.box)),
             grid=self.grid,
-            limit=self.limit,
+            limit=limit,
             rank=self.rank,
             merge_threshold=self.merge_threshold,
             significance=self.significance,
@@ -116,16 +124,22 @@ class Plan:
     def cores(self, volume: VolumeShape, bins: int) -> tuple[VolumeShape, VolumeShape]:
         """Size of the blocks' cores, and of their halo; needs `sigma`."""
         assert self.sigma is not None
-        halo = self.halo or halo_for(self.sigma, volume)
+        halo = halo_for(self.sigma, volume)
+        if self.halo is not None:
+            halo = larger(halo, self.halo)
         if self.patch is None:
             return fitting_core(volume, bins, self.sigma, halo, BLOCK_BYTES), halo
-        if self.halo is None:
-            z, y, x = (min(h, size // 4) for h, size in zip(halo, self.patch, strict=True))
-            halo = (z, y, x)
+        z, y, x = (int(np.ceil(n * s)) for n, s in zip(LEAST_CORE, self.sigma, strict=True))
+        return smaller(volume, larger((z, y, x), self.patch_core(volume))), halo
+
+    def patch_core(self, volume: VolumeShape) -> VolumeShape:
+        """Core of a patch as it was asked for."""
+        assert self.patch is not None
+        halo = self.halo or (0, 0, 0)
         z, y, x = (
             n if size >= n else max(1, size - 2 * h) for size, h, n in zip(self.patch, halo, volume, strict=True)
         )
-        return (z, y, x), halo
+        return (z, y, x)
 
     def replace(self, **changes: object) -> Plan:
         """The plan with some fields changed."""
@@ -140,6 +154,18 @@ def bin_width(frames: int, rate: float, decay: float | None) -> int:
     """
     width = max(1, round(0.45 * (decay or TYPICAL_DECAY) * rate))
     return max(1, min(width, frames // 150))
+
+
+def larger(one: VolumeShape, other: VolumeShape) -> VolumeShape:
+    """The larger of two sizes along each axis."""
+    z, y, x = (max(a, b) for a, b in zip(one, other, strict=True))
+    return (z, y, x)
+
+
+def smaller(one: VolumeShape, other: VolumeShape) -> VolumeShape:
+    """The smaller of two sizes along each axis."""
+    z, y, x = (min(a, b) for a, b in zip(one, other, strict=True))
+    return (z, y, x)
 
 
 def halo_for(sigma: ZYX, volume: VolumeShape) -> VolumeShape:

@@ -72,6 +72,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         min_r=quality.rval_thr,
         lowest_snr=quality.SNR_lowest,
         lowest_r=quality.rval_lowest,
+        min_skew=quality.skew_thr,
         significance=quality.reliability_z,
         refit=parameters.refit,
     )

@@ -303,16 +303,15 @@ def rescaled(footprints: Footprints, traces: Float) -> tuple[Footprints, Float]:
     return with_data(footprints, data), np.asarray(traces * norms[:, None], np.float32)
 
 
-def significant(footprints: Footprints, traces: Float, shape: tuple[int, int, int], errors: float) -> Footprints:
-    """Set to zero what doesn't stand `errors` standard errors above zero or isn't connected to the main part."""
+def significant(footprints: Footprints, thresholds: Float, shape: tuple[int, int, int]) -> Footprints:
+    """Set to zero what doesn't stand above its component's threshold or isn't connected to the main part."""
     from cnmf3d.engine.cleaning import significant_part
 
-    error = errors / np.maximum(np.linalg.norm(traces, axis=1), 1e-9)
     data = np.zeros_like(footprints.data)
     for k in range(footprints.shape[1]):
         span = slice(footprints.indptr[k], footprints.indptr[k + 1])
         values = footprints.data[span]
         if values.size and values.max() > 0:
-            inside = span.start + significant_part(footprints.indices[span], values, shape, float(error[k]))
+            inside = span.start + significant_part(footprints.indices[span], values, shape, float(thresholds[k]))
             data[inside] = footprints.data[inside]
     return with_data(footprints, data)

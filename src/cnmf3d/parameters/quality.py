@@ -23,6 +23,11 @@ class QualityParameters(Stage):
     rval_lowest: float = Field(
         -1.0, ge=-1, le=1, description="Space correlation below which a component is rejected in any case."
     )
+    skew_thr: float = Field(
+        0.5,
+        description="Skewness of the trace below which a component needs twice min_SNR: transients only go up, "
+        "neuropil swings both ways.",
+    )
     reliability_z: float = Field(
         4.5,
         ge=0,

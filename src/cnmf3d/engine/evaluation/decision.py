@@ -10,17 +10,21 @@ from cnmf3d.components import Bool, Float
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import threshold
 
+PLAIN = 2.0
+"""SNR over ``min_SNR`` that a component needs whose trace isn't skewed."""
+
 
 def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     """Which components are accepted; (components,) bool.
 
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
+    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR``.
 
     Parameters
     ----------
     quality : mapping
-        ``snr``, ``r_value`` and ``reliability``, each (components,) float32.
+        ``snr``, ``r_value``, ``reliability`` and ``skewness``, each (components,) float32.
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.
@@ -29,4 +33,5 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     passes = (r_value >= plan.min_r) | (snr >= plan.min_snr)
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
     reliable = quality["reliability"] > threshold(bins, plan.significance)
-    return np.asarray(passes & bounded & reliable)
+    transient = (quality["skewness"] >= plan.min_skew) | (snr >= PLAIN * plan.min_snr)
+    return np.asarray(passes & bounded & reliable & transient)

@@ -68,6 +68,29 @@ def _inverse_log_tail(log_p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return np.where(log_p > -600, plain, far)
 
 
+def skewness(raw: Float, width: int) -> Float:
+    """Skewness of each trace, averaged over `width` frames first: transients only go up, neuropil swings both ways.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+        Demixed traces before deconvolution.
+    width : int
+        Frames a bin, short beside a transient.
+
+    Returns
+    -------
+    (components,) float32
+        ``E[(x − μ)³] / σ³``; 0 for a constant trace.
+    """
+    width = min(width, raw.shape[1])
+    bins = raw.shape[1] // width
+    binned = raw[:, : bins * width].reshape(len(raw), bins, width).mean(axis=2, dtype=np.float64)
+    centred = binned - binned.mean(axis=1, keepdims=True)
+    power = (centred**2).mean(axis=1) ** 1.5
+    return np.where(power > 0, (centred**3).mean(axis=1) / np.maximum(power, 1e-30), 0).astype(np.float32)
+
+
 def active_frames(traces: Float, window: int) -> Float:
     """Flags (0 or 1) of the frames in which each component is most active: about ten transients.
 

@@ -1,0 +1,87 @@
+"""Noise out of footprints: each is smoothed as much as its own noise asks for, which for bright cells is not at all.
+
+Source: Stein 1981, Ann Statist 9:1135 (the risk of an estimate from the data alone, SURE).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from cnmf3d.components import Float, VolumeShape
+from cnmf3d.engine.block import Footprints, with_data
+from cnmf3d.engine.supports import dense_window
+
+Widths = tuple[float, float, float]
+
+IN_PLANE, ACROSS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0), (0.0, 0.4, 0.6, 0.9)
+"""Standard deviations of the Gaussians that are tried, in the plane and along z, in voxels."""
+
+
+def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape) -> tuple[Footprints, Float]:
+    """Footprints smoothed by the Gaussians with the least estimated error, each on its own support.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, components)
+        Regressed on `traces`, data in units of noise: the standard error of a value is ``1 / ‖trace‖``.
+    traces : (components, frames) float32
+    shape : (Z, Y, X)
+
+    Returns
+    -------
+    footprints : csc (voxels, components)
+    errors : (components,) float32
+        Standard error of a value now.
+    """
+    errors = (1 / np.maximum(np.linalg.norm(traces, axis=1), 1e-9)).astype(np.float32)
+    data = footprints.data.copy()
+    for k in range(footprints.shape[1]):
+        span = slice(footprints.indptr[k], footprints.indptr[k + 1])
+        if data[span].size and data[span].max() > 0:
+            data[span], share = _least_risk(footprints.indices[span], data[span], float(errors[k]), shape)
+            errors[k] *= share
+    return with_data(footprints, data), errors
+
+
+def _least_risk(indices: npt.NDArray[np.int32], data: Float, error: float, shape: VolumeShape) -> tuple[Float, float]:
+    """One footprint smoothed with the least risk; and the share of its noise that is left."""
+    box, origin = _framed(*dense_window(indices, data, shape), shape)
+    z, rest = np.divmod(indices, shape[1] * shape[2])
+    y, x = np.divmod(rest, shape[2])
+    place = (z - origin[0], y - origin[1], x - origin[2])
+    best, least, left = data, 0.0, 1.0
+    for across, plane in product(ACROSS, IN_PLANE):
+        if across == plane == 0 or (across and shape[0] == 1):
+            continue
+        values = box
+        own, power = 1.0, 1.0
+        for axis, width in enumerate((across, plane, plane)):
+            if width:
+                weights = gaussian(width)
+                values = ndimage.correlate1d(values, weights, axis=axis, mode="nearest")
+                own *= float(weights[weights.size // 2])
+                power *= float((weights**2).sum())
+        candidate = values[place]
+        risk = float(((candidate - data) ** 2).sum()) - 2 * data.size * error**2 * (1 - own)
+        if risk < least:
+            best, least, left = candidate, risk, power**0.5
+    return best, left
+
+
+def _framed(box: Float, origin: tuple[int, int, int], shape: VolumeShape) -> tuple[Float, tuple[int, int, int]]:
+    """The box with zeros around it, but not where the volume ends: beyond that a cell goes on, unseen."""
+    before = [int(first > 0) for first in origin]
+    after = [int(first + n < whole) for first, n, whole in zip(origin, box.shape, shape, strict=True)]
+    z, y, x = (first - pad for first, pad in zip(origin, before, strict=True))
+    return np.pad(box, list(zip(before, after, strict=True))), (z, y, x)
+
+
+def gaussian(width: float) -> Float:
+    """Weights that sum to one, up to three standard deviations."""
+    reach = max(1, int(np.ceil(3 * width)))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    return np.asarray(weights / weights.sum(), np.float32)
