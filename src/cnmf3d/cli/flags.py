@@ -148,7 +148,8 @@ class ParameterFlags:
         from cnmf3d.parameters import read_parameters, read_text
 
         text = {} if self.kwargs is None else read_text(self.kwargs)
-        return read_parameters(self.params, **{**text, **self._given(), **(changes or {})})
+        told = read_parameters(self.params, **{**text, **self._given()})
+        return read_parameters(told, **changes) if changes else told
 
     def _given(self) -> dict[str, Any]:
         """Values of the flags that were given, under the parameters' names."""
