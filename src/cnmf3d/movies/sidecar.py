@@ -58,6 +58,22 @@ def sidecar_of(places: Sequence[Place]) -> Sidecar:
     return Sidecar()
 
 
+def read_sidecar(path: Path) -> Sidecar:
+    """Read the sidecar that the user names, wherever it lies.
+
+    Raises
+    ------
+    InputError
+        Where it isn't there, says nothing that is known, or as `sidecar_of`.
+    """
+    if not path.is_file():
+        raise InputError(f"the sidecar {path} does not exist", "Check the path, or leave it out.")
+    sidecar = _read(path)
+    if not sidecar.facts.metadata:
+        raise InputError(f"the sidecar {path} says none of {', '.join(KNOWN)}", f"Write it like {FORM}.")
+    return sidecar
+
+
 def _candidates(places: Sequence[Place]) -> list[Path]:
     """Where a sidecar may lie, the likeliest first."""
     first = places[0].path
