@@ -151,7 +151,20 @@ class ViewerWorkEnv:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know about the movie."""
-        return () if self.isEmpty else self.imgdata.movie.warnings
+        if self.isEmpty:
+            return ()
+        told = self.imgdata.movie.warnings
+        return told if self.imgdata.rate is None else tuple(text for text in told if "not tell its rate" not in text)
+
+    def check(self) -> None:
+        """See that the metadata which a script may have changed can be used.
+
+        Raises
+        ------
+        InputError
+            Naming the value that can't be.
+        """
+        _ = self.imgdata.rate, self.imgdata.voxel_size
 
     def clear(self) -> None:
         """Let go of everything, and give its memory and files back."""
