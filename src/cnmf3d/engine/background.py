@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import linalg, sparse
 
 from cnmf3d.components import Float, VolumeShape
 
@@ -64,14 +64,35 @@ def neuropil_courses(
     pooled -= (pooled @ constant.T) @ constant
     if rank == 0 or min(pooled.shape) < 4:
         return constant
-    images, values, courses = np.linalg.svd(pooled, full_matrices=False)
-    if rank is not None:
-        return np.concatenate([constant, courses[:rank].astype(np.float32)])
     edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
+    images, courses = leading(pooled, ABOVE_NOISE * edge if rank is None else 0.0)
+    if rank is not None:
+        return np.concatenate([constant, courses[:rank]])
     spread = 1 / (images**4).sum(axis=0)
     wide = spread > max(FEWEST_POOLS, LEAST_SHARE * len(images))
-    chosen = (values > ABOVE_NOISE * edge) & wide & (smoothness(images.T, grid) > alike)
-    return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]].astype(np.float32)])
+    chosen = wide & (smoothness(images.T, grid) > alike)
+    return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]]])
+
+
+def leading(matrix: Float, least: float) -> tuple[Float, Float]:
+    """Singular vectors whose singular values exceed `least`, strongest first.
+
+    By way of the smaller Gram matrix, of which only the wanted eigenvectors are computed.
+
+    Returns
+    -------
+    left : (m, n) float32
+    right : (n, bins) float32
+    """
+    wide = matrix.shape[0] <= matrix.shape[1]
+    gram = matrix @ matrix.T if wide else matrix.T @ matrix
+    values, vectors = linalg.eigh(gram, subset_by_value=(max(least, 1e-6 * np.sqrt(np.trace(gram))) ** 2, np.inf))
+    order = np.argsort(-values, kind="stable")
+    vectors = vectors[:, order]
+    roots = np.sqrt(values[order])
+    other = (matrix.T if wide else matrix) @ vectors / roots
+    left, right = (vectors, other) if wide else (other, vectors)
+    return np.asarray(left, np.float32), np.ascontiguousarray(right.T, np.float32)
 
 
 def smoothness(images: Float, grid: VolumeShape) -> npt.NDArray[np.float64]:

@@ -80,13 +80,14 @@ class Cache:
     def load(self, box: Box) -> Block:
         """Read one block, halo included; voxels that are not valid are zero."""
         chunks = -(-self.bins // self.chunk_bins)
-        stored = np.memmap(self.path, np.int16, "r", shape=(chunks, *self.shape, self.chunk_bins))
         rows = np.empty((*box.shape, self.bins), np.int16)
-        for chunk in range(chunks):
+        size = (*self.shape, self.chunk_bins)
+        for chunk in range(chunks):  # a map for each: what is mapped counts as memory in use
+            stored = np.memmap(self.path, np.int16, "r", offset=2 * chunk * int(np.prod(size)), shape=size)
             start = chunk * self.chunk_bins
             part = min(self.chunk_bins, self.bins - start)
-            rows[..., start : start + part] = stored[(chunk, *box.slices)][..., :part]
-        del stored
+            rows[..., start : start + part] = stored[box.slices][..., :part]
+            del stored
         rows[~self.statistics.valid.reshape(self.shape)[box.slices]] = 0
         return Block(rows.reshape(-1, self.bins), box.shape)
 

@@ -163,7 +163,7 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
     if sigma is None:
         return CellSize(default_size(block.shape), 0, "a usual soma: nothing is active here")
     for _ in range(rounds):
-        fit = solve(block, Settings(sigma, rounds=1, alternations=0))
+        fit = solve(block, Settings(sigma, rounds=1))
         best = strongest(fit, 20)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size

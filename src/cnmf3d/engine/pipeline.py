@@ -371,7 +371,7 @@ def shapes_of(
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
-    footprints, errors = smoothed(footprints, denoised.traces, cache.shape)
+    footprints, errors = smoothed(footprints, denoised.traces, cache.shape, source.workers)
     footprints = refine.significant(footprints, SIGNIFICANT * errors, cache.shape)
     footprints, scaled = refine.rescaled(footprints, denoised.traces)
     images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)

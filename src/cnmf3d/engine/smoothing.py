@@ -5,7 +5,7 @@ Source: Stein 1981, Ann Statist 9:1135 (the risk of an estimate from the data al
 
 from __future__ import annotations
 
-from itertools import product
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,14 @@ from scipy import ndimage
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import Footprints, with_data
+from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.supports import dense_window
-
-Widths = tuple[float, float, float]
 
 IN_PLANE, ACROSS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0), (0.0, 0.4, 0.6, 0.9)
 """Standard deviations of the Gaussians that are tried, in the plane and along z, in voxels."""
 
 
-def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape) -> tuple[Footprints, Float]:
+def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape, workers: int = 1) -> tuple[Footprints, Float]:
     """Footprints smoothed by the Gaussians with the least estimated error, each on its own support.
 
     Parameters
@@ -30,6 +29,8 @@ def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape) -> tuple
         Regressed on `traces`, data in units of noise: the standard error of a value is ``1 / ‖trace‖``.
     traces : (components, frames) float32
     shape : (Z, Y, X)
+    workers : int
+        Threads; the result doesn't depend on it.
 
     Returns
     -------
@@ -39,36 +40,50 @@ def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape) -> tuple
     """
     errors = (1 / np.maximum(np.linalg.norm(traces, axis=1), 1e-9)).astype(np.float32)
     data = footprints.data.copy()
-    for k in range(footprints.shape[1]):
+
+    def smooth(k: int) -> None:
         span = slice(footprints.indptr[k], footprints.indptr[k + 1])
         if data[span].size and data[span].max() > 0:
             data[span], share = _least_risk(footprints.indices[span], data[span], float(errors[k]), shape)
             errors[k] *= share
+
+    for _ in in_order(smooth, range(footprints.shape[1]), workers):
+        pass
     return with_data(footprints, data), errors
 
 
 def _least_risk(indices: npt.NDArray[np.int32], data: Float, error: float, shape: VolumeShape) -> tuple[Float, float]:
-    """One footprint smoothed with the least risk; and the share of its noise that is left."""
+    """One footprint smoothed with the least risk; and the share of its noise that is left.
+
+    Widths grow while the risk falls, in the plane and along z in turn.
+    """
     box, origin = _framed(*dense_window(indices, data, shape), shape)
     z, rest = np.divmod(indices, shape[1] * shape[2])
     y, x = np.divmod(rest, shape[2])
     place = (z - origin[0], y - origin[1], x - origin[2])
-    best, least, left = data, 0.0, 1.0
-    for across, plane in product(ACROSS, IN_PLANE):
-        if across == plane == 0 or (across and shape[0] == 1):
-            continue
-        values = box
-        own, power = 1.0, 1.0
-        for axis, width in enumerate((across, plane, plane)):
+    variance = data.size * error**2
+
+    def tried(plane: int, across: int) -> tuple[float, Float, float]:
+        values, own, power = box, 1.0, 1.0
+        for axis, width in enumerate((ACROSS[across], IN_PLANE[plane], IN_PLANE[plane])):
             if width:
                 weights = gaussian(width)
                 values = ndimage.correlate1d(values, weights, axis=axis, mode="nearest")
                 own *= float(weights[weights.size // 2])
                 power *= float((weights**2).sum())
         candidate = values[place]
-        risk = float(((candidate - data) ** 2).sum()) - 2 * data.size * error**2 * (1 - own)
-        if risk < least:
-            best, least, left = candidate, risk, power**0.5
+        return float(((candidate - data) ** 2).sum()) - 2 * variance * (1 - own), candidate, power**0.5
+
+    best, least, left, at = data, 0.0, 1.0, (0, 0)
+    steps = [(1, 0)] + [(0, 1)] * (shape[0] > 1)
+    while steps:
+        step = steps.pop(0)
+        plane, across = at[0] + step[0], at[1] + step[1]
+        if plane < len(IN_PLANE) and across < len(ACROSS):
+            risk, candidate, share = tried(plane, across)
+            if risk < least:
+                best, least, left, at = candidate, risk, share, (plane, across)
+                steps.append(step)
     return best, left
 
 
@@ -80,6 +95,7 @@ def _framed(box: Float, origin: tuple[int, int, int], shape: VolumeShape) -> tup
     return np.pad(box, list(zip(before, after, strict=True))), (z, y, x)
 
 
+@lru_cache(maxsize=16)
 def gaussian(width: float) -> Float:
     """Weights that sum to one, up to three standard deviations."""
     reach = max(1, int(np.ceil(3 * width)))

@@ -48,8 +48,6 @@ class Settings:
     merge_threshold : float
     rounds : int
         Most rounds of seeding on the residual.
-    alternations : int
-        Times that neuropil is found anew once all components are known: it converges slowly where cells overlap it.
     seed_score : float
         Least activity of a seed, in standard deviations of what noise gives.
     significance : float
@@ -63,7 +61,6 @@ class Settings:
     rank: int | None = None
     merge_threshold: float = 0.8
     rounds: int = 8
-    alternations: int = 4
     seed_score: float = 5.0
     significance: float = 4.5
 
@@ -98,8 +95,6 @@ def solve(block: Block, settings: Settings) -> Fit:
         if round_ > 1 and len(seeds.positions) < FEW * fit.count:
             break
     fit = prune(block, fit, settings)
-    for _ in range(settings.alternations):
-        fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 3)
     return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
 
 
