@@ -68,6 +68,8 @@ def neuropil_courses(
     images, courses = leading(pooled, ABOVE_NOISE * edge if rank is None else 0.0)
     if rank is not None:
         return np.concatenate([constant, courses[:rank]])
+    if images.shape[1] == 0:
+        return constant
     spread = 1 / (images**4).sum(axis=0)
     wide = spread > max(FEWEST_POOLS, LEAST_SHARE * len(images))
     chosen = wide & (smoothness(images.T, grid) > alike)

@@ -68,7 +68,7 @@ def response(g1: float, g2: float, kernel: Any) -> None:
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _products(kernel: Any, products: Any) -> None:
-    """``products[q, d] = Σ_{i<q} h_i h_{i+d}``: inner products of two responses d frames apart, q frames of the later."""
+    """``products[q, d] = Σ_{i<q} h_i h_{i+d}``: products of two responses d frames apart, over q frames."""
     length = kernel.size
     for d in range(length):
         products[0, d] = 0
