@@ -1,0 +1,167 @@
+"""A running dask.distributed scheduler, and which of its workers can compute items."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnmf3d.errors import Cnmf3dError, UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+TIMEOUT = 10.0
+"""Seconds to wait for the scheduler, and for a first worker."""
+
+LOOK = 1.0
+"""Seconds between questions to the scheduler who is there."""
+
+SAME = ("cnmf3d", "distributed")
+"""Packages of which the same version has to be everywhere."""
+
+
+class ClusterError(Cnmf3dError):
+    """A cluster that can't be reached, or can't compute items (exit code 1)."""
+
+
+@dataclass
+class Scheduler:
+    """A connection to a scheduler; `connect` makes one, `close` ends it.
+
+    Attributes
+    ----------
+    address : str
+        As the user gave it.
+    client : distributed.Client
+    """
+
+    address: str
+    client: Client
+    _seen: dict[str, int] = field(default_factory=dict)
+    _asked: float = 0.0
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the connection stands."""
+        return bool(self.client.status == "running")
+
+    def workers(self) -> dict[str, int]:
+        """Addresses of the workers that are there, and the threads of each.
+
+        Raises
+        ------
+        ClusterError
+            Where the scheduler is gone, or a new worker has other versions.
+        """
+        if time.monotonic() - self._asked > LOOK:
+            found = _asked(self.address, self.client)
+            if found.keys() - self._seen.keys():
+                check_versions(self.address, self.client.get_versions(packages=["cnmf3d"]))
+            self._seen, self._asked = found, time.monotonic()
+        return self._seen
+
+    def close(self) -> None:
+        """End the connection; the cluster stays as it is."""
+        self.client.close(timeout=2)
+
+
+def connect(address: str) -> Scheduler:
+    """Connect to a running scheduler.
+
+    Parameters
+    ----------
+    address : str
+        ``tcp://host:8786``, ``host:8786``, or a scheduler file that ``dask scheduler --scheduler-file`` wrote.
+
+    Raises
+    ------
+    UsageError
+        Where dask.distributed isn't installed, or the address is none.
+    ClusterError
+        Where nobody answers, there are no workers, or their versions are others.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise UsageError("dask.distributed isn't installed", "Install it: pip install 'cnmf3d[cluster]'.")
+    scheduler = Scheduler(address, _client(address))
+    try:
+        end = time.monotonic() + TIMEOUT
+        while not scheduler.workers():
+            if time.monotonic() > end:
+                raise ClusterError(
+                    f"the scheduler at {address} has no workers", f"Start some first: dask worker {address}"
+                )
+            time.sleep(0.1)
+            scheduler._asked = 0.0
+    except BaseException:
+        scheduler.close()
+        raise
+    return scheduler
+
+
+def _client(address: str) -> Client:
+    """A client that is connected."""
+    from distributed import Client
+
+    where: dict[str, Any] = {"address": address}
+    if Path(address).is_file():
+        where = {"scheduler_file": os.fspath(Path(address).absolute())}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # versions are compared below, for what matters here
+            return Client(**where, timeout=TIMEOUT, set_as_default=False, name="cnmf3d-batch")
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(
+            f"{address!r} is no address of a scheduler: {error}",
+            "Give it as the scheduler writes it when it starts: --scheduler tcp://host:8786.",
+        ) from error
+    except (OSError, ImportError) as error:
+        raise ClusterError(
+            f"no dask scheduler answers at {address}",
+            "Check that it runs (dask scheduler), that this is the address it wrote when it started, and that no "
+            "firewall is between; its dashboard (port 8787) is another address.",
+        ) from error
+
+
+def _asked(address: str, client: Client) -> dict[str, int]:
+    """Workers that are there now."""
+    try:
+        return dict(client.nthreads())
+    except (OSError, RuntimeError) as error:  # closed connections are OSErrors, a client that gave up a RuntimeError
+        raise ClusterError(
+            f"the scheduler at {address} is gone",
+            "Start it and its workers again, then `cnmf3d batch run`: it goes on where it was.",
+        ) from error
+
+
+def check_versions(address: str, told: Any) -> None:
+    """See that all have the versions that have to be the same.
+
+    Parameters
+    ----------
+    address : str
+    told : mapping
+        What ``Client.get_versions`` answers.
+
+    Raises
+    ------
+    ClusterError
+        Naming the package, who has which version, and what to do.
+    """
+    here = told["client"]["packages"]
+    others = {"the scheduler": told["scheduler"], **told["workers"]}
+    for name in SAME:
+        for who, said in others.items():
+            there = (said or {}).get("packages", {}).get(name)
+            if who == "the scheduler" and name == "cnmf3d":
+                continue
+            if there != here.get(name):
+                person = who if who == "the scheduler" else f"the worker {who}"
+                raise ClusterError(
+                    f"{person} of {address} has {name} {there or '(none)'}, here it is {here.get(name)}",
+                    f"Start scheduler and workers in an environment with {name} {here.get(name)}, such as this one.",
+                )
