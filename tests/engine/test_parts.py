@@ -18,7 +18,7 @@ from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, quiet_level, skewness, spatial_correlation, trace_snr
 from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import reliability, threshold
+from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.supports import centroids, ellipsoids
 from cnmf3d.events import silent
 from cnmf3d.geometry import ZYX
@@ -297,6 +297,17 @@ def test_cells_are_reliable_and_what_was_fitted_to_noise_is_not():
     fitted = np.maximum(noise.project(fit.footprints), 0)
     made_up = Fit(fit.footprints, fitted, fit.spatial, fit.temporal, fit.seen)
     assert (reliability(noise, made_up, SIGMA) < cut_off).all()
+
+
+def test_noise_that_voxels_share_lifts_the_level_of_chance():
+    rng = np.random.default_rng(5)
+    footprints = np.stack([cell(2, 8, 8), cell(2, 16, 16)], axis=1)
+    block, fit = block_of(footprints, transients(rng, 300, 2), rng)
+    assert chance_level(block, fit, SIGMA) < 0.1
+    stripes = (GRID[1] % 2)[:, None] * rng.standard_normal((1, 300)) + rng.standard_normal((GRID.shape[1], 300))
+    striped = Block((block.rows + STEP * 0.5 * stripes).astype(np.int16), SHAPE)
+    assert chance_level(striped, fit, SIGMA) > 0.3
+    assert threshold(300, 4.5, 0.4) > threshold(300, 4.5) > 0
 
 
 def test_the_threshold_falls_with_the_length_of_the_recording():

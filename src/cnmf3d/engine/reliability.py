@@ -13,6 +13,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.special import ndtri
 
 from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, with_data
@@ -25,12 +26,45 @@ REACH = 2.5
 """Half-axes of the supports in cell half-widths."""
 
 
-def threshold(bins: int, significance: float = 4.5) -> float:
-    """Least reliability of a real component: `significance` standard deviations of Fisher's z for `bins` bins.
+PLACES, LOWEST = 150, 5.0
+"""Places at random that tell what chance gives, and the percentile of them that no cell reaches into."""
 
-    Fisher 1921: ``atanh(r)`` of independent normal traces has standard deviation ``1/√(n − 3)``.
+MOST_CHANCE = 0.6
+"""Where all places agree more than this, that is activity everywhere and no fault of the recording."""
+
+
+def deviation(bins: int) -> float:
+    """Fisher 1921: ``atanh(r)`` of independent normal traces has standard deviation ``1/√(n − 3)``."""
+    return float(1 / np.sqrt(max(bins - 3, 1)))
+
+
+def threshold(bins: int, significance: float = 4.5, chance: float = 0.0) -> float:
+    """Least reliability of a real component: `significance` standard deviations of Fisher's z above `chance`."""
+    return float(np.tanh(np.arctanh(chance) + significance * deviation(bins)))
+
+
+def chance_level(block: Block, fit: Fit, sigma: ZYX) -> float:
+    """Reliability that places at random have, where there is no cell: 0 where noise is independent.
+
+    Line noise, motion and stripes are shared by the two sets of voxels and lift it. Places are demixed beside the
+    components that are known. As many of them lie on cells, the level is told by the lowest: their 5th percentile,
+    brought to the middle by what independent noise scatters.
+
+    Parameters
+    ----------
+    block : Block
+    fit : Fit
+    sigma : ZYX
+        Half-width of a cell in voxels.
     """
-    return float(np.tanh(significance / np.sqrt(max(bins - 3, 1))))
+    rng = np.random.default_rng(0)
+    places = np.stack([rng.integers(0, length, PLACES) for length in block.shape], axis=1)
+    supports = ellipsoids(block.shape, places, ZYX(*(1.5 * s for s in sigma)))
+    footprints: Footprints = sparse.csc_array(sparse.hstack([fit.footprints, supports]))
+    traces = np.concatenate([fit.traces, np.ones((PLACES, block.bins), np.float32)])
+    agreement = reliability(block, dataclasses.replace(fit, footprints=footprints, traces=traces), sigma)[fit.count :]
+    low = float(np.percentile(agreement, LOWEST)) - float(ndtri(LOWEST / 100)) * deviation(block.bins)
+    return float(np.clip(low, 0, MOST_CHANCE))
 
 
 def time_halves(bins: int) -> Bool:

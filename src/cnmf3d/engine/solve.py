@@ -20,7 +20,7 @@ from cnmf3d.engine.cleaning import clean, grow
 from cnmf3d.engine.coarse import Coarse, coarsen
 from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
-from cnmf3d.engine.reliability import reliability, threshold
+from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import centroids, ellipsoids
 from cnmf3d.geometry import ZYX
@@ -94,7 +94,7 @@ def solve(block: Block, settings: Settings) -> Fit:
             fit = prune(block, fit, settings)
         if round_ > 1 and len(seeds.positions) < FEW * fit.count:
             break
-    fit = prune(block, fit, settings)
+    fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
     return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
 
 
@@ -168,10 +168,13 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     return demix.refine(block, with_neuropil(block, coarse, fit, settings), 2)
 
 
-def prune(block: Block, fit: Fit, settings: Settings) -> Fit:
-    """Leave out what is too small to be a cell, echoes of brighter neighbours, and what held-out data don't confirm."""
+def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fit:
+    """Leave out what is too small to be a cell, echoes of brighter neighbours, and what held-out data don't confirm.
+
+    `chance` is the reliability of places without a cell.
+    """
     fit = clean(fit, block.shape, settings.sigma)
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
     score = reliability(block, fit, settings.sigma)
-    return subset(fit, np.flatnonzero(score > threshold(block.bins, settings.significance)))
+    return subset(fit, np.flatnonzero(score > threshold(block.bins, settings.significance, chance)))
