@@ -1,0 +1,96 @@
+"""What a batch knows of one piece of work: frozen, as it was when it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnmf3d.batch.status import Status
+
+
+@dataclass(frozen=True)
+class Input:
+    """A movie by reference: it is never copied.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        Absolute paths, or addresses.
+    relative : tuple of str
+        The same from the batch's folder, where that is possible; else empty.
+    opening : mapping
+        Keywords of `cnmf3d.open_movie`, plain values.
+    fingerprint : str
+        Of the content (`Movie.fingerprint`).
+    """
+
+    paths: tuple[str, ...]
+    relative: tuple[str, ...] = ()
+    opening: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def found(self, folder: Path) -> tuple[str, ...]:
+        """Where the movie is, looked for from the batch's folder first; empty where it isn't."""
+        near = tuple(str((folder / path).resolve()) for path in self.relative)
+        for paths in (near, self.paths):
+            if paths and all("://" in path or Path(path).exists() for path in paths):
+                return paths
+        return ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of an item's status."""
+
+    when: str
+    status: Status
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of work of a batch.
+
+    Attributes
+    ----------
+    uuid, name, module, engine : str
+    parameters : mapping
+        ``CnmfParameters.to_dict()``.
+    input : Input
+    options : mapping
+        What isn't a parameter of the method: ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``, ...
+    status : Status
+    attempts : int
+        How often it was started.
+    added, started, finished : str
+        ISO 8601 with time zone; empty where that didn't happen.
+    summary : mapping
+        Of the results: ``accepted``, ``rejected``, ``frames``, ``shape``, ``seconds``.
+    warnings : tuple of str
+    error : str
+        All that is known of a failure.
+    """
+
+    uuid: str
+    name: str
+    module: str
+    engine: str
+    parameters: Mapping[str, Any]
+    input: Input
+    options: Mapping[str, Any]
+    status: Status
+    attempts: int = 0
+    added: str = ""
+    started: str = ""
+    finished: str = ""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def last_line(self) -> str:
+        """The last line of the error, which says most."""
+        lines = self.error.strip().splitlines()
+        return lines[-1] if lines else ""

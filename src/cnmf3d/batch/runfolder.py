@@ -1,0 +1,139 @@
+"""The run folder: the contract between who asks for a computation and who computes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cnmf3d.batch.item import Input
+from cnmf3d.errors import InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be computed.
+
+    Attributes
+    ----------
+    module, engine : str
+    input : Input
+        `paths` are where the movie was found.
+    parameters, options : mapping
+        As in `cnmf3d.batch.Item`.
+    workers : int or None
+        Threads; None: all cores.
+    """
+
+    module: str
+    engine: str
+    input: Input
+    parameters: Mapping[str, Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder: ``job.json``, ``events.jsonl``, ``log.txt``, ``worker.json`` and ``results.hdf5``."""
+
+    path: Path
+
+    @property
+    def results(self) -> Path:
+        """The results file; it appears whole or not at all."""
+        return self.path / "results.hdf5"
+
+    @property
+    def log(self) -> Path:
+        """What the process printed."""
+        return self.path / "log.txt"
+
+    @property
+    def events_file(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "events.jsonl"
+
+    @property
+    def job(self) -> Job:
+        """What is to be computed.
+
+        Raises
+        ------
+        InputError
+            Where the folder holds no job, or one that can't be read.
+        """
+        file = self.path / "job.json"
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            source = values.pop("input")
+            source |= {name: tuple(source[name]) for name in ("paths", "relative")}
+            return Job(input=Input(**source), **values)
+        except OSError as error:
+            raise InputError(f"{self.path} is no run folder: {error.strerror}: job.json", "Export it again.") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{file} is damaged: {error}", "Export the item again, or retry it.") from error
+
+    def write(self, job: Job) -> None:
+        """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path / "job.json", json.dumps(dataclasses.asdict(job), indent=1))
+        self.events_file.unlink(missing_ok=True)
+
+    def events(self, offset: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Events from a position in the file on, each with the position behind it; a line half written waits."""
+        try:
+            with self.events_file.open("rb") as file:
+                file.seek(offset)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        return
+                    offset += len(line)
+                    try:
+                        event = json.loads(line)
+                    except ValueError:
+                        continue
+                    if isinstance(event, dict):
+                        yield offset, event
+        except FileNotFoundError:
+            return
+
+    def ended(self) -> dict[str, Any] | None:
+        """The event that ends a run (kind ``done`` or ``error``), where it is there."""
+        last = None
+        for _, event in self.events():
+            if event.get("kind") in ("done", "error"):
+                last = event
+        return last
+
+    def complete(self) -> bool:
+        """Whether a whole results file is there."""
+        import h5py
+
+        try:
+            with h5py.File(self.results, "r") as file:
+                return "estimates" in file
+        except OSError:
+            return False
+
+    def worker(self) -> dict[str, Any] | None:
+        """Who works on it, as `cnmf3d.batch.worker` wrote it; None where nobody said."""
+        try:
+            found = json.loads((self.path / "worker.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

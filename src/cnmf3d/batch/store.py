@@ -1,0 +1,349 @@
+"""A batch: a folder with a database of items and a run folder for each."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from cnmf3d.batch import schema
+from cnmf3d.batch.item import Change, Input, Item
+from cnmf3d.batch.runfolder import RunFolder
+from cnmf3d.batch.status import Status
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.movies import Movie, open_movie
+from cnmf3d.parameters import CnmfParameters, read_parameters
+
+FILE = "batch.sqlite"
+
+
+def now() -> str:
+    """Time of day with zone, ISO 8601."""
+    return datetime.now().astimezone().isoformat(timespec="milliseconds")
+
+
+class Batch:
+    """A batch on disk; any number of programs may have it open at once.
+
+    Every change is one transaction, and a change of status happens only from the status that its maker saw.
+    """
+
+    def __init__(self, folder: Path, *, create: bool) -> None:
+        self.folder = folder
+        self._engine = schema.connect(folder / FILE, create=create)
+        self._fingerprints: dict[tuple[Any, ...], str] = {}
+
+    @classmethod
+    def create(cls, folder: str | Path) -> Batch:
+        """Make a new batch.
+
+        Raises
+        ------
+        UsageError
+            Where there is one already, or the folder can't be made.
+        """
+        folder = Path(folder)
+        if (folder / FILE).exists():
+            raise UsageError(f"{folder} is a batch already", "Add to it, or choose another folder.")
+        try:
+            (folder / "items").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"there can't be a folder {folder}: {error.strerror}", "Choose another.") from error
+        return cls(folder, create=True)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Batch:
+        """Open a batch that is there.
+
+        Raises
+        ------
+        InputError
+            Where there is none, or its database can't be used.
+        """
+        folder = Path(folder)
+        if not (folder / FILE).is_file():
+            raise InputError(f"{folder} is no batch: it holds no {FILE}", f"Make one: cnmf3d batch new {folder}")
+        return cls(folder, create=False)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Batch:
+        """Use it in a ``with``."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Let go of the database."""
+        self.close()
+
+    def add(
+        self,
+        source: Any,
+        parameters: CnmfParameters | Mapping[str, Any] | str | Path | None = None,
+        *,
+        name: str,
+        module: str = "cnmf_3d",
+        engine: str = "native",
+        opening: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Item:
+        """Add an item.
+
+        Parameters
+        ----------
+        source : path, list of paths or pattern
+            What `cnmf3d.open_movie` takes; an array can't be found again and is refused.
+        parameters : CnmfParameters, mapping or file, optional
+        name : str
+        module, engine : str
+        opening : mapping, optional
+            Keywords of `cnmf3d.open_movie`.
+        options : mapping, optional
+            ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``, ...
+
+        Raises
+        ------
+        InputError, UsageError
+            For a movie, parameters or options that can't be used.
+        """
+        if not name.strip():
+            raise UsageError("an item needs a name", "Give one: item_name, or --name.")
+        model = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
+        given = open_movie(source, **(opening or {}))
+        made = Item(
+            uuid=str(uuid.uuid4()),
+            name=name,
+            module=module,
+            engine=engine,
+            parameters=model.to_dict(),
+            input=self._input(given, opening or {}),
+            options=dict(options or {}),
+            status=Status.PENDING,
+            added=now(),
+        )
+        self._check_memmap(made)
+        with self._engine.begin() as connection:
+            connection.execute(insert(schema.items).values(**_values(made)))
+            _note(connection, made.uuid, Status.PENDING, "added")
+        return made
+
+    def _input(self, movie: Movie, opening: Mapping[str, Any]) -> Input:
+        """The movie by reference."""
+        if not movie.paths:
+            raise UsageError("an array in memory can't be an item's movie", "Save it to a file, and add that.")
+        local = [path for path in movie.paths if "://" not in path]
+        paths = tuple(path if "://" in path else str(Path(path).resolve()) for path in movie.paths)
+        relative: tuple[str, ...] = ()
+        if len(local) == len(paths):
+            try:
+                relative = tuple(os.path.relpath(path, self.folder.resolve()) for path in paths)
+            except ValueError:  # another drive on Windows
+                relative = ()
+        return Input(paths, relative, dict(opening), self._fingerprint(movie, paths))
+
+    def _fingerprint(self, movie: Movie, paths: tuple[str, ...]) -> str:
+        """Fingerprint, once for each state of the files."""
+        try:
+            facts = [Path(path).stat() for path in paths]
+        except OSError:
+            return movie.fingerprint()
+        key = (paths, movie.shape, *((fact.st_size, fact.st_mtime_ns) for fact in facts))
+        if key not in self._fingerprints:
+            self._fingerprints[key] = movie.fingerprint()
+        return self._fingerprints[key]
+
+    def _check_memmap(self, item: Item) -> None:
+        """See that what is said of memory maps can be meant."""
+        keep, use = item.options.get("keep_memmap"), item.options.get("use_memmap")
+        if keep and use:
+            raise UsageError("keep_memmap and use_memmap exclude one another", "An item makes its cache or reuses one.")
+        if not use:
+            return
+        other = item.options.get("memmap_uuid")
+        if not other:
+            raise UsageError("use_memmap needs memmap_uuid", "Name the item whose cache is reused.")
+        if self.item(str(other)).input.fingerprint != item.input.fingerprint:
+            raise UsageError(
+                f"the item {other} has another movie than {item.name}: its cache can't be reused",
+                "Name an item with the same movie, or leave use_memmap out: caches are found without being told.",
+            )
+
+    def items(self, status: Status | None = None) -> list[Item]:
+        """All items in the order of adding, or those of one status."""
+        query = select(schema.items).order_by(schema.items.c.position)
+        if status is not None:
+            query = query.where(schema.items.c.status == status.value)
+        with self._engine.connect() as connection:
+            return [_item(row) for row in connection.execute(query)]
+
+    def item(self, key: str) -> Item:
+        """The item with this UUID, the start of one, or this name.
+
+        Raises
+        ------
+        UsageError
+            Where there is none, or more than one.
+        """
+        there = self.items()
+        exact = [item for item in there if item.uuid == key] or [item for item in there if item.name == key]
+        found = exact or [item for item in there if len(key) >= 4 and item.uuid.startswith(key)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            choice = ", ".join(item.uuid[:8] for item in found[:6])
+            raise UsageError(f"{key} means {len(found)} items of {self.folder}", f"Say which by UUID: {choice}.")
+        near = difflib.get_close_matches(key, [item.name for item in there], n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"{self.folder} has no item {key}", f"{hint}`cnmf3d batch list` shows all.")
+
+    def history(self, key: str) -> list[Change]:
+        """An item's changes of status, the oldest first."""
+        table = schema.changes
+        query = select(table).where(table.c.item == self.item(key).uuid).order_by(table.c.number)
+        with self._engine.connect() as connection:
+            return [Change(row.when, Status(row.status), row.why) for row in connection.execute(query)]
+
+    def rename(self, key: str, name: str) -> Item:
+        """Give an item another name."""
+        if not name.strip():
+            raise UsageError("an item needs a name", "Give one.")
+        found = self.item(key)
+        with self._engine.begin() as connection:
+            connection.execute(update(schema.items).where(schema.items.c.uuid == found.uuid).values(name=name))
+        return self.item(found.uuid)
+
+    def delete(self, keys: Iterable[str]) -> list[Item]:
+        """Remove items with their run folders; nothing else is touched.
+
+        Raises
+        ------
+        UsageError
+            Where one is running; then none is removed.
+        """
+        found = [self.item(key) for key in keys]
+        with self._engine.begin() as connection:
+            for item in found:
+                gone = connection.execute(
+                    delete(schema.items).where(
+                        schema.items.c.uuid == item.uuid,
+                        schema.items.c.status.not_in([Status.RUNNING.value, Status.MOVING.value]),
+                    )
+                )
+                if gone.rowcount == 0:
+                    raise UsageError(f"{item.name} is running", "Abort it first, then delete it.")
+        for item in found:
+            shutil.rmtree(self.run_folder(item).path, ignore_errors=True)
+        return found
+
+    def abort(self, keys: Iterable[str]) -> list[Item]:
+        """Ask for items not to be computed: waiting ones are aborted now, a running one by its supervisor."""
+        found = [self.item(key) for key in keys]
+        for item in found:
+            for waiting in (Status.PENDING, Status.INTERRUPTED):
+                if self.change(item.uuid, waiting, Status.ABORTED, why="asked for"):
+                    break
+            else:
+                with self._engine.begin() as connection:
+                    connection.execute(update(schema.items).where(schema.items.c.uuid == item.uuid).values(abort=1))
+        return [self.item(item.uuid) for item in found]
+
+    def retry(self, keys: Iterable[str]) -> list[Item]:
+        """Make items that ended wait again."""
+        found = [self.item(key) for key in keys]
+        for item in found:
+            if item.status.active:
+                raise UsageError(f"{item.name} is running", "Abort it first.")
+            self.change(item.uuid, item.status, Status.PENDING, why="retry", error="", abort=0, attempts=0)
+        return [self.item(item.uuid) for item in found]
+
+    def change(self, key: str, old: Status, new: Status, *, why: str = "", **values: Any) -> bool:
+        """Change an item's status, if it is still `old`; whether it was.
+
+        Parameters
+        ----------
+        key : str
+            UUID.
+        old, new : Status
+        why : str
+            For the history.
+        **values
+            Other columns to set in the same transaction.
+        """
+        with self._engine.begin() as connection:
+            done = connection.execute(
+                update(schema.items)
+                .where(schema.items.c.uuid == key, schema.items.c.status == old.value)
+                .values(status=new.value, **values)
+            )
+            if done.rowcount:
+                _note(connection, key, new, why)
+            return bool(done.rowcount)
+
+    def abort_asked(self, key: str) -> bool:
+        """Whether somebody wants a running item to end."""
+        query = select(schema.items.c.abort).where(schema.items.c.uuid == key)
+        with self._engine.connect() as connection:
+            return bool(connection.execute(query).scalar())
+
+    def run_folder(self, item: Item) -> RunFolder:
+        """The item's run folder."""
+        return RunFolder(self.folder / "items" / item.uuid)
+
+    def relink(self, places: Iterable[str | Path]) -> list[Item]:
+        """Find movies that were moved, by name below `places` and by content; the items that were mended."""
+        mended = []
+        for item in self.items():
+            if item.input.found(self.folder):
+                continue
+            wanted = [Path(path).name for path in item.input.paths]
+            for place in map(Path, places):
+                candidates = [next(iter(sorted(place.rglob(name))), None) for name in wanted]
+                if any(path is None for path in candidates):
+                    continue
+                source = candidates[0] if len(candidates) == 1 else candidates
+                movie = open_movie(source, **item.input.opening)
+                if movie.fingerprint() != item.input.fingerprint:
+                    continue
+                changed = dataclasses.asdict(self._input(movie, item.input.opening))
+                with self._engine.begin() as connection:
+                    query = update(schema.items).where(schema.items.c.uuid == item.uuid)
+                    connection.execute(query.values(input=changed))
+                mended.append(self.item(item.uuid))
+                break
+        return mended
+
+
+def _note(connection: Connection, key: str, status: Status, why: str) -> None:
+    connection.execute(insert(schema.changes).values(item=key, when=now(), status=status.value, why=why))
+
+
+def _values(item: Item) -> dict[str, Any]:
+    """An item as a row."""
+    values = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+    return values | {
+        "status": item.status.value,
+        "input": dataclasses.asdict(item.input),
+        "warnings": list(item.warnings),
+        "summary": dict(item.summary),
+    }
+
+
+def _item(row: Row[Any]) -> Item:
+    """A row as an item."""
+    values = dict(row._mapping)
+    source = values["input"]
+    source = Input(**{**source, "paths": tuple(source["paths"]), "relative": tuple(source["relative"])})
+    values = {name: value for name, value in values.items() if name not in ("position", "abort")}
+    return Item(
+        **{**values, "input": source, "status": Status(values["status"]), "warnings": tuple(values["warnings"])}
+    )
