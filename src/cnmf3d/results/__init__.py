@@ -3,6 +3,6 @@
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.reading import load_results
 from cnmf3d.results.summary import Summary, summary
-from cnmf3d.results.writing import write_results
+from cnmf3d.results.writing import annotate_results, write_results
 
-__all__ = ["Provenance", "Results", "Summary", "load_results", "summary", "write_results"]
+__all__ = ["Provenance", "Results", "Summary", "annotate_results", "load_results", "summary", "write_results"]

@@ -75,6 +75,32 @@ def write_results(results: Results, path: str | Path) -> Path:
     return path
 
 
+def annotate_results(path: str | Path, results: Results) -> None:
+    """Add our group to a results file that CaImAn saved: parameters, provenance, rate, voxel size, projections.
+
+    CaImAn reads the file as before.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its ``dims`` are (X, Y, Z).
+    results : Results
+        What `load_results` reads from it, completed.
+
+    Raises
+    ------
+    Cnmf3dError
+        Where it can't be written.
+    """
+    try:
+        with h5py.File(path, "r+") as file:
+            if "cnmf3d" in file:
+                del file["cnmf3d"]
+            _own(file.create_group("cnmf3d"), results)
+    except OSError as error:
+        raise Cnmf3dError(f"{path} could not be written: {error}", "Is the disk full?") from error
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

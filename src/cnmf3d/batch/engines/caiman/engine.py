@@ -1,0 +1,37 @@
+"""The engine as the batch sees it: light to import."""
+
+from __future__ import annotations
+
+from cnmf3d.batch.engines.caiman import interpreter, settings
+from cnmf3d.batch.runfolder import Job, RunFolder
+from cnmf3d.errors import UsageError
+from cnmf3d.events import Reporter
+from cnmf3d.parameters import read_parameters
+
+
+class CaimanEngine:
+    """Memory map, CNMF with or without patches, evaluation, refit, on the CaImAn that the user has installed."""
+
+    name = "caiman"
+
+    def unsuitable(self, job: Job) -> str | None:
+        """Why this engine can't do a job, with what helps; None where it can."""
+        reason = settings.unsuitable(read_parameters(job.parameters), settings.own_among(job.options))
+        return reason or interpreter.missing(job.options)
+
+    def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:
+        """Do it; the results file appears whole or not at all.
+
+        Raises
+        ------
+        InputError, UsageError
+            For a movie or parameters that can't be used, or where CaImAn isn't there.
+        EngineError
+            Where CaImAn fails.
+        """
+        from cnmf3d.batch.engines.caiman.work import work
+
+        reason = self.unsuitable(job)
+        if reason:
+            raise UsageError(f"the engine caiman can't do this: {reason}")
+        work(folder, job, reporter)
