@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from cnmf3d.batch.runfolder import RunFolder as RunFolder
     from cnmf3d.batch.status import Status as Status
     from cnmf3d.batch.store import Batch as Batch
+    from cnmf3d.batch.supervisor import Outcome as Outcome
+    from cnmf3d.batch.supervisor import supervise as supervise
+    from cnmf3d.batch.supervisor import sync as sync
 
 _PUBLIC = {
     "Batch": "store",
@@ -21,7 +24,10 @@ _PUBLIC = {
     "Item": "item",
     "Job": "runfolder",
     "RunFolder": "runfolder",
+    "Outcome": "supervisor",
     "Status": "status",
+    "supervise": "supervisor",
+    "sync": "supervisor",
 }
 __all__ = list(_PUBLIC)
 

@@ -39,7 +39,7 @@ class Batch:
 
     def __init__(self, folder: Path, *, create: bool) -> None:
         self.folder = folder
-        self._engine = schema.connect(folder / FILE, create=create)
+        self.engine = schema.connect(folder / FILE, create=create)
         self._fingerprints: dict[tuple[Any, ...], str] = {}
 
     @classmethod
@@ -76,7 +76,7 @@ class Batch:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def __enter__(self) -> Batch:
         """Use it in a ``with``."""
@@ -132,7 +132,7 @@ class Batch:
             added=now(),
         )
         self._check_memmap(made)
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(insert(schema.items).values(**_values(made)))
             _note(connection, made.uuid, Status.PENDING, "added")
         return made
@@ -183,7 +183,7 @@ class Batch:
         query = select(schema.items).order_by(schema.items.c.position)
         if status is not None:
             query = query.where(schema.items.c.status == status.value)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [_item(row) for row in connection.execute(query)]
 
     def item(self, key: str) -> Item:
@@ -210,7 +210,7 @@ class Batch:
         """An item's changes of status, the oldest first."""
         table = schema.changes
         query = select(table).where(table.c.item == self.item(key).uuid).order_by(table.c.number)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [Change(row.when, Status(row.status), row.why) for row in connection.execute(query)]
 
     def rename(self, key: str, name: str) -> Item:
@@ -218,7 +218,7 @@ class Batch:
         if not name.strip():
             raise UsageError("an item needs a name", "Give one.")
         found = self.item(key)
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(update(schema.items).where(schema.items.c.uuid == found.uuid).values(name=name))
         return self.item(found.uuid)
 
@@ -231,7 +231,7 @@ class Batch:
             Where one is running; then none is removed.
         """
         found = [self.item(key) for key in keys]
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for item in found:
                 gone = connection.execute(
                     delete(schema.items).where(
@@ -253,7 +253,7 @@ class Batch:
                 if self.change(item.uuid, waiting, Status.ABORTED, why="asked for"):
                     break
             else:
-                with self._engine.begin() as connection:
+                with self.engine.begin() as connection:
                     connection.execute(update(schema.items).where(schema.items.c.uuid == item.uuid).values(abort=1))
         return [self.item(item.uuid) for item in found]
 
@@ -263,6 +263,7 @@ class Batch:
         for item in found:
             if item.status.active:
                 raise UsageError(f"{item.name} is running", "Abort it first.")
+            self.run_folder(item).events_file.unlink(missing_ok=True)
             self.change(item.uuid, item.status, Status.PENDING, why="retry", error="", abort=0, attempts=0)
         return [self.item(item.uuid) for item in found]
 
@@ -279,7 +280,7 @@ class Batch:
         **values
             Other columns to set in the same transaction.
         """
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             done = connection.execute(
                 update(schema.items)
                 .where(schema.items.c.uuid == key, schema.items.c.status == old.value)
@@ -292,7 +293,7 @@ class Batch:
     def abort_asked(self, key: str) -> bool:
         """Whether somebody wants a running item to end."""
         query = select(schema.items.c.abort).where(schema.items.c.uuid == key)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return bool(connection.execute(query).scalar())
 
     def run_folder(self, item: Item) -> RunFolder:
@@ -315,7 +316,7 @@ class Batch:
                 if movie.fingerprint() != item.input.fingerprint:
                     continue
                 changed = dataclasses.asdict(self._input(movie, item.input.opening))
-                with self._engine.begin() as connection:
+                with self.engine.begin() as connection:
                     query = update(schema.items).where(schema.items.c.uuid == item.uuid)
                     connection.execute(query.values(input=changed))
                 mended.append(self.item(item.uuid))

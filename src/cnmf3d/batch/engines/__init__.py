@@ -1,0 +1,55 @@
+"""Engines: what computes a job. One file each, and one row of the table; others register as entry points."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from cnmf3d.batch.runfolder import Job, RunFolder
+from cnmf3d.errors import UsageError
+from cnmf3d.events import Reporter
+
+GROUP = "cnmf3d.engines"
+"""Entry points that name an `Engine`."""
+
+
+class Engine(Protocol):
+    """Computes a job in the process that calls it."""
+
+    name: str
+
+    def unsuitable(self, job: Job) -> str | None:
+        """Why it can't compute a job; None where it can."""
+        ...
+
+    def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:
+        """Compute `job` and write ``folder.results``, whole or not at all."""
+        ...
+
+
+_TABLE = {"native": "cnmf3d.batch.engines.native:ENGINE"}
+
+
+def names() -> list[str]:
+    """All engines that are known."""
+    return sorted({*_TABLE, *(entry.name for entry in entry_points(group=GROUP))})
+
+
+def engine_of(name: str) -> Engine:
+    """The engine of a name.
+
+    Raises
+    ------
+    UsageError
+        Where there is none.
+    """
+    if name in _TABLE:
+        module, _, attribute = _TABLE[name].partition(":")
+        found: Engine = getattr(import_module(module), attribute)
+        return found
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            loaded: Engine = entry.load()
+            return loaded
+    raise UsageError(f"there is no engine {name}", f"There are: {', '.join(names())}.")

@@ -1,0 +1,26 @@
+"""What a run folder tells once its worker is gone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import h5py
+
+from cnmf3d.batch.runfolder import RunFolder
+
+
+def told_by(folder: RunFolder) -> dict[str, Any]:
+    """Columns of a done item: summary and warnings of its results file."""
+    with h5py.File(folder.results, "r") as file:
+        estimates = file["estimates"]
+        summary: dict[str, Any] = {
+            "accepted": int(estimates["idx_components"].size),
+            "rejected": int(estimates["idx_components_bad"].size),
+            "frames": int(estimates["C"].shape[1]),
+            "shape": [int(n) for n in file["dims"][()]],
+        }
+        provenance = json.loads(file["cnmf3d"].attrs["provenance"]) if "cnmf3d" in file else {}
+    ended = folder.ended() or {}
+    summary["seconds"] = ended.get("seconds", provenance.get("timings", {}).get("total"))
+    return {"summary": summary, "warnings": list(provenance.get("warnings", []))}

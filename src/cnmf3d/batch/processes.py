@@ -1,0 +1,125 @@
+"""Processes: whether one is alive, starting one for a run folder, and ending a whole tree."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import psutil
+
+from cnmf3d.batch.runfolder import RunFolder
+
+FAR = 60.0
+"""Seconds without a sign of life after which a process of another machine counts as gone."""
+
+GRACE = 5.0
+"""Seconds that a process has to end by itself."""
+
+
+class Handle(Protocol):
+    """A run that was started."""
+
+    def poll(self) -> int | None:
+        """Exit code, or None while it runs; a code that isn't known is -1."""
+        ...
+
+    def kill(self) -> None:
+        """End it with all that it started."""
+        ...
+
+
+class Starter(Protocol):
+    """Starts runs: here, or on a cluster."""
+
+    def start(self, folder: RunFolder) -> Handle:
+        """Start the worker on a run folder."""
+        ...
+
+
+def signature() -> dict[str, Any]:
+    """Who this process is, for others to see whether it lives."""
+    process = psutil.Process()
+    return {"host": socket.gethostname(), "pid": process.pid, "created": process.create_time(), "beat": time.time()}
+
+
+def lives(who: Mapping[str, Any] | None) -> bool:
+    """Whether the process that signed is alive: by its pid here, by its last sign of life elsewhere."""
+    if not who:
+        return False
+    if who.get("host") != socket.gethostname():
+        return time.time() - float(who.get("beat", 0)) < FAR
+    try:
+        process = psutil.Process(int(who["pid"]))
+        same = abs(process.create_time() - float(who["created"])) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, KeyError, ValueError):
+        return False
+
+
+def end_tree(pid: int) -> None:
+    """End a process with all of its descendants: asked first, then killed."""
+    try:
+        root = psutil.Process(pid)
+        family = [*root.children(recursive=True), root]
+    except psutil.Error:
+        return
+    for process in family:
+        try:
+            process.terminate()
+        except psutil.Error:
+            continue
+    for process in psutil.wait_procs(family, timeout=GRACE)[1]:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+
+
+class Local:
+    """Runs in processes of this machine, which outlive the one that started them."""
+
+    def start(self, folder: RunFolder) -> Handle:
+        """Start ``python -m cnmf3d.batch.worker FOLDER``; what it prints goes to the log."""
+        with folder.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "cnmf3d.batch.worker", os.fspath(folder.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return _Started(process)
+
+
+class _Started:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def poll(self) -> int | None:
+        return self.process.poll()
+
+    def kill(self) -> None:
+        end_tree(self.process.pid)
+        self.process.wait()
+
+
+class Adopted:
+    """A worker that an earlier supervisor started."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    def poll(self) -> int | None:
+        """-1 once it is gone."""
+        return None if lives(self.folder.worker()) else -1
+
+    def kill(self) -> None:
+        """End it, where it is on this machine."""
+        who = self.folder.worker()
+        if who and lives(who) and who.get("host") == socket.gethostname():
+            end_tree(int(who["pid"]))

@@ -1,0 +1,127 @@
+"""What a process, a SLURM job or a Dask worker does: ``python -m cnmf3d.batch.worker FOLDER``.
+
+Exit codes: 0 done, 1 failure, 2 usage, 3 bad input, 4 somebody else is at work on the folder, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from filelock import FileLock, Timeout
+
+from cnmf3d.batch.processes import signature
+from cnmf3d.batch.runfolder import RunFolder, write_whole
+from cnmf3d.errors import Cnmf3dError, EngineError, InputError
+from cnmf3d.events import Event, to_json
+
+BUSY = 4
+"""Exit code where another process works on the folder."""
+
+BEAT = 5.0
+"""Seconds between two signs of life in worker.json."""
+
+
+def work(path: str | Path) -> int:
+    """Compute what a run folder asks for.
+
+    Parameters
+    ----------
+    path : path
+        Of the run folder.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    folder = RunFolder(Path(path))
+    try:
+        with FileLock(folder.path / "worker.lock", timeout=0), _alive(folder):
+            return _work(folder)
+    except Timeout:
+        print(f"another process works on {folder.path}", file=sys.stderr)
+        return BUSY
+    except OSError as error:
+        print(f"{folder.path} can't be worked on: {error}", file=sys.stderr)
+        return InputError.exit_code
+
+
+def _work(folder: RunFolder) -> int:
+    """Compute, with every event on file; the last one tells how it ended."""
+    from cnmf3d.batch.engines import engine_of
+
+    shutil.rmtree(folder.path / "scratch", ignore_errors=True)
+    begin = time.perf_counter()
+    with folder.events_file.open("a", encoding="utf-8") as file:
+        lock = threading.Lock()
+
+        def put(line: str) -> None:
+            with lock:
+                file.write(line + "\n")
+                file.flush()
+
+        def report(event: Event) -> None:
+            put(to_json(event))
+
+        try:
+            job = folder.job
+            engine = engine_of(job.engine)
+            reason = engine.unsuitable(job)
+            if reason:
+                raise EngineError(reason, "Choose another engine, or other parameters.")
+            engine.run(folder, job, report)
+            put(json.dumps({"kind": "done", "seconds": round(time.perf_counter() - begin, 3)}))
+            return 0
+        except KeyboardInterrupt:
+            return 130
+        except Cnmf3dError as error:
+            put(json.dumps({"kind": "error", "text": str(error), "exit_code": error.exit_code}))
+            print(error, file=sys.stderr)
+            return error.exit_code
+        except Exception as error:  # noqa: BLE001 - the item keeps the whole traceback
+            text = "".join(traceback.format_exception(error))
+            put(json.dumps({"kind": "error", "text": text, "exit_code": 1}))
+            print(text, file=sys.stderr)
+            return 1
+
+
+@contextmanager
+def _alive(folder: RunFolder) -> Iterator[None]:
+    """Say who works on the folder, again and again while it lasts."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while True:
+            write_whole(folder.path / "worker.json", json.dumps(signature()))
+            if ended.wait(BEAT):
+                return
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        (folder.path / "worker.json").unlink(missing_ok=True)
+
+
+def main(words: list[str], out: IO[str] = sys.stderr) -> int:
+    """Run the command line."""
+    if len(words) != 1:
+        print("usage: python -m cnmf3d.batch.worker FOLDER", file=out)
+        return 2
+    return work(words[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
