@@ -115,6 +115,13 @@ def chunk_length(movie: Movie, multiple: int = 1) -> int:
     return max(1, CHUNK_BYTES // (frame_bytes * multiple)) * multiple
 
 
+def cache_bytes(movie: Movie, width: int) -> int:
+    """Size of a movie's binned cache on disk; the last chunk is whole."""
+    bins = max(1, movie.shape[0] // width)
+    chunk_bins = min(chunk_length(movie, width), bins * width) // width
+    return 2 * int(np.prod(movie.shape[1:])) * chunk_bins * -(-bins // chunk_bins)
+
+
 def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Float | None]:
     """Frames as (frames, voxels), values that are not finite replaced by `fill`; and how many each voxel has."""
     flat = prepared(movie.read(start, stop))

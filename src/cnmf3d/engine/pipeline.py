@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset
 from cnmf3d.engine.blocks import Box
-from cnmf3d.engine.cache import Cache, ingest
+from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.estimates import cell_size, window_of
@@ -28,7 +28,9 @@ from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan, half_size
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
-from cnmf3d.engine.solve import solve, solve_seeded
+from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
+from cnmf3d.engine.solve import Settings, solve, solve_seeded
+from cnmf3d.engine.storage import Files
 from cnmf3d.engine.supports import centroids
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
@@ -69,6 +71,7 @@ class Context:
     workers: int
     reporter: Reporter
     clock: Clock
+    solutions: Solutions = field(default_factory=Solutions)
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,26 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Given:
+    """The part of a `Start` that concerns one block.
+
+    Attributes
+    ----------
+    footprints : csc (voxels of the block, components), unit norm
+    traces : (components, bins) float32 or None
+    which : (components,) int64
+        Their numbers in the start.
+    mine : (n,) int
+        Those that the block owns.
+    """
+
+    footprints: Footprints
+    traces: Float | None
+    which: npt.NDArray[np.int64]
+    mine: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
 class Start:
     """Components to start from, so that none is sought.
 
@@ -153,6 +176,12 @@ class Start:
     footprints: Footprints
     traces: Float | None = None
 
+    def within(self, box: Box, volume: VolumeShape, centres: npt.NDArray[np.float64]) -> Given:
+        """What reaches into a block; `centres` (components, 3) are where the components lie in the volume."""
+        local, which = seeds_within(self.footprints, volume, box)
+        mine = np.flatnonzero(box.owns(centres[which], volume, 0.0))
+        return Given(local, None if self.traces is None else self.traces[which], which, mine)
+
     @staticmethod
     def again(outcome: Outcome) -> Start:
         """The accepted components of a fit, for a refit."""
@@ -165,23 +194,24 @@ class Start:
         return Start(footprints, np.maximum(binned, 0).astype(np.float32))
 
 
-def run_plan(context: Context, plan: Plan, cache_path: Path, seeds: Footprints | None = None) -> Outcome:
+def run_plan(context: Context, plan: Plan, files: Files, seeds: Footprints | None = None) -> Outcome:
     """All stages on one movie.
 
     Parameters
     ----------
     context : Context
     plan : Plan
-    cache_path : Path
-        File for the binned movie.
+    files : Files
+        Where the binned movie is, or will be.
     seeds : csc (voxels, components), optional
         Footprints to start from; then none is sought.
     """
     clock, reporter = context.clock, context.reporter
     with clock.stage("ingest"):
-        cache = ingest(context.movie, cache_path, plan.width, workers=context.workers, reporter=reporter)
+        cache, solutions = files.ingested(context.workers, reporter)
+    context = dataclasses.replace(context, solutions=solutions)
     with clock.stage("estimate"):
-        plan, why = with_cell_size(plan, cache, reporter)
+        plan, why = with_cell_size(context, plan, cache)
     outcome = fit_volume(context, plan, cache, why, None if seeds is None else Start(seeds))
     if not (plan.refit and outcome.accepted.any()):
         return outcome
@@ -258,9 +288,13 @@ def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) ->
     }
 
 
-def with_cell_size(plan: Plan, cache: Cache, reporter: Reporter) -> tuple[Plan, dict[str, dict[str, Any]]]:
+def with_cell_size(context: Context, plan: Plan, cache: Cache) -> tuple[Plan, dict[str, dict[str, Any]]]:
     """The plan with the cells' size as measured; where a size was given, within `PLAUSIBLE` of that."""
-    size = cell_size(cache.load(window_of(cache)))
+
+    def measure() -> Arrays:
+        return size_arrays(cell_size(cache.load(window_of(cache))))
+
+    size = size_of(context.solutions.once("cell size", (), measure))
     sigma, why = size.sigma, size.why
     if plan.sigma is not None:
         if size.cells < FEW_CELLS:
@@ -268,7 +302,7 @@ def with_cell_size(plan: Plan, cache: Cache, reporter: Reporter) -> tuple[Plan, 
         sigma = within(plan.sigma, size.sigma)
         why = f"{why}, within a factor of {PLAUSIBLE:g} of what was given"
     half = half_size(sigma)
-    reporter(Note("estimate", f"cells' half-size gSig {half} voxels (x × y × z): {why}"))
+    context.reporter(Note("estimate", f"cells' half-size gSig {half} voxels (x × y × z): {why}"))
     return plan.replace(sigma=sigma), {"gSig": {"value": [round(s, 3) for s in half.xyz], "why": why}}
 
 
@@ -276,6 +310,19 @@ def within(given: ZYX, measured: ZYX) -> ZYX:
     """The measured size, no further than a factor of `PLAUSIBLE` from the given one along any axis."""
     z, y, x = (min(max(m, g / PLAUSIBLE), g * PLAUSIBLE) for g, m in zip(given, measured, strict=True))
     return ZYX(z, y, x)
+
+
+def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None) -> Arrays:
+    """One block solved, and the local correlation image of its core."""
+    block = cache.load(box)
+    inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
+    image = local_correlation(block)[inner]
+    if given is None:
+        fit = solve(block, settings)
+        return block_arrays(Solved(fit, reliability(block, fit, settings.sigma)), image)
+    fit = solve_seeded(block, given.footprints, settings, given.traces)
+    scores = reliability(block, fit, settings.sigma)
+    return block_arrays(Solved(subset(fit, given.mine), scores[given.mine], given.which[given.mine]), image)
 
 
 def solve_blocks(
@@ -287,18 +334,12 @@ def solve_blocks(
     correlation = np.zeros(cache.shape, np.float32)
 
     def work(box: Box) -> Solved:
-        block = cache.load(box)
-        core = tuple(slice(*c) for c in box.core)
-        inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
-        correlation[core] = local_correlation(block)[inner]
-        if start is None:
-            fit = solve(block, settings)
-            return Solved(fit, reliability(block, fit, settings.sigma))
-        local, which = seeds_within(start.footprints, cache.shape, box)
-        fit = solve_seeded(block, local, settings, None if start.traces is None else start.traces[which])
-        scores = reliability(block, fit, settings.sigma)
-        mine = np.flatnonzero(box.owns(centres[which], cache.shape, 0.0))
-        return Solved(subset(fit, mine), scores[mine], which[mine])
+        given = None if start is None else start.within(box, cache.shape, centres)
+        shaping = (settings, box, *(() if given is None else (given.footprints, given.traces, given.which, given.mine)))
+        arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given))
+        solved, image = block_of(arrays)
+        correlation[tuple(slice(*c) for c in box.core)] = image
+        return solved
 
     solved: list[Solved] = []
     volume_frames = int(np.prod(cache.shape)) * context.movie.shape[0]

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,17 +12,17 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from cnmf3d.caches import Caches
 from cnmf3d.components import Components
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
-from cnmf3d.engine.estimate import estimate
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, Outcome, run_plan
 from cnmf3d.engine.plan import half_size
 from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import footprints_of
+from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.warmup import warm_up
-from cnmf3d.errors import EngineError
 from cnmf3d.events import Caution, Event, Reporter, silent
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters
@@ -44,6 +40,8 @@ def run(
     workers: int | None = None,
     scratch: str | Path | None = None,
     seeds: Any = None,
+    caches: str | Path | Caches | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Results:
     """Find the cells of a movie: footprints, traces, spikes, judged.
 
@@ -60,6 +58,13 @@ def run(
         Folder for the temporary file (a time-binned copy of the movie, two bytes a value); the system's by default.
     seeds : path, (Z, Y, X) label array or sparse matrix, optional
         Footprints to start from; then none is added. Wins over ``parameters.init.seeds``.
+    caches : path or Caches, optional
+        Folder in which time-binned copies of movies, and what was found on them, are kept for later runs. A run finds
+        there what an earlier one of the same movie left, whatever its parameters were, and computes the rest. Not one
+        byte of the result depends on it. None: nothing is kept.
+    checkpoint : path, optional
+        Folder in which finished steps of this run are kept, so that it goes on from there if it is stopped and called
+        again. Remove it when the results are written; it holds nothing else.
 
     Returns
     -------
@@ -88,11 +93,13 @@ def run(
             Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells can't be told from noise")
         )
     clock = Clock()
-    with threadpool_limits(1), temporary_folder(movie, parameters, scratch) as folder:
+    fingerprint = movie.fingerprint()
+    storage = Storage.of(scratch, caches, checkpoint)
+    with threadpool_limits(1), storage.files(movie, plan.width, fingerprint, heard) as files:
         with clock.stage("compile"):
             warm_up(kernel_type(movie.dtype), heard)
         context = Context(movie, workers, heard, clock)
-        outcome = run_plan(context, plan, folder / "bins.cache", start)
+        outcome = run_plan(context, plan, files, start)
         about_voxels(outcome.cache.statistics, movie, heard)
         components = components_of(outcome)
     if components.count == 0:
@@ -109,7 +116,7 @@ def run(
         projections=projections(outcome),
         provenance=Provenance(
             input_paths=movie.paths,
-            fingerprint=movie.fingerprint(),
+            fingerprint=fingerprint,
             versions={name: version(name) for name in ("cnmf3d", "numpy", "scipy", "numba")},
             started=started.isoformat(timespec="seconds"),
             timings=timings,
@@ -135,29 +142,6 @@ class Listener:
         if isinstance(event, Caution):
             self.cautions.append(event.text)
         self.reporter(event)
-
-
-@contextmanager
-def temporary_folder(movie: Movie, parameters: CnmfParameters, scratch: str | Path | None) -> Iterator[Path]:
-    """A folder for the cache, with enough room; removed afterwards."""
-    parent = Path(scratch) if scratch is not None else Path(tempfile.gettempdir())
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        needed, free = estimate(movie, parameters).disk, shutil.disk_usage(parent).free
-        if needed > free:
-            raise EngineError(
-                f"the temporary file needs {needed / 2**30:.1f} GiB, {parent} has {free / 2**30:.1f} GiB left",
-                "Free some space, or choose another folder (--scratch).",
-            )
-        folder = tempfile.mkdtemp(prefix="cnmf3d-", dir=parent)
-    except OSError as error:
-        raise EngineError(
-            f"{parent} can't hold the temporary file: {error.strerror}", "Choose another folder (--scratch)."
-        ) from error
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> None:
