@@ -21,6 +21,7 @@ if [ ! -d "$folder" ]; then
     echo "there is no run folder $folder: has the batch moved? Export it again." >&2
     exit 3
 fi
+echo "computes $folder on $(hostname); what it writes is in log.txt there"
 {% block compute %}
 {{ command }}
 {% endblock %}
