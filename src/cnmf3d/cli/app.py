@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import info, params, report, run, score, simulate
+from cnmf3d.cli import cache, info, params, report, run, score, simulate
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
@@ -26,6 +26,9 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     score.score,
 )
 """Each is a function in a file of its own."""
+
+GROUPS: tuple[typer.Typer, ...] = (cache.app,)
+"""Commands of commands, each in a file or folder of its own: ``cnmf3d cache list``."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -39,6 +42,8 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command()(command)
+for group in GROUPS:
+    app.add_typer(group)
 
 
 def _version(wanted: bool) -> None:
@@ -84,7 +89,8 @@ def call(words: Sequence[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except TyperException as error:
-        typer.echo(_usage(error), err=True)
+        if told := _usage(error):
+            typer.echo(told, err=True)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("\nStopped. Nothing was written; an older results file is as it was.", err=True)
@@ -104,11 +110,12 @@ def call(words: Sequence[str]) -> int:
 
 
 def _usage(error: TyperException) -> str:
-    """What is wrong with a command line, and where help is."""
+    """What is wrong with a command line, and where help is; empty where the help itself was shown instead."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "cnmf3d"
     told = getattr(error, "format_message", None)
-    return f"Error: {told() if told else error}\n`{path} --help` lists what there is."
+    problem = told() if told else str(error)
+    return f"Error: {problem}\n`{path} --help` lists what there is." if problem else ""
 
 
 def tell(error: Cnmf3dError, *, as_json: bool) -> None:

@@ -30,6 +30,14 @@ def run(
     scratch: Annotated[
         Path | None, typer.Option(help="Folder for the temporary file.", rich_help_panel=RUNNING)
     ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Keep what was made of the movie for later runs on it (see cnmf3d cache).",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -52,7 +60,7 @@ def run(
         return
     out = output or beside(source)
     _check_folder(out)
-    _compute(source, parameters, out, workers, scratch, as_json, quiet)
+    _compute(source, parameters, out, workers, scratch, cache, as_json, quiet)
 
 
 def _compute(
@@ -61,17 +69,26 @@ def _compute(
     out: Path,
     workers: int | None,
     scratch: Path | None,
+    cache: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Run, write, and say what was found."""
+    from cnmf3d.caches import default_folder
     from cnmf3d.engine import run as compute
     from cnmf3d.events import Progress
     from cnmf3d.results import write_results
 
     begun = time.perf_counter()
     with shown(as_json=as_json, quiet=quiet) as reporter:
-        results = compute(movie, parameters, reporter=reporter, workers=workers, scratch=scratch)
+        results = compute(
+            movie,
+            parameters,
+            reporter=reporter,
+            workers=workers,
+            scratch=scratch,
+            caches=default_folder() if cache else None,
+        )
         reporter(Progress("write", 0, 1, "files"))
         write_results(results, out)
         reporter(Progress("write", 1, 1, "files"))

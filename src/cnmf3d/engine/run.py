@@ -22,6 +22,7 @@ from cnmf3d.engine.plan import half_size
 from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import footprints_of
 from cnmf3d.engine.storage import Storage
+from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warm_up
 from cnmf3d.events import Caution, Event, Reporter, silent
 from cnmf3d.movies import Movie
@@ -124,6 +125,27 @@ def run(
             warnings=tuple(heard.cautions),
         ),
     )
+
+
+def cache_key(movie: Movie, parameters: CnmfParameters | None = None) -> str:
+    """Key under which `run` keeps the movie's cache with these parameters, and finds it.
+
+    Parameters
+    ----------
+    movie : Movie
+    parameters : CnmfParameters, optional
+
+    Returns
+    -------
+    str
+        As `cnmf3d.caches.Caches` takes it, to keep an entry (`pin`).
+
+    Raises
+    ------
+    InputError, UsageError
+        For a movie or parameters that can't be used.
+    """
+    return voxel_key(movie, plan_of(movie, parameters or CnmfParameters()).width)
 
 
 NO_RATE = "into a .json file of the same name beside it."

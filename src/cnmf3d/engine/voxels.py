@@ -74,13 +74,14 @@ def write_entry(folder: Path, key: str, cache: Cache, movie: Movie) -> str:
     arrays = {"centre": cache.centre, "scale": cache.scale, **vars(cache.statistics)}
     np.savez(buffer, allow_pickle=False, **arrays)
     (folder / STATISTICS).write_bytes(buffer.getvalue())
+    files = files_of(movie)
     checksum = hash_of_file(cache.path)
     content = content_of(cache, movie.shape[0], checksum)
     facts: dict[str, Any] = {
         "format": FORMAT,
         "key": key,
-        "movie": list(movie.paths),
-        "files": files_of(movie),
+        "movie": [path for path, *_ in files] or list(movie.paths),
+        "files": files,
         "frames": movie.shape[0],
         "shape": list(cache.shape),
         "bins": cache.bins,
