@@ -251,6 +251,7 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
         ({}, True),
         ({"skewness": 0.1}, False),
         ({"skewness": 0.1, "snr": 6}, True),
+        ({"skewness": 0.1, "r_value": 0.98}, True),
         ({"reliability": 0.1}, False),
         ({"snr": 1}, True),
         ({"snr": 1, "r_value": 0.5}, False),

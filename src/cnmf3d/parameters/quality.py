@@ -25,8 +25,8 @@ class QualityParameters(Stage):
     )
     skew_thr: float = Field(
         0.5,
-        description="Skewness of the trace below which a component needs twice min_SNR: transients only go up, "
-        "neuropil swings both ways.",
+        description="Skewness of the trace below which a component needs twice min_SNR or an r value of 0.97: "
+        "transients only go up, neuropil swings both ways.",
     )
     reliability_z: float = Field(
         4.5,

@@ -13,13 +13,16 @@ from cnmf3d.engine.reliability import threshold
 PLAIN = 2.0
 """SNR over ``min_SNR`` that a component needs whose trace isn't skewed."""
 
+ALIKE = 0.97
+"""Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has."""
+
 
 def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     """Which components are accepted; (components,) bool.
 
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
-    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR``.
+    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR``, or the r value `ALIKE`.
 
     Parameters
     ----------
@@ -33,5 +36,5 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     passes = (r_value >= plan.min_r) | (snr >= plan.min_snr)
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
     reliable = quality["reliability"] > threshold(bins, plan.significance)
-    transient = (quality["skewness"] >= plan.min_skew) | (snr >= PLAIN * plan.min_snr)
+    transient = (quality["skewness"] >= plan.min_skew) | (snr >= PLAIN * plan.min_snr) | (r_value >= ALIKE)
     return np.asarray(passes & bounded & reliable & transient)
