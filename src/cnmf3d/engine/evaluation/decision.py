@@ -22,7 +22,7 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
 
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
-    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR``, or the r value `ALIKE`.
+    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR`` or the r value `ALIKE`.
 
     Parameters
     ----------
