@@ -1,5 +1,5 @@
 """The engine ``caiman``: the user's CaImAn, in a Python of its own, on our run folder."""
 
-from cnmf3d.batch.engines.caiman.engine import CaimanEngine
+from cnmf3d.batch.engines.caiman.engine import ENGINE, CaimanEngine
 
-__all__ = ["CaimanEngine"]
+__all__ = ["ENGINE", "CaimanEngine"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from cnmf3d.batch.engines.caiman.interpreter import environment
+from cnmf3d.batch.engines.caiman.interpreter import INSTALL, environment
 from cnmf3d.errors import EngineError
 from cnmf3d.events import Caution, Event, Note, Progress, Reporter
 
@@ -44,17 +44,7 @@ def converse(command: Sequence[str], folder: Path, reporter: Reporter) -> dict[s
     EngineError
         Where CaImAn fails, is killed, or ends without a word. No process of it is left in any case.
     """
-    process = subprocess.Popen(
-        list(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        cwd=folder,
-        env=environment(str(folder)),
-        start_new_session=True,
-    )
+    process = _started(command, folder)
     # Workers of CaImAn's inherit its pipes: where it is killed, they have to end, too, or reading would never do.
     threading.Thread(target=_end_workers_after, args=(process,), daemon=True).start()
     last: dict[str, Any] = {}
@@ -76,6 +66,24 @@ def converse(command: Sequence[str], folder: Path, reporter: Reporter) -> dict[s
     if code == 0 and last.get("kind") == "done":
         return last
     raise _failure(code, last)
+
+
+def _started(command: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    """The process, in a session of its own."""
+    try:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd=folder,
+            env=environment(str(folder)),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError(f"{command[0]} can't be run: {error.strerror}", INSTALL) from error
 
 
 def _message(line: str) -> dict[str, Any] | None:

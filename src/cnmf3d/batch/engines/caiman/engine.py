@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cnmf3d.batch.engines.caiman import interpreter, settings
 from cnmf3d.batch.runfolder import Job, RunFolder
-from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
 from cnmf3d.parameters import read_parameters
 
@@ -16,22 +15,24 @@ class CaimanEngine:
 
     def unsuitable(self, job: Job) -> str | None:
         """Why this engine can't do a job, with what helps; None where it can."""
+        if job.module != "cnmf_3d":
+            return f"the engine caiman has no module {job.module}"
         reason = settings.unsuitable(read_parameters(job.parameters), settings.own_among(job.options))
         return reason or interpreter.missing(job.options)
 
     def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:
-        """Do it; the results file appears whole or not at all.
+        """Do a job that is suitable; the results file appears whole or not at all.
 
         Raises
         ------
         InputError, UsageError
-            For a movie or parameters that can't be used, or where CaImAn isn't there.
+            For a movie or parameters that can't be used.
         EngineError
-            Where CaImAn fails.
+            Where CaImAn fails, or isn't there any more.
         """
         from cnmf3d.batch.engines.caiman.work import work
 
-        reason = self.unsuitable(job)
-        if reason:
-            raise UsageError(f"the engine caiman can't do this: {reason}")
         work(folder, job, reporter)
+
+
+ENGINE = CaimanEngine()

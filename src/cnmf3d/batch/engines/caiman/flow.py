@@ -4,8 +4,8 @@
 
 Speaks on its standard output, one JSON object a line: events as `cnmf3d.events.to_json` writes them, at the end
 ``{"kind": "done", "seconds": {...}, "versions": {...}}``, or ``{"kind": "failed", "text": ...}`` and exit code 1.
-Whatever CaImAn prints goes to its standard error. It ends when its standard input is closed, so that it never outlives
-who started it.
+Whatever CaImAn prints goes to its standard error. With ``"ends_with_input": true`` among the settings it ends when its
+standard input does, and so never outlives who started it.
 """
 
 from __future__ import annotations
@@ -51,10 +51,12 @@ def main(path: str) -> int:
     """Run the settings in a file."""
     tell = Teller(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
     try:
-        run(json.loads(Path(path).read_text(encoding="utf-8")), tell)
+        settings = json.loads(Path(path).read_text(encoding="utf-8"))
+        if settings.get("ends_with_input"):
+            threading.Thread(target=_end_with_input, daemon=True).start()
+        run(settings, tell)
     except Exception as error:  # noqa: BLE001 - whatever CaImAn raises is told to who asked
         traceback.print_exc()
         tell.say("failed", text=f"{type(error).__name__}: {error}")
@@ -127,7 +129,7 @@ def _relative_change(model: Any, tell: Teller) -> None:
         tell.say("caution", stage="write", text=f"CaImAn could not compute dF/F ({error}); it is zero in the results")
 
 
-def _end_with_parent() -> None:
+def _end_with_input() -> None:
     """Wait for the end of standard input; then end with all workers."""
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 1024):

@@ -210,7 +210,11 @@ def _groups(used: Mapping[str, Any]) -> Groups:
             "nb": rank,
             "method_init": "greedy_roi",
         },
-        "patch": {"rf": patch["rf"], "stride": None if patch["rf"] is None else patch["stride"]},
+        "patch": {
+            "rf": patch["rf"],
+            "stride": None if patch["rf"] is None else patch["stride"],
+            "only_init": patch["rf"] is not None,  # without patches that would leave components as they were seeded
+        },
         "preprocess": {"p": p},
         "temporal": {"p": p, "nb": rank},
         "spatial": {"nb": rank},

@@ -42,7 +42,7 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     settings = settings_for(parameters, own_among(job.options), rate=_rate(movie, parameters), voxel_size=size)
     for text in settings.choices:
         heard(Note("estimate", text))
-    with _temporary(folder.path / "caiman") as scratch:
+    with _temporary(folder.path / "scratch") as scratch:
         memmap = memmap_for(movie, folder, job, scratch, heard)
         ingest = time.perf_counter() - begin
         done = fit(
@@ -116,6 +116,7 @@ def fit(
         "processes": workers,
         "refit": refit,
         "parameters": groups,
+        "ends_with_input": True,
     }
     file.write_text(json.dumps(values, indent=1), encoding="utf-8")
     return converse([python, str(FLOW), str(file)], scratch, reporter)
