@@ -62,7 +62,10 @@ class Caches:
         ------
         OSError
             Where there is no room, or the folder can't be used.
+        UsageError
+            Where ``CNMF3D_CACHE_LIMIT`` is no size.
         """
+        self.limit()  # before anything is computed
         with self._locked():
             self._sweep()
             place = self.folder / key
@@ -90,9 +93,9 @@ class Caches:
                 self._discard(held.folder)
             else:  # others are at work on it: they keep what they have
                 held.marker.unlink(missing_ok=True)
+            self._empty_trash()
             fresh = self._begin(held.key, held.need)
         held.folder, held.marker, held.found = fresh.folder, fresh.marker, False
-        self._empty_trash()
 
     def entries(self) -> list[Entry]:
         """All entries, the one used last first."""

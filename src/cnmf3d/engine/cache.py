@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block
@@ -66,6 +67,8 @@ class Cache:
     centre, scale : (voxels,) float32
         Level subtracted, and noise of a single frame that was divided by; bins are scaled by ``sqrt(width)`` more.
     statistics : Statistics
+    source : str
+        Hash of all of the movie's values.
     """
 
     path: Path
@@ -76,6 +79,7 @@ class Cache:
     centre: Float
     scale: Float
     statistics: Statistics
+    source: str = ""
 
     def load(self, box: Box) -> Block:
         """Read one block, halo included; voxels that are not valid are zero."""
@@ -134,6 +138,16 @@ def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -
     return flat, np.asarray((~finite).sum(axis=0), np.float32)
 
 
+def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
+    """Hash of all of a movie's values, as `ingest` takes it; reads the whole movie."""
+
+    def digest(span: tuple[int, int]) -> bytes:
+        return xxhash.xxh3_128_digest(read_chunk(movie, *span, fill=cache.centre)[0].data)
+
+    ranges = chunk_ranges(movie.shape[0], cache.chunk_bins * cache.width)
+    return xxhash.xxh3_128_hexdigest(b"".join(in_order(digest, ranges, workers)))
+
+
 def sample_levels(movie: Movie, segments: int = 12, length: int = 12) -> tuple[Float, Float]:
     """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling."""
     total = movie.shape[0]
@@ -180,7 +194,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     gain = (STEP * np.sqrt(width) / scale).astype(np.float32)
     ranges = chunk_ranges(total, length)
 
-    def digest(span: tuple[int, int]) -> tuple[Float, Float | None]:
+    def digest(span: tuple[int, int]) -> tuple[Float, Float | None, bytes]:
         frames, bad = read_chunk(movie, *span, fill=centre)
         sums = np.empty((5, voxels), np.float32)
         kernels.chunk_statistics(frames, centre, sums)
@@ -192,7 +206,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
             with path.open("r+b") as file:
                 file.seek(chunk * voxels * chunk_bins * 2)
                 file.write(binned.data)
-        return sums, bad
+        return sums, bad, xxhash.xxh3_128_digest(frames.data)
 
     path.touch()
     total_sums = np.zeros((2, voxels), np.float64)
@@ -200,7 +214,9 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     top = np.full(voxels, -kernels.BIG, np.float32)
     low = np.full(voxels, kernels.BIG, np.float32)
     unknown = np.zeros(voxels, np.float32)
-    for (_, end), (sums, bad) in zip(ranges, in_order(digest, ranges, workers), strict=True):
+    hashes = []
+    for (_, end), (sums, bad, value) in zip(ranges, in_order(digest, ranges, workers), strict=True):
+        hashes.append(value)
         total_sums += sums[:2]
         np.maximum(top, sums[2], out=top)
         np.minimum(low, sums[3], out=low)
@@ -221,4 +237,5 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         unknown=unknown,
         valid=(unknown <= MOSTLY * total) & (variance > 0),
     )
-    return Cache(path, shape, bins, width, chunk_bins, centre, scale, statistics)
+    source = xxhash.xxh3_128_hexdigest(b"".join(hashes))
+    return Cache(path, shape, bins, width, chunk_bins, centre, scale, statistics, source)

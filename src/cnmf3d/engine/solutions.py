@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import platform
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -32,6 +33,9 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 CHUNK = 2**24
 """Bytes of a file hashed at once."""
+
+STALE = 3600.0
+"""Seconds after which a file that isn't whole was left by a process that ended."""
 
 
 @functools.cache
@@ -169,6 +173,9 @@ def _write(places: list[Place], key: str, arrays: Arrays) -> None:
 
 def _make_room(folder: Path, most: int) -> None:
     """Remove the results that weren't used for longest until at most so many bytes are left."""
+    for path in folder.glob(".*.part"):
+        if time.time() - path.stat().st_mtime > STALE:
+            path.unlink()
     files = sorted(((path.stat(), path) for path in folder.glob("*.npz")), key=lambda file: file[0].st_mtime_ns)
     total = sum(facts.st_size for facts, _ in files)
     for facts, path in files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ from cnmf3d.engine.voxels import (
 from cnmf3d.errors import EngineError
 from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.movies import Movie
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk says."""
 
 STATISTICS_BYTES = 40
 """Of each voxel, generously."""
@@ -132,7 +136,7 @@ class Files:
         """The binned movie, found or made, and the kept results of steps on it."""
         if self.held is not None and self.held.found:
             try:
-                return self._found(self.held, reporter)
+                return self._found(self.held, workers, reporter)
             except OutdatedError as error:
                 reporter(Note("ingest", f"the movie is read again: {error}"))
             except DamagedError as error:
@@ -144,23 +148,34 @@ class Files:
                 self.held = None
         if self.held is None:
             path = (self.temporary or self.open_temporary()) / BINS
-            cache = ingest(self.movie, path, self.width, workers=workers, reporter=reporter)
+            cache = self._ingest(path, workers, reporter)
             places = self._checkpoint()
             return cache, Solutions(
                 content_of(cache, self.movie.shape[0], hash_of_file(path)) if places else "", places
             )
         return self._made(self.held, workers, reporter)
 
-    def _found(self, held: Held, reporter: Reporter) -> tuple[Cache, Solutions]:
-        cache, content = read_entry(held.folder, held.key, self.movie)
+    def _found(self, held: Held, workers: int, reporter: Reporter) -> tuple[Cache, Solutions]:
+        cache, content = read_entry(held.folder, held.key, self.movie, workers)
         reporter(Note("ingest", "time bins of an earlier run are used again"))
         total = self.movie.shape[0]
         reporter(Progress("ingest", total, total, "frames", total * int(np.prod(cache.shape))))
         return cache, self._solutions(held, content, cache)
 
+    def _ingest(self, path: Path, workers: int, reporter: Reporter) -> Cache:
+        try:
+            return ingest(self.movie, path, self.width, workers=workers, reporter=reporter)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise EngineError(
+                f"{path.parent} can't hold the time bins of the movie: {error.strerror}",
+                "Free some space, or choose another folder (--scratch).",
+            ) from error
+
     def _made(self, held: Held, workers: int, reporter: Reporter) -> tuple[Cache, Solutions]:
         path = held.folder / BINS
-        cache = ingest(self.movie, path, self.width, workers=workers, reporter=reporter)
+        cache = self._ingest(path, workers, reporter)
         content = write_entry(held.folder, held.key, cache, self.movie)
         try:
             held.publish()

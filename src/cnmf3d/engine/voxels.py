@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
+import stat
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import xxhash
 
 from cnmf3d.caches.listing import ABOUT
-from cnmf3d.engine.cache import Cache, Statistics, kernel_type
+from cnmf3d.engine.cache import Cache, Statistics, kernel_type, source_hash
 from cnmf3d.engine.solutions import hash_of, hash_of_file, program
 from cnmf3d.movies import Movie
 
@@ -29,7 +31,7 @@ class DamagedError(Exception):
 
 
 class OutdatedError(DamagedError):
-    """An entry of a movie whose file was written since."""
+    """An entry of another movie, or of another state of this one."""
 
 
 def voxel_key(movie: Movie, width: int, fingerprint: str | None = None) -> str:
@@ -48,14 +50,16 @@ def voxel_key(movie: Movie, width: int, fingerprint: str | None = None) -> str:
 
 
 def files_of(movie: Movie) -> list[list[Any]]:
-    """Path, size and time of change of each of a movie's local files."""
+    """Path, size and time of change of each of a movie's files; empty where it has others than local files."""
     facts: list[list[Any]] = []
     for path in movie.paths:
         try:
-            stat = os.stat(path)  # noqa: PTH116 - may be an address
+            file = Path(path).stat()
         except (OSError, ValueError):
-            continue
-        facts.append([os.path.abspath(path), stat.st_size, stat.st_mtime_ns])  # noqa: PTH100
+            return []
+        if not stat.S_ISREG(file.st_mode):  # a folder doesn't tell when something in it was written
+            return []
+        facts.append([str(Path(path).absolute()), file.st_size, file.st_mtime_ns])
     return facts
 
 
@@ -88,12 +92,19 @@ def write_entry(folder: Path, key: str, cache: Cache, movie: Movie) -> str:
         "width": cache.width,
         "chunk_bins": cache.chunk_bins,
         "bytes": cache.path.stat().st_size,
+        "source": cache.source,
         "checksum": checksum,
         "statistics": xxhash.xxh3_128_hexdigest(buffer.getvalue()),
         "content": content,
     }
-    (folder / ABOUT).write_text(json.dumps({**facts, "seal": seal(facts)}, indent=1), encoding="utf-8")
+    _describe(folder, facts)
     return content
+
+
+def _describe(folder: Path, facts: Mapping[str, Any]) -> None:
+    part = folder / f".{ABOUT}.{uuid.uuid4().hex[:8]}"
+    part.write_text(json.dumps({**facts, "seal": seal(facts)}, indent=1), encoding="utf-8")
+    part.replace(folder / ABOUT)
 
 
 def seal(facts: Mapping[str, Any]) -> str:
@@ -116,7 +127,7 @@ def content_of(cache: Cache, frames: int, checksum: str) -> str:
     return hash_of(checksum, cache.shape, cache.bins, cache.width, cache.chunk_bins, frames, *arrays)
 
 
-def read_entry(folder: Path, key: str, movie: Movie) -> tuple[Cache, str]:
+def read_entry(folder: Path, key: str, movie: Movie, workers: int) -> tuple[Cache, str]:
     """Read an entry and check all of it.
 
     Parameters
@@ -125,6 +136,7 @@ def read_entry(folder: Path, key: str, movie: Movie) -> tuple[Cache, str]:
     key : str
     movie : Movie
         The movie that it should have been made of.
+    workers : int
 
     Returns
     -------
@@ -136,12 +148,13 @@ def read_entry(folder: Path, key: str, movie: Movie) -> tuple[Cache, str]:
     ------
     DamagedError
         Where anything is missing or isn't as it was written.
+    OutdatedError
+        Where the movie isn't the one that it was made of.
     """
     try:
         facts = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT or facts["key"] != key or facts["seal"] != seal(facts):
             raise DamagedError("its description isn't what was written")
-        about_files(facts["files"], movie)
         stored = (folder / STATISTICS).read_bytes()
         if xxhash.xxh3_128_hexdigest(stored) != facts["statistics"]:
             raise DamagedError("its statistics aren't what was written")
@@ -154,17 +167,26 @@ def read_entry(folder: Path, key: str, movie: Movie) -> tuple[Cache, str]:
         raise DamagedError(f"it can't be read: {error}") from None
     with np.load(io.BytesIO(stored), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    names = [field.name for field in dataclasses.fields(Statistics)]
-    statistics = Statistics(**{name: arrays[name] for name in names})
+    statistics = Statistics(**{field.name: arrays[field.name] for field in dataclasses.fields(Statistics)})
     z, y, x = facts["shape"]
     sizes = (facts["bins"], facts["width"], facts["chunk_bins"])
-    cache = Cache(bins, (z, y, x), *sizes, centre=arrays["centre"], scale=arrays["scale"], statistics=statistics)
+    cache = Cache(bins, (z, y, x), *sizes, arrays["centre"], arrays["scale"], statistics, facts["source"])
+    _same_movie(folder, facts, movie, cache, workers)
     return cache, str(facts["content"])
 
 
-def about_files(then: list[list[Any]], movie: Movie) -> None:
-    """See that no file of the movie was written since under the same name: its fingerprint is only of samples."""
-    known = {path: facts for path, *facts in then}
-    for path, *facts in files_of(movie):
-        if path in known and known[path] != facts:
-            raise OutdatedError(f"{path} was written since")
+def _same_movie(folder: Path, facts: dict[str, Any], movie: Movie, cache: Cache, workers: int) -> None:
+    """See that a movie is the one that an entry was made of: the fingerprint in the key is only of samples.
+
+    It is where its files have the same names, sizes and times of change; else all of it is read and compared, once.
+    """
+    files = files_of(movie)
+    known = [file for file in files if file in facts["files"]]
+    if files and known == files:
+        return
+    if source_hash(movie, cache, workers) != cache.source:
+        raise OutdatedError("a movie that is alike, or an earlier state of this one, was there")
+    names = {file[0] for file in files}
+    facts["files"] = [file for file in facts["files"] if file[0] not in names] + files
+    with suppress(OSError):
+        _describe(folder, facts)
