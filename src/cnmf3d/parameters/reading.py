@@ -57,7 +57,7 @@ def read_parameters(source: Source | None = None, **changes: Any) -> CnmfParamet
         For a file that isn't there or can't be read.
     """
     found: dict[str, _Given] = {}
-    for target, given in _targets(_content(source)):
+    for target, given in _targets(content_of(source)):
         _put(found, target, given)
     later: dict[str, _Given] = {}
     for target, given in _targets(changes):
@@ -126,7 +126,7 @@ def _put(found: dict[str, _Given], target: str, given: _Given) -> None:
     found[target] = given
 
 
-def _content(source: Source | None) -> Mapping[str, Any]:
+def content_of(source: Source | None) -> Mapping[str, Any]:
     """What a source says, as a mapping."""
     if source is None:
         return {}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnmf3d.batch.engines.caiman.settings import own_groups, settings_for, unsuitable
+from cnmf3d.batch.engines.caiman.settings import own_groups, separate, settings_for, unsuitable
 from cnmf3d.errors import UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.parameters import caiman, read_parameters
@@ -117,3 +117,37 @@ def test_parameters_of_caimans_own_that_can_not_be(extra, word):
     with pytest.raises(UsageError, match=word.replace(".", r"\.")):
         own_groups(extra)
     assert word in unsuitable(read_parameters(GIVEN), extra)
+
+
+def test_what_only_caiman_has_is_taken_apart():
+    form = {
+        "cnmf_kwargs": "K=5, gSig=(4, 4, 2), method_exp='ellipse', nb_patch=2, method_init='greedy_roi'",
+        "eval_kwargs": {"min_SNR": 3, "use_cnn": False},
+        "refit": True,
+        "temporal": {"ITER": 3, "p": 1},
+        "tsub": 1,
+        "only_init_patch": False,
+        "lags": 9,
+    }
+    ours, own = separate(form)
+    assert own == {"method_exp": "ellipse", "nb_patch": 2, "temporal": {"ITER": 3}, "lags": 9}
+    parameters = read_parameters(ours)
+    assert (parameters.init.K, parameters.quality.min_SNR, parameters.temporal.p) == (5, 3, 1)
+    assert parameters.refit
+    groups = settings_for(parameters, own, rate=5, voxel_size=None).groups
+    assert groups["temporal"]["ITER"] == 3
+    assert groups["patch"]["nb_patch"] == 2
+
+
+@pytest.mark.parametrize("extra", [{"use_cnn": True}, {"max_shifts": (3, 3)}, {"Cin": [[1.0]]}, {"gSigg": 3}])
+def test_what_neither_can_do_stays_an_error(extra):
+    ours, own = separate({**GIVEN, **extra})
+    assert own == {}
+    with pytest.raises(UsageError):
+        read_parameters(ours)
+
+
+def test_all_of_caimans_defaults_say_nothing():
+    ours, own = separate(caiman.defaults())
+    assert own == {}
+    assert read_parameters(ours).init.K == 30

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Any, Protocol
 
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
+from cnmf3d.parameters.reading import Source
 
 GROUP = "cnmf3d.engines"
 """Entry points that name an `Engine`."""
@@ -28,7 +29,10 @@ class Engine(Protocol):
         ...
 
 
-_TABLE = {"native": "cnmf3d.batch.engines.native:ENGINE"}
+_TABLE = {
+    "native": "cnmf3d.batch.engines.native:ENGINE",
+    "caiman": "cnmf3d.batch.engines.caiman:ENGINE",
+}
 
 
 def names() -> list[str]:
@@ -53,3 +57,13 @@ def engine_of(name: str) -> Engine:
             loaded: Engine = entry.load()
             return loaded
     raise UsageError(f"there is no engine {name}", f"There are: {', '.join(names())}.")
+
+
+def separate(name: str, parameters: Source | None) -> tuple[Source | None, dict[str, Any]]:
+    """What of a user's parameters is ours, and options with those that only this engine has.
+
+    An engine that has any says so by a method ``separate`` of its own, which takes and returns the same, and raises
+    UsageError for values that it can't honour.
+    """
+    own = None if name == "native" else getattr(engine_of(name), "separate", None)
+    return (parameters, {}) if own is None else own(parameters)

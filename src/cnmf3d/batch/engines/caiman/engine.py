@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cnmf3d.batch.engines.caiman import interpreter, settings
 from cnmf3d.batch.runfolder import Job, RunFolder
+from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
 from cnmf3d.parameters import read_parameters
+from cnmf3d.parameters.reading import Source, content_of
 
 
 class CaimanEngine:
@@ -19,6 +23,20 @@ class CaimanEngine:
             return f"the engine caiman has no module {job.module}"
         reason = settings.unsuitable(read_parameters(job.parameters), settings.own_among(job.options))
         return reason or interpreter.missing(job.options)
+
+    def separate(self, parameters: Source | None) -> tuple[Source | None, dict[str, Any]]:
+        """Our parameters, and CaImAn's own as the option `settings.OPTION`.
+
+        Raises
+        ------
+        UsageError
+            For what CaImAn can't honour.
+        """
+        ours, own = settings.separate(content_of(parameters))
+        reason = settings.unsuitable(read_parameters(ours), own)
+        if reason:
+            raise UsageError(f"the engine caiman can't do this: {reason}")
+        return ours, {settings.OPTION: own} if own else {}
 
     def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:
         """Do a job that is suitable; the results file appears whole or not at all.

@@ -10,6 +10,7 @@ from typing import Any
 from cnmf3d.errors import UsageError
 from cnmf3d.geometry import ZYX, along_axes, to_voxels
 from cnmf3d.parameters import CnmfParameters, caiman
+from cnmf3d.parameters.reading import FORM_GROUPS, read_text
 
 Groups = dict[str, dict[str, Any]]
 
@@ -37,6 +38,9 @@ OURS_ONLY = ("skew_thr", "reliability_z")
 
 ALIASES = {"only_init_patch": "only_init"}
 """Arguments of ``CNMF`` that have another name in ``CNMFParams``."""
+
+NOT_OWN = ("data", *caiman.GROUPS)
+"""Groups of CaImAn's in which nothing can be set beside our parameters."""
 
 OWN_CHOICE = ("use_cnn", "n_processes")
 """Names that this flow sets itself."""
@@ -93,6 +97,49 @@ def own_among(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return options.get(OPTION) or {}
 
 
+def separate(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters as a user gave them, without those that only CaImAn has; and these.
+
+    Parameters
+    ----------
+    content : mapping
+        What `cnmf3d.parameters.read_parameters` takes: names, groups of names, the dict of the CNMF 3D form.
+    """
+    ours: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    for name, value in content.items():
+        if name in FORM_GROUPS:
+            inner = read_text(value) if isinstance(value, str) else value or {}
+            ours[name], found = separate(inner)
+            own |= found
+        elif isinstance(value, Mapping) and name in caiman.defaults():
+            found = {inner: each for inner, each in value.items() if _is_own(inner, name, each)}
+            ours[name] = {inner: each for inner, each in value.items() if inner not in found}
+            own |= {name: found} if found else {}
+        elif _is_own(name, "", value):
+            own[name] = value
+        else:
+            ours[name] = value
+    return ours, own
+
+
+def _is_own(name: str, group: str, value: Any) -> bool:
+    """Whether a value says something that only CaImAn can honour."""
+    rule = caiman.rule_of(name, group)
+    if rule is None or rule.kind == "honoured" or value in rule.values or caiman.says_nothing(name, group, value):
+        return False
+    return name not in OWN_CHOICE and bool(_having(ALIASES.get(name, name), group))
+
+
+def _having(name: str, group: str) -> list[str]:
+    """Groups of CaImAn's in which a name can be set; `group` may name the one that is meant."""
+    return [
+        each
+        for each, names in caiman.defaults().items()
+        if name in names and each not in NOT_OWN and group in ("", each)
+    ]
+
+
 def own_groups(extra: Mapping[str, Any]) -> Groups:
     """Parameters of CaImAn's own, as groups.
 
@@ -118,8 +165,7 @@ def _put(groups: Groups, name: str, group: str, value: Any) -> None:
     full = f"{group}.{name}" if group else name
     rule = caiman.rule_of(name, group)
     name = ALIASES.get(name, name)
-    having = [each for each, names in caiman.defaults().items() if name in names and each not in caiman.GROUPS]
-    where = [each for each in having if group in ("", each)]
+    where = _having(name, group)
     if rule is None:
         known = sorted({name for names in caiman.defaults().values() for name in names})
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
