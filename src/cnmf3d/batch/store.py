@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from cnmf3d.batch import schema
+from cnmf3d.batch.engines import separate
 from cnmf3d.batch.item import Change, Input, Item
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
@@ -118,7 +119,8 @@ class Batch:
         """
         if not name.strip():
             raise UsageError("an item needs a name", "Give one: item_name, or --name.")
-        model = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
+        ours, own = separate(engine, parameters)
+        model = ours if isinstance(ours, CnmfParameters) else read_parameters(ours)
         given = open_movie(source, **(opening or {}))
         made = Item(
             uuid=str(uuid.uuid4()),
@@ -127,7 +129,7 @@ class Batch:
             engine=engine,
             parameters=model.to_dict(),
             input=self._input(given, opening or {}),
-            options=dict(options or {}),
+            options=own | dict(options or {}),
             status=Status.PENDING,
             added=now(),
         )
