@@ -40,6 +40,14 @@ class Starter(Protocol):
         """Start the worker on a run folder."""
         ...
 
+    def slots(self) -> int:
+        """How many runs it takes at once."""
+        ...
+
+    def threads(self) -> int | None:
+        """Threads that a run has there; None: all cores."""
+        ...
+
 
 def signature() -> dict[str, Any]:
     """Who this process is, for others to see whether it lives."""
@@ -95,6 +103,14 @@ class Local:
             )
         return _Started(process)
 
+    def slots(self) -> int:
+        """One: it has all cores."""
+        return 1
+
+    def threads(self) -> int | None:
+        """All cores."""
+        return None
+
 
 class _Started:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -113,13 +129,15 @@ class Adopted:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
+        self.here = (folder.worker() or {}).get("host") == socket.gethostname()
 
     def poll(self) -> int | None:
         """-1 once it is gone."""
         return None if lives(self.folder.worker()) else -1
 
     def kill(self) -> None:
-        """End it, where it is on this machine."""
+        """End it; where it is on another machine, ask for that."""
+        self.folder.ask_abort()
         who = self.folder.worker()
         if who and lives(who) and who.get("host") == socket.gethostname():
             end_tree(int(who["pid"]))

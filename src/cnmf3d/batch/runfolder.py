@@ -54,6 +54,11 @@ class RunFolder:
         return self.path / "log.txt"
 
     @property
+    def abort(self) -> Path:
+        """A file that asks whoever computes here to end, on whichever machine."""
+        return self.path / "abort"
+
+    @property
     def events_file(self) -> Path:
         """One JSON object a line."""
         return self.path / "events.jsonl"
@@ -83,6 +88,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / "job.json", json.dumps(dataclasses.asdict(job), indent=1))
         self.events_file.unlink(missing_ok=True)
+        self.abort.unlink(missing_ok=True)
 
     def events(self, offset: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """Events from a position in the file on, each with the position behind it; a line half written waits."""
@@ -109,6 +115,11 @@ class RunFolder:
             if event.get("kind") in ("done", "error"):
                 last = event
         return last
+
+    def ask_abort(self) -> None:
+        """Ask whoever computes here to end."""
+        if self.path.is_dir():
+            self.abort.touch()
 
     def complete(self) -> bool:
         """Whether a whole results file is there."""

@@ -256,7 +256,9 @@ class Batch:
                     break
             else:
                 with self.engine.begin() as connection:
-                    connection.execute(update(schema.items).where(schema.items.c.uuid == item.uuid).values(abort=1))
+                    asked = update(schema.items).where(schema.items.c.uuid == item.uuid).values(abort=1)
+                    connection.execute(asked)
+                self.run_folder(item).ask_abort()
         return [self.item(item.uuid) for item in found]
 
     def retry(self, keys: Iterable[str]) -> list[Item]:

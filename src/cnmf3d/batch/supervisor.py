@@ -1,11 +1,11 @@
-"""The supervisor: runs a batch's items one after the other, each in a process of its own."""
+"""The supervisor: runs a batch's items, each in a process of its own: one by one here, side by side on a cluster."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cnmf3d.batch.engines import engine_of
@@ -16,6 +16,7 @@ from cnmf3d.batch.processes import Adopted, Handle, Local, Starter, lives
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch, now
+from cnmf3d.batch.worker import BUSY
 from cnmf3d.errors import Cnmf3dError
 
 Told = Callable[[Item, dict[str, Any]], None]
@@ -26,6 +27,9 @@ ATTEMPTS = 3
 
 PAUSE, BEAT = 0.05, 10.0
 """Seconds between two looks at a run, and between two signs of life."""
+
+LOOK = 1.0
+"""Seconds between two looks at what waits, while something runs."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def supervise(
     start_at: str | None = None,
     workers: int | None = None,
     starter: Starter | None = None,
+    scheduler: str | None = None,
     reporter: Told = quiet,
 ) -> Outcome:
     """Run a batch until nothing waits; items may be added meanwhile.
@@ -63,6 +68,8 @@ def supervise(
         Threads of an item; all cores by default.
     starter : Starter, optional
         Where runs are started; on this machine by default.
+    scheduler : str, optional
+        Address of a running dask.distributed scheduler whose workers compute the items, instead of a `starter`.
     reporter : callable
         Told of each event.
 
@@ -70,19 +77,31 @@ def supervise(
     ------
     UsageError
         Where another supervisor runs the batch, or a key means nothing.
+    ClusterError
+        Where the scheduler can't be reached, or its workers can't compute items.
     """
     only = None if keys is None else {batch.item(key).uuid for key in keys}
     first = None if start_at is None else batch.item(start_at).uuid
-    at_work = _Supervisor(batch, starter or Local(), workers, reporter)
-    with lease(batch):
-        at_work.recover()
-        ended: list[Status] = []
-        while True:
-            waiting = next(_waiting(batch, only, first), None)
-            if waiting is None:
-                break
-            ended.append(at_work.run(waiting))
+    with _place(starter, scheduler) as where, lease(batch):
+        at_work = _Supervisor(batch, where, workers, reporter)
+        ended = at_work.all(lambda: _waiting(batch, only, first))
     return Outcome(ended.count(Status.DONE), ended.count(Status.FAILED), ended.count(Status.ABORTED))
+
+
+@contextmanager
+def _place(starter: Starter | None, scheduler: str | None) -> Iterator[Starter]:
+    """Where runs are started."""
+    if scheduler is None:
+        yield starter or Local()
+        return
+    from cnmf3d.batch.cluster.dask import DaskStarter
+    from cnmf3d.batch.cluster.scheduler import connect
+
+    cluster = connect(scheduler)
+    try:
+        yield DaskStarter(cluster)
+    finally:
+        cluster.close()
 
 
 def _waiting(batch: Batch, only: Collection[str] | None, first: str | None) -> Iterator[Item]:
@@ -106,37 +125,91 @@ def sync(batch: Batch) -> list[Item]:
     before = {item.uuid: item.status for item in batch.items()}
     with lease(batch):
         supervisor = _Supervisor(batch, Local(), None, quiet)
-        supervisor.recover(follow=False)
+        supervisor.recover()
     return [item for item in batch.items() if item.status is not before.get(item.uuid)]
 
 
+@dataclass
+class _Run:
+    """An item at work."""
+
+    item: Item
+    folder: RunFolder
+    handle: Handle
+    offset: int = 0
+    aborted: bool = False
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether somebody else started it on another machine; it takes no place here, and Ctrl-C leaves it alone."""
+        return isinstance(self.handle, Adopted) and not self.handle.here
+
+
+@dataclass
 class _Supervisor:
     """Runs items; what they are told by is their run folders alone."""
 
-    def __init__(self, batch: Batch, starter: Starter, workers: int | None, reporter: Told) -> None:
-        self.batch = batch
-        self.starter = starter
-        self.workers = workers
-        self.reporter = reporter
-        self.beat = time.monotonic()
+    batch: Batch
+    starter: Starter
+    workers: int | None
+    reporter: Told
+    running: list[_Run] = field(default_factory=list)
+    beat: float = field(default_factory=time.monotonic)
 
-    def recover(self, *, follow: bool = True) -> None:
+    def all(self, waiting: Callable[[], Iterator[Item]]) -> list[Status]:
+        """Run what waits, until nothing does; how each item ended."""
+        ended: list[Status] = []
+        try:
+            self.recover()
+            more, look = True, 0.0
+            while True:
+                if more or time.monotonic() >= look:
+                    more, look = self._begun(waiting, ended), time.monotonic() + LOOK
+                if not more and not self.running:
+                    return ended
+                for run in [run for run in self.running if self._over(run)]:
+                    self.running.remove(run)
+                    ended.append(self._ended(run))
+                    more = True
+                self._alive()
+                time.sleep(PAUSE)
+        except BaseException:
+            self._interrupt()
+            raise
+
+    def _begun(self, waiting: Callable[[], Iterator[Item]], ended: list[Status]) -> bool:
+        """Begin the next item that waits, if there is room; whether there was one."""
+        item = next(waiting(), None)
+        if item is None or sum(not run.elsewhere for run in self.running) >= self.starter.slots():
+            return False
+        found = self._begin(item)
+        if found is not None:
+            ended.append(found)
+        return True
+
+    def recover(self) -> None:
         """Items that were left running: followed where their worker lives, settled or interrupted where not."""
         for item in self.batch.items():
             folder = self.batch.run_folder(item)
             if item.status.over:
                 continue
             if lives(folder.worker()):
-                if not item.status.active:
-                    self.batch.change(item.uuid, item.status, Status.RUNNING, why="runs elsewhere", started=now())
-                if follow:
-                    self._followed(item, folder, Adopted(folder))
+                self._adopt(item, folder)
             elif item.status.active or folder.ended() is not None:
                 self._settle(item, folder, "its process is gone")
 
-    def run(self, item: Item) -> Status:
-        """Run one item to its end."""
+    def _adopt(self, item: Item, folder: RunFolder) -> None:
+        """Follow a run that somebody else started."""
+        if not item.status.active:
+            self.batch.change(item.uuid, item.status, Status.RUNNING, why="runs elsewhere", started=now())
+        self.running.append(_Run(item, folder, Adopted(folder)))
+
+    def _begin(self, item: Item) -> Status | None:
+        """Start one item; how it ended where it can't be started."""
         folder = self.batch.run_folder(item)
+        if lives(folder.worker()):
+            self._adopt(item, folder)
+            return None
         try:
             job = self._job(item)
         except Cnmf3dError as error:
@@ -146,10 +219,15 @@ class _Supervisor:
             return self._told_end(item)
         started = {"attempts": item.attempts + 1, "started": now(), "finished": "", "error": "", "abort": 0}
         if not self.batch.change(item.uuid, item.status, Status.RUNNING, why="started", **started):
-            return self.batch.item(item.uuid).status  # somebody else was faster
+            return None  # somebody else was faster
         folder.write(job)
         self.reporter(item, {"kind": "start"})
-        return self._followed(item, folder, self.starter.start(folder))
+        try:
+            self.running.append(_Run(item, folder, self.starter.start(folder)))
+        except BaseException:
+            self.batch.change(item.uuid, Status.RUNNING, Status.INTERRUPTED, why="it could not be started")
+            raise
+        return None
 
     def _job(self, item: Item) -> Job:
         """What the run folder is told."""
@@ -159,45 +237,48 @@ class _Supervisor:
                 f"the movie {item.input.paths[0]} is not there", "Tell where it is: cnmf3d batch relink BATCH FOLDER."
             )
         source = type(item.input)(paths, (), item.input.opening, item.input.fingerprint)
-        job = Job(item.module, item.engine, source, item.parameters, item.options, self.workers)
+        threads = self.workers or self.starter.threads()
+        job = Job(item.module, item.engine, source, item.parameters, item.options, threads)
         reason = engine_of(item.engine).unsuitable(job)
         if reason:
             raise Cnmf3dError(reason, "Choose another engine, or other parameters.")
         return job
 
-    def _followed(self, item: Item, folder: RunFolder, handle: Handle) -> Status:
-        """Pass events on until the run ends; end it where that is asked for."""
-        offset, aborted = 0, False
-        with self._interruptible(item, handle):
-            while True:
-                ended = handle.poll() is not None
-                for position, event in folder.events(offset):
-                    offset = position
-                    self.reporter(item, event)
-                if ended:
-                    break
-                if self.batch.abort_asked(item.uuid):
-                    aborted = True
-                    handle.kill()
-                if time.monotonic() - self.beat > BEAT:
-                    self.beat = time.monotonic()
-                    renew(self.batch)
-                time.sleep(PAUSE)
-        if aborted:
-            self.batch.change(item.uuid, Status.RUNNING, Status.ABORTED, why="asked for", finished=now(), abort=0)
-            return self._told_end(item)
-        self._settle(self.batch.item(item.uuid), folder, "its process ended without a word")
-        return self._told_end(item)
+    def _over(self, run: _Run) -> bool:
+        """Pass a run's events on, end it where that is asked for; whether it is over."""
+        code = run.handle.poll()
+        for position, event in run.folder.events(run.offset):
+            run.offset = position
+            self.reporter(run.item, event)
+        if code == BUSY and lives(run.folder.worker()):
+            run.handle = Adopted(run.folder)  # somebody else was faster
+            return False
+        if code is None and self.batch.abort_asked(run.item.uuid):
+            run.aborted = True
+            run.handle.kill()
+        return code is not None
 
-    @contextmanager
-    def _interruptible(self, item: Item, handle: Handle) -> Iterator[None]:
-        """On Ctrl-C end the run, which goes on from there next time."""
-        try:
-            yield
-        except BaseException:
-            handle.kill()
-            self.batch.change(item.uuid, Status.RUNNING, Status.INTERRUPTED, why="the supervisor was stopped")
-            raise
+    def _ended(self, run: _Run) -> Status:
+        """Settle a run that is over; how it ended."""
+        if run.aborted:
+            self.batch.change(run.item.uuid, Status.RUNNING, Status.ABORTED, why="asked for", finished=now(), abort=0)
+        else:
+            self._settle(self.batch.item(run.item.uuid), run.folder, "its process ended without a word")
+        return self._told_end(run.item)
+
+    def _interrupt(self) -> None:
+        """End all runs, which go on from there next time."""
+        for run in self.running:
+            if not run.elsewhere:
+                run.handle.kill()
+                why = "the supervisor was stopped"
+                self.batch.change(run.item.uuid, Status.RUNNING, Status.INTERRUPTED, why=why)
+
+    def _alive(self) -> None:
+        """Give a sign of life, now and then."""
+        if time.monotonic() - self.beat > BEAT:
+            self.beat = time.monotonic()
+            renew(self.batch)
 
     def _settle(self, item: Item, folder: RunFolder, why: str) -> None:
         """Status of an item whose worker is gone, by what its run folder holds."""
@@ -209,6 +290,8 @@ class _Supervisor:
             self.batch.change(
                 item.uuid, item.status, Status.DONE, why="complete", finished=now(), error="", **told_by(folder)
             )
+        elif self.batch.abort_asked(item.uuid):
+            self.batch.change(item.uuid, item.status, Status.ABORTED, why="asked for", finished=now(), abort=0)
         elif item.attempts >= ATTEMPTS:
             text = f"{why}, {item.attempts} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"
             self.batch.change(item.uuid, item.status, Status.FAILED, why=why, error=text.strip(), finished=now())

@@ -1,11 +1,13 @@
 """What a process, a SLURM job or a Dask worker does: ``python -m cnmf3d.batch.worker FOLDER``.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 bad input, 4 somebody else is at work on the folder, 130 interrupted.
+Exit codes: 0 done, 1 failure, 2 usage, 3 bad input, 4 somebody else is at work on the folder, 130 interrupted,
+143 aborted.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import threading
@@ -16,9 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import psutil
 from filelock import FileLock, Timeout
 
-from cnmf3d.batch.processes import signature
+from cnmf3d.batch.processes import end_tree, signature
 from cnmf3d.batch.runfolder import RunFolder, write_whole
 from cnmf3d.errors import Cnmf3dError, EngineError, InputError
 from cnmf3d.events import Event, to_json
@@ -26,8 +29,11 @@ from cnmf3d.events import Event, to_json
 BUSY = 4
 """Exit code where another process works on the folder."""
 
-BEAT = 5.0
-"""Seconds between two signs of life in worker.json."""
+BEAT, LOOK = 5.0, 0.5
+"""Seconds between two signs of life in worker.json, and between two looks whether an abort is asked for."""
+
+ABORTED = 143
+"""Exit code after an abort that was asked for in the run folder, as shells have it for SIGTERM."""
 
 
 def work(path: str | Path) -> int:
@@ -102,8 +108,12 @@ def _alive(folder: RunFolder) -> Iterator[None]:
     def beat() -> None:
         while True:
             write_whole(folder.path / "worker.json", json.dumps(signature()))
-            if ended.wait(BEAT):
-                return
+            again = time.monotonic() + BEAT
+            while time.monotonic() < again:
+                if folder.abort.exists():
+                    _give_up(folder)
+                if ended.wait(LOOK):
+                    return
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -113,6 +123,14 @@ def _alive(folder: RunFolder) -> Iterator[None]:
         ended.set()
         thread.join()
         (folder.path / "worker.json").unlink(missing_ok=True)
+
+
+def _give_up(folder: RunFolder) -> None:
+    """End this process with all that it started, at once."""
+    for child in psutil.Process().children():
+        end_tree(child.pid)
+    (folder.path / "worker.json").unlink(missing_ok=True)
+    os._exit(ABORTED)
 
 
 def main(words: list[str], out: IO[str] = sys.stderr) -> int:

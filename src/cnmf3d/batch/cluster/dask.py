@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnmf3d.batch.cluster.guard import ABORT
 from cnmf3d.batch.cluster.scheduler import ClusterError, Scheduler
 from cnmf3d.batch.runfolder import RunFolder
 
@@ -67,11 +66,11 @@ class DaskStarter:
 
     def slots(self) -> int:
         """How many runs the cluster takes at once: as many as it has workers."""
-        return len(self.scheduler.workers())
+        return len(self.scheduler.some_workers())
 
     def threads(self) -> int:
         """Threads of the smallest worker."""
-        return min(self.scheduler.workers().values(), default=1)
+        return min(self.scheduler.some_workers().values())
 
     def start(self, folder: RunFolder) -> _Remote:
         """Start the worker on a run folder, on a Dask worker that has nothing to do.
@@ -81,20 +80,25 @@ class DaskStarter:
         ClusterError
             Where there is none, or the scheduler is gone.
         """
-        self._busy = {where: run for where, run in self._busy.items() if run.poll() is None}
-        free = [where for where in self.scheduler.workers() if where not in self._busy]
-        if not free:
-            raise ClusterError(
-                f"no worker of {self.scheduler.address} is free", "Start more: dask worker, or run fewer items at once."
-            )
+        where = self._free()
         path = folder.path.absolute()
-        (path / ABORT).unlink(missing_ok=True)
         key = f"cnmf3d-{path.name}-{uuid.uuid4().hex[:8]}"
         future = self.scheduler.client.submit(
-            compute, os.fspath(path), key=key, pure=False, workers=[free[0]], allow_other_workers=False, retries=0
+            compute, os.fspath(path), key=key, pure=False, workers=[where], allow_other_workers=False, retries=0
         )
-        self._busy[free[0]] = run = _Remote(self.scheduler, free[0], RunFolder(path), future)
+        self._busy[where] = run = _Remote(self.scheduler, where, RunFolder(path), future)
         return run
+
+    def _free(self) -> str:
+        """A worker that has nothing to do."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self._busy = {where: run for where, run in self._busy.items() if run.poll() is None}
+            free = [where for where in self.scheduler.some_workers() if where not in self._busy]
+            if free:
+                return free[0]
+            time.sleep(0.1)
+        raise ClusterError(f"no worker of {self.scheduler.address} is free", "Start more: dask worker.")
 
 
 @dataclass
@@ -139,7 +143,7 @@ class _Remote:
         """Ask for its end on whichever machine it is, and wait for that."""
         if self.poll() is not None:
             return
-        (self.folder.path / ABORT).touch()
+        self.folder.ask_abort()
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and not self.future.done() and self.scheduler.reachable:
             time.sleep(0.05)

@@ -17,20 +17,14 @@ from types import FrameType
 from cnmf3d.batch.cluster.scripts import WORKER
 from cnmf3d.batch.processes import end_tree
 from cnmf3d.batch.runfolder import RunFolder
-from cnmf3d.batch.worker import BUSY
+from cnmf3d.batch.worker import ABORTED, BUSY
 
 PERIOD = 0.2
 """Seconds between looks."""
 
-ABORT = "abort"
-"""A file of this name in a run folder asks that its computation ends."""
-
-STOPPED = 143
-"""Exit code after that, as shells have it for SIGTERM."""
-
 
 def main(words: list[str]) -> int:
-    """Compute a run folder; the worker's exit code, or `STOPPED`."""
+    """Compute a run folder; the worker's exit code, or `ABORTED`."""
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _stop)
     return guarded(RunFolder(Path(words[0])), [sys.executable, "-P", "-m", WORKER, words[0]])
@@ -47,12 +41,12 @@ def guarded(folder: RunFolder, command: list[str]) -> int:
     Returns
     -------
     int
-        Its exit code; 0 where somebody else finished the job meanwhile; `STOPPED`.
+        Its exit code; 0 where somebody else finished the job meanwhile; `ABORTED`.
     """
     parent = os.getppid()
     while (code := _watched(folder, command, parent)) == BUSY:
         if not _wanted(folder, parent):
-            return STOPPED
+            return ABORTED
         if (folder.ended() or {}).get("kind") == "done" and folder.complete():
             return 0
         time.sleep(5 * PERIOD)
@@ -66,7 +60,7 @@ def _watched(folder: RunFolder, command: list[str], parent: int) -> int:
     try:
         while (code := process.poll()) is None:
             if not _wanted(folder, parent):
-                return STOPPED
+                return ABORTED
             time.sleep(PERIOD)
         return code
     finally:
@@ -75,11 +69,11 @@ def _watched(folder: RunFolder, command: list[str], parent: int) -> int:
 
 def _wanted(folder: RunFolder, parent: int) -> bool:
     """Whether the process that started this one is there, and nobody asked for an abort."""
-    return os.getppid() == parent and not (folder.path / ABORT).exists()
+    return os.getppid() == parent and not folder.abort.exists()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(STOPPED)
+    raise SystemExit(ABORTED)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,23 @@ class Scheduler:
             self._seen, self._asked = found, time.monotonic()
         return self._seen
 
+    def some_workers(self) -> dict[str, int]:
+        """As `workers`, waiting a while for a first one.
+
+        Raises
+        ------
+        ClusterError
+            Where none comes, too.
+        """
+        end = time.monotonic() + TIMEOUT
+        while not self.workers():
+            if time.monotonic() > end:
+                raise ClusterError(
+                    f"the scheduler at {self.address} has no workers", f"Start some first: dask worker {self.address}"
+                )
+            time.sleep(0.1)
+        return self._seen
+
     def close(self) -> None:
         """End the connection; the cluster stays as it is."""
         self.client.close(timeout=2)
@@ -89,14 +106,7 @@ def connect(address: str) -> Scheduler:
         raise UsageError("dask.distributed isn't installed", "Install it: pip install 'cnmf3d[cluster]'.")
     scheduler = Scheduler(address, _client(address))
     try:
-        end = time.monotonic() + TIMEOUT
-        while not scheduler.workers():
-            if time.monotonic() > end:
-                raise ClusterError(
-                    f"the scheduler at {address} has no workers", f"Start some first: dask worker {address}"
-                )
-            time.sleep(0.1)
-            scheduler._asked = 0.0
+        scheduler.some_workers()
     except BaseException:
         scheduler.close()
         raise
