@@ -5,76 +5,78 @@
 
 CaImAn 1.12 has to be installed by the user (conda-forge); without it this prints a message and ends. CaImAn gets the
 true cell size and decay time and as many components a patch as the density asks for; cnmf3d gets nothing but the rate.
-Both use all cores, BLAS with one thread in each process.
+Both use all cores, BLAS with one thread in each process. CaImAn runs as the engine ``caiman`` of batches does; its time
+is that of its process and of writing its memory map.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from cnmf3d import load_results, open_movie
+from cnmf3d.batch.engines.caiman.interpreter import VARIABLE, missing, named
+from cnmf3d.batch.engines.caiman.memmap import file_name, write_memmap
+from cnmf3d.batch.engines.caiman.settings import settings_for
+from cnmf3d.batch.engines.caiman.work import FLOW
+from cnmf3d.events import silent
+from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.simulate import PRESETS, Score, load_truth, score
 from cnmf3d.simulate.scene import Scene
 from measuring import GIB, Measured, machine, measured, movie_of, ours
 
-HERE = Path(__file__).parent
 RADIUS, OVERLAP = 20, 12
 
 
-def settings_for(scene: Scene) -> dict[str, Any]:
-    """Hand-set parameters of CaImAn for a scene whose truth is known."""
+def parameters_for(scene: Scene) -> tuple[CnmfParameters, dict[str, Any]]:
+    """Hand-set parameters for a scene whose truth is known: ours, and those that only CaImAn has."""
     x, y, z = scene.size
-    patch = (2 * RADIUS) ** 2 * z
-    count = math.ceil(1.6 * scene.cells * patch / (x * y * z))
-    return {
-        "fr": scene.rate,
-        "decay_time": scene.decay,
-        "K": count,
-        "gSig": [max(1, round(size)) for size in scene.cell_size],
-        "gSiz": None,
-        "rf": RADIUS,
-        "stride": OVERLAP,
-        "p": 2,
-        "p_patch": 0,
-        "nb": 2,
-        "nb_patch": 1,
-        "merge_thr": 0.8,
-        "ssub": 1,
-        "tsub": 2,
-        "only_init": True,
-        "method_init": "greedy_roi",
-    }
+    patch = min(2 * RADIUS, x) * min(2 * RADIUS, y) * z
+    parameters = read_parameters(
+        K=math.ceil(1.6 * scene.cells * patch / (x * y * z)),
+        gSig=[max(1, round(size)) for size in scene.cell_size],
+        decay_time=scene.decay,
+        rf=RADIUS,
+        stride=OVERLAP,
+        p=2,
+        nb=2,
+        ssub=1,
+        tsub=2,
+        min_SNR=2.5,
+        rval_thr=0.7,
+    )
+    return parameters, {"p_patch": 0, "nb_patch": 1}
 
 
 def caiman(
     python: str, movie: Path, scene: Scene, folder: Path, *, refit: bool
 ) -> tuple[Measured, dict[str, float], Path]:
     """Run CaImAn's flow; what it took, its stages, its file."""
-    parameters = settings_for(scene)
-    gsig = parameters["gSig"]
-    parameters["gSiz"] = [2 * g + 1 for g in gsig]
+    parameters, own = parameters_for(scene)
+    opened = open_movie(movie)
     settings = {
-        "movie": str(movie),
-        "folder": str(folder),
         "output": str(folder / "caiman.hdf5"),
         "processes": os.cpu_count(),
         "refit": refit,
-        "parameters": parameters,
-        "quality": {"min_SNR": 2.5, "rval_thr": 0.7, "use_cnn": False},
+        "parameters": settings_for(parameters, own, rate=scene.rate, voxel_size=None).groups,
     }
+    began = time.perf_counter()
+    settings["memmap"] = str(write_memmap(opened, folder / file_name(opened, "movie"), silent))
+    mapping = time.perf_counter() - began
     file = folder / "settings.json"
     file.write_text(json.dumps(settings))
-    run = measured([python, str(HERE / "caiman_flow.py"), str(file)], threads=1, folder=folder)
-    stages = json.loads(run.output.strip().splitlines()[-1])
-    return run, stages, folder / "caiman.hdf5"
+    run = measured([python, str(FLOW), str(file)], threads=1, folder=folder)
+    stages = json.loads(next(text for text in run.output.splitlines() if text.startswith('{"kind": "done"')))["seconds"]
+    whole = dataclasses.replace(run, seconds=run.seconds + mapping)
+    return whole, {"memory map": mapping, **stages}, folder / "caiman.hdf5"
 
 
 def line(name: str, run: Measured, found: Score, size: int) -> str:
@@ -89,16 +91,17 @@ def line(name: str, run: Measured, found: Score, size: int) -> str:
 def main() -> int:
     """Print the table and the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--caiman-python", metavar="PATH", help="Python of an environment with CaImAn")
+    parser.add_argument(
+        "--caiman-python", metavar="PATH", help=f"Python of an environment with CaImAn; else ${VARIABLE}"
+    )
     parser.add_argument("--preset", default="small")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-refit", action="store_true")
     options = parser.parse_args()
-    python = options.caiman_python
-    if not python or subprocess.run([python, "-c", "import caiman"], capture_output=True, check=False).returncode:
-        print(
-            "CaImAn isn't there: name the Python of an environment that has it, --caiman-python PATH", file=sys.stderr
-        )
+    python = named({"engine_python": options.caiman_python})
+    reason = missing({"engine_python": options.caiman_python})
+    if reason:
+        print(f"no comparison: {reason}", file=sys.stderr)
         return 0
     scene = PRESETS[options.preset]
     movie = movie_of(options.preset, seed=options.seed)
