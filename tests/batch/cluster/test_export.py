@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -176,8 +177,8 @@ def test_items_that_cant_be_exported(batch: Batch, items: list[Item], out: Path,
     assert not batch.run_folder(items[1]).path.exists()
 
 
-def test_an_engine_that_cant_be_foretold_needs_to_be_told(batch: Batch, movie: Path, out: Path) -> None:
-    other = batch.add(movie, name="other", engine="caiman")
+def test_an_engine_that_cant_be_foretold_needs_to_be_told(batch: Batch, items: list[Item], out: Path) -> None:
+    other = dataclasses.replace(items[0], engine="caiman")
     with pytest.raises(UsageError, match="foretold") as error:
         export_slurm(batch, [other], out)
     assert "--memory" in error.value.fix

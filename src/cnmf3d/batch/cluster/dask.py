@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnmf3d.batch.cluster.scheduler import ClusterError, Scheduler
+from cnmf3d.batch.processes import lives
 from cnmf3d.batch.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -112,12 +113,20 @@ class _Remote:
     code: int | None = field(default=None)
 
     def poll(self) -> int | None:
-        """Exit code, or None while it runs; `LOST` where the Dask worker is gone."""
-        if self.code is None and self.future.done():
-            self.code = self._ended()
-        elif self.code is None and self.where not in self.scheduler.workers():
-            self.future.cancel()
-            self.code = LOST
+        """Exit code, or None while it runs; `LOST` where the Dask worker is gone.
+
+        Raises
+        ------
+        ClusterError
+            Where the scheduler is gone, or the Dask worker can't compute items.
+        """
+        if self.code is None:
+            there = self.where in self.scheduler.workers()
+            if self.future.done():
+                self.code = self._ended()
+            elif not there:
+                self.future.cancel()
+                self.code = LOST
         return self.code
 
     def _ended(self) -> int:
@@ -141,11 +150,16 @@ class _Remote:
 
     def kill(self) -> None:
         """Ask for its end on whichever machine it is, and wait for that."""
-        if self.poll() is not None:
+        if self.code is not None:
             return
         self.folder.ask_abort()
         end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and not self.future.done() and self.scheduler.reachable:
+        while time.monotonic() < end and self._at_work():
             time.sleep(0.05)
-        self.future.cancel()
-        self.code = LOST if self.code is None else self.code
+        if self.scheduler.reachable:
+            self.future.cancel()
+        self.code = LOST
+
+    def _at_work(self) -> bool:
+        """Whether something is computed yet; a client without its scheduler knows nothing of its tasks."""
+        return not self.future.done() if self.scheduler.reachable else lives(self.folder.worker())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import json
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -58,6 +58,8 @@ class Scheduler:
         ClusterError
             Where the scheduler is gone, or a new worker has other versions.
         """
+        if not self.reachable:
+            raise _gone(self.address)
         if time.monotonic() - self._asked > LOOK:
             found = _asked(self.address, self.client)
             if found.keys() - self._seen.keys():
@@ -117,13 +119,11 @@ def _client(address: str) -> Client:
     """A client that is connected."""
     from distributed import Client
 
-    where: dict[str, Any] = {"address": address}
-    if Path(address).is_file():
-        where = {"scheduler_file": os.fspath(Path(address).absolute())}
     try:
+        where = json.loads(Path(address).read_text("utf-8"))["address"] if Path(address).is_file() else address
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below, for what matters here
-            return Client(**where, timeout=TIMEOUT, set_as_default=False, name="cnmf3d-batch")
+            return Client(where, timeout=TIMEOUT, set_as_default=False, name="cnmf3d-batch")
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"{address!r} is no address of a scheduler: {error}",
@@ -141,11 +141,15 @@ def _asked(address: str, client: Client) -> dict[str, int]:
     """Workers that are there now."""
     try:
         return dict(client.nthreads())
-    except (OSError, RuntimeError) as error:  # closed connections are OSErrors, a client that gave up a RuntimeError
-        raise ClusterError(
-            f"the scheduler at {address} is gone",
-            "Start it and its workers again, then `cnmf3d batch run`: it goes on where it was.",
-        ) from error
+    except (OSError, AttributeError) as error:  # the connection was closed; the client has given up
+        raise _gone(address) from error
+
+
+def _gone(address: str) -> ClusterError:
+    return ClusterError(
+        f"the scheduler at {address} is gone",
+        "Start it and its workers again, then `cnmf3d batch run`: it goes on where it was.",
+    )
 
 
 def check_versions(address: str, told: Any) -> None:
