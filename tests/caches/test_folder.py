@@ -194,7 +194,7 @@ def test_another_process_is_seen_and_once_killed_does_not_count(tmp_path):
         ({"pid": os.getpid(), "started": 1.0, "host": socket.gethostname()}, False),  # the number was given anew
         ({"pid": 1, "started": 1.0, "host": "another machine"}, True),
     ],
-    ids=str,
+    ids=["damaged", "without start", "a number given anew", "another machine"],
 )
 def test_markers_that_lie(tmp_path, facts, counts):
     (tmp_path / USERS).mkdir()
