@@ -113,6 +113,13 @@ def test_failures(folder, job, standin, behaviour, problem, fix, workers, capfd)
         assert "Traceback" in capfd.readouterr().err
 
 
+def test_who_ends_caiman_ends_the_run(folder, job, standin):
+    standin("asked to end")
+    with pytest.raises(KeyboardInterrupt):
+        ENGINE.run(folder, job(workers=2), silent)
+    assert files_of(folder) == []
+
+
 def gone(pids, seconds=10.0):
     """Whether processes end in time."""
     end = time.monotonic() + seconds

@@ -43,6 +43,8 @@ def converse(command: Sequence[str], folder: Path, reporter: Reporter) -> dict[s
     ------
     EngineError
         Where CaImAn fails, is killed, or ends without a word. No process of it is left in any case.
+    KeyboardInterrupt
+        Where somebody asked CaImAn's process to end.
     """
     process = _started(command, folder)
     # Workers of CaImAn's inherit its pipes: where it is killed, they have to end, too, or reading would never do.
@@ -65,6 +67,8 @@ def converse(command: Sequence[str], folder: Path, reporter: Reporter) -> dict[s
         end_tree(process)
     if code == 0 and last.get("kind") == "done":
         return last
+    if -code in (signal.SIGTERM, signal.SIGINT):
+        raise KeyboardInterrupt
     raise _failure(code, last)
 
 

@@ -37,6 +37,8 @@ class CNMF:
             raise RuntimeError("no components\nin any patch")
         if behaviour == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        if behaviour == "asked to end":
+            os.kill(os.getpid(), signal.SIGTERM)
         if behaviour == "exits":
             os._exit(0)
         if behaviour == "hangs":
