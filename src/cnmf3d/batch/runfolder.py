@@ -87,8 +87,7 @@ class RunFolder:
         """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / "job.json", json.dumps(dataclasses.asdict(job), indent=1))
-        self.events_file.unlink(missing_ok=True)
-        self.abort.unlink(missing_ok=True)
+        self.reset()
 
     def events(self, offset: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """Events from a position in the file on, each with the position behind it; a line half written waits."""
@@ -115,6 +114,11 @@ class RunFolder:
             if event.get("kind") in ("done", "error"):
                 last = event
         return last
+
+    def reset(self) -> None:
+        """Forget how an earlier attempt ended; what it computed is kept."""
+        self.events_file.unlink(missing_ok=True)
+        self.abort.unlink(missing_ok=True)
 
     def ask_abort(self) -> None:
         """Ask whoever computes here to end."""

@@ -267,7 +267,7 @@ class Batch:
         for item in found:
             if item.status.active:
                 raise UsageError(f"{item.name} is running", "Abort it first.")
-            self.run_folder(item).events_file.unlink(missing_ok=True)
+            self.run_folder(item).reset()
             self.change(item.uuid, item.status, Status.PENDING, why="retry", error="", abort=0, attempts=0)
         return [self.item(item.uuid) for item in found]
 

@@ -52,7 +52,8 @@ def work(path: str | Path) -> int:
     folder = RunFolder(Path(path))
     try:
         with FileLock(folder.path / "worker.lock", timeout=0), _alive(folder):
-            return _work(folder)
+            done = (folder.ended() or {}).get("kind") == "done" and folder.complete()
+            return 0 if done else _work(folder)
     except Timeout:
         print(f"another process works on {folder.path}", file=sys.stderr)
         return BUSY

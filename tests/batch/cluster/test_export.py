@@ -153,6 +153,9 @@ def test_a_real_item_in_a_real_script(batch: Batch, items: list[Item], out: Path
     subprocess.run(["bash", sbatch, array], check=True, capture_output=True)
     assert load_results(batch.run_folder(items[1]).results).components.count > 0
     assert [item.status for item in batch.items()] == [Status.PENDING, Status.PENDING]
+    written = batch.run_folder(items[1]).results.stat().st_mtime_ns
+    subprocess.run(["bash", sbatch, array], check=True, capture_output=True)
+    assert batch.run_folder(items[1]).results.stat().st_mtime_ns == written
     assert [item.uuid for item in sync(batch)] == [items[1].uuid]
     assert [item.status for item in batch.items()] == [Status.PENDING, Status.DONE]
 

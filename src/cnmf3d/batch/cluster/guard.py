@@ -41,14 +41,12 @@ def guarded(folder: RunFolder, command: list[str]) -> int:
     Returns
     -------
     int
-        Its exit code; 0 where somebody else finished the job meanwhile; `ABORTED`.
+        Its exit code, or `ABORTED`.
     """
     parent = os.getppid()
     while (code := _watched(folder, command, parent)) == BUSY:
         if not _wanted(folder, parent):
             return ABORTED
-        if (folder.ended() or {}).get("kind") == "done" and folder.complete():
-            return 0
         time.sleep(5 * PERIOD)
     return code
 
