@@ -75,7 +75,7 @@ def unsuitable(parameters: CnmfParameters, extra: Mapping[str, Any]) -> str | No
         The option `OPTION` of the job.
     """
     init, quality = parameters.init, parameters.quality
-    for name, flag in (("gSig", "--gsig 4,4,2"), ("K", "-k 5")):
+    for name, flag in (("gSig", "--gsig 4,4,2"), ("K", "--k 5")):
         if getattr(init, name) == "auto":
             return f"init.{name} is 'auto', but CaImAn can't measure it: give it ({flag})"
     if init.seeds is not None:
