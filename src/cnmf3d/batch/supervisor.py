@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnmf3d.batch.engines import engine_of
 from cnmf3d.batch.item import Item
+from cnmf3d.batch.jobs import job_of
 from cnmf3d.batch.lease import lease, renew
 from cnmf3d.batch.outcome import told_by
 from cnmf3d.batch.processes import Adopted, Handle, Local, Starter, lives
-from cnmf3d.batch.runfolder import Job, RunFolder
+from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch, now
 from cnmf3d.batch.worker import BUSY
@@ -210,8 +210,9 @@ class _Supervisor:
         if lives(folder.worker()):
             self._adopt(item, folder)
             return None
+        threads = self.workers or self.starter.threads()
         try:
-            job = self._job(item)
+            job = job_of(self.batch, item, threads)
         except Cnmf3dError as error:
             self.batch.change(
                 item.uuid, item.status, Status.FAILED, why="can't start", error=str(error), finished=now()
@@ -228,21 +229,6 @@ class _Supervisor:
             self.batch.change(item.uuid, Status.RUNNING, Status.INTERRUPTED, why="it could not be started")
             raise
         return None
-
-    def _job(self, item: Item) -> Job:
-        """What the run folder is told."""
-        paths = item.input.found(self.batch.folder)
-        if not paths:
-            raise Cnmf3dError(
-                f"the movie {item.input.paths[0]} is not there", "Tell where it is: cnmf3d batch relink BATCH FOLDER."
-            )
-        source = type(item.input)(paths, (), item.input.opening, item.input.fingerprint)
-        threads = self.workers or self.starter.threads()
-        job = Job(item.module, item.engine, source, item.parameters, item.options, threads)
-        reason = engine_of(item.engine).unsuitable(job)
-        if reason:
-            raise Cnmf3dError(reason, "Choose another engine, or other parameters.")
-        return job
 
     def _over(self, run: _Run) -> bool:
         """Pass a run's events on, end it where that is asked for; whether it is over."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnmf3d.batch.cluster.resources import CORES, Resources, Wanted, resources
-from cnmf3d.batch.engines import engine_of
+from cnmf3d.batch.jobs import job_of, movie_of
 from cnmf3d.batch.processes import lives
 from cnmf3d.batch.runfolder import Job
 from cnmf3d.batch.status import Status
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import UsageError
 from cnmf3d.movies import open_movie
 from cnmf3d.parameters import CnmfParameters
 
@@ -89,22 +88,7 @@ def _job(batch: Batch, item: Item, cores: int | None) -> Job:
         raise UsageError(f"{item.name} is running", "Export it when it has ended, or abort it first.")
     if item.status is Status.DONE:
         raise UsageError(f"{item.name} is done already", "`cnmf3d batch retry` computes it again.")
-    source = dataclasses.replace(item.input, paths=_found(batch, item), relative=())
-    job = Job(item.module, item.engine, source, item.parameters, item.options, cores)
-    if reason := engine_of(item.engine).unsuitable(job):
-        raise UsageError(f"{item.name}: {reason}", "Choose another engine, or other parameters.")
-    return job
-
-
-def _found(batch: Batch, item: Item) -> tuple[str, ...]:
-    """Where the movie is."""
-    paths = item.input.found(batch.folder)
-    if not paths:
-        raise InputError(
-            f"{item.name}: the movie {item.input.paths[0]} is not there",
-            f"Tell where it is: cnmf3d batch relink {batch.folder} FOLDER.",
-        )
-    return tuple(path if "://" in path else str(Path(path).absolute()) for path in paths)
+    return job_of(batch, item, cores)
 
 
 def foretold(batch: Batch, item: Item, cores: int | None = None) -> dict[int, Estimate]:
@@ -124,7 +108,7 @@ def foretold(batch: Batch, item: Item, cores: int | None = None) -> dict[int, Es
             f"{item.name}: what the engine {item.engine} needs can't be foretold",
             "Say it: --cores 8 --memory 32G --time 6h.",
         )
-    paths = _found(batch, item)
+    paths = movie_of(batch, item)
     movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **item.input.opening)
     parameters = CnmfParameters.model_validate(item.parameters)
     return {number: estimate(movie, parameters, number) for number in ([cores] if cores else CORES)}
