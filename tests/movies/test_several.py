@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnmf3d import open_movie
@@ -44,6 +44,7 @@ def test_stretches_of_time(tmp_path):
     assert np.array_equal(backwards.read(0, 5), VALUES[7:])
 
 
+@settings(deadline=None)
 @given(start=st.integers(0, 12), stop=st.integers(0, 14), step=st.integers(1, 5))
 def test_any_part_across_files(tmp_path_factory, start, stop, step):
     folder = tmp_path_factory.getbasetemp() / "stretches"
