@@ -258,7 +258,7 @@ class Batch:
                 with self.engine.begin() as connection:
                     asked = update(schema.items).where(schema.items.c.uuid == item.uuid).values(abort=1)
                     connection.execute(asked)
-                self.run_folder(item).ask_abort()
+            self.run_folder(item).ask_abort()  # a job of a cluster may be at work on an item that seems to wait
         return [self.item(item.uuid) for item in found]
 
     def retry(self, keys: Iterable[str]) -> list[Item]:

@@ -12,14 +12,20 @@ from cnmf3d.simulate import simulate
 
 NAMES = ("-möuse $(touch made) 'a'", 'b"\n#SBATCH --partition=x')
 
-FAST = {"patch": {"rf": None}, "init": {"K": 8}}
-
 
 @pytest.fixture(scope="session")
 def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A very small movie, with its sidecar."""
     path = tmp_path_factory.mktemp("a möuse") / "m.tif"
     simulate(path, "tiny", seed=2, overrides={"size": "28,28,6", "cells": "6", "frames": "200"})
+    return path
+
+
+@pytest.fixture(scope="session")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A movie that takes a few seconds."""
+    path = tmp_path_factory.mktemp("longer") / "m.tif"
+    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "600"})
     return path
 
 

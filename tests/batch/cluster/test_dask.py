@@ -20,7 +20,6 @@ from cnmf3d.batch.cluster.dask import LOST, DaskStarter, compute
 from cnmf3d.batch.cluster.scheduler import ClusterError, Scheduler, check_versions, connect
 from cnmf3d.batch.processes import end_tree, lives
 from cnmf3d.errors import UsageError
-from cnmf3d.simulate import simulate
 
 SECONDS = 40.0
 """How long a machine that has much to do may take for what takes a second or two."""
@@ -84,14 +83,6 @@ def scheduler(machines: Machines) -> Iterator[Scheduler]:
         yield found
     finally:
         found.close()
-
-
-@pytest.fixture(scope="session")
-def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A movie that takes a few seconds."""
-    path = tmp_path_factory.mktemp("longer") / "m.tif"
-    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "600"})
-    return path
 
 
 def tree(batch: Batch, item: Item) -> psutil.Process:

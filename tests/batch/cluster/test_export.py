@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from cnmf3d.batch import Batch, Item, Status, sync
 from cnmf3d.batch.cluster import export_shell, export_slurm
 from cnmf3d.batch.cluster.resources import Wanted
+from cnmf3d.batch.processes import lives
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.results import load_results
 
@@ -158,6 +160,32 @@ def test_a_real_item_in_a_real_script(batch: Batch, items: list[Item], out: Path
     assert batch.run_folder(items[1]).results.stat().st_mtime_ns == written
     assert [item.uuid for item in sync(batch)] == [items[1].uuid]
     assert [item.status for item in batch.items()] == [Status.PENDING, Status.DONE]
+
+
+def test_an_abort_reaches_a_job_that_nobody_here_started(
+    batch: Batch, items: list[Item], longer: Path, out: Path
+) -> None:
+    batch.delete([item.uuid for item in items])
+    item = batch.add(longer, name="long")
+    folder = batch.run_folder(item)
+    (script,) = export_shell(batch, [item], out)
+    job = subprocess.Popen(["bash", script], stdout=subprocess.DEVNULL)
+    try:
+        while not lives(folder.worker()):
+            assert job.poll() is None
+            time.sleep(0.05)
+        assert [each.uuid for each in sync(batch)] == [item.uuid]
+        assert batch.item("long").status is Status.RUNNING
+        with pytest.raises(UsageError, match="running"):
+            export_shell(batch, [item], out)
+        batch.abort(["long"])
+        assert job.wait(20) == 1
+    finally:
+        job.kill()
+    sync(batch)
+    assert batch.item("long").status is Status.ABORTED
+    assert subprocess.run(["bash", script], stdout=subprocess.DEVNULL, check=False).returncode == 1
+    assert not folder.results.exists()
 
 
 def test_items_that_cant_be_exported(batch: Batch, items: list[Item], out: Path, movie: Path, tmp_path: Path) -> None:
