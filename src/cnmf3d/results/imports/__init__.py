@@ -1,0 +1,62 @@
+"""The table of importers, one file each. Outside packages add theirs as entry points."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.results.imports import caiman
+from cnmf3d.results.imports.importer import Given, Importer
+from cnmf3d.results.model import Results
+
+BUILT_IN: tuple[Importer, ...] = (caiman.IMPORTER,)
+
+ENTRY_POINTS = "cnmf3d.importers"
+"""Group of entry points; each names an `Importer`."""
+
+FLAGS = {"axes": "--axes", "rate": "--fps", "voxel_size": "--voxel-size", "shape": "--shape", "member": "--member"}
+"""What the command line calls the fields of `Given`."""
+
+__all__ = ["BUILT_IN", "Given", "Importer", "import_results", "importers"]
+
+
+def importers() -> dict[str, Importer]:
+    """All importers by name."""
+    return {each.name: each for each in (*BUILT_IN, *(entry.load() for entry in entry_points(group=ENTRY_POINTS)))}
+
+
+def import_results(name: str, path: str | Path, given: Given | None = None) -> Results:
+    """Read ROIs that another program found.
+
+    Parameters
+    ----------
+    name : str
+        Of the format, as in `importers`.
+    path : str or Path
+        A file or a folder, as the format has it.
+    given : Given, optional
+        What the file doesn't say.
+
+    Raises
+    ------
+    UsageError
+        For an unknown format, or where something was given that the format can't use.
+    InputError
+        Where the file can't be used.
+    """
+    known, path, given = importers(), Path(path), given or Given()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no import of {name!r}", f"{hint}There are: {', '.join(known)}.")
+    chosen = known[name]
+    for field in dataclasses.fields(given):
+        if getattr(given, field.name) is not None and field.name not in chosen.takes:
+            usable = ", ".join(FLAGS[taken] for taken in FLAGS if taken in chosen.takes) or "nothing"
+            raise UsageError(f"import {name} can't use {FLAGS[field.name]}", f"Leave it out. It takes: {usable}.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist", "Check the name.")
+    return chosen.read(path, given)

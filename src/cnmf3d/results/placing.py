@@ -1,0 +1,104 @@
+"""Where something is written: it appears whole or not at all, and what is there stays unless that is wanted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+
+
+def refuse_existing(out: Path, *, force: bool) -> None:
+    """Check that a file may be written.
+
+    Parameters
+    ----------
+    out : Path
+    force : bool
+        Whether a file of that name may be replaced.
+
+    Raises
+    ------
+    UsageError
+        Where there is one already and `force` is off, a folder of that name, or no folder to write to.
+    """
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", "Name a file.")
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists already", "Name another file, or replace it with --force.")
+
+
+@contextmanager
+def new_file(out: Path, *, force: bool) -> Iterator[Path]:
+    """Write a file under a temporary name, which becomes `out` at the end.
+
+    Parameters
+    ----------
+    out : Path
+    force : bool
+        Whether a file of that name may be replaced.
+
+    Yields
+    ------
+    Path
+        What to write to: a name beside `out` with its suffixes, at which there is nothing yet.
+    """
+    refuse_existing(out, force=force)
+    with _draft(out) as draft:
+        yield draft
+        draft.replace(out)
+
+
+@contextmanager
+def new_folder(out: Path, *, force: bool, ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Fill a folder under a temporary name, which becomes `out` at the end.
+
+    Parameters
+    ----------
+    out : Path
+    force : bool
+        Whether a folder of that name may be replaced.
+    ours : callable
+        Whether a folder is what an earlier export wrote. Nothing else is ever removed.
+
+    Yields
+    ------
+    Path
+        What to make: a name beside `out` at which there is nothing yet.
+    """
+    if not out.parent.is_dir():
+        raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
+    empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
+    if out.exists() and not empty:
+        if not force:
+            raise UsageError(f"{out} exists already", "Name another folder, or replace it with --force.")
+        if out.is_symlink() or not out.is_dir() or not ours(out):
+            raise UsageError(f"{out} holds something else, which --force doesn't remove", "Name another folder.")
+    with _draft(out) as draft:
+        yield draft
+        if out.exists():
+            out.replace(draft.parent / "before")
+        draft.replace(out)
+
+
+@contextmanager
+def _draft(out: Path) -> Iterator[Path]:
+    """Name something in a folder beside `out` that goes away at the end."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+    except OSError as error:
+        raise InputError(f"{out.parent} can't be written to: {error.strerror}", "Choose another folder.") from error
+    try:
+        yield folder / out.name
+    except OSError as error:
+        reason = error.strerror or os.strerror(error.errno) if error.errno else str(error)
+        fix = "Is the disk full? Free some space, or choose another disk."
+        raise Cnmf3dError(f"{out} could not be written: {reason}", fix) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,79 @@
+"""The table of importers, and CaImAn's files through it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cnmf3d.cli.app import call
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.geometry import ZYX
+from cnmf3d.results import load_results, write_results
+from cnmf3d.results.imports import FLAGS, Given, import_results, importers
+
+
+def test_every_importer_takes_only_what_there_is():
+    names = {field.name for field in dataclasses.fields(Given)}
+    assert set(FLAGS) == names
+    for importer in importers().values():
+        assert importer.takes <= names and importer.about
+
+
+def test_caimans_file_through_the_command_line(tmp_path, data, capsys):
+    theirs = data / "caiman_results/sim_tiny_patch_refit.hdf5"
+    out = tmp_path / "ours.hdf5"
+    words = ["import", "caiman", theirs, out, "--axes", "yxz", "--fps", "9", "--voxel-size", "1,2,3"]
+    assert call([str(word) for word in words]) == 0
+    before, after = load_results(theirs, axes="yxz"), load_results(out)
+    assert after.rate == 9 and after.voxel_size == ZYX(3, 2, 1)
+    assert (before.components.footprints != after.components.footprints).nnz == 0
+    assert np.array_equal(before.components.traces, after.components.traces)
+    assert f"{before.components.count} ROIs" in capsys.readouterr().out
+
+
+def test_an_existing_file_stays_without_force(tmp_path, random_results, capsys):
+    one, two = (write_results(random_results(seed=seed), tmp_path / f"{seed}.hdf5") for seed in (1, 2))
+    before = two.read_bytes()
+    assert call(["import", "caiman", str(one), str(two)]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert two.read_bytes() == before
+    assert call(["import", "caiman", str(one), str(two), "--force"]) == 0
+    assert np.array_equal(load_results(one).components.traces, load_results(two).components.traces)
+
+
+def test_the_formats_are_listed(capsys):
+    assert call(["import", "--list"]) == 0
+    assert set(importers()) == {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["import"], 2, "FORMAT"),
+        (["import", "caiman", "r.hdf5"], 2, "OUT"),
+        (["import", "caimann", "r.hdf5", "o.hdf5"], 2, "Did you mean caiman?"),
+        (["import", "caiman", "none.hdf5", "o.hdf5"], 3, "none.hdf5"),
+        (["import", "caiman", "r.hdf5", "nowhere/o.hdf5"], 2, "nowhere"),
+        (["import", "caiman", "r.hdf5", "."], 2, "folder"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "3,3,3"], 2, "--axes"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "3,3"], 2, "--shape 512,512,30"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "a"], 2, "commas"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--voxel-size", "1,2,3,4"], 2, "three"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--axes", "xyq"], 2, "yxz"),
+    ],
+)
+def test_mistakes_are_told_in_words(words, code, told, tmp_path, random_results, capsys, monkeypatch):
+    write_results(random_results(), tmp_path / "r.hdf5")
+    monkeypatch.chdir(tmp_path)
+    assert call(words) == code
+    assert told in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["r.hdf5"]
+
+
+def test_errors_for_scripts_too(tmp_path):
+    with pytest.raises(UsageError, match="no import of"):
+        import_results("none", tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        import_results("caiman", tmp_path / "r.hdf5")
