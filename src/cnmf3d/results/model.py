@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Components
 from cnmf3d.geometry import ZYX
+from cnmf3d.results.curation import Curation
 
 Volume = npt.NDArray[np.float32]
 
@@ -65,6 +66,8 @@ class Results:
     projections : mapping of name to (Z, Y, X) float32
         ``mean``, ``max``, ``std``, ``correlation`` (local, 6 neighbours); empty for CaImAn's files.
     provenance : Provenance
+    curation : Curation or None
+        What people did to the ROIs since: `components` are those from before, `curated` puts both together.
     """
 
     components: Components
@@ -74,3 +77,4 @@ class Results:
     noise: Volume | None = None
     projections: Mapping[str, Volume] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
+    curation: Curation | None = None

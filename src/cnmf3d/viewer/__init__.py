@@ -1,0 +1,1 @@
+"""The desktop viewer: models and controllers without a screen, napari docks over them."""
