@@ -272,6 +272,7 @@ def test_new_ids_are_never_given_twice(store, random_results):
         lambda s: s.restore([17]),
         lambda s: s.tag([0], "  ", "x"),
         lambda s: s.tag([0], "type", [1]),
+        lambda s: s.tag([0], "type", float("nan")),
         lambda s: s.drop_column("type"),
         lambda s: s.judge(np.ones(3, bool)),
         lambda s: s.traces("df", [0]),

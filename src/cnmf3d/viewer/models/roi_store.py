@@ -292,8 +292,8 @@ class RoiStore:
     def tag(self, ids: Ids, column: str, value: Value | None) -> None:
         """Give ROIs a tag; None takes it away. A column that isn't there is made."""
         known = self._known(ids)
-        if value is not None and not isinstance(value, Value):
-            raise UsageError(f"a tag can't be a {type(value).__name__}", "Give text, a number or a bool.")
+        if value is not None and (not isinstance(value, Value) or value != value or value in (np.inf, -np.inf)):
+            raise UsageError(f"a tag can't be {value!r}", "Give text, a finite number or a bool.")
         self._do("tag", known, column=_name(column), values=[value] * len(known))
 
     def add_column(self, column: str) -> None:
@@ -329,7 +329,7 @@ class RoiStore:
         known = self._known(gone)
         rows = self._keep(made)
         new = self._state.known + np.arange(made.count)
-        tags = [(c, k, v) for c, v in self._agreed(known) for k in range(made.count)]
+        tags = [[c, k, v] for c, v in self._agreed(known) for k in range(made.count)]
         verdicts = [bool(v) for v in made.accepted]
         self._do("replace", known, made=new.tolist(), rows=rows.tolist(), accepted=verdicts, tags=tags, how=how)
         return new
