@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -14,6 +15,14 @@ from cnmf3d.batch.store import Batch
 from cnmf3d.errors import UsageError
 
 NAME = "supervisor"
+
+
+def holder(batch: Batch) -> dict[str, Any] | None:
+    """Who supervises the batch now (host, pid, ...); None where nobody does."""
+    with batch.engine.connect() as connection:
+        held = connection.execute(select(about.c.value).where(about.c.name == NAME)).scalar()
+    who: dict[str, Any] | None = json.loads(held) if held else None
+    return who if lives(who) else None
 
 
 @contextmanager

@@ -277,6 +277,20 @@ def _model(values: Mapping[str, Any]) -> CnmfParameters:
 
 def _complaint(error: ValidationError, values: Mapping[str, Any]) -> UsageError:
     """One line for each parameter that can't be as given."""
+    reasons = complaints(error)
+    lines = [f"{target} is {values.get(target)!r}: it should be {why}" for target, why in reasons.items()]
+    first = next(iter(reasons))
+    return UsageError("\n".join(lines), f"`cnmf3d params {first.rpartition('.')[2]}` explains it.")
+
+
+def complaints(error: ValidationError) -> dict[str, str]:
+    """What each parameter that can't be as given should be, by ``group.name``.
+
+    Parameters
+    ----------
+    error : ValidationError
+        Of `CnmfParameters`.
+    """
     reasons: dict[str, list[str]] = {}
     for entry in error.errors(include_url=False, include_context=False):
         place = entry["loc"]
@@ -284,6 +298,4 @@ def _complaint(error: ValidationError, values: Mapping[str, Any]) -> UsageError:
         reason = entry["msg"].removeprefix("Value error, ").replace("Input should be ", "").partition(", unable")[0]
         if reason not in reasons.setdefault(target, []):
             reasons[target].append(reason)
-    lines = [f"{target} is {values.get(target)!r}: it should be {' or '.join(why)}" for target, why in reasons.items()]
-    first = next(iter(reasons))
-    return UsageError("\n".join(lines), f"`cnmf3d params {first.rpartition('.')[2]}` explains it.")
+    return {target: " or ".join(why) for target, why in reasons.items()}

@@ -1,0 +1,212 @@
+"""The fields of the CNMF 3D form, made from the parameter models: a new parameter has a field at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from cnmf3d.parameters.explain import entries
+from cnmf3d.parameters.reading import field_of, names
+
+Kind = Literal["switch", "choice", "whole", "number", "lengths", "file"]
+Group = Literal["basic", "patches", "evaluation", "advanced"]
+
+GROUPS: tuple[Group, ...] = ("basic", "patches", "evaluation", "advanced")
+"""In the order in which they are shown."""
+
+PAGE: dict[str, Any] = {
+    "temporal.p": 2,
+    "init.K": 5,
+    "init.gSig": [3.0, 3.0, 3.0],
+    "merging.merge_thr": 0.8,
+    "patch.rf": [25.0, 25.0, 25.0],
+    "patch.stride": [15.0, 15.0, 15.0],
+    "quality.rval_thr": 0.7,
+    "quality.min_SNR": 2.5,
+    "data.decay_time": 2.0,
+}
+"""What the form shows at first: the defaults of the CNMF 3D page."""
+
+NOT_SHOWN = ("quality.use_cnn",)
+"""Names that can only have one value."""
+
+_GROUPS: dict[str, Group] = {
+    "data.fr": "basic",
+    "temporal.p": "basic",
+    "init.K": "basic",
+    "init.gSig": "basic",
+    "merging.merge_thr": "basic",
+    "refit": "basic",
+    "init.seeds": "basic",
+    "patch.rf": "patches",
+    "patch.stride": "patches",
+    "quality.rval_thr": "evaluation",
+    "quality.min_SNR": "evaluation",
+    "data.decay_time": "evaluation",
+}
+"""Those that aren't here are advanced; within a group they are shown in this order."""
+
+_LABELS = {
+    "data.fr": "Volume rate",
+    "temporal.p": "p (AR order)",
+    "init.K": "k (components a patch)",
+    "init.gSig": "gSig (half-size of a cell)",
+    "merging.merge_thr": "Merge threshold",
+    "refit": "Refit",
+    "init.seeds": "Seeds (masks file)",
+    "patch.rf": "rf (half-size of a patch)",
+    "patch.stride": "stride (overlap)",
+    "quality.rval_thr": "r value threshold",
+    "quality.min_SNR": "Min SNR",
+    "data.decay_time": "Decay time",
+    "data.voxel_size": "Voxel size",
+    "data.lengths": "Unit of lengths",
+    "init.gSiz": "gSiz (box around a seed)",
+    "background.nb": "nb (neuropil courses)",
+    "merging.do_merge": "Merge components",
+    "quality.SNR_lowest": "Lowest SNR",
+    "quality.rval_lowest": "Lowest r value",
+    "quality.skew_thr": "Skewness threshold",
+    "quality.reliability_z": "Reliability (z)",
+}
+
+_UNITS = {
+    "data.fr": "Hz",
+    "data.decay_time": "s",
+    "data.voxel_size": "µm",
+    "init.tsub": "frames",
+    "init.ssub": "voxels",
+}
+
+LENGTHS = ("init.gSig", "init.gSiz", "patch.rf", "patch.stride")
+"""Whose unit is ``data.lengths``."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row of the form.
+
+    Attributes
+    ----------
+    name : str
+        ``group.name`` of the parameter.
+    label : str
+    group : str
+    kind : str
+        What is entered.
+    meaning : str
+        The explanation, with CaImAn's names.
+    unit : str
+        Empty where there is none; of `LENGTHS` it depends on ``data.lengths``.
+    automatic, empty : bool
+        Whether "auto" and None can be given.
+    default : object
+        Of the parameter model, as plain values.
+    choices : tuple
+        Of a choice.
+    least, most : float or None
+        Bounds of a number.
+    """
+
+    name: str
+    label: str
+    group: Group
+    kind: Kind
+    meaning: str
+    unit: str
+    automatic: bool
+    empty: bool
+    default: Any
+    choices: tuple[Any, ...] = ()
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def page(self) -> Any:
+        """What the form shows at first."""
+        return PAGE.get(self.name, self.default)
+
+    def matches(self, text: str) -> bool:
+        """Whether every word of `text` is in its name, label or explanation."""
+        everything = f"{self.name} {self.label} {self.meaning} {self.group}".lower()
+        return all(word in everything for word in text.lower().split())
+
+
+@cache
+def fields() -> dict[str, Field]:
+    """All fields by name, in the order in which they are shown."""
+    made = {name: _field(name) for name in names() if name not in NOT_SHOWN}
+    order = {name: place for place, name in enumerate(_GROUPS)}
+    rank = {name: place for place, name in enumerate(made)}
+    ordered = sorted(made, key=lambda name: (GROUPS.index(made[name].group), order.get(name, 99), rank[name]))
+    return {name: made[name] for name in ordered}
+
+
+def _field(name: str) -> Field:
+    """The field of one parameter."""
+    info = field_of(name)
+    inner, others = _parts(info)
+    bounds = [*info.metadata, *_metadata(inner)]
+    entry = next(entry for entry in entries() if entry.name == name)
+    caiman = f"\nCaImAn: {', '.join(entry.caiman)}" if entry.caiman else ""
+    return Field(
+        name=name,
+        label=_LABELS.get(name, name.rpartition(".")[2]),
+        group=_GROUPS.get(name, "advanced"),
+        kind=_kind(name, inner),
+        meaning=entry.meaning + caiman,
+        unit=_UNITS.get(name, ""),
+        automatic="auto" in others,
+        empty=None in others,
+        default=list(info.default) if isinstance(info.default, tuple) else info.default,
+        choices=get_args(inner) if get_origin(inner) is Literal else (),
+        least=_bound(bounds, Gt, Ge),
+        most=_bound(bounds, Lt, Le),
+    )
+
+
+def _parts(info: FieldInfo) -> tuple[Any, set[Any]]:
+    """The type of the value itself, and "auto" and None where they may stand for it."""
+    annotation = info.annotation
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    others: set[Any] = set()
+    inner: Any = None
+    for part in parts:
+        if part is NoneType:
+            others.add(None)
+        elif get_origin(part) is Literal and get_args(part) == ("auto",):
+            others.add("auto")
+        else:
+            inner = part
+    return inner, others
+
+
+def _metadata(inner: Any) -> tuple[Any, ...]:
+    return get_args(inner)[1:] if get_origin(inner) is Annotated else ()
+
+
+def _kind(name: str, inner: Any) -> Kind:
+    """What is entered for a type."""
+    if get_origin(inner) is Literal:
+        return "choice"
+    bare = get_args(inner)[0] if get_origin(inner) is Annotated else inner
+    if get_origin(bare) is tuple:
+        return "lengths"
+    kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "number", str: "file"}
+    if bare not in kinds:
+        raise TypeError(f"the form has no field for {name}: {inner}")
+    return kinds[bare]
+
+
+def _bound(metadata: list[Any], strict: type, loose: type) -> float | None:
+    """A bound of a number; of a strict one the number itself."""
+    for entry in metadata:
+        for name in ("gt", "ge", "lt", "le"):
+            if isinstance(entry, (strict, loose)) and hasattr(entry, name):
+                return float(getattr(entry, name))
+    return None
