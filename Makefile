@@ -5,6 +5,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 DEMO := demo-output
 JOBS ?= 2
+SCREEN = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24")
 
 .PHONY: help demo test lint bench docs clean
 
@@ -18,7 +19,7 @@ demo: $(READY)  ## Simulate a volume, find its cells, score them, write a report
 	@$(PYTHON) tools/demo.py $(DEMO)
 
 test: lint  ## All checks and tests.
-	$(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile
+	$(SCREEN) $(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile
 
 lint: $(READY)  ## Style, types, import layers.
 	$(VENV)/bin/ruff check .

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make a virtual environment with cnmf3d and what its tests need; on Debian and Ubuntu install Python's venv if missing.
+# Make a virtual environment with cnmf3d and what its tests need; on Debian and Ubuntu install Python's venv if missing,
+# and what tests of the viewer need where there is no screen.
 set -eu
 venv=$1
 
@@ -14,23 +15,33 @@ find_python() {
     done
 }
 
+# Xvfb and what Qt and OpenGL load on it.
+SCREEN="xvfb xauth libgl1 libegl1 libgl1-mesa-dri libglib2.0-0 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0
+libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0"
+
 install_with_apt() {
     command -v apt-get >/dev/null 2>&1 || return 0
     root=
     [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null && root=sudo; } || return 0
-    echo "Installing Python's venv with apt-get ..."
-    $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv >/dev/null || true
+    echo "Installing $* with apt-get ..."
+    $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null || true
 }
 
 python=$(find_python)
 if [ -z "$python" ]; then
-    install_with_apt
+    install_with_apt python3 python3-venv
     python=$(find_python)
 fi
 if [ -z "$python" ]; then
     echo "cnmf3d needs Python 3.11 or newer with venv, which was not found." >&2
     echo "Install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv), or name one: make PYTHON3=/path/to/python3" >&2
     exit 1
+fi
+
+if [ "$(uname)" = Linux ] && ! command -v xvfb-run >/dev/null 2>&1; then
+    # shellcheck disable=SC2086
+    install_with_apt $SCREEN
+    command -v xvfb-run >/dev/null 2>&1 || echo "xvfb-run was not found: tests that need a screen will be skipped." >&2
 fi
 
 echo "Setting up $venv with $($python --version) ..."

@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import cache, import_, info, params, report, run, score, simulate
+from cnmf3d.cli import cache, import_, info, params, report, run, score, simulate, view
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
@@ -25,6 +25,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     simulate.simulate,
     score.score,
     import_.import_,
+    view.view,
 )
 """Each is a function in a file of its own."""
 

@@ -1,0 +1,115 @@
+"""Metadata of a work environment as rows that can be looked at and edited."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cnmf3d.errors import InputError
+from cnmf3d.workspace.environment import ViewerWorkEnv
+
+if TYPE_CHECKING:
+    from cnmf3d.viewer.app import App
+
+EDITABLE = {
+    "fps": "Volumes a second",
+    "voxel_size": "Size of a voxel in µm: x, y, z",
+    "origin": "Microscope or program that recorded it",
+    "date": "YYYYMMDD_HHMMSS",
+}
+"""What can be edited, and what is to be written there."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes
+    ----------
+    name : str
+        Key in the metadata.
+    label, text, tip : str
+    editable : bool
+    """
+
+    name: str
+    label: str
+    text: str
+    tip: str = ""
+    editable: bool = False
+
+
+def rows_of(environment: ViewerWorkEnv) -> list[Row]:
+    """Metadata of a work environment: what can be edited first, then what the file says."""
+    meta = environment.imgdata.meta
+    rows = [Row(name, name, _text(meta.get(name)), tip, editable=True) for name, tip in EDITABLE.items()]
+    if not environment.isEmpty:
+        movie = environment.imgdata.movie
+        rows.append(Row("shape", "shape (t, z, y, x)", " × ".join(map(str, movie.shape))))
+        rows.append(Row("dtype", "type", str(movie.dtype)))
+        rows += [Row(path, "file", path, path) for path in movie.paths[:20]]
+    rows += [Row(name, name, _text(value), _text(value)) for name, value in meta.items() if name not in EDITABLE]
+    return rows
+
+
+def set_value(app: App, name: str, text: str) -> str:
+    """Change a value of the metadata.
+
+    Parameters
+    ----------
+    app : App
+    name : str
+        One of `EDITABLE`.
+    text : str
+        As the user wrote it; empty takes the value away.
+
+    Returns
+    -------
+    str
+        What is wrong with it, where it was not taken; else empty.
+    """
+    imgdata = app.environment.imgdata
+    before = dict(imgdata.meta)
+    value = _value(name, text.strip())
+    if value is None:
+        imgdata.meta.pop(name, None)
+    else:
+        imgdata.meta[name] = value
+    try:
+        app.space.update()
+    except InputError as error:
+        imgdata.meta = before
+        return error.problem
+    app.mark_unsaved("metadata")
+    return ""
+
+
+def _value(name: str, text: str) -> Any:
+    """What a text means: a number for the rate, three for the voxel, else the text."""
+    if not text:
+        return None
+    if name == "fps":
+        return _number(text)
+    if name == "voxel_size":
+        parts = [_number(part) for part in text.replace("×", ",").replace("µm", "").split(",")]
+        return parts if len(parts) > 1 else parts[0]
+    return text
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip()
+
+
+def _text(value: Any) -> str:
+    """A value as it is read and written."""
+    if value is None:
+        return ""
+    if isinstance(value, dict) and set(value) == {"x", "y", "z"}:
+        return ", ".join(f"{value[axis]:g}" for axis in "xyz")
+    if isinstance(value, (list, tuple)) and all(isinstance(each, float) for each in value):
+        return ", ".join(f"{each:g}" for each in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,180 @@
+"""Layers: the movie and its projections as layers of a napari viewer model. Each layer is made once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.movies import Movie
+from cnmf3d.viewer.models.movie_array import MovieArray
+
+if TYPE_CHECKING:
+    from cnmf3d.viewer.app import App
+
+MOVIE = "movie"
+AXES = ("t", "z", "y", "x")
+
+
+class Layers:
+    """Shows what an `App` has open.
+
+    Parameters
+    ----------
+    app : App
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._made: dict[str, Any] = {}
+        app.movie_changed.connect(self.show_movie)
+        app.rois_changed.connect(self._show_results)
+        app.environment_changed.connect(self._rescale_if_changed)
+        app.viewer.layers.events.removed.connect(self._forget)
+        app.closed.connect(self.close)
+
+    def close(self) -> None:
+        """Listen no more."""
+        with contextlib.suppress(ValueError):
+            self.app.viewer.layers.events.removed.disconnect(self._forget)
+        self._made.clear()
+
+    def layer(self, name: str) -> Any:
+        """A layer that was made here and is still shown, or None."""
+        return self._made.get(name)
+
+    @property
+    def scale(self) -> tuple[float, float, float]:
+        """Size of a voxel, z y x: µm, or voxels where nobody told."""
+        size = self.app.environment.imgdata.voxel_size
+        return (1.0, 1.0, 1.0) if size is None else (size.z, size.y, size.x)
+
+    @property
+    def units(self) -> tuple[str, str, str]:
+        """Units of `scale`."""
+        known = self.app.environment.imgdata.voxel_size is not None
+        return ("um", "um", "um") if known else ("pixel", "pixel", "pixel")
+
+    def show_movie(self, movie: Movie | None) -> None:
+        """Show another movie; without one its layer and the projections of the old one go."""
+        for name in [name for name in self._made if name not in (MOVIE, ROIS)]:
+            self._remove(name)
+        if movie is None:
+            self._remove(MOVIE)
+            return
+        contrast = self.app.contrast
+        if contrast is None:
+            from cnmf3d.viewer.models.movie_array import contrast_of
+
+            contrast = contrast_of(movie)
+        self._put_image(MOVIE, MovieArray(movie), contrast)
+        self._begin(movie)
+
+    def show_image(self, name: str, volume: npt.NDArray[Any], *, visible: bool = True, colormap: str = "gray") -> None:
+        """Show a volume, such as a projection.
+
+        Parameters
+        ----------
+        name : str
+            Of the layer; one that is there already is changed.
+        volume : (Z, Y, X) array
+        visible : bool
+        colormap : str
+        """
+        values = volume[np.isfinite(volume)]
+        low, high = (float(v) for v in np.percentile(values, (1, 99.8))) if values.size else (0.0, 1.0)
+        self._put_image(name, volume, (low, high if high > low else low + 1), visible=visible, colormap=colormap)
+
+    def rescale(self) -> None:
+        """Take over a voxel size that was changed."""
+        for layer in self._made.values():
+            scale, units = self.scale, self.units
+            layer.scale = scale if layer.ndim == 3 else (1.0, *scale)
+            layer.units = units if layer.ndim == 3 else ("pixel", *units)
+
+    def _rescale_if_changed(self) -> None:
+        movie = self._made.get(MOVIE)
+        if movie is not None and tuple(movie.scale)[1:] != self.scale:
+            self.rescale()
+
+    def _put_image(
+        self, name: str, data: Any, contrast: tuple[float, float], *, visible: bool = True, colormap: str = "gray"
+    ) -> None:
+        """Make an image layer below the ROIs, or give the one that is there other data."""
+        layer = self._made.get(name)
+        if layer is None:
+            keywords = self._keywords(data)
+            layer = self.app.viewer.add_image(
+                data,
+                name=name,
+                contrast_limits=contrast,
+                visible=visible,
+                colormap=colormap,
+                blending="translucent_no_depth",
+                cache=False,
+                **keywords,
+            )
+            self._made[name] = layer
+            self._lift_rois()
+            return
+        layer.data = data
+        layer.contrast_limits_range = contrast_range(data, contrast)
+        layer.contrast_limits = contrast
+        layer.visible = visible
+        self.rescale()
+
+    def _keywords(self, data: Any) -> dict[str, Any]:
+        """Scale, units and names of the axes of a layer."""
+        ndim = len(data.shape)
+        scale, units = self.scale, self.units
+        if ndim == 4:
+            return {"scale": (1.0, *scale), "units": ("pixel", *units), "axis_labels": AXES}
+        return {"scale": scale, "units": units, "axis_labels": AXES[1:]}
+
+    def _lift_rois(self) -> None:
+        """Draw the ROIs above images."""
+        layers, rois = self.app.viewer.layers, self._made.get(ROIS)
+        if rois is not None and layers.index(rois) != len(layers) - 1:
+            layers.move(layers.index(rois), len(layers))
+
+    def _begin(self, movie: Movie) -> None:
+        """Look at the middle of the movie's first volume, the whole plane."""
+        viewer = self.app.viewer
+        viewer.canvas.overlays.scale_bar.visible = True
+        viewer.dims.set_current_step((0, 1), (0, movie.shape[1] // 2))
+        viewer.reset_view()
+
+    def _show_results(self, rois: Any) -> None:
+        """Show the projections that results hold."""
+        manager = self.app.environment.roi_manager
+        projections: Mapping[str, Any] = {} if manager is None else manager.results.projections
+        alone = self.app.movie is None
+        for name, volume in projections.items():
+            self.show_image(name, volume, visible=alone and name == "mean")
+
+    def _remove(self, name: str) -> None:
+        layer = self._made.pop(name, None)
+        if layer is not None and layer in self.app.viewer.layers:
+            self.app.viewer.layers.remove(layer)
+
+    def _forget(self, event: Any) -> None:
+        """Make a layer anew the next time, where the user removed it."""
+        for name, layer in list(self._made.items()):
+            if layer is event.value:
+                del self._made[name]
+
+
+ROIS = "ROIs"
+
+
+def contrast_range(data: Any, contrast: tuple[float, float]) -> tuple[float, float]:
+    """What the contrast sliders may span: the values between black and white, and as much again on both sides."""
+    low, high = contrast
+    spread = high - low
+    if np.dtype(data.dtype).kind in "ui":
+        most = float(np.iinfo(data.dtype).max)
+        return (max(0.0, low - spread), min(most, high + 3 * spread)) if most > high else (0.0, high)
+    return (low - spread, high + 3 * spread)

@@ -1,0 +1,1 @@
+"""Windows and docks, thin: they show models and call controllers."""

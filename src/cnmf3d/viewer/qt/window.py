@@ -1,0 +1,199 @@
+"""Window: a napari window with our docks, menu, drag and drop, and what is asked before changes are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
+
+from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.viewer.app import Answer, App, app_of
+from cnmf3d.viewer.layers import AXES
+from cnmf3d.viewer.qt.docks import DOCKS, Dock
+from cnmf3d.viewer.qt.menu import Menu
+from cnmf3d.viewer.qt.status import Status
+
+SIZE = (1440, 900)
+"""Pixels of a laptop's screen, which the docks are laid out for."""
+
+
+class Window(QObject):
+    """One viewer window.
+
+    Parameters
+    ----------
+    show : bool
+        Whether it appears on the screen.
+
+    Attributes
+    ----------
+    viewer : napari.Viewer
+    app : App
+    docks : dict of name to widget
+        Those that were made.
+    """
+
+    _ready = Signal()
+
+    def __init__(self, *, show: bool = True) -> None:
+        super().__init__()
+        import napari
+
+        self.viewer = napari.Viewer(title="cnmf3d", axis_labels=AXES, show=False)
+        self.app: App = app_of(self.viewer)
+        self.app.confirm = self._ask
+        self._ready.connect(self.app.tasks.deliver, Qt.ConnectionType.QueuedConnection)
+        self.app.tasks.wake = self._ready.emit
+        self.docks: dict[str, QWidget] = {}
+        self._holders: dict[str, Any] = {}
+        self._open = True
+        self.main.setAcceptDrops(True)
+        self.main.installEventFilter(self)
+        self.canvas_host.installEventFilter(self)
+        self.status = Status(self)
+        self.menu = Menu(self)
+        self.app.environment_changed.connect(self._entitle)
+        self.app.unsaved_changed.connect(self._entitle)
+        self._lay_out()
+        self.main.resize(*SIZE)
+        if show:
+            self.viewer.window.show()
+
+    @property
+    def main(self) -> Any:
+        """Qt's main window."""
+        return self.viewer.window._qt_window
+
+    @property
+    def canvas_host(self) -> Any:
+        """The widget that holds the canvas, which napari takes drops with."""
+        return self.main._qt_viewer
+
+    def show_dock(self, name: str) -> QWidget:
+        """Show a dock, made where it isn't there yet, and bring it to the front."""
+        dock = next((each for each in DOCKS if each.name == name), None)
+        if dock is None:
+            raise UsageError(f"there is no dock {name!r}", f"There are {', '.join(each.name for each in DOCKS)}.")
+        if name not in self.docks:
+            self._add(dock)
+        holder = self._holders[name]
+        holder.show()
+        holder.raise_()
+        return self.docks[name]
+
+    def hide_dock(self, name: str) -> None:
+        """Hide a dock; what it shows is kept."""
+        if name in self._holders:
+            self._holders[name].hide()
+
+    def screenshot(self, path: str | Path) -> None:
+        """Draw the whole window to a PNG file.
+
+        Raises
+        ------
+        UsageError
+            Where the file can't be written.
+        """
+        QApplication.processEvents()
+        canvas = self.viewer.screenshot(canvas_only=False, flash=False)
+        from matplotlib.image import imsave
+
+        try:
+            imsave(path, canvas)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} can't be written: {error}", "Choose another file, ending in .png.") from error
+
+    def close(self) -> bool:
+        """Close the window, asking where changes were not saved; False where it stays."""
+        if not self._open:
+            return True
+        if not self.app.may_discard():
+            return False
+        self._let_go()
+        self.viewer.close()
+        return True
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Take drops of what we can open, and ask before the window closes."""
+        kind = event.type()
+        if kind == QEvent.Type.Close and watched is self.main and self._open:
+            if not self.app.may_discard():
+                event.ignore()
+                return True
+            self._let_go()
+            return False
+        if kind == QEvent.Type.Drop and self._drop(event):
+            event.acceptProposedAction()
+            return True
+        return False
+
+    def _drop(self, event: Any) -> bool:
+        """Open what was dropped; False leaves it to napari."""
+        urls = event.mimeData().urls()
+        paths = [url.toLocalFile() if url.isLocalFile() else url.toString() for url in urls]
+        if not paths or not all(ours(path) for path in paths):
+            return False
+        source = paths[0] if len(paths) == 1 else sorted(paths)
+        QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
+        return True
+
+    def _lay_out(self) -> None:
+        """Add the docks that are there from the start."""
+        for dock in DOCKS:
+            if dock.shown:
+                self._add(dock)
+        for dock in DOCKS:
+            if dock.shown and dock.front:
+                self._holders[dock.name].raise_()
+
+    def _add(self, dock: Dock) -> None:
+        """Make a dock and put it behind the others of its area."""
+        widget = dock.make(self.app)
+        holder = self.viewer.window.add_dock_widget(
+            widget, name=dock.name, area=dock.area, add_vertical_stretch=False, menu=None
+        )
+        neighbours = [each.name for each in DOCKS if each.area == dock.area and each.name in self._holders]
+        if neighbours:
+            self.main.tabifyDockWidget(self._holders[neighbours[-1]], holder)
+        self.docks[dock.name], self._holders[dock.name] = widget, holder
+
+    def _entitle(self, *_: object) -> None:
+        """Say in the title what is open, and whether it was changed."""
+        movie = self.app.movie
+        path = self.app.results_path or (movie.paths[0] if movie is not None and movie.paths else None)
+        changed = "*" if self.app.unsaved else ""
+        self.viewer.title = f"{changed}{Path(path).name} - cnmf3d" if path else "cnmf3d"
+
+    def _ask(self, question: str) -> Answer:
+        """Ask before changes are lost."""
+        button = QMessageBox.question(
+            self.main,
+            "cnmf3d",
+            f"{question}\nDiscard them?",
+            QMessageBox.StandardButton.Discard | QMessageBox.StandardButton.Cancel,
+            QMessageBox.StandardButton.Cancel,
+        )
+        return "discard" if button == QMessageBox.StandardButton.Discard else "cancel"
+
+    def _let_go(self) -> None:
+        """End everything that works for this window."""
+        self._open = False
+        self.main.removeEventFilter(self)
+        self.canvas_host.removeEventFilter(self)
+        self.app.close()
+
+
+def ours(path: str) -> bool:
+    """Whether we open what was dropped, rather than napari."""
+    from cnmf3d.movies.formats import format_of
+    from cnmf3d.movies.places import locate
+    from cnmf3d.viewer.opening import kind_of
+
+    try:
+        if kind_of(path) != "movie":
+            return True
+        return all(format_of(place) is not None for place in locate(path))
+    except Cnmf3dError:
+        return False
