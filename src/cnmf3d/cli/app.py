@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import cache, import_, info, params, report, run, score, simulate, view
+from cnmf3d.cli import cache, export, import_, info, params, report, run, score, simulate, view
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
@@ -24,6 +24,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     params.params,
     simulate.simulate,
     score.score,
+    export.export,
     import_.import_,
     view.view,
 )

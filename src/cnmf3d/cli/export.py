@@ -1,0 +1,47 @@
+"""`cnmf3d export`: results in formats that other programs open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    format: Annotated[str, typer.Argument(help="What to write; --list tells what there is.")] = "",
+    results: Annotated[Path | None, typer.Argument(help="Results file, ours or CaImAn's.")] = None,
+    out: Annotated[Path | None, typer.Argument(help="The file or folder to write, as the format has it.")] = None,
+    accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted ROIs.")] = False,
+    metadata: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="NWB: session, subject, imaging; see --template.")
+    ] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="NWB: one of the metadata: --set subject_id=M12."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the formats.")] = False,
+    template: Annotated[bool, typer.Option("--template", help="Print a metadata file to be filled in.")] = False,
+) -> None:
+    """Write results for other programs: NWB, tables, label images, pictures."""
+    from cnmf3d.errors import UsageError
+    from cnmf3d.results import load_results
+    from cnmf3d.results.exports import export as write
+    from cnmf3d.results.exports import export_of, exporters
+    from cnmf3d.results.exports.nwb import metadata as nwb
+
+    if listing:
+        for each in exporters().values():
+            typer.echo(f"{each.name:12} {each.about}")
+        return
+    if template:
+        typer.echo(nwb.template(), nl=False)
+        return
+    if not format or results is None or out is None:
+        raise UsageError("export needs FORMAT, RESULTS and OUT", "cnmf3d export nwb movie.cnmf3d.hdf5 movie.nwb")
+    given = nwb.read_metadata(metadata, pairs or [])
+    leaving = export_of(load_results(results), accepted_only=accepted, metadata=given)
+    for note in write(format, leaving, out, force=force):
+        typer.echo(note, err=True)
+    typer.echo(f"{out}: {len(leaving.ids)} ROIs")

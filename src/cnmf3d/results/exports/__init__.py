@@ -1,0 +1,119 @@
+"""The table of exporters, one file each. Outside packages add theirs as entry points."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnmf3d.errors import UsageError
+from cnmf3d.results.exports import nwb, traces
+from cnmf3d.results.exports.exporter import Export, Exporter, Interval
+from cnmf3d.results.model import Results
+from cnmf3d.results.placing import new_file, new_folder
+
+BUILT_IN: tuple[Exporter, ...] = (nwb.EXPORTER, traces.CSV, traces.PARQUET)
+
+ENTRY_POINTS = "cnmf3d.exporters"
+"""Group of entry points; each names an `Exporter`."""
+
+__all__ = ["BUILT_IN", "Export", "Exporter", "Interval", "export", "export_of", "exporters"]
+
+
+def exporters() -> dict[str, Exporter]:
+    """All exporters by name."""
+    return {each.name: each for each in (*BUILT_IN, *(entry.load() for entry in entry_points(group=ENTRY_POINTS)))}
+
+
+def export_of(
+    results: Results,
+    *,
+    accepted_only: bool = False,
+    stimuli: Mapping[str, Sequence[Interval]] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Export:
+    """Put together what leaves.
+
+    Parameters
+    ----------
+    results : Results
+    accepted_only : bool
+        Leave rejected ROIs out.
+    stimuli, metadata : mapping, optional
+        See `Export`.
+    """
+    ids = np.arange(results.components.count, dtype=np.int64)
+    whole = Export(results, ids, {}, stimuli or {}, metadata or {})
+    return _accepted(whole) if accepted_only else whole
+
+
+def _accepted(whole: Export) -> Export:
+    """Only ROIs that are accepted."""
+    import dataclasses
+
+    components = whole.results.components
+    keep = components.accepted
+    results = dataclasses.replace(whole.results, components=components.select(keep))
+    return dataclasses.replace(whole, results=results, ids=whole.ids[keep])
+
+
+def exporter_of(name: str) -> Exporter:
+    """Find an exporter.
+
+    Raises
+    ------
+    UsageError
+        Where there is none of that name.
+    """
+    known = exporters()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"there is no export to {name!r}", f"{hint}There are: {', '.join(known)}.")
+    return known[name]
+
+
+def export(name: str, what: Results | Export, out: str | Path, *, force: bool = False) -> tuple[str, ...]:
+    """Write results in a format that other programs open.
+
+    Parameters
+    ----------
+    name : str
+        Of the format, as in `exporters`.
+    what : Results or Export
+        Results as they are, or what `export_of` put together.
+    out : str or Path
+        The file or folder to write, as the format has it; it appears whole or not at all.
+    force : bool
+        Whether what is there may be replaced. A folder that isn't an earlier export never is.
+
+    Returns
+    -------
+    tuple of str
+        What the user should know.
+
+    Raises
+    ------
+    UsageError
+        For an unknown format, a name with another suffix, something that is there already, or something that the
+        format can't use.
+    """
+    chosen, out = exporter_of(name), Path(out)
+    leaving = export_of(what) if isinstance(what, Results) else what
+    for field, flag in (("metadata", "--metadata and --set"), ("stimuli", "--stimuli")):
+        if getattr(leaving, field) and field not in chosen.takes:
+            users = ", ".join(each.name for each in exporters().values() if field in each.takes)
+            raise UsageError(f"export {name} can't use {flag}", f"Leave them out; {users} can.")
+    if not chosen.suffixes:
+        with new_folder(out, force=force, ours=chosen.ours or (lambda path: False)) as draft:
+            return chosen.write(leaving, draft)
+    if not out.name.lower().endswith(chosen.suffixes):
+        raise UsageError(
+            f"{out} isn't named {' or '.join(chosen.suffixes)}", f"Name it {out.name}{chosen.suffixes[0]}."
+        )
+    with new_file(out, force=force) as draft:
+        return chosen.write(leaving, draft)

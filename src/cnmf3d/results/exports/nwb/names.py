@@ -1,0 +1,42 @@
+"""What our things are called in an NWB file: shared by what writes and what reads them."""
+
+from __future__ import annotations
+
+MODULE = "ophys"
+SEGMENTATION, BACKGROUND = "PlaneSegmentation", "BackgroundSegmentation"
+NOISE = "voxel_noise"
+PARAMETERS, PROVENANCE = "Cnmf3dParameters", "Cnmf3dProvenance"
+
+TRACES = {
+    "Raw": "demixed raw trace, before deconvolution",
+    "Denoised": "denoised calcium",
+    "Residuals": "demixed raw trace minus denoised calcium",
+    "Deconvolved": "deconvolved activity, not negative, in units of the traces",
+}
+"""Series of ``Fluorescence``, one column a row of the segmentation."""
+
+DFF = "DfOverF"
+COURSES = "Background"
+"""Series of ``Fluorescence`` with a column for each row of `BACKGROUND`."""
+
+KINETICS = {
+    "baseline": ("baseline", "baseline of the trace, in its units"),
+    "initial": ("initial_calcium", "calcium at the first volume that earlier activity left, in units of the trace"),
+    "noise": ("noise", "noise of the trace, in its units"),
+    "sparsity": ("sparsity_penalty", "penalty that deconvolution used"),
+}
+"""Fields of `Kinetics`, the columns that hold them, and what these are."""
+
+AR = "ar_coefficients"
+
+METRICS = {
+    "snr": "signal to noise of the trace at its peaks",
+    "r_value": "correlation of the footprint with the mean of the volumes in which the ROI is active",
+    "reliability": "correlation of the footprint between two halves of the recording",
+    "skewness": "skewness of the trace",
+}
+
+
+def images(name: str) -> str:
+    """The container of a volume's planes."""
+    return "Images" + "".join(part.capitalize() for part in name.split("_"))

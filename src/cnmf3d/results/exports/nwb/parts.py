@@ -1,0 +1,98 @@
+"""Pictures, parameters, provenance and stimuli in an NWB file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from cnmf3d.results.exports.exporter import Interval
+from cnmf3d.results.exports.nwb import names
+from cnmf3d.results.exports.nwb.tables import quality_columns
+from cnmf3d.results.flat import flattened
+from cnmf3d.results.model import Results
+
+PICTURES = {
+    "mean": "mean of the movie",
+    "max": "maximum of the movie",
+    "std": "standard deviation of the movie",
+    "correlation": "correlation of each voxel with its neighbours",
+    names.NOISE: "noise of each voxel",
+}
+
+
+def add_images(module: Any, results: Results) -> None:
+    """Add projections of the movie: a picture a plane, as NWB has no pictures of volumes; each (x, y)."""
+    from pynwb.base import ImageReferences, Images
+    from pynwb.image import GrayscaleImage
+
+    volumes = dict(results.projections)
+    if results.noise is not None:
+        volumes[names.NOISE] = results.noise
+    resolution = None if results.voxel_size is None else 1e4 / results.voxel_size.x
+    for name, volume in volumes.items():
+        planes = [
+            GrayscaleImage(
+                name=f"z{z:03d}",
+                data=plane.T.copy(),
+                resolution=resolution,
+                description=f"{PICTURES.get(name, name)}, plane {z}",
+            )
+            for z, plane in enumerate(volume)
+        ]
+        module.add(
+            Images(
+                name=names.images(name),
+                images=planes,
+                description=f"{PICTURES.get(name, name)}; its planes from the first to the last",
+                order_of_images=ImageReferences(name="order_of_images", data=planes),
+            )
+        )
+
+
+def add_provenance(module: Any, results: Results) -> None:
+    """Add two tables of names and values: parameters, and where the results come from."""
+    from hdmf.common import DynamicTable, VectorData
+
+    size = results.voxel_size
+    told = {
+        "shape_zyx": list(results.components.shape),
+        "rate": float(results.rate),
+        "voxel_size_zyx_um": None if size is None else list(size),
+        "projections": list(results.projections),
+        "quality": quality_columns(results.components.quality),
+        **asdict(results.provenance),
+    }
+    tables = {
+        names.PARAMETERS: (
+            "parameters that were used, every automatic one with the value that was found",
+            results.parameters,
+        ),
+        names.PROVENANCE: ("where the results come from: movie, versions, time, what was measured and why", told),
+    }
+    for name, (text, values) in tables.items():
+        rows = list(flattened(values))
+        if rows:
+            columns = [
+                VectorData(
+                    name="key", description="groups and name, with slashes between", data=[row[0] for row in rows]
+                ),
+                VectorData(name="value", description="as JSON", data=[row[1] for row in rows]),
+            ]
+            module.add(DynamicTable(name=name, description=text, columns=columns))
+
+
+def add_stimuli(file: Any, stimuli: Mapping[str, Sequence[Interval]]) -> None:
+    """Add stimulus maps, one table each."""
+    from pynwb.epoch import TimeIntervals
+
+    for name, intervals in stimuli.items():
+        if not intervals:
+            continue
+        table = TimeIntervals(
+            name=name, description=f"periods of the stimulus map {name}, seconds from the first volume"
+        )
+        table.add_column(name="stimulus", description="which stimulus")
+        for each in intervals:
+            table.add_interval(start_time=float(each.start), stop_time=float(each.end), stimulus=each.name)
+        file.add_time_intervals(table)

@@ -1,0 +1,353 @@
+"""ROIs of NWB files: a PlaneSegmentation with voxel, pixel or image masks, and the series that refer to it.
+
+Read as HDF5, so that pynwb isn't needed. Files of `cnmf3d export nwb` come back as they were; in those of other
+programs, series are told by their names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.errors import InputError
+from cnmf3d.geometry import ZYX
+from cnmf3d.movies.units import micrometres
+from cnmf3d.results.exports.nwb import names
+from cnmf3d.results.flat import nested
+from cnmf3d.results.imports.importer import Given, Importer
+from cnmf3d.results.model import Provenance, Results
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in the file.
+
+    Attributes
+    ----------
+    path : Path
+    segmentation : h5py.Group
+        The chosen PlaneSegmentation.
+    series : mapping of name to h5py.Group
+        RoiResponseSeries that refer to it.
+    told : mapping
+        Our own provenance; empty in a file of another program.
+    """
+
+    path: Path
+    segmentation: h5py.Group
+    series: dict[str, h5py.Group]
+    told: dict[str, Any]
+
+
+def read_nwb(path: Path, given: Given) -> Results:
+    """Read the ROIs of an NWB file.
+
+    Parameters
+    ----------
+    path : Path
+    given : Given
+        `member`: name of the PlaneSegmentation, where there are several. `shape`, where only voxel or pixel masks
+        say how large the volume is; otherwise it ends at the last voxel of a mask. `rate` and `voxel_size` win over
+        the file's.
+
+    Raises
+    ------
+    InputError
+        For a file that isn't NWB, is damaged, or has no ROIs.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            return _results(_found(file, path, given.member), given)
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} holds ROIs that are damaged: {error}", "Export them again.") from error
+    except OSError as error:
+        fix = "It may be cut short or another kind of file; NWB files on Zarr can't be read."
+        raise InputError(f"{path} can't be read as HDF5: {error}", fix) from error
+
+
+def _of_type(file: h5py.File, kind: str) -> dict[str, h5py.Group]:
+    """All groups of a neurodata type, by path."""
+    found: dict[str, h5py.Group] = {}
+
+    def look(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and _text(item.attrs.get("neurodata_type", "")) == kind:
+            found["/" + name] = item
+
+    file.visititems(look)
+    return found
+
+
+def _found(file: h5py.File, path: Path, member: str | None) -> Found:
+    tables = _of_type(file, "PlaneSegmentation")
+    ours = {name: table for name, table in tables.items() if not name.endswith(f"/{names.BACKGROUND}")}
+    if not ours:
+        raise InputError(f"{path} has no PlaneSegmentation", "Give an NWB file with ROIs.")
+    listing = "; ".join(f"{name} ({len(table['id'])} ROIs)" for name, table in ours.items())
+    if member is not None:
+        wanted = member.strip("/")
+        ours = {n: t for n, t in ours.items() if wanted in (n.strip("/"), n.rpartition("/")[2])}
+        if len(ours) != 1:
+            raise InputError(f"{path} has no PlaneSegmentation {member!r}", f"It has: {listing}.")
+    if len(ours) > 1:
+        fix = f"Say which one, e.g. --member {next(iter(ours)).rpartition('/')[2]}. It has: {listing}."
+        raise InputError(f"{path} has {len(ours)} PlaneSegmentations", fix)
+    [(_, segmentation)] = ours.items()
+    series = {
+        name.rpartition("/")[2] if not name.endswith("RoiResponseSeries") else name: each
+        for name, each in _of_type(file, "RoiResponseSeries").items()
+        if file[each["rois"].attrs["table"]] == segmentation
+    }
+    told = _table(file, names.PROVENANCE)
+    return Found(path, segmentation, series, told)
+
+
+def _table(file: h5py.File, name: str) -> dict[str, Any]:
+    """A table of names and values of ours; empty where the file has none."""
+    group = file.get(f"processing/{names.MODULE}/{name}")
+    if group is None:
+        return {}
+    return nested(zip(map(_text, group["key"][()]), map(_text, group["value"][()]), strict=True))
+
+
+def _results(found: Found, given: Given) -> Results:
+    file = found.segmentation.file
+    shape, footprints = _footprints(found, given)
+    count = footprints.shape[1]
+    traces = _traces(found, count)
+    frames = traces["Denoised"].shape[1]
+    components = Components(
+        shape=shape,
+        footprints=footprints,
+        traces=traces["Denoised"],
+        residuals=traces["Residuals"],
+        spikes=traces["Deconvolved"],
+        background=_background(file, shape, frames),
+        kinetics=_kinetics(found, count),
+        dff=traces[names.DFF],
+        quality=_quality(found, count),
+        accepted=_accepted(found, count),
+    )
+    pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
+    known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
+    noise = known.pop(names.NOISE, None)
+    return Results(
+        components=components,
+        parameters=_table(file, names.PARAMETERS),
+        rate=given.rate or _rate(found),
+        voxel_size=given.voxel_size or _voxel_size(found),
+        noise=noise,
+        projections=known,
+        provenance=_provenance(found),
+    )
+
+
+def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_array[Any]]:
+    """Size of the volume, and footprints of norm 1."""
+    table = found.segmentation
+    if "image_mask" in table and table["image_mask"].ndim >= 3:
+        masks = table["image_mask"][()].astype(np.float32)
+        masks = masks.reshape(*masks.shape[:3], -1).transpose(0, 3, 2, 1)  # (roi, x, y[, z]) to (roi, z, y, x)
+        z, y, x = masks.shape[1:]
+        stored = sparse.csc_array(masks.reshape(len(masks), -1).T)
+        return (z, y, x), _unit(stored)
+    name = "voxel_mask" if "voxel_mask" in table else "pixel_mask"
+    if name not in table:
+        raise InputError(f"{found.path}: {table.name} has no masks", "Give a file with voxel, pixel or image masks.")
+    voxels, ends = table[name][()], table[f"{name}_index"][()].astype(np.int64)
+    places = [
+        voxels[axis].astype(np.int64) if axis in voxels.dtype.names else np.zeros(len(voxels), int) for axis in "zyx"
+    ]
+    shape = _shape(found, given, places)
+    if any((place >= side).any() for place, side in zip(places, shape, strict=True)):
+        z, y, x = (int(place.max()) + 1 for place in places)
+        raise InputError(f"{found.path}: masks reach beyond the volume", f"It is at least --shape {x},{y},{z}.")
+    rows = np.ravel_multi_index(places, shape)
+    starts = np.concatenate([[0], ends])
+    stored = sparse.csc_array(
+        (voxels["weight"].astype(np.float32), rows, starts), shape=(int(np.prod(shape)), len(ends))
+    )
+    stored.sum_duplicates()
+    return shape, stored if found.told else _unit(stored)
+
+
+def _shape(found: Found, given: Given, places: list[npt.NDArray[np.int64]]) -> VolumeShape:
+    told = given.shape or found.told.get("shape_zyx")
+    if told is None:
+        told = [int(place.max(initial=0)) + 1 for place in places]
+    z, y, x = (int(side) for side in told)
+    return z, y, x
+
+
+def _unit(footprints: sparse.csc_array[Any]) -> sparse.csc_array[Any]:
+    """The footprints with norm 1; masks of other programs have any."""
+    norms = np.sqrt(np.asarray(footprints.power(2).sum(axis=0), np.float64)).ravel()
+    scale = sparse.diags_array(1 / np.where(norms > 0, norms, 1))
+    return sparse.csc_array(footprints @ scale, dtype=np.float32)
+
+
+def _traces(found: Found, count: int) -> dict[str, Float]:
+    """Every kind of trace, (ROI, time); zero where the file has none."""
+    kinds: dict[str, Float] = {}
+    for name, group in found.series.items():
+        kind = _kind(name)
+        if kind and kind not in kinds:
+            kinds[kind] = _series(found, group, count)
+    frames = max((values.shape[1] for values in kinds.values()), default=0)
+    if any(values.shape[1] != frames for values in kinds.values()):
+        raise InputError(f"{found.path}: series of one segmentation differ in length", "Export them again.")
+    none = np.zeros((count, frames), np.float32)
+    raw = kinds.get("Raw")
+    kinds.setdefault("Denoised", none if raw is None else raw)
+    kinds.setdefault("Residuals", none if raw is None else raw - kinds["Denoised"])
+    return {"Deconvolved": none, names.DFF: none, **kinds}
+
+
+def _kind(name: str) -> str:
+    """Which trace a series is, by its name or its container's; empty where it is none of ROIs."""
+    lower = name.lower()
+    for words, kind in (
+        (("residual",), "Residuals"),
+        (("neuropil", "background"), ""),
+        (("deconv", "spike", "event"), "Deconvolved"),
+        (("denois",), "Denoised"),
+        (("dfoverf", "df_over_f", "dff", "df/f"), names.DFF),
+    ):
+        if any(word in lower for word in words):
+            return kind
+    return "Raw"
+
+
+def _series(found: Found, group: h5py.Group, count: int) -> Float:
+    """Values of a series in the order of the table's rows."""
+    data = group["data"][()]
+    rows = group["rois"][()]
+    if data.ndim == 1:
+        data = data[:, None]
+    if data.shape[1] != len(rows) and data.shape[0] == len(rows):
+        data = data.T  # turned by the program that wrote it, which nwbinspector reports
+    scale = np.float32(group["data"].attrs.get("conversion", 1.0))
+    values = np.zeros((count, data.shape[0]), np.float32)
+    values[rows] = data.T.astype(np.float32) * scale if scale != 1 else data.T
+    return values
+
+
+def _background(file: h5py.File, shape: VolumeShape, frames: int) -> Background:
+    module = f"processing/{names.MODULE}"
+    table = file.get(f"{module}/ImageSegmentation/{names.BACKGROUND}")
+    courses = file.get(f"{module}/Fluorescence/{names.COURSES}")
+    if table is None or courses is None:
+        voxels = int(np.prod(shape))
+        return Background(np.zeros((voxels, 0), np.float32), np.zeros((0, frames), np.float32))
+    images = table["image_mask"][()].transpose(0, 3, 2, 1)
+    return Background(
+        np.ascontiguousarray(images.reshape(len(images), -1).T), np.ascontiguousarray(courses["data"][()].T)
+    )
+
+
+def _column(found: Found, name: str, count: int) -> npt.NDArray[Any] | None:
+    column = found.segmentation.get(name)
+    if not isinstance(column, h5py.Dataset) or column.ndim == 0 or len(column) != count:
+        return None
+    return np.asarray(column[()])
+
+
+def _kinetics(found: Found, count: int) -> Kinetics:
+    def each(name: str) -> Float:
+        values = _column(found, name, count)
+        return np.zeros(count, np.float32) if values is None or values.dtype.kind != "f" else values.astype(np.float32)
+
+    g = _column(found, names.AR, count)
+    fields = {field: each(name) for field, (name, _) in names.KINETICS.items()}
+    return Kinetics(np.zeros((count, 0), np.float32) if g is None else g.astype(np.float32), **fields)
+
+
+def _quality(found: Found, count: int) -> dict[str, Float]:
+    """Quality measures; in files of other programs, every column of numbers."""
+    columns = (found.told["quality"] or {}) if found.told else {name: name for name in found.segmentation}
+    values = {name: _column(found, column, count) for name, column in columns.items()}
+    return {
+        name: column.astype(np.float32)
+        for name, column in values.items()
+        if column is not None and column.ndim == 1 and column.dtype.kind == "f"
+    }
+
+
+def _accepted(found: Found, count: int) -> npt.NDArray[np.bool_]:
+    """Accepted ROIs; all of them where nothing was judged."""
+    for name in ("accepted", "Accepted", "is_cell", "iscell"):
+        values = _column(found, name, count)
+        if values is not None and values.dtype.kind in "biuf":
+            return np.asarray(values if values.ndim == 1 else values[:, 0], bool)
+    return np.ones(count, bool)
+
+
+def _picture(file: h5py.File, name: str) -> Float | None:
+    """A volume from its planes; None where the file has none."""
+    group = file.get(f"processing/{names.MODULE}/{names.images(name)}")
+    if group is None:
+        return None
+    planes = sorted(key for key in group if key.startswith("z"))
+    return np.ascontiguousarray(np.stack([group[key][()].T for key in planes]), np.float32)
+
+
+def _rate(found: Found) -> float:
+    if found.told.get("rate"):
+        return float(found.told["rate"])
+    for group in found.series.values():
+        if "starting_time" in group and group["starting_time"].attrs.get("rate"):
+            return float(group["starting_time"].attrs["rate"])
+        if "timestamps" in group and len(group["timestamps"]) > 1:
+            times = group["timestamps"][()]
+            return float((len(times) - 1) / (times[-1] - times[0]))
+    plane = found.segmentation.get("imaging_plane")
+    return float(plane["imaging_rate"][()]) if plane is not None and "imaging_rate" in plane else 0.0
+
+
+def _voxel_size(found: Found) -> ZYX | None:
+    if "voxel_size_zyx_um" in found.told:
+        told = found.told["voxel_size_zyx_um"]
+        return None if told is None else ZYX(*(float(side) for side in told))
+    plane = found.segmentation.get("imaging_plane")
+    if plane is None or "grid_spacing" not in plane:
+        return None
+    spacing = plane["grid_spacing"]
+    unit = _text(spacing.attrs.get("unit", "meters"))
+    sides = [micrometres(float(side), unit) for side in np.ravel(spacing[()])]
+    if len(sides) < 3 or any(side is None for side in sides):
+        return None
+    x, y, z = (float(side) for side in sides if side is not None)
+    return ZYX(z, y, x)
+
+
+def _provenance(found: Found) -> Provenance:
+    told = found.told
+    if not told:
+        return Provenance(input_paths=(str(found.path),))
+    return Provenance(
+        input_paths=tuple(told["input_paths"]),
+        fingerprint=told["fingerprint"],
+        versions=told["versions"] or {},
+        started=told["started"],
+        timings=told["timings"] or {},
+        estimates=told["estimates"] or {},
+        warnings=tuple(told["warnings"]),
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+IMPORTER = Importer(
+    "nwb",
+    "PlaneSegmentation of an NWB file, with its series",
+    read_nwb,
+    frozenset({"rate", "voxel_size", "shape", "member"}),
+)

@@ -1,0 +1,133 @@
+"""The table of exporters, where they write, and tables of traces."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cnmf3d.cli.app import call
+from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.results import exports, write_results
+from cnmf3d.results.exports import Export, Exporter, export, export_of, exporters
+
+
+def rows_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_csv_gives_every_value_back(tmp_path, random_results):
+    results = random_results(4)
+    export("csv", Export(results, np.array([3, 5, 8, 9]), {"kind": {5: 'a "b", ü'}}), tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"{name}.csv" for name in ("rois", "raw", "dff", "denoised", "spikes")
+    }
+    rois = rows_of(tmp_path / "out/rois.csv")
+    assert [row["id"] for row in rois] == ["3", "5", "8", "9"]
+    assert [row["kind"] for row in rois] == ["", 'a "b", ü', "", ""]
+    assert [row["accepted"] == "True" for row in rois] == list(results.components.accepted)
+    centres = results.components.centroids()
+    assert np.allclose([float(row["z_um"]) for row in rois], 4 * centres[:, 0])
+    assert np.allclose([float(row["x"]) for row in rois], centres[:, 2])
+    assert [np.float32(row["snr"]) for row in rois] == list(results.components.quality["snr"])
+    components = results.components
+    for name, values in (("raw", components.raw), ("dff", components.dff), ("spikes", components.spikes)):
+        table = rows_of(tmp_path / f"out/{name}.csv")
+        assert list(table[0]) == ["seconds", "roi_3", "roi_5", "roi_8", "roi_9"]
+        back = np.array([[row[f"roi_{i}"] for i in (3, 5, 8, 9)] for row in table], np.float32)
+        assert np.array_equal(back.T, values)
+        assert np.allclose([float(row["seconds"]) for row in table], np.arange(40) / 7.5)
+
+
+def test_parquet_gives_every_value_back(tmp_path, random_results):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    results = dataclasses.replace(random_results(3), rate=0.0, voxel_size=None)
+    tags = {"kind": {1: "x"}, "good": {0: True, 1: False, 2: True}}
+    export("parquet", Export(results, np.arange(3), tags), tmp_path / "out")
+    rois = parquet.read_table(tmp_path / "out/rois.parquet").to_pydict()
+    assert rois["good"] == [True, False, True] and rois["kind"] == ["", "x", ""] and "x_um" not in rois
+    table = parquet.read_table(tmp_path / "out/denoised.parquet")
+    assert table.column_names == ["volume", "roi_0", "roi_1", "roi_2"]
+    assert np.array_equal(np.stack([table[f"roi_{i}"].to_numpy() for i in range(3)]), results.components.traces)
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_no_rois_are_a_table_of_none(tmp_path, random_results, name):
+    export(name, random_results(0), tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+def test_only_what_was_accepted(tmp_path, random_results, capsys):
+    results = random_results(8, seed=4)
+    path = write_results(results, tmp_path / "r.hdf5")
+    assert call(["export", "csv", str(path), str(tmp_path / "out"), "--accepted"]) == 0
+    keep = np.flatnonzero(results.components.accepted)
+    assert f"{len(keep)} ROIs" in capsys.readouterr().out
+    assert [int(row["id"]) for row in rows_of(tmp_path / "out/rois.csv")] == list(keep)
+
+
+def test_a_folder_is_replaced_only_where_it_is_an_earlier_export(tmp_path, random_results):
+    out = tmp_path / "out"
+    out.mkdir()
+    export("csv", random_results(2), out)  # an empty folder is as good as none
+    with pytest.raises(UsageError, match="exists already"):
+        export("csv", random_results(3), out)
+    export("csv", random_results(3), out, force=True)
+    assert len(rows_of(out / "rois.csv")) == 3
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="something else"):
+        export("csv", random_results(4), out, force=True)
+    assert (out / "thesis.txt").exists() and len(rows_of(out / "rois.csv")) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_export_that_fails_leaves_nothing_and_what_was_there(tmp_path, random_results, monkeypatch):
+    def full(leaving, path):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    broken = Exporter("broken", "fails", full, (".txt",))
+    monkeypatch.setattr(exports, "BUILT_IN", (broken,))
+    (tmp_path / "a.txt").write_text("before")
+    with pytest.raises(Cnmf3dError, match="No space left"):
+        export("broken", random_results(1), tmp_path / "a.txt", force=True)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["before"]
+
+
+def test_the_formats_are_listed(capsys):
+    assert call(["export", "--list"]) == 0
+    assert set(exporters()) == {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["export"], 2, "RESULTS"),
+        (["export", "nwb", "r.hdf5"], 2, "OUT"),
+        (["export", "nwbb", "r.hdf5", "o"], 2, "Did you mean nwb?"),
+        (["export", "csv", "none.hdf5", "o"], 3, "none.hdf5"),
+        (["export", "csv", "r.hdf5", "nowhere/o"], 2, "nowhere"),
+        (["export", "csv", "r.hdf5", "r.hdf5"], 2, "exists"),
+        (["export", "csv", "r.hdf5", "r.hdf5", "--force"], 2, "something else"),
+        (["export", "csv", "r.hdf5", "o", "--set", "lab=A"], 2, "nwb can"),
+        (["export", "csv", "r.hdf5", "o", "--metadata", "none.yaml"], 3, "none.yaml"),
+        (["export", "nwb", "r.hdf5", "o"], 2, "o.nwb"),
+        (["export", "nwb", "r.hdf5", "o.nwb"], 2, "--set session_start_time="),
+        (["export", "nwb", "r.hdf5", "o.nwb", "--set", "lab"], 2, "no '='"),
+    ],
+)
+def test_mistakes_are_told_in_words(words, code, told, tmp_path, random_results, capsys, monkeypatch):
+    write_results(random_results(), tmp_path / "r.hdf5")
+    monkeypatch.chdir(tmp_path)
+    assert call(words) == code
+    assert told in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["r.hdf5"]
+
+
+def test_outside_packages_can_add_theirs(random_results, tmp_path):
+    leaving = export_of(random_results(2))
+    assert list(leaving.ids) == [0, 1] and leaving.tags == {}
+    assert all(each.about and (each.suffixes or each.ours) for each in exporters().values())
