@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from cnmf3d import database
 from cnmf3d.batch import Batch, Job, RunFolder, Status, schema
 from cnmf3d.errors import Cnmf3dError
 
@@ -150,7 +151,7 @@ def test_newer_batches_are_refused_and_older_ones_upgraded(batch, monkeypatch):
 
 
 def test_network_file_systems_have_no_shared_log(tmp_path, monkeypatch, movie):
-    monkeypatch.setattr(schema, "on_network", lambda folder: True)
+    monkeypatch.setattr(database, "on_network", lambda folder: True)
     with Batch.create(tmp_path / "b") as made:
         made.add(movie, name="x", opening={"rate": 5.0})
         assert not list((tmp_path / "b").glob("*-wal"))

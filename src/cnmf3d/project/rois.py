@@ -1,0 +1,152 @@
+"""The ROIs of a sample as rows: numbers, verdicts, places, quality and tags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, insert
+
+from cnmf3d.errors import UsageError
+from cnmf3d.project import schema
+from cnmf3d.project.columns import Config, Kind
+from cnmf3d.results import Results
+
+Tags = Mapping[str, Mapping[int, str]]
+"""Column to ROI number to value."""
+
+GivenTags = Mapping[str, Mapping[int, str | None] | Sequence[str | None]]
+"""The same, or a value for each ROI; None and empty text are no tag."""
+
+
+@dataclass(frozen=True)
+class Rois:
+    """ROIs of one sample.
+
+    Attributes
+    ----------
+    ids : (n,) int64
+        Their numbers, which never change.
+    rows : (n,) int64
+        Where their curves lie in the file.
+    accepted : (n,) bool
+    centroids : (n, 3) float64
+        µm, order z, y, x; NaN where the size of a voxel is not known.
+    metrics : mapping of name to (n,) array
+    tags : mapping of column to ROI number to value
+    """
+
+    ids: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    accepted: npt.NDArray[np.bool_]
+    centroids: npt.NDArray[np.float64]
+    metrics: Mapping[str, npt.NDArray[np.float32]]
+    tags: Tags
+
+
+def rois_of(results: Results) -> Rois:
+    """The ROIs of results, each with its component's number."""
+    components = results.components
+    ids = np.arange(components.count)
+    return Rois(ids, ids, components.accepted, micrometres(results), components.quality, {})
+
+
+def micrometres(results: Results) -> npt.NDArray[np.float64]:
+    """(n, 3) centroids in µm, order z, y, x."""
+    centroids = results.components.centroids()
+    size = results.voxel_size
+    return np.full_like(centroids, np.nan) if size is None else centroids * np.array(size)
+
+
+def tags_of(config: Config, rois: Rois, given: GivenTags | None) -> Tags:
+    """The tags of ROIs with those that were given, seen to fit the project.
+
+    Raises
+    ------
+    UsageError
+        For columns and ROIs that aren't there, and values that are no text.
+    """
+    tags = {name: dict(values) for name, values in rois.tags.items() if values}
+    known = set(rois.ids.tolist())
+    for column, values in (given or {}).items():
+        if not isinstance(values, Mapping):
+            if isinstance(values, str) or len(values) != len(rois.ids):
+                raise UsageError(
+                    f"the tags of {column} are not one for each of the {len(rois.ids)} ROIs", "Give a list, or a dict."
+                )
+            values = dict(zip(rois.ids.tolist(), values, strict=True))
+        mine = tags.setdefault(column, {})
+        for roi, value in values.items():
+            if roi not in known:
+                raise UsageError(f"{column} tags the ROI {roi}, which is not there", "ROIs are named by their numbers.")
+            text = tag(column, value)
+            if text is None:
+                mine.pop(int(roi), None)
+            else:
+                mine[int(roi)] = text
+    for column in tags:
+        config.column(column, Kind.ROI)
+    return tags
+
+
+def tag(column: str, value: Any) -> str | None:
+    """A tag as text; None where there is none.
+
+    Raises
+    ------
+    UsageError
+        Where it is no text, number or bool.
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if not isinstance(value, (str, int, float)):
+        raise UsageError(f"a tag of {column} is {value!r}", "Tags are texts.")
+    return str(value).strip() or None
+
+
+def verdict(value: Any) -> bool:
+    """A verdict: whether an ROI is accepted.
+
+    Raises
+    ------
+    UsageError
+        Where it is no bool.
+    """
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, bool):
+        raise UsageError(f"accepted is {value!r}", "Give True or False.")
+    return value
+
+
+def insert_rois(connection: Connection, uuid: str, rois: Rois, tags: Tags) -> None:
+    """Write the rows of a sample's ROIs."""
+    if not len(rois.ids):
+        return
+    metrics = {name: [_number(v) for v in values.tolist()] for name, values in rois.metrics.items()}
+    centroids = [[_number(v) for v in place] for place in rois.centroids.tolist()]
+    rows = [
+        {
+            "sample": uuid,
+            "roi": roi,
+            "row": row,
+            "accepted": int(verdict),
+            "z_um": z,
+            "y_um": y,
+            "x_um": x,
+            "metrics": {name: values[number] for name, values in metrics.items()},
+            "tags": {column: values[roi] for column, values in tags.items() if roi in values},
+        }
+        for number, (roi, row, verdict, (z, y, x)) in enumerate(
+            zip(rois.ids.tolist(), rois.rows.tolist(), rois.accepted.tolist(), centroids, strict=True)
+        )
+    ]
+    connection.execute(insert(schema.rois), rows)
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,155 @@
+"""The project's database: tables, their version, and how an older one is backed up and brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    insert,
+    select,
+)
+
+from cnmf3d.database import engine_of, explained, version_in
+
+VERSION = 1
+"""Of the tables below."""
+
+FILE = "project.sqlite"
+
+BACKUPS = "backups"
+
+tables = MetaData()
+
+about = Table("about", tables, Column("name", String, primary_key=True), Column("value", JSON, nullable=False))
+"""``version`` and ``columns``."""
+
+samples = Table(
+    "samples",
+    tables,
+    Column("position", Integer, primary_key=True),
+    Column("uuid", String, nullable=False, unique=True),
+    Column("animal", String, nullable=False),
+    Column("trial", String, nullable=False),
+    Column("date", String, nullable=False),
+    Column("comments", String, nullable=False),
+    Column("custom", JSON, nullable=False),
+    Column("stimuli", JSON, nullable=False),
+    Column("meta", JSON, nullable=False),
+    Column("history", JSON, nullable=False),
+    Column("movie", JSON, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("rate", Float, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("file", String, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("added", String, nullable=False),
+    Column("changed", String, nullable=False),
+    UniqueConstraint("animal", "trial"),
+)
+"""One row a sample; `file` lies in its folder, and `hash` is of its bytes."""
+
+rois = Table(
+    "rois",
+    tables,
+    Column("sample", ForeignKey("samples.uuid", ondelete="CASCADE"), primary_key=True),
+    Column("roi", Integer, primary_key=True),
+    Column("row", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("x_um", Float),
+    Column("y_um", Float),
+    Column("z_um", Float),
+    Column("metrics", JSON, nullable=False),
+    Column("tags", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""One row an ROI; `row` is where its curves lie in the sample's file."""
+
+changes = Table(
+    "changes",
+    tables,
+    Column("number", Integer, primary_key=True),
+    Column("when", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("done", JSON),
+    Column("undo", JSON),
+)
+"""What was done to the project; `state` is ``done``, ``undone``, or ``kept`` for what can't be undone."""
+
+UPGRADES: dict[int, Callable[[Connection], None]] = {}
+"""From a version to the next one."""
+
+
+def connect(file: Path, *, create: bool = False) -> Engine:
+    """Open the database, at the newest version; an older one is backed up first.
+
+    Raises
+    ------
+    InputError
+        Where it isn't a project's, is damaged, or of a newer version than this.
+    """
+    engine = engine_of(file)
+    with explained(engine, file, "a project's"), engine.begin() as connection:
+        if create:
+            tables.create_all(connection)
+            connection.execute(insert(about).values(name="version", value=VERSION))
+            connection.execute(insert(about).values(name="columns", value={"columns": [], "visible": []}))
+        _upgrade(connection, file)
+    return engine
+
+
+def _upgrade(connection: Connection, file: Path) -> None:
+    """Bring the tables to `VERSION`, in one transaction with everything that upgrades change."""
+    found = connection.execute(select(about.c.value).where(about.c.name == "version")).scalar()
+    version = version_in(None if found is None else str(found), VERSION, file, "a project's")
+    if version < VERSION:
+        backup(file, f"version {version}")
+    while version < VERSION:
+        UPGRADES[version](connection)
+        version += 1
+        connection.execute(about.update().where(about.c.name == "version").values(value=version))
+
+
+def backup(file: Path, why: str) -> Path:
+    """Copy the database, as it was before the transaction that is under way.
+
+    Parameters
+    ----------
+    file : Path
+    why : str
+        Part of the copy's name.
+
+    Returns
+    -------
+    Path
+        ``backups/project (WHY) TIME.sqlite``.
+    """
+    folder = file.parent / BACKUPS
+    folder.mkdir(exist_ok=True)
+    moment = datetime.now().strftime("%Y-%m-%d %H.%M.%S.%f")
+    path = folder / f"{file.stem} ({why}) {moment}.sqlite"
+    part = path.with_suffix(".part")
+    source, target = sqlite3.connect(file), sqlite3.connect(part)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+    part.replace(path)
+    return path

@@ -1,0 +1,89 @@
+"""What a sample is made from: results in memory, or a results file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from cnmf3d.batch import Input
+from cnmf3d.errors import UsageError
+from cnmf3d.project.files import Written
+from cnmf3d.project.log import now
+from cnmf3d.project.rois import Rois, rois_of
+from cnmf3d.project.sample import Info, Sample
+from cnmf3d.results import Results, load_results
+from cnmf3d.results.history import history_entry
+
+Source = Results | str | Path
+"""What a sample can be made from."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Results, and how they are kept.
+
+    Attributes
+    ----------
+    results : Results
+    rois : Rois
+    history : tuple of mapping
+        What is known of how they were made.
+    kept : Results or Path
+        What the sample's file is written from: a file of ours is copied with everything that is in it.
+    """
+
+    results: Results
+    rois: Rois
+    history: tuple[Mapping[str, Any], ...]
+    kept: Results | Path
+
+
+def read_source(source: Source) -> Read:
+    """Read results.
+
+    Raises
+    ------
+    UsageError
+        Where it is something else.
+    InputError
+        Where the file can't be read.
+    """
+    if isinstance(source, Results):
+        results, kept = source, source
+    elif isinstance(source, (str, Path)):
+        results = load_results(source)
+        kept = Path(source) if _ours(Path(source)) else results
+    else:
+        raise UsageError(f"a sample can't be made from a {type(source).__name__}", "Give results, or a results file.")
+    return Read(results, rois_of(results), ({"cnmf_3d": history_entry(results)},), kept)
+
+
+def made(uuid: str, info: Info, movie: Input, read: Read, written: Written) -> Sample:
+    """A sample at its first revision."""
+    moment = now()
+    return Sample(
+        uuid=uuid,
+        info=info,
+        movie=movie,
+        copied=False,
+        rois=len(read.rois.ids),
+        accepted=int(read.rois.accepted.sum()),
+        frames=read.results.components.frames,
+        rate=read.results.rate,
+        revision=1,
+        file=written.name,
+        size=written.size,
+        hash=written.hash,
+        added=moment,
+        changed=moment,
+    )
+
+
+def _ours(path: Path) -> bool:
+    """Whether a results file has our own group, without which CaImAn's axes are not known for sure."""
+    with h5py.File(path, "r") as file:
+        return "cnmf3d" in file
