@@ -43,5 +43,7 @@ def movie(tmp_path: Path) -> Path:
 @pytest.fixture
 def results(random_results: Callable[..., Results], movie: Path) -> Results:
     """Results that say they are from that movie."""
-    source = Provenance((str(movie),), open_movie(movie).fingerprint(), {"cnmf3d": "0.1.0"}, "2026-01-01T00:00:00+00:00")
+    source = Provenance(
+        (str(movie),), open_movie(movie).fingerprint(), {"cnmf3d": "0.1.0"}, "2026-01-01T00:00:00+00:00"
+    )
     return dataclasses.replace(random_results(), provenance=source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
@@ -127,14 +127,27 @@ def _bool(given: Any) -> bool:
     return words[word]
 
 
-READERS = {Type.TEXT: _text, Type.WHOLE: _whole, Type.DECIMAL: _decimal, Type.BOOL: _bool}
+READERS: dict[Type, Callable[[Any], Value]] = {
+    Type.TEXT: _text,
+    Type.WHOLE: _whole,
+    Type.DECIMAL: _decimal,
+    Type.BOOL: _bool,
+}
 MEANING = {Type.TEXT: "text", Type.WHOLE: "whole numbers", Type.DECIMAL: "decimal numbers", Type.BOOL: "yes or no"}
 EXAMPLE = {
     Type.TEXT: "a text",
-    Type.WHOLE: "a number like 12",
-    Type.DECIMAL: "a number like 0.5",
+    Type.WHOLE: "one like 12",
+    Type.DECIMAL: "one like 0.5",
     Type.BOOL: "yes or no",
 }
+
+
+FLAGS: dict[Kind | None, str] = {
+    Kind.ROI: "--add-roi-type NAME",
+    Kind.STIMULUS: "--add-stimulus NAME",
+    Kind.CUSTOM: "--add-custom NAME:TYPE",
+}
+"""How the command line adds a column."""
 
 
 @dataclass(frozen=True)
@@ -172,17 +185,11 @@ class Config:
             if column.name == name and (kind is None or column.kind is kind):
                 return column
         near = get_close_matches(name, there, 1)
-        flag = {
-            Kind.ROI: "--add-roi-type",
-            Kind.STIMULUS: "--add-stimulus",
-            Kind.CUSTOM: "--add-custom",
-            None: "--help",
-        }
         hint = f"Did you mean {near[0]}? " if near else f"There are {', '.join(there)}. " if there else ""
         what = "column" if kind is None else f"{kind} column"
         raise UsageError(
             f"the project has no {what} {name}",
-            f"{hint}Columns are added with `cnmf3d project config DIR {flag[kind]}`.",
+            f"{hint}Columns are added with `cnmf3d project config DIR {FLAGS.get(kind, '')}`.",
         )
 
     def with_column(self, column: Column) -> Config:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, insert
 from cnmf3d.errors import UsageError
 from cnmf3d.project import schema
 from cnmf3d.project.columns import Config, Kind
-from cnmf3d.results import Results
+from cnmf3d.results import Results, curated
+from cnmf3d.results.curation import state_of
 
 Tags = Mapping[str, Mapping[int, str]]
 """Column to ROI number to value."""
@@ -49,10 +50,20 @@ class Rois:
 
 
 def rois_of(results: Results) -> Rois:
-    """The ROIs of results, each with its component's number."""
-    components = results.components
-    ids = np.arange(components.count)
-    return Rois(ids, ids, components.accepted, micrometres(results), components.quality, {})
+    """The ROIs of results, as their curation leaves them."""
+    found = curated(results)
+    components = found.results.components
+    texts = {
+        column: {roi: tag(column, value) for roi, value in values.items()} for column, values in found.tags.items()
+    }
+    return Rois(
+        ids=found.ids,
+        rows=state_of(results).row[found.ids],
+        accepted=components.accepted,
+        centroids=micrometres(found.results),
+        metrics=components.quality,
+        tags={column: {roi: text for roi, text in each.items() if text is not None} for column, each in texts.items()},
+    )
 
 
 def micrometres(results: Results) -> npt.NDArray[np.float64]:

@@ -85,6 +85,19 @@ def named(connection: Connection) -> dict[str, set[str]]:
     }
 
 
+def cells(connection: Connection, uuid: str) -> tuple[dict[int, bool], dict[str, dict[int, str]]]:
+    """Verdicts of a sample's ROIs, and their tags by column."""
+    table = schema.rois
+    query = select(table.c.roi, table.c.accepted, table.c.tags).where(table.c.sample == uuid).order_by(table.c.roi)
+    accepted: dict[int, bool] = {}
+    tags: dict[str, dict[int, str]] = {}
+    for roi, verdict, each in connection.execute(query):
+        accepted[roi] = bool(verdict)
+        for column, text in each.items():
+            tags.setdefault(column, {})[roi] = text
+    return accepted, tags
+
+
 def values_of(sample: Sample) -> dict[str, Any]:
     """A sample as a row, without its ROIs."""
     info = sample.info

@@ -11,6 +11,7 @@ import h5py
 
 from cnmf3d.batch import Input
 from cnmf3d.errors import UsageError
+from cnmf3d.project.curating import with_curation
 from cnmf3d.project.files import Written
 from cnmf3d.project.log import now
 from cnmf3d.project.rois import Rois, rois_of
@@ -52,14 +53,16 @@ def read_source(source: Source) -> Read:
     InputError
         Where the file can't be read.
     """
+    kept: Results | Path
     if isinstance(source, Results):
-        results, kept = source, source
+        results = kept = source
     elif isinstance(source, (str, Path)):
         results = load_results(source)
         kept = Path(source) if _ours(Path(source)) else results
     else:
         raise UsageError(f"a sample can't be made from a {type(source).__name__}", "Give results, or a results file.")
-    return Read(results, rois_of(results), ({"cnmf_3d": history_entry(results)},), kept)
+    history = with_curation([{"cnmf_3d": history_entry(results)}], results)
+    return Read(results, rois_of(results), history, kept)
 
 
 def made(uuid: str, info: Info, movie: Input, read: Read, written: Written) -> Sample:
@@ -81,6 +84,12 @@ def made(uuid: str, info: Info, movie: Input, read: Read, written: Written) -> S
         added=moment,
         changed=moment,
     )
+
+
+def see_stimuli(info: Info, results: Results) -> None:
+    """See that the stimuli begin while the recording lasts."""
+    for column, stimuli in info.stimuli.items():
+        stimuli.see_inside(results.components.frames, results.rate, column)
 
 
 def _ours(path: Path) -> bool:

@@ -77,6 +77,22 @@ class StimulusMap:
         factor = rate if units == "frames" else 1 / rate
         return tuple(Period(each.name, each.start * factor, each.end * factor) for each in self.periods)
 
+    def see_inside(self, frames: int, rate: float, column: str) -> None:
+        """See that every stimulus begins while the recording lasts.
+
+        Raises
+        ------
+        InputError
+            Where one doesn't: often, frames were taken for seconds.
+        """
+        end = float(frames) if self.units == "frames" else frames / rate if rate > 0 else math.inf
+        for each in self.periods:
+            if each.start >= end:
+                raise InputError(
+                    f"{column}: {each.name} starts at {each.start:g} {self.units}, and the recording ends at {end:g}",
+                    "Are the stimuli in frames or in seconds? Say which.",
+                )
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the stimuli, each once, in the order in which they came."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from cnmf3d.errors import InputError, UsageError
@@ -17,11 +17,12 @@ from cnmf3d.events import Reporter, silent
 from cnmf3d.movies import Movie
 from cnmf3d.project import columns, files, log, movies, rows, schema
 from cnmf3d.project.columns import Change, Config, Kind
+from cnmf3d.project.curating import with_cells, with_curation
 from cnmf3d.project.patch import Patch, apply, config_of
 from cnmf3d.project.planning import Preview, plan, preview
 from cnmf3d.project.rois import GivenTags, insert_rois, tag, tags_of, verdict
 from cnmf3d.project.sample import Sample, new_info
-from cnmf3d.project.sources import Source, made, read_source
+from cnmf3d.project.sources import Source, made, read_source, see_stimuli
 from cnmf3d.results import Results, load_results
 
 
@@ -186,6 +187,7 @@ class Project:
             info = new_info(config, given)
             rows.see_unique(connection, info)
         mine = tags_of(config, read.rois, tags)
+        see_stimuli(info, read.results)
         place = movies.movie_of(read.results, movie, opening or {}, self.folder)
         uuid = str(uuids.uuid4())
         with files.saving(self.folder):
@@ -224,7 +226,9 @@ class Project:
         movies.see_same(read.results, old.movie)
         with self.engine.begin() as connection:
             config = config_of(connection)
-        info = old.info.with_values(config, values)
+        history = with_curation(old.info.history, read.results)
+        info = old.info.with_values(config, {"history": history, **values})
+        see_stimuli(info, read.results)
         mine = tags_of(config, read.rois, tags)
         with files.saving(self.folder):
             old = self.sample(old.uuid)
@@ -360,17 +364,19 @@ class Project:
         return self.place(sample.uuid) / sample.file
 
     def results(self, key: str) -> Results:
-        """Everything that a sample's file holds."""
-        return load_results(self.file(self.sample(key)))
+        """A sample's file, with a curation log that leads to what the project says of its ROIs."""
+        with self.engine.begin() as connection:
+            sample, config = rows.sample_with(connection, key), config_of(connection)
+            accepted, tags = rows.cells(connection, sample.uuid)
+        return with_cells(load_results(self.file(sample)), config, accepted, tags)
 
     def tags(self, key: str) -> dict[str, dict[int, str]]:
         """Tags of a sample's ROIs: column to ROI number to value."""
         with self.engine.begin() as connection:
             sample = rows.sample_with(connection, key)
             names = config_of(connection).names(Kind.ROI)
-            query = select(schema.rois.c.roi, schema.rois.c.tags).where(schema.rois.c.sample == sample.uuid)
-            found = connection.execute(query.order_by(schema.rois.c.roi)).all()
-        return {name: {roi: tags[name] for roi, tags in found if name in tags} for name in names}
+            _, found = rows.cells(connection, sample.uuid)
+        return {name: dict(found.get(name, {})) for name in names}
 
     def movie(self, key: str) -> Movie:
         """Open the movie of a sample: the project's copy, or where it is referred to.
