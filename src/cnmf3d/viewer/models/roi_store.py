@@ -28,6 +28,10 @@ KINDS: Mapping[str, str] = {"raw": "traces", "dff": "dff", "denoised": "traces",
 Ids = Iterable[int] | Ints
 
 
+MANY = 0.03
+"""Share of all footprints from which painting them all is faster than painting some again."""
+
+
 class RoiStore:
     """The ROIs of one results file as curation leaves them; get one from `RoiStore.from_results`.
 
@@ -225,9 +229,12 @@ class RoiStore:
         rows = self._view.rows[self.positions(ids)]
         entries = [(part.components.footprints, columns) for part, _, columns in self._pool.among(rows)]
         voxels = [f.indices[spans(f.indptr[columns], f.indptr[columns + 1])] for f, columns in entries]
-        touched = np.concatenate([np.zeros(0, np.int64), *voxels]).astype(np.int64)
+        touched = np.concatenate([np.zeros(0, np.int32), *voxels])
+        if touched.size > MANY * self._pool.base.components.footprints.nnz:
+            self.paint(classes, volume)
+            return
+        touched = np.unique(touched)
         flat[touched] = HIDDEN
-        touched = np.unique(touched) if len(rows) < len(self) // 4 else touched
         by_row = self._view.by_row(classes)
         for part, first in self._pool.parts:
             part.index.repaint(touched, by_row[first : first + part.components.count], flat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from scipy import sparse
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 HIDDEN = 0
+"""Colour class of what isn't shown."""
+
+STEPS = 255
 
 
 def spans(starts: npt.NDArray[np.integer[Any]], stops: npt.NDArray[np.integer[Any]]) -> Ints:
@@ -39,7 +43,7 @@ def strength(footprints: sparse.csc_array[Any], column: int, voxel: int) -> floa
 class VoxelIndex:
     """Columns of a footprint matrix by voxel, in each voxel the strongest last.
 
-    Strength is the weight over the column's greatest weight, in 65,535 steps.
+    Strength is the weight over the column's greatest weight, in `STEPS` steps.
 
     Parameters
     ----------
@@ -48,16 +52,21 @@ class VoxelIndex:
 
     def __init__(self, footprints: sparse.csc_array[Any]) -> None:
         voxels, columns = footprints.shape
-        sizes = np.diff(footprints.indptr)
-        column = np.repeat(np.arange(columns, dtype=np.int32), sizes)
-        strength = (relative(footprints) * 65535).astype(np.uint16)
-        order = np.argsort(strength, kind="stable")
-        order = order[np.searchsorted(strength[order], 1) :]  # what weighs nothing lies nowhere
+        column = np.repeat(np.arange(columns, dtype=np.int32), np.diff(footprints.indptr))
+        steps = np.ceil(relative(footprints) * STEPS).astype(np.uint8)
+        order = np.argsort(steps, kind="stable").astype(np.int32)
+        order = order[np.count_nonzero(steps == 0) :]  # what weighs nothing lies nowhere
         # one row of a matrix, turned into columns: a counting sort by voxel that keeps the order by strength
-        row = sparse.csr_array((column[order], footprints.indices[order], np.array([0, order.size])), shape=(1, voxels))
+        ends = np.array([0, order.size], np.int32)
+        row = sparse.csr_array((column[order], footprints.indices[order], ends), shape=(1, voxels))
         turned = sparse.csc_array(row)
-        self.starts: Ints = turned.indptr.astype(np.int64)
-        self.columns: npt.NDArray[np.int32] = turned.data.astype(np.int32)
+        self.starts: npt.NDArray[np.integer[Any]] = turned.indptr
+        self.columns: npt.NDArray[np.int32] = turned.data
+
+    @cached_property
+    def voxels(self) -> npt.NDArray[np.int32]:
+        """The voxel of each of `columns`."""
+        return np.repeat(np.arange(self.starts.size - 1, dtype=np.int32), np.diff(self.starts))
 
     def at(self, voxel: int) -> Ints:
         """Columns at a voxel, the weakest first."""
@@ -73,11 +82,13 @@ class VoxelIndex:
             Changed in place.
         """
         values = classes[self.columns]
-        voxel = np.repeat(np.arange(volume.size, dtype=np.int32), np.diff(self.starts))
         shown = values != HIDDEN
-        volume[voxel[shown]] = values[shown]
+        if shown.all():
+            volume[self.voxels] = values
+        else:
+            volume[self.voxels[shown]] = values[shown]
 
-    def repaint(self, voxels: Ints, classes: Bytes, volume: Bytes) -> None:
+    def repaint(self, voxels: npt.NDArray[np.integer[Any]], classes: Bytes, volume: Bytes) -> None:
         """Write over some voxels of a flat `volume`, as `paint` would."""
         starts, stops = self.starts[voxels], self.starts[voxels + 1]
         values = classes[self.columns[spans(starts, stops)]]
