@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
+from cnmf3d.results.curation.journal import with_journal
+from cnmf3d.results.curation.storing import GROUP, read_curation
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.writing import FORMAT
 
 
 def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
-    """Read a results file.
+    """Read a results file, with the curation that is in it and in the journal beside it.
 
     Parameters
     ----------
@@ -37,6 +40,11 @@ def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
         Where there is no such file, it isn't HDF5 or is cut short, it isn't a results file, or a newer version of
         cnmf3d wrote it.
     """
+    return with_journal(read_file(path, axes=axes), path)
+
+
+def read_file(path: str | Path, *, axes: str = "xyz") -> Results:
+    """As `load_results`, without steps of curation that only the journal has."""
     path = Path(path)
     if sorted(axes) != ["x", "y", "z"]:
         raise UsageError(f"axes is {axes!r}", "Give the order of CaImAn's dims: xyz or yxz.")
@@ -62,7 +70,7 @@ def _read(file: h5py.File, path: Path, axes: str) -> Results:
             f"{path} is HDF5, but holds no results: it has {', '.join(sorted(file)) or 'nothing'}",
             "Give the file that `cnmf3d run` or CaImAn's cnm.save wrote.",
         )
-    own = file.get("cnmf3d")
+    own = _own(file)
     if own is not None and int(own.attrs["format"]) > FORMAT:
         raise InputError(
             f"{path} was written by a newer cnmf3d (format {own.attrs['format']}, this one knows {FORMAT})",
@@ -73,7 +81,19 @@ def _read(file: h5py.File, path: Path, axes: str) -> Results:
     components = _components(estimates, own, shape, order, path)
     noise = _array(estimates, "sn")
     volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32)
-    return _results(file, own, components, volume)
+    results = _results(file, own, components, volume)
+    if GROUP not in file:
+        return results
+    try:
+        return dataclasses.replace(results, curation=read_curation(file[GROUP], components))
+    except InputError as error:
+        raise InputError(f"{path}: {error.problem}", error.fix) from error
+
+
+def _own(file: h5py.File) -> h5py.Group | None:
+    """Our group; None in a file of CaImAn's, which has one only for its curation."""
+    own = file.get("cnmf3d")
+    return own if own is not None and "format" in own.attrs else None
 
 
 def _results(file: h5py.File, own: h5py.Group | None, components: Components, noise: Float | None) -> Results:
@@ -107,7 +127,7 @@ def _volume(
     file: h5py.File, estimates: h5py.Group, path: Path, axes: str
 ) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
     """Shape as (Z, Y, X), and which stored row each of our voxels is."""
-    own = file.get("cnmf3d")
+    own = _own(file)
     if own is not None:
         z, y, x = (int(n) for n in own.attrs["shape_zyx"])
         return (z, y, x), slice(None)

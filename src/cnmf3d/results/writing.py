@@ -20,6 +20,7 @@ import numpy.typing as npt
 from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.results.caiman_params import caiman_parameters
+from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
 
 FORMAT = 1
@@ -222,3 +223,5 @@ def _own(group: h5py.Group, results: Results) -> None:
     projections = group.create_group("projections")
     for name, volume in results.projections.items():
         _big(projections, name, np.asarray(volume, np.float32))
+    if results.curation is not None:
+        write_curation(group.create_group("curation"), results.curation)

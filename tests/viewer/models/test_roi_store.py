@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnmf3d.components import Components
-from cnmf3d.errors import InputError, UsageError
-from cnmf3d.results import curated
+from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.results import curated, load_results, write_results
 from cnmf3d.results.curation import Entry, State, replay
 from cnmf3d.viewer.models.roi_store import KINDS, RoiStore
 
@@ -322,3 +322,46 @@ def test_a_log_of_other_results_is_named(entry):
 def test_an_entry_that_is_none_is_named(text):
     with pytest.raises(InputError, match="can't be understood"):
         Entry.from_json(text)
+
+
+def test_every_step_is_on_disk_at_once(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    store = RoiStore.open(path, who="me")
+    store.tag([0], "type", "PV")
+    [new] = store.replace([1, 2], made_of(store, 1, 3, random_results))
+    store.undo()
+    assert RoiStore.from_results(load_results(path)).state.same(store.state)
+    store.redo()
+    assert store.journal is not None
+    assert store.journal.unsaved == 4
+    store.close()
+    again = RoiStore.open(path)
+    assert again.state.same(store.state)
+    assert again.ids.tolist() == [0, 3, 4, 5]
+    assert np.array_equal(again.traces("raw", [new]), store.traces("raw", [new]))
+    again.save()
+    assert again.journal is not None
+    assert again.journal.unsaved == 0
+    again.undo()
+    again.close()
+    assert load_results(path).curation is not None
+    assert RoiStore.from_results(load_results(path)).ids.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_step_that_cannot_be_saved_is_not_made(tmp_path, random_results, monkeypatch):
+    store = RoiStore.open(write_results(random_results(), tmp_path / "r.hdf5"))
+    state = store.state
+
+    def full(*_):
+        raise Cnmf3dError("full")
+
+    monkeypatch.setattr(store.journal, "add", full)
+    with pytest.raises(Cnmf3dError, match="full"):
+        store.delete([0])
+    assert store.state is state
+    store.close()
+
+
+def test_saving_needs_a_file(store):
+    with pytest.raises(UsageError, match="aren't curated in a file"):
+        store.save()

@@ -69,7 +69,8 @@ class Entry:
     def now(cls, what: What, ids: Sequence[int] = (), who: str | None = None, /, **values: Any) -> Entry:
         """Make an entry of this moment, by `who` (the user of this computer where that isn't said)."""
         time = datetime.now().astimezone().isoformat(timespec="seconds")
-        return cls(what, tuple(int(i) for i in ids), values, time, someone() if who is None else who)
+        plain = json.loads(json.dumps(values, allow_nan=False))
+        return cls(what, tuple(int(i) for i in ids), plain, time, someone() if who is None else who)
 
     def to_json(self) -> str:
         """One line of JSON."""

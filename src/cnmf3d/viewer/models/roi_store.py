@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,8 +14,9 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Components, Float, VolumeShape
 from cnmf3d.errors import UsageError
-from cnmf3d.results import Results
+from cnmf3d.results import Results, load_results
 from cnmf3d.results.curation import Curation, Entry, State, Value, after, no_rois, rows_of, state_of
+from cnmf3d.results.curation.journal import Journal
 from cnmf3d.results.curation.log import What
 from cnmf3d.results.curation.state import Change
 from cnmf3d.viewer.models.pool import Pool, View
@@ -65,12 +67,54 @@ class RoiStore:
         self._view = View.of(self._pool, self._state)
         self._log: tuple[Entry, ...] = () if results.curation is None else results.curation.log
         self._who = who
+        self._journal: Journal | None = None
         self._selection: Ints = np.zeros(0, np.int64)
 
     @classmethod
     def from_results(cls, results: Results, who: str | None = None) -> RoiStore:
         """The ROIs of `results` as their curation leaves them."""
         return cls(results, who)
+
+    @classmethod
+    def open(cls, path: str | Path, who: str | None = None, *, axes: str = "xyz") -> RoiStore:
+        """The ROIs of a results file. Every step is saved at once in the journal beside it; see `save` and `close`.
+
+        Raises
+        ------
+        UsageError
+            Where another program curates this file.
+        InputError, Cnmf3dError
+            Where the file can't be read, or nothing can be written beside it.
+        """
+        results = load_results(path, axes=axes)
+        store = cls(results, who)
+        store._journal = Journal.begin(path, results)
+        return store
+
+    @property
+    def journal(self) -> Journal | None:
+        """Where steps are saved at once; None for results that aren't curated in their file."""
+        return self._journal
+
+    def save(self) -> None:
+        """Put all steps into the results file.
+
+        Raises
+        ------
+        UsageError
+            For a store that wasn't opened from a file.
+        Cnmf3dError
+            Where the file can't be written; file and journal are as they were.
+        """
+        if self._journal is None:
+            raise UsageError("these ROIs aren't curated in a file", "Open the results file with `RoiStore.open`.")
+        self._journal.save(self.results)
+
+    def close(self) -> None:
+        """Let others curate the file. What wasn't saved stays in the journal and is there again at the next `open`."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     # what there is
 
@@ -334,11 +378,11 @@ class RoiStore:
             Ids of the new ROIs.
         """
         known = self._known(gone)
-        rows = self._keep(made)
+        rows = self._fitting(made)
         new = self._state.known + np.arange(made.count)
         tags = [[c, k, v] for c, v in self._agreed(known) for k in range(made.count)]
         verdicts = [bool(v) for v in made.accepted]
-        self._do("replace", known, made=new.tolist(), rows=rows.tolist(), accepted=verdicts, tags=tags, how=how)
+        self._do("replace", known, made=new.tolist(), rows=rows, accepted=verdicts, tags=tags, data=made, how=how)
         return new
 
     def edit(self, ids: Ids, made: Components, **how: Any) -> None:
@@ -346,7 +390,7 @@ class RoiStore:
         known = self._known(ids)
         if len(known) != made.count:
             raise UsageError(f"{made.count} footprints for {len(known)} ROIs", "Give one for each.")
-        self._do("edit", known, rows=self._keep(made).tolist(), how=how)
+        self._do("edit", known, rows=self._fitting(made), data=made, how=how)
 
     @property
     def can_undo(self) -> bool:
@@ -379,13 +423,11 @@ class RoiStore:
         self.positions(wanted)
         return np.unique(wanted)
 
-    def _keep(self, made: Components) -> Ints:
-        """Keep data of new ROIs; their rows."""
+    def _fitting(self, made: Components) -> list[int]:
+        """The rows that new data will have."""
         if made.shape != self.shape or made.frames != self.frames:
             raise UsageError("these ROIs are of another volume or length", "Take them from the same movie.")
-        first = self._pool.count
-        self._pool = self._pool.with_more(made)
-        return first + np.arange(made.count)
+        return list(range(self._pool.count, self._pool.count + made.count))
 
     def _agreed(self, ids: Ints) -> list[tuple[str, Value]]:
         """Tags that all of these have that have one in that column."""
@@ -396,26 +438,25 @@ class RoiStore:
                 out.append((column, found[0]))
         return out
 
-    def _do(self, what: What, ids: Sequence[int] | Ints, **values: Any) -> None:
-        """One more entry, and who must know of it."""
+    def _do(self, what: What, ids: Sequence[int] | Ints, data: Components | None = None, **values: Any) -> None:
+        """One more entry, with the ROIs that it makes: kept, saved, and told."""
         if what in ("accept", "reject", "delete", "restore", "tag") and not len(ids):
             return
-        entry = Entry.now(what, [int(i) for i in ids], self._who, **values)
-        self._advance(entry)
-
-    def _advance(self, entry: Entry) -> None:
-        before = self._state
-        self._state = after(before, entry)
-        self._log = (*self._log, entry)
-        change = self._change(entry)
-        self._tell(before, change)
+        entry, before = Entry.now(what, [int(i) for i in ids], self._who, **values), self._state
+        state = after(before, entry)
+        if self._journal is not None:
+            self._journal.add(entry, data)
+        if data is not None:
+            self._pool = self._pool.with_more(data)
+        self._state, self._log = state, (*self._log, entry)
+        self._tell(self._change(entry))
 
     def _change(self, entry: Entry) -> Change:
         stack = self._state.future if entry.what == "undo" else self._state.past
         assert stack is not None
         return stack[0].reversed() if entry.what == "undo" else stack[0]
 
-    def _tell(self, before: State, change: Change) -> None:
+    def _tell(self, change: Change) -> None:
         marks = zip(change.before, change.after, strict=True)
         accepted, alive, row = (not np.array_equal(a, b) for a, b in marks)
         if alive or row:

@@ -1,0 +1,163 @@
+"""A curation in a file: ROIs as plain arrays, and the group of a results file that holds them and the log."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+import xxhash
+from scipy import sparse
+
+from cnmf3d.components import Components, Kinetics
+from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.results.curation.curation import Curation
+from cnmf3d.results.curation.log import Entry
+from cnmf3d.results.curation.rois import no_rois
+
+if TYPE_CHECKING:
+    from cnmf3d.results.model import Results
+
+FORMAT = 1
+"""Version of the group, and of the journal."""
+
+GROUP = "cnmf3d/curation"
+KINETICS = tuple(f.name for f in dataclasses.fields(Kinetics))
+TRACES = ("traces", "residuals", "spikes", "dff")
+QUALITY = "quality."
+
+
+def arrays_of(rois: Components) -> dict[str, npt.NDArray[Any]]:
+    """ROIs as plain arrays by name, without what all share (volume and background)."""
+    footprints = rois.footprints
+    return {
+        "data": footprints.data.astype(np.float32),
+        "indices": footprints.indices.astype(np.int64),
+        "indptr": footprints.indptr.astype(np.int64),
+        **{name: getattr(rois, name) for name in TRACES},
+        **{name: getattr(rois.kinetics, name) for name in KINETICS},
+        **{QUALITY + name: values for name, values in rois.quality.items()},
+        "accepted": rois.accepted,
+    }
+
+
+def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Components:
+    """ROIs from what `arrays_of` made, with the volume and background of `like`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        Where an array is missing or doesn't fit.
+    """
+    count, voxels = arrays["indptr"].size - 1, int(np.prod(like.shape))
+    parts = (arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"])
+    footprints = sparse.csc_array(parts, shape=(voxels, count))
+    footprints.check_format(full_check=True)
+    for name in TRACES:
+        if arrays[name].shape != (count, like.frames):
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, not {(count, like.frames)}")
+    each = [arrays[n] for n in arrays if n in KINETICS or n.startswith(QUALITY) or n == "accepted"]
+    if any(len(values) != count for values in each) or arrays["g"].ndim != 2:
+        raise ValueError(f"not all ROIs have every value: {count} footprints")
+    traces, residuals, spikes, dff = (arrays[name].astype(np.float32) for name in TRACES)
+    return dataclasses.replace(
+        no_rois(like),
+        footprints=footprints,
+        traces=traces,
+        residuals=residuals,
+        spikes=spikes,
+        dff=dff,
+        kinetics=Kinetics(**{name: arrays[name].astype(np.float32) for name in KINETICS}),
+        quality={n.removeprefix(QUALITY): v.astype(np.float32) for n, v in arrays.items() if n.startswith(QUALITY)},
+        accepted=arrays["accepted"].astype(bool),
+    )
+
+
+def fingerprint_of(components: Components) -> str:
+    """32 hexadecimal digits that tell original components from others: footprints and traces."""
+    footprints = components.footprints
+    digest = xxhash.xxh3_128(repr((components.shape, components.traces.shape)).encode())
+    for array in (footprints.indptr.astype(np.int64), footprints.indices.astype(np.int64), footprints.data):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(np.ascontiguousarray(components.traces).tobytes())
+    return str(digest.hexdigest())
+
+
+def write_curation(group: h5py.Group, curation: Curation) -> None:
+    """Fill an empty group with a curation."""
+    group.attrs["format"] = FORMAT
+    group.create_dataset("log", data=[e.to_json() for e in curation.log], dtype=h5py.string_dtype())
+    rois = group.create_group("rois")
+    for name, array in arrays_of(curation.made).items():
+        rois[name] = array
+
+
+def read_curation(group: h5py.Group, like: Components) -> Curation:
+    """Read what `write_curation` wrote, for the original components `like`.
+
+    Raises
+    ------
+    InputError
+        Where a newer cnmf3d wrote it, or the log has an entry that can't be understood.
+    KeyError, ValueError
+        Where it is damaged otherwise.
+    """
+    if int(group.attrs["format"]) > FORMAT:
+        raise InputError(
+            f"its curation was written by a newer cnmf3d (format {group.attrs['format']}, this one knows {FORMAT})",
+            "Update cnmf3d.",
+        )
+    log = tuple(Entry.from_json(text) for text in group["log"].asstr()[()])
+    return Curation(log, rois_of({name: values[()] for name, values in group["rois"].items()}, like))
+
+
+def stored_log(path: Path) -> tuple[Entry, ...]:
+    """The log that is in a results file."""
+    with h5py.File(path, "r") as file:
+        if GROUP not in file:
+            return ()
+        return tuple(Entry.from_json(text) for text in file[GROUP]["log"].asstr()[()])
+
+
+def save_curation(path: str | Path, results: Results) -> None:
+    """Put the curation of `results` into the file that its components were read from.
+
+    The file is copied beside itself, the copy completed and renamed: whatever happens, there is the old file or the
+    new one. Original components are never written again.
+
+    Raises
+    ------
+    Cnmf3dError
+        Where it can't be written; the file is as it was.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        shutil.copyfile(path, temporary)
+        shutil.copymode(path, temporary)
+        with h5py.File(temporary, "r+") as file:
+            if GROUP in file:
+                del file[GROUP]
+            if results.curation is not None:
+                write_curation(file.create_group(GROUP), results.curation)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise Cnmf3dError(
+            f"the curation of {path} could not be saved: {error}",
+            "Is the disk full, or the folder read-only? Nothing is lost: the journal beside the file has every step.",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
