@@ -17,7 +17,8 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from cnmf3d.cli.batch import clock
-from cnmf3d.cli.batch.columns import NARROWEST, Cell, fitted, plain, printed
+from cnmf3d.cli.batch.columns import NARROWEST, Cell, fitted, printed
+from cnmf3d.cli.batch.facts import plain
 from cnmf3d.cli.batch.sources import sources, stem
 from cnmf3d.cli.batch.variants import variants
 from cnmf3d.cli.flags import ParameterFlags, with_flags

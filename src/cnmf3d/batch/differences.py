@@ -25,9 +25,9 @@ def settings(item: Item) -> dict[str, Any]:
         "movie": list(item.input.paths),
         "module": item.module,
         "engine": item.engine,
-        **_flat("", item.parameters),
-        **_flat("opening.", item.input.opening),
-        **_flat("options.", item.options),
+        **flat("", item.parameters),
+        **flat("opening.", item.input.opening),
+        **flat("options.", item.options),
     }
 
 
@@ -49,12 +49,19 @@ def differing(items: Sequence[Item]) -> dict[str, list[Any]]:
     return {name: values for name, values in rows.items() if any(value != values[0] for value in values)}
 
 
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Groups of values as one level of names with dots."""
+def flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups of values as one level of names with dots.
+
+    Parameters
+    ----------
+    prefix : str
+        Of every name.
+    values : mapping
+    """
     out: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            out |= _flat(f"{prefix}{name}.", value)
+            out |= flat(f"{prefix}{name}.", value)
         else:
             out[prefix + name] = list(value) if isinstance(value, tuple) else value
     return out

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -21,8 +21,10 @@ from cnmf3d.batch.item import Change, Input, Item
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.movies import Movie, open_movie
-from cnmf3d.parameters import CnmfParameters, read_parameters
+
+if TYPE_CHECKING:
+    from cnmf3d.movies import Movie
+    from cnmf3d.parameters import CnmfParameters
 
 FILE = "batch.sqlite"
 
@@ -117,10 +119,11 @@ class Batch:
         InputError, UsageError
             For a movie, parameters or options that can't be used.
         """
+        from cnmf3d.movies import open_movie
+
         if not name.strip():
             raise UsageError("an item needs a name", "Give one: item_name, or --name.")
-        ours, own = separate(engine, parameters)
-        model = ours if isinstance(ours, CnmfParameters) else read_parameters(ours)
+        model, own = _model(engine, parameters)
         given = open_movie(source, **(opening or {}))
         made = Item(
             uuid=str(uuid.uuid4()),
@@ -306,26 +309,26 @@ class Batch:
 
     def relink(self, places: Iterable[str | Path]) -> list[Item]:
         """Find movies that were moved, by name below `places` and by content; the items that were mended."""
+        from cnmf3d.batch.relink import found_again
+
         mended = []
-        for item in self.items():
-            if item.input.found(self.folder):
-                continue
-            wanted = [Path(path).name for path in item.input.paths]
-            for place in map(Path, places):
-                candidates = [next(iter(sorted(place.rglob(name))), None) for name in wanted]
-                if any(path is None for path in candidates):
-                    continue
-                source = candidates[0] if len(candidates) == 1 else candidates
-                movie = open_movie(source, **item.input.opening)
-                if movie.fingerprint() != item.input.fingerprint:
-                    continue
-                changed = dataclasses.asdict(self._input(movie, item.input.opening))
-                with self.engine.begin() as connection:
-                    query = update(schema.items).where(schema.items.c.uuid == item.uuid)
-                    connection.execute(query.values(input=changed))
-                mended.append(self.item(item.uuid))
-                break
+        for item, movie in found_again(self, places):
+            changed = dataclasses.asdict(self._input(movie, item.input.opening))
+            with self.engine.begin() as connection:
+                query = update(schema.items).where(schema.items.c.uuid == item.uuid)
+                connection.execute(query.values(input=changed))
+            mended.append(self.item(item.uuid))
         return mended
+
+
+def _model(
+    engine: str, parameters: CnmfParameters | Mapping[str, Any] | str | Path | None
+) -> tuple[CnmfParameters, dict[str, Any]]:
+    """Parameters of ours, and options with those that only the engine has."""
+    from cnmf3d.parameters import CnmfParameters, read_parameters
+
+    ours, own = separate(engine, parameters)
+    return (ours if isinstance(ours, CnmfParameters) else read_parameters(ours)), own
 
 
 def _note(connection: Connection, key: str, status: Status, why: str) -> None:

@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import cache, export, import_, info, params, report, run, score, simulate, view
+from cnmf3d.cli import batch, cache, export, import_, info, params, report, run, score, simulate, view
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
@@ -30,7 +30,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
 )
 """Each is a function in a file of its own."""
 
-GROUPS: tuple[typer.Typer, ...] = (cache.app,)
+GROUPS: tuple[typer.Typer, ...] = (batch.app, cache.app)
 """Commands of commands, each in a file or folder of its own: ``cnmf3d cache list``."""
 
 INTERRUPTED = 130

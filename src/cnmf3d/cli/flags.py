@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -145,11 +145,14 @@ class ParameterFlags:
         changes : dict, optional
             Names as `read_parameters` knows them.
         """
-        from cnmf3d.parameters import read_parameters, read_text
+        return combined([*self.parts(), changes or {}])
 
-        text = {} if self.kwargs is None else read_text(self.kwargs)
-        told = read_parameters(self.params, **{**text, **self._given()})
-        return read_parameters(told, **changes) if changes else told
+    def parts(self) -> list[Mapping[str, Any]]:
+        """What the file, the text and the flags say."""
+        from cnmf3d.parameters import read_text
+        from cnmf3d.parameters.reading import content_of
+
+        return [content_of(self.params), {} if self.kwargs is None else read_text(self.kwargs), self._given()]
 
     def _given(self) -> dict[str, Any]:
         """Values of the flags that were given, under the parameters' names."""
@@ -169,6 +172,21 @@ class ParameterFlags:
             "rval_thr": self.rval_thr,
         }
         return {name: value for name, value in told.items() if value is not None}
+
+
+def combined(parts: Sequence[Mapping[str, Any]]) -> CnmfParameters:
+    """Parameters from a file's content, text, flags and changes: the later one wins.
+
+    Parameters
+    ----------
+    parts : sequence of mappings
+        Four; see `ParameterFlags.parts`.
+    """
+    from cnmf3d.parameters import read_parameters
+
+    content, text, given, changes = parts
+    told = read_parameters(content, **{**text, **given})
+    return read_parameters(told, **changes) if changes else told
 
 
 def numbers(text: str, name: str) -> tuple[float, ...]:

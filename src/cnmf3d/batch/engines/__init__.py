@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
-from cnmf3d.parameters.reading import Source
+
+if TYPE_CHECKING:
+    from cnmf3d.parameters.reading import Source
 
 GROUP = "cnmf3d.engines"
 """Entry points that name an `Engine`."""
@@ -57,6 +60,15 @@ def engine_of(name: str) -> Engine:
             loaded: Engine = entry.load()
             return loaded
     raise UsageError(f"there is no engine {name}", f"There are: {', '.join(names())}.")
+
+
+def divide(name: str, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """A part of what a user gave, which needn't be complete: what is ours, and options with the engine's own.
+
+    An engine that has parameters of its own has a method ``divide`` that takes and returns the same.
+    """
+    own = None if name == "native" else getattr(engine_of(name), "divide", None)
+    return (content, {}) if own is None else own(content)
 
 
 def separate(name: str, parameters: Source | None) -> tuple[Source | None, dict[str, Any]]:

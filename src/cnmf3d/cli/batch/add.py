@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnmf3d.cli.batch.folder import Folder
-from cnmf3d.cli.flags import Json, MovieFlags, ParameterFlags, with_flags
+from cnmf3d.cli.flags import Json, MovieFlags, ParameterFlags, combined, with_flags
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch
+    from cnmf3d.parameters import CnmfParameters
 
 ITEM = "Item"
 
@@ -63,7 +64,7 @@ def add(
 
     found = sources(movie, joined=joined)
     base = replace(find, seeds=_seeds(find.seeds))
-    tried = [(variant.label, base.parameters(variant.changes)) for variant in variants(vary or [])]
+    tried = [(variant.label, *_chosen(base, engine, variant.changes)) for variant in variants(vary or [])]
     for source in found:
         check(source, opening, tried[0][1])
     with Batch.open(folder) as batch:
@@ -75,10 +76,10 @@ def add(
                 name=" ".join(filter(None, (_name(name, source.name, len(found)), label))),
                 engine=engine,
                 opening=opening.keywords(),
-                options=options,
+                options=options | own,
             )
             for source in found
-            for label, parameters in tried
+            for label, parameters, own in tried
         ]
     if as_json:
         typer.echo(json.dumps([{"uuid": item.uuid, "name": item.name} for item in items]))
@@ -92,6 +93,18 @@ def _name(given: str | None, movie: str, movies: int) -> str:
     if given is None:
         return movie
     return given if movies == 1 else f"{given} {movie}"
+
+
+def _chosen(find: ParameterFlags, engine: str, changes: dict[str, Any]) -> tuple[CnmfParameters, dict[str, Any]]:
+    """Parameters of a variant, and options with those that only its engine has; the later one wins."""
+    from cnmf3d.batch.engines import divide
+
+    divided = [divide(engine, part) for part in (*find.parts(), changes)]
+    options: dict[str, Any] = {}
+    for _, own in divided:
+        for name, values in own.items():
+            options[name] = options.get(name, {}) | values
+    return combined([ours for ours, _ in divided]), options
 
 
 def _seeds(path: Path | None) -> Path | None:

@@ -1,12 +1,14 @@
-"""`cnmf3d batch abort | retry | delete | rename`."""
+"""`cnmf3d batch abort | retry | delete | rename | relink`."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnmf3d.cli.batch.facts import plain
 from cnmf3d.cli.batch.folder import Folder, Key, Keys, SomeKeys
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ def abort(
 
     with Batch.open(folder) as batch:
         chosen = _chosen(batch, keys, everything, "--all", (Status.PENDING, Status.MOVING, Status.RUNNING))
-        batch.abort([item.uuid for item in chosen])
-        _told("aborted", chosen)
+        _told_abort(batch.abort([item.uuid for item in chosen if not item.status.over]), chosen)
 
 
 def retry(
@@ -75,6 +76,43 @@ def rename(
         typer.echo(f"{item.name} is now {name}")
 
 
+def relink(
+    folder: Folder,
+    places: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Where movies may be now.")],
+) -> None:
+    """Find movies that were moved or renamed folders, by name and content."""
+    from cnmf3d.batch import Batch
+    from cnmf3d.errors import InputError
+
+    for place in places:
+        if not place.is_dir():
+            raise InputError(f"{place} is no folder", "Name folders in which, or below which, the movies are.")
+    with Batch.open(folder) as batch:
+        for item in batch.relink(places):
+            typer.echo(f"{plain(item.name)}  {item.input.paths[0]}")
+        missing = [item for item in batch.items() if not item.input.found(batch.folder)]
+    for item in missing:
+        typer.echo(f"{plain(item.name)}  not found: {item.input.paths[0]}", err=True)
+    if missing:
+        raise typer.Exit(1)
+    typer.echo("all movies are there")
+
+
+def _told_abort(asked: list[Item], chosen: list[Item]) -> None:
+    """Say what becomes of items that were to be aborted."""
+    from cnmf3d.batch import Status
+
+    now = {item.uuid: item for item in asked}
+    for before in chosen:
+        item = now.get(before.uuid)
+        if item is None:
+            typer.echo(f"{plain(before.name)} is {before.status.value} already")
+        else:
+            typer.echo(f"{'aborted' if item.status is Status.ABORTED else 'told to end:'} {plain(item.name)}")
+    if not chosen:
+        typer.echo("there is none")
+
+
 def _chosen(
     batch: Batch, keys: list[str] | None, everything: bool, flag: str, statuses: tuple[Status, ...]
 ) -> list[Item]:
@@ -93,6 +131,6 @@ def _chosen(
 def _told(what: str, items: list[Item]) -> None:
     """Say which items were changed."""
     for item in items:
-        typer.echo(f"{what} {item.name}")
+        typer.echo(f"{what} {plain(item.name)}")
     if not items:
         typer.echo("there is none")

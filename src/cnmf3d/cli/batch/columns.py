@@ -75,8 +75,3 @@ def _cut(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + "…"
-
-
-def plain(text: str) -> str:
-    """A text on one line, without characters that a terminal would obey."""
-    return "".join(each if each.isprintable() else " " for each in text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cnmf3d.batch.engines.caiman import interpreter, settings
@@ -36,6 +37,18 @@ class CaimanEngine:
         reason = settings.unsuitable(read_parameters(ours), own)
         if reason:
             raise UsageError(f"the engine caiman can't do this: {reason}")
+        return ours, {settings.OPTION: own} if own else {}
+
+    def divide(self, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """As `separate`, of a part of the parameters: whether the whole can be done isn't judged.
+
+        Raises
+        ------
+        UsageError
+            For one of CaImAn's own that it doesn't have, or that is of no use here.
+        """
+        ours, own = settings.separate(content)
+        settings.own_groups(own)
         return ours, {settings.OPTION: own} if own else {}
 
     def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:

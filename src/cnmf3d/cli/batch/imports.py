@@ -1,0 +1,58 @@
+"""`cnmf3d batch import`: items from a batch of mesmerize-core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnmf3d.cli.batch.folder import Folder
+
+if TYPE_CHECKING:
+    from cnmf3d.batch import Batch, Item
+    from cnmf3d.batch.mesmerize import Row
+
+
+def import_items(
+    folder: Folder,
+    pickle: Annotated[Path, typer.Argument(metavar="PICKLE", help="The .pickle file of a mesmerize-core batch.")],
+    raw_data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder that its movies are relative to.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Drop this parameter; several times: these.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="native, or caiman.")] = "native",
+) -> None:
+    """Make items of the CNMF rows of a mesmerize-core batch; rows that can't be are told and left out."""
+    from cnmf3d.batch import Batch
+    from cnmf3d.batch.mesmerize import read_mesmerize
+    from cnmf3d.cli.batch.facts import plain
+    from cnmf3d.errors import Cnmf3dError, InputError
+
+    rows = read_mesmerize(pickle, raw_data=raw_data)
+    made = 0
+    with Batch.open(folder) as batch:
+        for row in rows:
+            if row.algorithm != "cnmf":
+                typer.echo(f"left out: {plain(row.name)}: its algorithm is {plain(row.algorithm)}", err=True)
+                continue
+            try:
+                item = _added(batch, row, engine, set(without or []))
+            except Cnmf3dError as error:
+                typer.echo(f"left out: {plain(row.name)}: {error.problem}\n  {error.fix}", err=True)
+                continue
+            made += 1
+            typer.echo(f"{item.uuid}  {plain(item.name)}")
+    if not made:
+        raise InputError(f"none of the {len(rows)} rows of {pickle} could be made an item", "See what is told of each.")
+
+
+def _added(batch: Batch, row: Row, engine: str, without: set[str]) -> Item:
+    """One row as an item."""
+    from cnmf3d.movies import open_movie
+
+    planes = open_movie(row.movie).shape[1]
+    parameters: dict[str, Any] = {name: value for name, value in row.for_volume(planes).items() if name not in without}
+    return batch.add(row.movie, parameters, name=row.name, engine=engine)
