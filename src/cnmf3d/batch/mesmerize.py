@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from cnmf3d.batch import arrow_strings
 from cnmf3d.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -46,13 +47,24 @@ _TYPES = {
     ("pandas.arrays", "StringArray"): "",
     ("pandas.core.frame", "DataFrame"): "pandas",
     ("pandas.core.indexes.base", "Index"): "pandas",
-    ("pandas.core.indexes.base", "_new_Index"): "",
     ("pandas.core.indexes.range", "RangeIndex"): "pandas",
     ("pandas.core.internals.managers", "BlockManager"): "",
     ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): "",
-    ("pandas._libs.internals", "_unpickle_block"): "",
 }
 """All that may be in the file, by module and name, and the module where it is today if that is another one."""
+
+_STANDING = {
+    ("builtins", "bytearray"): arrow_strings.data,
+    ("pandas.arrays", "ArrowStringArray"): arrow_strings.Strings,
+    ("pandas._libs.internals", "_unpickle_block"): arrow_strings.block,
+    ("pandas.core.indexes.base", "_new_Index"): arrow_strings.index,
+    ("pyarrow", "chunked_array"): arrow_strings.chunked,
+    ("pyarrow.lib", "chunked_array"): arrow_strings.chunked,
+    ("pyarrow.lib", "_restore_array"): arrow_strings.array,
+    ("pyarrow.lib", "py_buffer"): arrow_strings.data,
+    ("pyarrow.lib", "type_for_alias"): arrow_strings.alias,
+}
+"""What may be in the file and has something of ours in its place."""
 
 _DAMAGE = (
     pickle.UnpicklingError,
@@ -142,6 +154,8 @@ class _Restricted(pickle.Unpickler):
             return _PATHS[name]
         if (module, name) == ("pandas.core.indexes.numeric", "Int64Index"):
             module, name = "pandas", "Index"
+        if (module, name) in _STANDING:
+            return _STANDING[module, name]
         if (module, name) not in _TYPES:
             raise InputError(
                 f"it holds {module}.{name}, which a batch of mesmerize-core doesn't need; nothing in it was run",
