@@ -297,7 +297,8 @@ class _Process:
     def _saved(self, wish: Wish) -> tuple[str, dict[str, Any], Region]:
         """A part of a movie in memory as a file."""
         r = wish.region
-        inside = Region((0, r.frames[1] - r.frames[0]), *((0, n) for n in r.shape))
+        z, y, x = r.shape
+        inside = Region((0, r.frames[1] - r.frames[0]), (0, z), (0, y), (0, x))
         if self._array is None or self._array[:2] != (id(wish.movie), r):
             path = Path(self._folder.name) / f"part-{self._number}.npy"
             values = wish.movie.read(*r.frames)[:, slice(*r.z), slice(*r.y), slice(*r.x)]
