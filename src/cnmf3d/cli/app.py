@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import batch, cache, export, import_, info, params, report, run, score, simulate, view
+from cnmf3d.cli import batch, cache, console, export, import_, info, params, report, run, score, script, simulate, view
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
@@ -27,6 +27,8 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
     export.export,
     import_.import_,
     view.view,
+    script.script,
+    console.console,
 )
 """Each is a function in a file of its own."""
 

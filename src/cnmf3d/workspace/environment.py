@@ -139,9 +139,10 @@ class ViewerWorkEnv:
         keywords = {**_keywords(sidecar), **_given(opening)}
         if "voxel_size" in keywords:
             keywords["voxel_size"] = list(along_axes(keywords["voxel_size"], "voxel_size").xyz)
-        movie = _with(open_movie(source, **keywords), sidecar)
+        itself = open_movie(source, **keywords)
+        movie = _with(itself, sidecar)
         place = _plain(source) if movie.paths else None
-        return cls(ImgData(MovieSequence(Opened(movie, place, keywords)), _meta(movie)))
+        return cls(ImgData(MovieSequence(Opened(movie, place, keywords, _meta(itself))), _meta(movie)))
 
     @property
     def isEmpty(self) -> bool:

@@ -137,6 +137,11 @@ class ImgData:
         opening = {**opened.opening, "rate": self.rate, "voxel_size": None if size is None else list(size.xyz)}
         return opened.source, {name: value for name, value in opening.items() if value is not None}
 
+    def told_beside(self) -> dict[str, Any]:
+        """Metadata that the movie's files don't tell: a file that `meta_path` named does, or a script has set them."""
+        told = self._seq.opened.told if isinstance(self._seq, Sequence) else {}
+        return {name: value for name, value in self.meta.items() if name not in told or not _same(told[name], value)}
+
     def clear(self) -> None:
         """Let go of movie and metadata; a `Sequence` that somebody still holds is closed."""
         if isinstance(self._seq, Sequence):
@@ -147,6 +152,11 @@ class ImgData:
     def __repr__(self) -> str:
         """Tell what is in it."""
         return "<ImgData, empty>" if self._seq is None else f"<ImgData {self.shape} (t, z, y, x)>"
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values of metadata are the same, arrays too."""
+    return bool(np.array_equal(one, other)) if isinstance(other, np.ndarray) else bool(one == other)
 
 
 EMPTY = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,14 @@ class Opened:
         What `open_movie` was given; None for an array, which is only in memory.
     opening : mapping
         The keywords that it was given, plain values.
+    told : mapping
+        What opening it so tells of it, as metadata; a file that `meta_path` named may have told more.
     """
 
     movie: Movie
     source: str | tuple[str, ...] | None
     opening: Mapping[str, Any]
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Sequence:

@@ -1,0 +1,72 @@
+"""`cnmf3d script`: a Python script with the names of the CNMF 3D page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cnmf3d.workspace import Workspace
+
+BatchFolder = Annotated[
+    Path | None,
+    typer.Option("--batch", metavar="DIR", help="Batch that items are added to; made where it isn't there."),
+]
+
+
+def script(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python script.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARGS]...", help="What the script finds in sys.argv.")
+    ] = None,
+    batch: BatchFolder = None,
+) -> None:
+    """Run a Python script that opens movies, adds them to a batch, processes it, and looks at the output.
+
+    It finds get_module, get_batch_manager, ViewerWorkEnv, vi and the others without importing them. Options that are
+    meant for the script and that this command has too come after "--".
+    """
+    from cnmf3d.workspace.program import compiled, run_program, told
+
+    try:
+        program = compiled(file)
+    except SyntaxError as error:
+        typer.echo(told(error, file), err=True, nl=False)
+        raise typer.Exit(1) from None
+    with workspace(batch) as space:
+        try:
+            run_program(program, space.names(), words or [])
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the script's own, told as Python tells it
+            sys.stdout.flush()
+            typer.echo(told(error, program.path), err=True, nl=False)
+            _report(error)
+            # Not typer.Exit: 130 of it would be taken for a Ctrl-C of ours.
+            raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
+
+
+def workspace(batch: Path | None) -> Workspace:
+    """The names of the page, with a batch that is opened or made where there is one to be."""
+    from cnmf3d.cli.items import items_shown
+    from cnmf3d.cli.progress import Plain
+    from cnmf3d.workspace import Workspace
+
+    space = Workspace(
+        reporter=Plain(lambda text: print(text, file=sys.stderr, flush=True)),
+        display=items_shown,
+    )
+    if batch is not None:
+        space.manager.open_or_make(batch)
+    return space
+
+
+def _report(error: BaseException) -> None:
+    """Keep the details of a mistake of ours in the log file."""
+    from cnmf3d.workspace.program import ours
+
+    if isinstance(error, Exception) and ours(error):
+        from cnmf3d.cli.app import unexpected
+
+        typer.echo(unexpected(error), err=True)

@@ -1,0 +1,93 @@
+"""Modules as scripts see them: `get_module("cnmf_3d").add_to_batch(params)`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from cnmf3d.errors import UsageError
+from cnmf3d.workspace.adding import FORM
+from cnmf3d.workspace.batch_manager import BatchManager
+from cnmf3d.workspace.viewer import Viewer
+
+MODULES = ("cnmf_3d",)
+"""What an item's module may be."""
+
+
+def named(name: str) -> str:
+    """The name of a module.
+
+    Raises
+    ------
+    UsageError
+        Where there is none of this name.
+    """
+    if name in MODULES:
+        return name
+    near = get_close_matches(str(name).lower(), MODULES, 1)
+    hint = f"Did you mean {near[0]}?" if near else f"There is {', '.join(MODULES)}."
+    raise UsageError(f"there is no module {name!r}", hint)
+
+
+class Module:
+    """Adds the current movie to the batch.
+
+    Parameters
+    ----------
+    name : str
+        In the table of modules.
+    viewer : Viewer
+    manager : BatchManager
+    """
+
+    def __init__(self, name: str, viewer: Viewer, manager: BatchManager) -> None:
+        self.name = name
+        self._viewer = viewer
+        self._manager = manager
+        self._params: dict[str, Any] = {}
+
+    def get_params(self) -> dict[str, Any]:
+        """A copy of what `set_params` was given last."""
+        return copy.deepcopy(self._params)
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Parameters for `add_to_batch` without any; they are copied."""
+        if not isinstance(params, Mapping):
+            raise UsageError(f"params is {params!r}", f"Give the dict of the form: {FORM}.")
+        self._params = copy.deepcopy(dict(params))
+
+    def add_to_batch(self, params: Mapping[str, Any] | None = None, engine: str = "native") -> UUID:
+        """Add the movie of the current work environment as an item.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            The form's dict: ``item_name``, and where they differ from their defaults ``cnmf_kwargs``, ``eval_kwargs``,
+            ``refit``, ``use_patches``, ``use_memmap``, ``memmap_uuid``, ``keep_memmap``. What `set_params` was given
+            where there is none. It is copied.
+        engine : str
+            ``native``, or ``caiman``.
+
+        Returns
+        -------
+        uuid.UUID
+            Of the item.
+
+        Raises
+        ------
+        UsageError
+            For an empty work environment, one whose movie is only in memory, unknown names (with the nearest),
+            parameters that can't be, or no batch.
+        InputError
+            Where nobody says the movie's rate.
+        """
+        if params is not None:
+            self.set_params(params)
+        return self._manager.add_item(self.name, self._viewer.workEnv, self._params, engine)
+
+    def __repr__(self) -> str:
+        """Tell its name."""
+        return f"<Module {self.name}>"
