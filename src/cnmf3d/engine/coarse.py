@@ -85,9 +85,14 @@ def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
     return sparse.csr_array((weights, (group, np.arange(group.size))), shape=(counts.size, group.size))
 
 
+def supervoxel(sigma: ZYX) -> npt.NDArray[np.int64]:
+    """Voxels of a supervoxel along z, y and x for cells of half-width `sigma`."""
+    return np.maximum(1, np.rint(np.array(sigma) / SIGMA_A_SUPERVOXEL)).astype(np.int64)
+
+
 def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
     """Sum a block over supervoxels about two thirds of a cell's half-width wide; over `grid` voxels in y and x."""
-    factor = np.maximum(1, np.rint(np.array(sigma) / SIGMA_A_SUPERVOXEL)).astype(np.int64)
+    factor = supervoxel(sigma)
     if grid is not None:
         factor[1:] = grid
     group, shape = _grouping(block.shape, factor)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnmf3d.components import VolumeShape
+from cnmf3d.engine.coarse import supervoxel
 from cnmf3d.engine.pipeline import NEVER, Outcome
 from cnmf3d.engine.plan import Plan, bin_width, deviation, half_size
 from cnmf3d.errors import InputError, UsageError
@@ -151,6 +152,9 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
     if init["K"] == "auto":
         init["K"] = int(outcome.demixed.raw.shape[0])
     init["tsub"] = plan.width
+    if init["ssub"] == "auto" and plan.sigma is not None:
+        _, y, x = supervoxel(plan.sigma)
+        init["ssub"] = int(x) if x == y else "auto"  # one number can't say two
     if values["background"]["nb"] == "auto":
         values["background"]["nb"] = outcome.neuropil.rank
     if patch["rf"] == "auto" or patch["stride"] == "auto":

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -190,6 +191,8 @@ def _targets(content: Mapping[str, Any]) -> Iterator[tuple[str, _Given]]:
 def _target(name: str, value: Any, group: str, whole: bool) -> Iterator[tuple[str, _Given]]:
     """The parameter of ours that one name sets; none where it has no effect."""
     full = f"{group}.{name}" if group else name
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
     value = None if isinstance(value, str) and value.lower() in ("none", "null") else value
     own = ALIASES.get(full) or find(full)
     rule = caiman.rule_of(name, group)
