@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 import cnmf3d
+from cnmf3d.errors import UsageError
 from cnmf3d.simulate import simulate
 
 
@@ -15,7 +17,15 @@ def test_no_auto_is_left_in_what_was_used(tmp_path):
     simulate(path, "tiny", seed=1, overrides={"size": (32, 32, 5), "cells": 6, "frames": 200})
     movie = cnmf3d.open_movie(path)
     found = cnmf3d.run(movie)
-    assert found.components.count > 3 and "auto" not in json.dumps(found.parameters)
+    assert found.components.count >= 3 and "auto" not in json.dumps(found.parameters)
     told = {"init": {name: found.parameters["init"][name] for name in ("ssub", "tsub")}}
     again = cnmf3d.run(movie, told)  # the grid of the seeds is the one that was told
     np.testing.assert_array_equal(again.components.traces, found.components.traces)
+
+
+def test_what_is_no_movie_or_no_parameter_is_told_at_once(tmp_path):
+    with pytest.raises(UsageError, match="open_movie"):
+        cnmf3d.run("m.tif")
+    movie = cnmf3d.open_movie(np.zeros((30, 3, 8, 8), np.uint16), rate=5)
+    with pytest.raises(UsageError, match="Did you mean gSig"):
+        cnmf3d.run(movie, {"gsig": 3})

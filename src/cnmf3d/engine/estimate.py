@@ -10,7 +10,8 @@ from cnmf3d.engine.cache import CHUNK_BYTES
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.plan import BLOCK_BYTES, bin_width
 from cnmf3d.movies import Movie
-from cnmf3d.parameters import CnmfParameters
+from cnmf3d.parameters import CnmfParameters, read_parameters
+from cnmf3d.parameters.reading import Source
 
 RATE = 20e6
 """Voxel-frames a second and core, conservatively (see benchmarks)."""
@@ -36,17 +37,17 @@ class Estimate:
     seconds: float
 
 
-def estimate(movie: Movie, parameters: CnmfParameters | None = None, workers: int | None = None) -> Estimate:
+def estimate(movie: Movie, parameters: Source | None = None, workers: int | None = None) -> Estimate:
     """What `run` will need for a movie, roughly.
 
     Parameters
     ----------
     movie : Movie
-    parameters : CnmfParameters, optional
+    parameters : CnmfParameters, mapping or file, optional
     workers : int, optional
         Threads; all cores by default.
     """
-    parameters = parameters or CnmfParameters()
+    parameters = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
     workers = workers or cores()
     frames, voxels = movie.shape[0], int(np.prod(movie.shape[1:]))
     data, init = parameters.data, parameters.init

@@ -24,9 +24,11 @@ from cnmf3d.engine.seeds import footprints_of
 from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warm_up
+from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Event, Reporter, silent
 from cnmf3d.movies import Movie
-from cnmf3d.parameters import CnmfParameters
+from cnmf3d.parameters import CnmfParameters, read_parameters
+from cnmf3d.parameters.reading import Source
 from cnmf3d.results import Provenance, Results
 
 FEW_FRAMES = 150
@@ -35,7 +37,7 @@ FEW_FRAMES = 150
 
 def run(
     movie: Movie,
-    parameters: CnmfParameters | None = None,
+    parameters: Source | None = None,
     *,
     reporter: Reporter = silent,
     workers: int | None = None,
@@ -50,7 +52,8 @@ def run(
     ----------
     movie : Movie
         From `cnmf3d.open_movie`.
-    parameters : CnmfParameters, optional
+    parameters : CnmfParameters, mapping or file, optional
+        What `cnmf3d.read_parameters` takes.
     reporter : Reporter
         Told of progress, choices and cautions.
     workers : int, optional
@@ -79,7 +82,12 @@ def run(
     EngineError
         Where there is no room for the temporary file.
     """
-    parameters = parameters or CnmfParameters()
+    if not isinstance(movie, Movie):
+        raise UsageError(
+            f"cnmf3d.run was given a {type(movie).__name__} as the movie",
+            "Open it first: cnmf3d.run(cnmf3d.open_movie(path, rate=5)).",
+        )
+    parameters = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
     heard = Listener(reporter)
     started, begin = datetime.now().astimezone(), time.perf_counter()
     workers = max(1, workers or cores())
