@@ -106,12 +106,12 @@ def test_the_example_of_the_docs_runs_and_its_items_are_processed(recordings, tm
     code, said, told = say(capsys, "script", EXAMPLE, recordings, "--batch", folder)
     assert code == 0 and len(said.splitlines()) == 2, told
     items = three_of_each(folder)
+    code, said, told = say(capsys, "batch", "run", folder, "--workers", 1)
+    assert code == 0 and "6 done" in said, told
     look = script(
         """
         import json
         batch = get_batch_manager()
-        outcome = batch.process_batch(workers=1)
-        assert outcome.done == 6, outcome
         for item in batch.items:
             batch.load_item_output(vi, item.uuid)
             entry = get_workEnv().history_trace[-1]["cnmf_3d"]
@@ -119,7 +119,7 @@ def test_the_example_of_the_docs_runs_and_its_items_are_processed(recordings, tm
         """
     )
     code, said, told = say(capsys, "script", look, "--batch", folder)
-    assert code == 0 and told.count("cells (") == 6, told
+    assert code == 0, told
     told = [json.loads(line) for line in said.splitlines()]
     assert [animal for animal, _, _ in told] == ["m1"] * 3 + ["m2"] * 3
     assert all(count > 0 for _, count, _ in told)

@@ -33,25 +33,22 @@ PLAIN_SECONDS = 10.0
 
 
 @contextmanager
-def shown(*, as_json: bool, quiet: bool, elsewhere: bool = False) -> Iterator[Reporter]:
+def shown(*, as_json: bool, quiet: bool) -> Iterator[Reporter]:
     """A reporter that shows events on stderr; as JSON lines on stdout where asked for.
 
     Parameters
     ----------
     as_json, quiet : bool
-    elsewhere : bool
-        Whether another process computes: its memory isn't known.
     """
-    usage = nothing if elsewhere else memory
     if as_json:
         yield _json_line
     elif quiet:
         yield silent
     elif sys.stderr.isatty():
         with _bars() as bars:
-            yield Terminal(bars, usage)
+            yield Terminal(bars)
     else:
-        yield Plain(lambda text: print(text, file=sys.stderr, flush=True), usage)
+        yield Plain(lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def _json_line(event: Event) -> None:
@@ -63,11 +60,6 @@ def memory() -> str:
     import psutil
 
     return f"{psutil.Process().memory_info().rss / 2**30:.2f} GiB"
-
-
-def nothing() -> str:
-    """No memory that is known."""
-    return ""
 
 
 def _bars(console: Console | None = None) -> Bars:
@@ -88,9 +80,8 @@ def _bars(console: Console | None = None) -> Bars:
 class Terminal:
     """One live line for each stage, with rate, time left and memory."""
 
-    def __init__(self, bars: Bars, usage: Callable[[], str] = memory) -> None:
+    def __init__(self, bars: Bars) -> None:
         self.bars = bars
-        self.usage = usage
         self.tasks: dict[str, TaskID] = {}
         self.began: dict[str, float] = {}
 
@@ -111,15 +102,14 @@ class Terminal:
             task = self.bars.add_task(title, total=event.total, unit=event.unit, rate="", memory="")
             self.tasks[event.stage], self.began[event.stage] = task, now
         rate = speed(event.voxel_frames, now - self.began[event.stage])
-        self.bars.update(task, completed=event.done, total=event.total, rate=rate, memory=self.usage())
+        self.bars.update(task, completed=event.done, total=event.total, rate=rate, memory=memory())
 
 
 class Plain:
     """A line at the beginning and end of each stage, and now and then between."""
 
-    def __init__(self, write: Callable[[str], None], usage: Callable[[], str] = memory) -> None:
+    def __init__(self, write: Callable[[str], None]) -> None:
         self.write = write
-        self.usage = usage
         self.began: dict[str, float] = {}
         self.last: dict[str, float] = {}
 
@@ -139,7 +129,7 @@ class Plain:
         self.last[event.stage] = now
         title = TITLES.get(event.stage, event.stage)
         rate = speed(event.voxel_frames, now - began)
-        self.write(f"{title}: {event.done}/{event.total} {event.unit}  {rate}  {self.usage()}".rstrip())
+        self.write(f"{title}: {event.done}/{event.total} {event.unit}  {rate}  {memory()}".rstrip())
         if finished:
             self.began.pop(event.stage)
             self.last.pop(event.stage, None)

@@ -49,13 +49,13 @@ def script(
 
 def workspace(batch: Path | None) -> Workspace:
     """The names of the page, with a batch that is opened or made where there is one to be."""
-    from cnmf3d.cli.items import items_shown
+    from cnmf3d.cli.batch.live import shown
     from cnmf3d.cli.progress import Plain
     from cnmf3d.workspace import Workspace
 
     space = Workspace(
         reporter=Plain(lambda text: print(text, file=sys.stderr, flush=True)),
-        display=items_shown,
+        display=lambda: shown(as_json=False, quiet=False),
     )
     if batch is not None:
         space.manager.open_or_make(batch)
