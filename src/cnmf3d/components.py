@@ -105,10 +105,15 @@ class Components:
 
     def centroids(self) -> npt.NDArray[np.float64]:
         """(components, 3) centres of mass of the footprints, in voxels, order z, y, x."""
-        coordinates = np.stack(np.unravel_index(np.arange(int(np.prod(self.shape))), self.shape), axis=1)
-        mass = np.asarray(self.footprints.sum(axis=0)).ravel()
-        weighted = self.footprints.T @ coordinates.astype(np.float32)
-        return np.asarray(weighted / np.maximum(mass, 1e-12)[:, None], dtype=np.float64)
+        footprints = self.footprints
+        owner = np.repeat(np.arange(self.count), np.diff(footprints.indptr))
+
+        def total(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+            return np.asarray(np.bincount(owner, weights=values, minlength=self.count), np.float64)
+
+        mass = np.maximum(total(footprints.data), 1e-12)
+        places = np.unravel_index(footprints.indices, self.shape)
+        return np.stack([total(footprints.data * place) / mass for place in places], axis=1)
 
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""

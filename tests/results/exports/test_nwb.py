@@ -91,6 +91,17 @@ def test_what_is_written_comes_back_as_it_was(written):
     assert_same(results, import_results("nwb", path))
 
 
+def test_many_voxels(tmp_path, random_results):
+    results = random_results(40, (5, 40, 60), 60)
+    assert results.components.footprints.nnz > 2 * 10**4
+    export("nwb", export_of(results, metadata=METADATA), tmp_path / "r.nwb")
+    assert_same(results, import_results("nwb", tmp_path / "r.nwb"))
+    with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "r") as io:
+        table = io.read().processing["ophys"]["ImageSegmentation"]["PlaneSegmentation"]
+        assert len(table["voxel_mask"][39]) == np.diff(results.components.footprints.indptr)[39]
+    assert pynwb.validate(path=str(tmp_path / "r.nwb")) == []
+
+
 def test_what_is_not_known_stays_unknown(tmp_path, random_results):
     results = random_results(2, (1, 5, 6), 30, seed=3)
     components = results.components
@@ -242,6 +253,11 @@ def no_mask(path):
         del file["processing/ophys/ImageSegmentation/PlaneSegmentation/voxel_mask"]
 
 
+def bad_index(path):
+    with h5py.File(path, "r+") as file:
+        file["processing/ophys/ImageSegmentation/PlaneSegmentation/voxel_mask_index"][1] = 10**6
+
+
 def bad_rows(path):
     with h5py.File(path, "r+") as file:
         file["processing/ophys/Fluorescence/Raw/rois"][0] = 10**6
@@ -252,7 +268,7 @@ def bad_provenance(path):
         file["processing/ophys/Cnmf3dProvenance/value"][0] = "{"
 
 
-@pytest.mark.parametrize("damage", [cut, no_table, no_mask, bad_rows, bad_provenance])
+@pytest.mark.parametrize("damage", [cut, no_table, no_mask, bad_index, bad_rows, bad_provenance])
 def test_a_damaged_file_is_named_with_what_helps(tmp_path, written, damage):
     path = tmp_path / "damaged.nwb"
     path.write_bytes(written[0].read_bytes())

@@ -170,6 +170,8 @@ def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_arr
         raise InputError(f"{found.path}: masks reach beyond the volume", f"It is at least --shape {x},{y},{z}.")
     rows = np.ravel_multi_index(places, shape)
     starts = np.concatenate([[0], ends])
+    if (np.diff(starts) < 0).any() or starts[-1] != len(voxels):
+        raise ValueError(f"{name}_index does not fit {name}")
     stored = sparse.csc_array(
         (voxels["weight"].astype(np.float32), rows, starts), shape=(int(np.prod(shape)), len(ends))
     )

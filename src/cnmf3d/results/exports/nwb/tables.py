@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +19,11 @@ from cnmf3d.results.model import Results
 VOXEL = np.dtype([("x", np.uint32), ("y", np.uint32), ("z", np.uint32), ("weight", np.float32)])
 """What NWB prescribes."""
 
+CHUNK = 2**16
+"""Voxels that are compressed together."""
 
-def voxel_mask(components: Components) -> tuple[npt.NDArray[np.void], npt.NDArray[np.uint32]]:
+
+def voxel_mask(components: Components) -> tuple[npt.NDArray[np.void], npt.NDArray[np.uint64]]:
     """Voxels of all footprints one after another, and where each footprint ends."""
     footprints = components.footprints
     places = np.unravel_index(footprints.indices, components.shape)
@@ -26,11 +31,11 @@ def voxel_mask(components: Components) -> tuple[npt.NDArray[np.void], npt.NDArra
     for name, values in zip("zyx", places, strict=True):
         voxels[name] = values
     voxels["weight"] = footprints.data
-    return voxels, footprints.indptr[1:].astype(np.uint32)
+    return voxels, footprints.indptr[1:].astype(np.uint64)
 
 
 def add_segmentation(module: Any, plane: Any, export: Export) -> Any:
-    """Add the table of ROIs: voxels, judgement, quality, kinetics, place, tags."""
+    """Add the table of ROIs: voxels, judgement, quality, kinetics, place, tags; `fill_voxels` completes the file."""
     from hdmf.backends.hdf5.h5_utils import H5DataIO
     from hdmf.common import VectorData, VectorIndex
     from pynwb.ophys import ImageSegmentation, PlaneSegmentation
@@ -38,10 +43,12 @@ def add_segmentation(module: Any, plane: Any, export: Export) -> Any:
     voxels, ends = voxel_mask(export.results.components)
     mask = VectorData(
         name="voxel_mask",
-        data=H5DataIO(voxels, compression="gzip", compression_opts=1, shuffle=True, chunks=True),
+        data=H5DataIO(
+            voxels[:1], compression="gzip", compression_opts=1, shuffle=True, chunks=(CHUNK,), maxshape=(None,)
+        ),
         description="voxels of the footprint, from 0, and their weights; the footprint has Euclidean norm 1",
     )
-    columns = [mask, VectorIndex(name="voxel_mask_index", target=mask, data=ends)]
+    columns = [mask, VectorIndex(name="voxel_mask_index", target=mask, data=np.ones(len(ends), np.uint8))]
     for name, (text, values) in _columns(export).items():
         columns.append(VectorData(name=name, description=text, data=values))
     table = PlaneSegmentation(
@@ -56,6 +63,21 @@ def add_segmentation(module: Any, plane: Any, export: Export) -> Any:
     segmentation.add_plane_segmentation(table)
     module.add(segmentation)
     return table
+
+
+def fill_voxels(path: Path, components: Components) -> None:
+    """Write the voxels of all footprints into a file whose table has only the first one.
+
+    pynwb makes a Python tuple of every voxel, which takes longer than all the rest and as much memory.
+    """
+    voxels, ends = voxel_mask(components)
+    with h5py.File(path, "r+") as file:
+        table = file[f"processing/{names.MODULE}/ImageSegmentation/{names.SEGMENTATION}"]
+        table["voxel_mask"].resize((len(voxels),))
+        table["voxel_mask"][()] = voxels
+        attributes = dict(table["voxel_mask_index"].attrs)
+        del table["voxel_mask_index"]  # its whole numbers are as narrow as one voxel needs
+        table.create_dataset("voxel_mask_index", data=ends, chunks=True, maxshape=(None,)).attrs.update(attributes)
 
 
 FIXED = ("accepted", "centroid", names.AR, *(name for name, _ in names.KINETICS.values()))

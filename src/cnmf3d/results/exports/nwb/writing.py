@@ -14,7 +14,7 @@ from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.nwb.metadata import Metadata, metadata_of, missing
 from cnmf3d.results.exports.nwb.parts import add_images, add_provenance, add_stimuli
-from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation
+from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation, fill_voxels
 from cnmf3d.results.model import Results
 
 MICRO = 1e-6
@@ -57,6 +57,7 @@ def write_nwb(export: Export, path: Path) -> tuple[str, ...]:
         file = _file(export, metadata)
         with NWBHDF5IO(str(path), "w") as io:
             io.write(file)
+    fill_voxels(path, results.components)
     return _notes(metadata, results)
 
 
