@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import uuid as uuids
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
+from cnmf3d.components import Float
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Reporter, silent
 from cnmf3d.movies import Movie
-from cnmf3d.project import columns, files, log, movies, rows, schema
+from cnmf3d.project import columns, files, frames, log, movies, rows, schema
 from cnmf3d.project.columns import Change, Config, Kind
 from cnmf3d.project.curating import with_cells, with_curation
+from cnmf3d.project.curves import curves_of, read_curves
 from cnmf3d.project.patch import Patch, apply, config_of
 from cnmf3d.project.planning import Preview, plan, preview
 from cnmf3d.project.rois import GivenTags, insert_rois, tag, tags_of, verdict
 from cnmf3d.project.sample import Sample, new_info
 from cnmf3d.project.sources import Source, made, read_source, see_stimuli
 from cnmf3d.results import Results, load_results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Project:
@@ -388,6 +393,43 @@ class Project:
         """
         sample = self.sample(key)
         return movies.movie_at(sample, self.folder, self.place(sample.uuid) / files.MOVIE)
+
+    # tables
+
+    def dataframe(self, *, where: Sequence[str] = (), curves: Sequence[str] = ()) -> pd.DataFrame:
+        """A row for each ROI; see `cnmf3d.project.frames.rois_frame`.
+
+        Parameters
+        ----------
+        where : sequence of str
+            Filters: ``"cell type: pyr|PV"``, ``"snr > 5"``.
+        curves : sequence of str
+            Kinds of curves to add as columns, read when they are used.
+        """
+        return frames.rois_frame(self, where=where, curves=curves)
+
+    def sample_dataframe(self) -> pd.DataFrame:
+        """A row for each sample."""
+        return frames.samples_frame(self)
+
+    def curves(self, rois: pd.DataFrame | str, kind: str = "dff") -> list[Float]:
+        """Curves of the ROIs of a table, in its order, or of a sample.
+
+        Parameters
+        ----------
+        rois : DataFrame or str
+            Rows of `dataframe`, or a sample's key.
+        kind : str
+            ``raw``, ``dff``, ``denoised`` or ``spikes``.
+        """
+        if isinstance(rois, str):
+            return list(read_curves(self, rois, None, kind))
+        return curves_of(self, rois, kind)
+
+    def rows(self, uuid: str) -> dict[int, int]:
+        """Where the curves of each ROI of a sample lie in its file."""
+        with self.engine.begin() as connection:
+            return rows.places(connection, uuid)
 
     # undo
 

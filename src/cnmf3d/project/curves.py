@@ -1,0 +1,157 @@
+"""Curves of ROIs, read where they are used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Components, Float
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.results import curated, load_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from cnmf3d.project.store import Project
+
+KINDS: Mapping[str, tuple[str, ...]] = {"raw": ("C", "YrA"), "dff": ("F_dff",), "denoised": ("C",), "spikes": ("S",)}
+"""Kinds of curves, and what they are the sum of in a results file."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of one ROI: ``numpy.asarray(curve)`` reads it.
+
+    Attributes
+    ----------
+    sample : str
+        UUID.
+    roi : int
+    kind : str
+    """
+
+    project: Project = field(repr=False)
+    sample: str
+    roi: int
+    kind: str
+
+    @property
+    def values(self) -> Float:
+        """(frames,) float32."""
+        return read_curves(self.project, self.sample, [self.roi], self.kind)[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Read it."""
+        return np.asarray(self.values, dtype=dtype)
+
+
+def read_curves(project: Project, key: str, ids: Sequence[int] | None, kind: str) -> Float:
+    """Curves of ROIs of one sample.
+
+    Parameters
+    ----------
+    project : Project
+    key : str
+        Of the sample.
+    ids : sequence of int, optional
+        Numbers of the ROIs; all, in the order of their numbers, where it isn't given.
+    kind : str
+        ``raw``, ``dff``, ``denoised`` or ``spikes``.
+
+    Returns
+    -------
+    (ROIs, frames) float32
+
+    Raises
+    ------
+    UsageError
+        For ROIs and kinds that there aren't.
+    InputError
+        Where the sample's file can't be read.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there are no curves {kind}", f"There are {', '.join(KINDS)}.")
+    sample = project.sample(key)
+    rows = project.rows(sample.uuid)
+    wanted = list(rows) if ids is None else [int(roi) for roi in ids]
+    gone = [roi for roi in wanted if roi not in rows]
+    if gone:
+        raise UsageError(f"{sample.id} has no ROI {gone[0]}", "The table lists their numbers.")
+    return _read(project.file(sample), [rows[roi] for roi in wanted], wanted, kind)
+
+
+def curves_of(project: Project, frame: pd.DataFrame, kind: str) -> list[Float]:
+    """Curves of the rows of a table, in its order; each file is opened once.
+
+    Parameters
+    ----------
+    project : Project
+    frame : DataFrame
+        With the columns ``uuid`` and ``roi``.
+    kind : str
+    """
+    out: list[Float] = [np.zeros(0, np.float32)] * len(frame)
+    places: dict[str, list[int]] = {}
+    for place, uuid in enumerate(frame["uuid"]):
+        places.setdefault(uuid, []).append(place)
+    ids = frame["roi"].to_numpy()
+    for uuid, mine in places.items():
+        for place, curve in zip(mine, read_curves(project, uuid, ids[mine].tolist(), kind), strict=True):
+            out[place] = curve
+    return out
+
+
+def _read(path: Path, rows: Sequence[int], ids: Sequence[int], kind: str) -> Float:
+    """Read rows from a results file; those of ROIs that curation made, from its own data."""
+    try:
+        with h5py.File(path, "r") as file:
+            group = file["estimates"]
+            count = group["C"].shape[0]
+            if all(row < count for row in rows):
+                return sum_of([group[name] for name in KINDS[kind]], rows)
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path} can't be read: {error}", "`cnmf3d project check` tells what is damaged.") from error
+    found = curated(load_results(path))
+    place = {int(roi): number for number, roi in enumerate(found.ids)}
+    return curve_kinds(found.results.components, kind)[[place[roi] for roi in ids]]
+
+
+def sum_of(parts: Sequence[h5py.Dataset], rows: Sequence[int]) -> Float:
+    """Sum of the rows of datasets."""
+    order = np.array(rows, np.int64)
+    if not len(order):
+        return np.zeros((0, parts[0].shape[1]), np.float32)
+    first, last = int(order.min()), int(order.max()) + 1
+    few = len(order) * 4 < last - first
+
+    def part(values: h5py.Dataset) -> Float:
+        if values.shape != parts[0].shape:
+            return np.zeros((len(order), parts[0].shape[1]), np.float32)
+        if few:
+            return np.stack([values[row] for row in rows]).astype(np.float32)
+        return np.asarray(values[first:last][order - first], np.float32)
+
+    total = part(parts[0])
+    for each in parts[1:]:
+        total = total + part(each)
+    return total
+
+
+def curve_kinds(components: Components, kind: str) -> Float:
+    """Curves of components by kind."""
+    match kind:
+        case "raw":
+            return components.raw
+        case "dff":
+            return components.dff
+        case "denoised":
+            return components.traces
+        case _:
+            return components.spikes

@@ -1,0 +1,146 @@
+"""Tables of a project as files: CSV, Parquet, Excel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnmf3d.errors import UsageError
+from cnmf3d.results.placing import new_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXCEL_ROWS = 1_048_575
+"""Rows that a sheet holds below its header."""
+
+
+def to_csv(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:
+    """Write a table as CSV (UTF-8).
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : path
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    UsageError
+        Where there is such a file already, and it isn't to be replaced.
+    Cnmf3dError
+        Where it can't be written.
+    """
+    return _written(path, force, lambda part: frame.to_csv(part, index=False))
+
+
+def _curves(frame: pd.DataFrame) -> pd.DataFrame:
+    """With the numbers of curves in place of the curves."""
+    from cnmf3d.project.curves import Curve, curves_of
+
+    out = frame.copy(deep=False)
+    for name in frame.columns:
+        if frame[name].dtype == object and len(frame) and isinstance(frame[name].iloc[0], Curve):
+            out[name] = curves_of(frame[name].iloc[0].project, frame, str(name))
+    return out
+
+
+def to_parquet(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:
+    """Write a table as Parquet.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns of curves become lists of numbers.
+    path : path
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    UsageError
+        Where pyarrow is not installed, or there is such a file already.
+    Cnmf3dError
+        Where it can't be written.
+    """
+    return _written(path, force, lambda part: _curves(frame).to_parquet(part, index=False))
+
+
+def to_excel(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:
+    """Write a table as an Excel sheet. A text that begins with ``=`` stays a text.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : path
+        Ends in ``.xlsx``.
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    UsageError
+        Where openpyxl is not installed, or the table has more rows than a sheet, or there is such a file already.
+    Cnmf3dError
+        Where it can't be written.
+    """
+    if len(frame) > EXCEL_ROWS:
+        raise UsageError(f"the table has {len(frame)} rows, and a sheet holds {EXCEL_ROWS}", "Write CSV or Parquet.")
+
+    def write(part: Path) -> None:
+        import pandas as pd
+
+        with pd.ExcelWriter(part, engine="openpyxl") as book:
+            frame.to_excel(book, index=False, sheet_name="ROIs")
+            for row in book.sheets["ROIs"].iter_rows():
+                for cell in row:
+                    if cell.data_type == "f":
+                        cell.data_type = "s"
+
+    return _written(path, force, write)
+
+
+FORMATS: dict[str, Callable[..., Path]] = {
+    ".csv": to_csv,
+    ".parquet": to_parquet,
+    ".xlsx": to_excel,
+}
+"""By the end of the file's name."""
+
+
+def write_table(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:
+    """Write a table in the format that the file's name tells.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : path
+        Ends in ``.csv``, ``.parquet`` or ``.xlsx``.
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    UsageError
+        For another end, or a file that is there already.
+    """
+    writer = FORMATS.get(Path(path).suffix.lower())
+    if writer is None:
+        raise UsageError(f"{path} is no name of a table", f"Let it end in {', '.join(FORMATS)}.")
+    return writer(frame, path, force=force)
+
+
+def _written(path: str | Path, force: bool, write: Callable[[Path], Any]) -> Path:
+    """Write a file that appears whole or not at all."""
+    path = Path(path)
+    with new_file(path, force=force) as draft:
+        try:
+            write(draft)
+        except ImportError as error:
+            reason = str(error).partition("\n")[0]
+            raise UsageError(
+                f"{path.suffix} files need a package: {reason}", "pip install 'cnmf3d[project]'"
+            ) from error
+    return path
