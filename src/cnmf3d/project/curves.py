@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from cnmf3d.components import Components, Float
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.results import curated, load_results
+from cnmf3d.results import curated
+from cnmf3d.results.reading import read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +119,7 @@ def _read(path: Path, rows: Sequence[int], ids: Sequence[int], kind: str) -> Flo
                 return sum_of([group[name] for name in KINDS[kind]], rows)
     except (OSError, KeyError) as error:
         raise InputError(f"{path} can't be read: {error}", "`cnmf3d project check` tells what is damaged.") from error
-    found = curated(load_results(path))
+    found = curated(read_file(path))
     place = {int(roi): number for number, roi in enumerate(found.ids)}
     return curve_kinds(found.results.components, kind)[[place[roi] for roi in ids]]
 

@@ -100,10 +100,9 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
         frame = kept(frame, read_filters(frame, text))
     frame = frame.reset_index(drop=True)
     for kind in curves:
-        pairs = zip(frame["uuid"], frame["roi"], strict=True)
-        frame[kind] = pandas().Series(
-            [Curve(project, u, int(r), kind) for u, r in pairs], index=frame.index, dtype=object
-        )
+        pairs = zip(frame["uuid"], frame["roi"].tolist(), strict=True)
+        lazy = [Curve(project, uuid, roi, kind) for uuid, roi in pairs]
+        frame[kind] = pandas().Series(lazy, index=frame.index, dtype=object)
     return frame
 
 
@@ -111,9 +110,7 @@ def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) 
     """Put the rows of ROIs beside those of their samples."""
     pd = pandas()
     number = {each.uuid: n for n, each in enumerate(samples)}
-    uuids, ids, accepted, x, y, z, metrics, tags = (
-        (list(each) for each in zip(*table, strict=True)) if table else [[]] * 8
-    )
+    uuids, ids, accepted, x, y, z, metrics, tags = zip(*table, strict=True) if table else [()] * 8
     order = np.array([number[uuid] for uuid in uuids], np.int64)
     of_samples = {name: values.take(order) for name, values in _of_samples(config, samples).items()}
     roi: dict[str, Any] = {"roi": np.array(ids, np.int64), "accepted": np.array(accepted, bool)}

@@ -102,11 +102,11 @@ def places(connection: Connection, uuid: str) -> dict[int, int]:
     """Where the curves of each ROI of a sample lie in its file."""
     table = schema.rois
     query = select(table.c.roi, table.c.row).where(table.c.sample == uuid).order_by(table.c.roi)
-    return {roi: row for roi, row in connection.execute(query)}
+    return {each.roi: each.row for each in connection.execute(query)}
 
 
 def roi_table(connection: Connection) -> list[Any]:
-    """All ROIs as (sample, roi, accepted, x, y, z, metrics, tags), the last two as JSON, in the order of the samples."""
+    """All ROIs as (sample, roi, accepted, x, y, z, metrics, tags), the last two as JSON; by sample."""
     query = """
         SELECT rois.sample, roi, accepted, x_um, y_um, z_um, metrics, tags
         FROM samples JOIN rois ON rois.sample = samples.uuid ORDER BY samples.position, roi

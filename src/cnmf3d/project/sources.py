@@ -17,6 +17,7 @@ from cnmf3d.project.log import now
 from cnmf3d.project.rois import Rois, rois_of
 from cnmf3d.project.sample import Info, Sample
 from cnmf3d.results import Results, load_results
+from cnmf3d.results.curation.journal import journal_path
 from cnmf3d.results.history import history_entry
 
 Source = Results | str | Path
@@ -93,6 +94,8 @@ def see_stimuli(info: Info, results: Results) -> None:
 
 
 def _ours(path: Path) -> bool:
-    """Whether a results file has our own group, without which CaImAn's axes are not known for sure."""
+    """Whether a file can be kept as it is: CaImAn's doesn't tell its axes, and a journal would be left behind."""
+    if journal_path(path).exists():
+        return False
     with h5py.File(path, "r") as file:
-        return "cnmf3d" in file
+        return "cnmf3d" in file and "format" in file["cnmf3d"].attrs

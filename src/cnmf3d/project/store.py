@@ -25,7 +25,8 @@ from cnmf3d.project.planning import Preview, plan, preview
 from cnmf3d.project.rois import GivenTags, insert_rois, tag, tags_of, verdict
 from cnmf3d.project.sample import Sample, new_info
 from cnmf3d.project.sources import Source, made, read_source, see_stimuli
-from cnmf3d.results import Results, load_results
+from cnmf3d.results import Results
+from cnmf3d.results.reading import read_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -373,7 +374,7 @@ class Project:
         with self.engine.begin() as connection:
             sample, config = rows.sample_with(connection, key), config_of(connection)
             accepted, tags = rows.cells(connection, sample.uuid)
-        return with_cells(load_results(self.file(sample)), config, accepted, tags)
+        return with_cells(read_file(self.file(sample)), config, accepted, tags)
 
     def tags(self, key: str) -> dict[str, dict[int, str]]:
         """Tags of a sample's ROIs: column to ROI number to value."""

@@ -140,7 +140,6 @@ def _written(path: str | Path, force: bool, write: Callable[[Path], Any]) -> Pat
             write(draft)
         except ImportError as error:
             reason = str(error).partition("\n")[0]
-            raise UsageError(
-                f"{path.suffix} files need a package: {reason}", "pip install 'cnmf3d[project]'"
-            ) from error
+            fix = "pip install 'cnmf3d[project]'"
+            raise UsageError(f"{path.suffix} files need a package: {reason}", fix) from error
     return path
