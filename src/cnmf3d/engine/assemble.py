@@ -8,6 +8,7 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.pipeline import Outcome
+from cnmf3d.traces import delta_f_over_f
 
 
 def components_of(outcome: Outcome) -> Components:
@@ -50,17 +51,6 @@ def in_movie_units(footprints: Footprints, scale: Float) -> tuple[Footprints, Fl
     norms = np.sqrt(np.bincount(columns, scaled.data.astype(np.float64) ** 2, minlength=scaled.shape[1]))
     norms = np.maximum(norms, 1e-12).astype(np.float32)
     return with_data(scaled, (scaled.data / norms[columns]).astype(np.float32)), norms
-
-
-def delta_f_over_f(raw: Float, baseline: Float, footprints: Footprints, level: Float) -> Float:
-    """ΔF/F: raw trace above its baseline, over the resting light seen through the footprint.
-
-    ``(C_raw − bl) / (aᵀ level + bl)``; a resting light that isn't positive gives zeros, for nothing can be said then.
-    """
-    rest = np.asarray(footprints.T @ level, np.float32) + baseline
-    positive = rest > 0
-    safe = np.where(positive, rest, 1)
-    return np.where(positive[:, None], (raw - baseline[:, None]) / safe[:, None], 0).astype(np.float32)
 
 
 def background_of(outcome: Outcome) -> Background:

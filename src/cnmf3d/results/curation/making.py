@@ -1,0 +1,271 @@
+"""New ROIs out of old ones without the movie: merged, split, with another footprint.
+
+The ROIs' own model stands for the movie: each is footprint times trace, and what is asked for is the product of one
+footprint and one trace that is nearest to it. With the movie at hand, `cnmf3d.engine.demix_rois` does better.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, sparse
+
+from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.errors import UsageError
+from cnmf3d.traces import decay_frames, delta_f_over_f, skewness, trace_snr
+
+Ints = npt.NDArray[np.int64]
+Footprints = sparse.csc_array[Any]
+
+TYPICAL_WINDOW = 10
+"""Frames of a transient where nothing tells."""
+
+BIN = 0.45
+"""Frames averaged before skewness is measured, in decay times."""
+
+
+def merged(rois: Components) -> Components:
+    """One ROI for several that are parts of one cell.
+
+    Footprint and trace are the rank-one product nearest to the sum of all the ROIs' products (power iterations, as
+    alternating least squares would give); raw trace, spikes and baseline take the same weights.
+
+    Parameters
+    ----------
+    rois : Components
+        Two at the least.
+
+    Returns
+    -------
+    Components
+        One; taken for a cell where one of the ROIs was. Measures that need the movie are NaN.
+    """
+    if rois.count < 2:
+        raise UsageError("one ROI can't be merged", "Choose two or more.")
+    gram = np.asarray((rois.footprints.T @ rois.footprints).todense(), np.float64)
+    power = rois.traces.astype(np.float64) @ rois.traces.T.astype(np.float64)
+    shares = np.sqrt(np.maximum(np.diag(power), 1e-12))
+    for _ in range(50):
+        shares = np.maximum(power @ (gram @ shares), 0)
+        shares /= max(float(np.linalg.norm(shares)), 1e-30)
+    footprint = sparse.csc_array(rois.footprints @ sparse.csc_array(shares[:, None]))
+    footprint, _ = unit(footprint)
+    weights = np.asarray((footprint.T @ rois.footprints).todense(), np.float64)
+    verdict = np.array([bool(rois.accepted.any())])
+    return combined(rois, footprint, weights, verdict)
+
+
+def parted(roi: Components, parts: Sequence[Ints]) -> Components:
+    """Several ROIs for one whose footprint falls into parts.
+
+    Without the movie all have the ROI's time course, each at the scale of its part.
+
+    Parameters
+    ----------
+    roi : Components
+        One.
+    parts : sequence of (n,) int64
+        Voxels of each; they must lie in the footprint.
+    """
+    [footprint] = columns_of(roi.footprints)
+    parts = [np.intersect1d(part, footprint.voxels) for part in parts]
+    if len(parts) < 2 or any(part.size == 0 for part in parts):
+        raise UsageError("this ROI can't be split so", "Each part must have voxels of its footprint.")
+    values = [footprint.weights[np.isin(footprint.voxels, part)] for part in parts]
+    footprints, norms = unit(footprints_of(zip(parts, values, strict=True), roi.footprints.shape[0]))
+    return combined(roi, footprints, norms[:, None].astype(np.float64), np.repeat(roi.accepted, len(parts)))
+
+
+def reshaped(roi: Components, voxels: Ints) -> Components:
+    """The ROI on other voxels.
+
+    Voxels that it had keep their weight, new ones get the mean weight of the neighbours that have one (of all, where
+    none has). Its trace is rescaled to the new footprint.
+
+    Parameters
+    ----------
+    roi : Components
+        One.
+    voxels : (n,) int64
+        Flat voxel numbers, C order over (Z, Y, X).
+    """
+    footprint = with_voxels(roi, voxels)
+    weights = np.asarray((footprint.T @ roi.footprints).todense(), np.float64)
+    if weights[0, 0] <= 0:
+        weights[0, 0] = 1.0  # a footprint elsewhere: nothing better is known without the movie
+    return combined(roi, footprint, weights, roi.accepted)
+
+
+def with_voxels(roi: Components, voxels: Ints) -> Footprints:
+    """A unit footprint on `voxels`, with the weights of `roi` where it has some; see `reshaped`."""
+    [old] = columns_of(roi.footprints)
+    voxels = np.unique(voxels)
+    if not voxels.size:
+        raise UsageError("a footprint needs voxels", "Leave at least one, or delete the ROI.")
+    if voxels[0] < 0 or voxels[-1] >= roi.footprints.shape[0]:
+        raise UsageError("a footprint can't reach beyond the volume", "Take voxels inside it.")
+    dense = dict(zip(old.voxels.tolist(), old.weights.tolist(), strict=True))
+    mean = float(old.weights[old.weights > 0].mean()) if (old.weights > 0).any() else 1.0
+    values = np.empty(voxels.size, np.float32)
+    for k, voxel in enumerate(voxels.tolist()):
+        if voxel in dense and dense[voxel] > 0:
+            values[k] = dense[voxel]
+            continue
+        near = [dense[n] for n in neighbours(voxel, roi.shape) if dense.get(n, 0) > 0]
+        values[k] = sum(near) / len(near) if near else mean
+    return unit(footprints_of([(voxels, values)], roi.footprints.shape[0]))[0]
+
+
+def neighbours(voxel: int, shape: VolumeShape) -> list[int]:
+    """Up to six voxels that share a face with one."""
+    z, rest = divmod(voxel, shape[1] * shape[2])
+    y, x = divmod(rest, shape[2])
+    out = []
+    for place, size, step in ((z, shape[0], shape[1] * shape[2]), (y, shape[1], shape[2]), (x, shape[2], 1)):
+        out += [voxel - step] * (place > 0) + [voxel + step] * (place < size - 1)
+    return out
+
+
+def connected_parts(roi: Components) -> list[Ints]:
+    """Voxels of the footprint's connected parts (faces), the heaviest first."""
+    box, origin = window_of(roi)
+    labels, count = ndimage.label(box > 0)
+    return _by_mass(box, labels, count, origin, roi.shape)
+
+
+def watershed_parts(roi: Components, count: int | None = None, sigma: float = 1.0) -> list[Ints]:
+    """Voxels of the footprint's hills, divided along the valleys between them, the heaviest first.
+
+    Parameters
+    ----------
+    roi : Components
+        One.
+    count : int, optional
+        So many of the highest peaks; all of them by default.
+    sigma : float
+        Standard deviation, in voxels, by which the footprint is smoothed before peaks are sought.
+    """
+    box, origin = window_of(roi)
+    smooth = ndimage.gaussian_filter(box, sigma, mode="constant")
+    smooth[box <= 0] = 0
+    peaks = (smooth == ndimage.maximum_filter(smooth, size=3)) & (smooth > 0.1 * smooth.max())
+    seeds, found = ndimage.label(peaks, structure=np.ones((3, 3, 3)))
+    if count is not None and found > count:
+        heights = ndimage.maximum(smooth, seeds, np.arange(1, found + 1))
+        low = 1 + np.argsort(-heights, kind="stable")[count:]
+        seeds[np.isin(seeds, low)] = 0
+    outside = box <= 0
+    seeds = seeds.astype(np.int32)
+    depth = np.where(outside, 65535, 65534 - np.round(65534 * smooth / max(float(smooth.max()), 1e-30)))
+    seeds[outside] = 0
+    labels = ndimage.watershed_ift(depth.astype(np.uint16), seeds)
+    labels[outside] = 0
+    names = np.unique(labels[labels > 0])
+    return _by_mass(box, np.searchsorted(names, labels) + (labels > 0), len(names), origin, roi.shape)
+
+
+def _by_mass(box: Float, labels: npt.NDArray[Any], count: int, origin: Ints, shape: VolumeShape) -> list[Ints]:
+    mass = ndimage.sum_labels(box, labels, np.arange(1, count + 1))
+    places = [np.argwhere((labels == 1 + k) & (box > 0)) + origin for k in np.argsort(-mass, kind="stable")]
+    return [np.ravel_multi_index(tuple(p.T), shape).astype(np.int64) for p in places if len(p)]
+
+
+def window_of(roi: Components) -> tuple[Float, Ints]:
+    """The footprint as a small dense box, and where that begins."""
+    [footprint] = columns_of(roi.footprints)
+    kept = footprint.weights > 0
+    if not kept.any():
+        raise UsageError("this ROI has no footprint", "Delete it, or give it voxels.")
+    places = np.stack(np.unravel_index(footprint.voxels[kept], roi.shape), axis=1)
+    origin = places.min(axis=0)
+    box = np.zeros(places.max(axis=0) - origin + 1, np.float32)
+    box[tuple((places - origin).T)] = footprint.weights[kept]
+    return box, origin.astype(np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One footprint: flat voxel numbers, and weights."""
+
+    voxels: Ints
+    weights: Float
+
+
+def columns_of(footprints: Footprints) -> list[Column]:
+    """The footprints one by one."""
+    ends = footprints.indptr
+    spans = [slice(ends[k], ends[k + 1]) for k in range(footprints.shape[1])]
+    return [Column(footprints.indices[s].astype(np.int64), footprints.data[s].astype(np.float32)) for s in spans]
+
+
+def footprints_of(columns: Any, voxels: int) -> Footprints:
+    """Footprints from pairs of voxel numbers and weights."""
+    pairs = [(np.asarray(v, np.int64), np.asarray(w, np.float32)) for v, w in columns]
+    ends = np.concatenate([[0], np.cumsum([v.size for v, _ in pairs])]).astype(np.int64)
+    indices = np.concatenate([np.zeros(0, np.int64), *(v for v, _ in pairs)])
+    data = np.concatenate([np.zeros(0, np.float32), *(w for _, w in pairs)])
+    out: Footprints = sparse.csc_array((data, indices, ends), shape=(voxels, len(pairs)))
+    out.sort_indices()
+    return out
+
+
+def unit(footprints: Footprints) -> tuple[Footprints, Float]:
+    """Footprints of unit norm without zeros, and the norms that they had."""
+    out = sparse.csc_array(footprints, dtype=np.float32, copy=True)
+    out.eliminate_zeros()
+    norms = np.sqrt(np.asarray(out.multiply(out).sum(axis=0), np.float64).ravel())
+    sizes = np.diff(out.indptr)
+    out.data = (out.data / np.repeat(np.maximum(norms, 1e-30), sizes)).astype(np.float32)
+    return out, norms.astype(np.float32)
+
+
+def rest_level(background: Background) -> Float:
+    """The resting image: what a volume shows on average beside cells, (voxels,)."""
+    spatial, temporal = background.spatial, background.temporal
+    if not spatial.shape[1]:
+        return np.zeros(spatial.shape[0], np.float32)
+    if temporal.shape[1] and np.all(temporal[0] == 1):
+        return spatial[:, 0]
+    return np.asarray(spatial @ temporal.mean(axis=1), np.float32)
+
+
+def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.float64], accepted: Any) -> Components:
+    """ROIs whose traces are weighted sums of the traces of others, (new, old) `weights`."""
+    linear = weights.astype(np.float32)
+    kinetics = rois.kinetics
+    main = np.argmax(weights * np.linalg.norm(rois.traces, axis=1)[None, :], axis=1)
+    baseline = linear @ kinetics.baseline
+    traces, residuals = linear @ rois.traces, linear @ rois.residuals
+    raw = traces + residuals
+    return dataclasses.replace(
+        rois,
+        footprints=footprints,
+        traces=traces,
+        residuals=residuals,
+        spikes=linear @ rois.spikes,
+        kinetics=Kinetics(
+            g=kinetics.g[main],
+            baseline=baseline,
+            initial=linear @ kinetics.initial,
+            noise=np.sqrt(linear**2 @ kinetics.noise**2),
+            sparsity=linear @ kinetics.sparsity,
+        ),
+        dff=delta_f_over_f(raw, baseline, footprints, rest_level(rois.background)),
+        quality=quality_of(raw, kinetics.g, list(rois.quality)),
+        accepted=np.asarray(accepted, bool),
+    )
+
+
+def quality_of(raw: Float, g: Float, names: Sequence[str]) -> dict[str, Float]:
+    """Those of the named measures that traces alone tell; NaN for the others."""
+    decay = decay_frames(g)
+    out = {name: np.full(len(raw), np.nan, np.float32) for name in names}
+    if "snr" in out and raw.shape[1]:
+        out["snr"] = trace_snr(raw, max(1, int(np.ceil(decay or TYPICAL_WINDOW))))
+    if "skewness" in out and raw.shape[1]:
+        out["skewness"] = skewness(raw, max(1, round(BIN * (decay or TYPICAL_WINDOW))))
+    return out

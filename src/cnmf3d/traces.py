@@ -1,0 +1,120 @@
+"""Measures of traces that need nothing else: baseline, noise, trace SNR, skewness, ΔF/F.
+
+As published by Giovannucci et al. 2019, eLife 8:e38173, under CaImAn's names where it has one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse, special
+
+from cnmf3d.components import Float
+
+
+def quiet_level(traces: Float) -> tuple[Float, Float]:
+    """Baseline and noise of each trace from its quiet part, both (components,) float32.
+
+    The baseline is the median of what lies within two noises of it, the noise the root mean square of what lies
+    below: transients only go up.
+    """
+    ordered = np.sort(traces, axis=1)
+    level = np.median(traces, axis=1, keepdims=True)
+    noise = np.ones_like(level)
+    for _ in range(6):
+        below = np.minimum(traces - level, 0)
+        count = np.maximum((traces < level).sum(axis=1, keepdims=True), 1)
+        noise = np.maximum(np.sqrt((below**2).sum(axis=1, keepdims=True) / count), 1e-9)
+        level = _median_below(ordered, level + 2 * noise)
+    return level.ravel().astype(np.float32), noise.ravel().astype(np.float32)
+
+
+def _median_below(ordered: Float, cut: Float) -> Float:
+    """Median of the values below `cut` (n, 1) in each row of `ordered`, (n, 1)."""
+    count = np.maximum((ordered < cut).sum(axis=1, keepdims=True), 1)
+    low = np.take_along_axis(ordered, (count - 1) // 2, axis=1)
+    return np.asarray(0.5 * (low + np.take_along_axis(ordered, count // 2, axis=1)), np.float32)
+
+
+def trace_snr(raw: Float, window: int) -> Float:
+    """Trace SNR (``SNR_comp``): how exceptional the least likely stretch of each trace is.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+        Demixed traces before deconvolution.
+    window : int
+        Length of a typical transient in frames.
+
+    Returns
+    -------
+    (components,) float32
+        ``Φ⁻¹(1 − p)`` with p the geometric mean of the tail probabilities within the stretch.
+    """
+    if raw.shape[0] == 0:
+        return np.zeros(0, np.float32)
+    level, noise = quiet_level(raw)
+    z = (raw - level[:, None]) / noise[:, None]
+    log_tail = special.log_ndtr(-z.astype(np.float64))
+    window = int(np.clip(window, 1, raw.shape[1]))
+    sums = np.cumsum(np.pad(log_tail, ((0, 0), (1, 0))), axis=1)
+    least = ((sums[:, window:] - sums[:, :-window]) / window).min(axis=1)
+    return np.asarray(_inverse_log_tail(least), np.float32)
+
+
+def _inverse_log_tail(log_p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Z with ``log(1 − Φ(z)) = log_p``, also where the probability underflows (asymptotic expansion)."""
+    plain = -special.ndtri(np.exp(np.maximum(log_p, -700)))
+    square = np.maximum(-2 * log_p, 1.0)
+    far = np.sqrt(np.maximum(square - np.log(2 * np.pi * square), 1.0))
+    return np.where(log_p > -600, plain, far)
+
+
+def skewness(raw: Float, width: int) -> Float:
+    """Skewness of each trace, averaged over `width` frames first: transients only go up, neuropil swings both ways.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+        Demixed traces before deconvolution.
+    width : int
+        Frames a bin, short beside a transient.
+
+    Returns
+    -------
+    (components,) float32
+        ``E[(x − μ)³] / σ³``; 0 for a constant trace.
+    """
+    width = min(width, raw.shape[1])
+    bins = raw.shape[1] // width
+    binned = raw[:, : bins * width].reshape(len(raw), bins, width).mean(axis=2, dtype=np.float64)
+    centred = binned - binned.mean(axis=1, keepdims=True)
+    power = (centred**2).mean(axis=1) ** 1.5
+    return np.where(power > 0, (centred**3).mean(axis=1) / np.maximum(power, 1e-30), 0).astype(np.float32)
+
+
+def delta_f_over_f(raw: Float, baseline: Float, footprints: sparse.csc_array[Any], level: Float) -> Float:
+    """ΔF/F: raw trace above its baseline, over the resting light seen through the footprint.
+
+    ``(C_raw − bl) / (aᵀ level + bl)``; a resting light that isn't positive gives zeros, for nothing can be said then.
+    """
+    rest = np.asarray(footprints.T @ level, np.float32) + baseline
+    positive = rest > 0
+    safe = np.where(positive, rest, 1)
+    return np.where(positive[:, None], (raw - baseline[:, None]) / safe[:, None], 0).astype(np.float32)
+
+
+def decay_frames(g: Float) -> float:
+    """Typical decay time in frames that AR coefficients (components, p) mean; 0 where they don't tell.
+
+    ``c_t = g1 c_{t-1} + g2 c_{t-2} + s_t`` decays with the larger root of ``x² - g1 x - g2``.
+    """
+    if g.shape[1] == 0 or not len(g):
+        return 0.0
+    first = g[:, 0].astype(np.float64)
+    second = g[:, 1].astype(np.float64) if g.shape[1] > 1 else np.zeros(len(g))
+    root = 0.5 * (first + np.sqrt(np.maximum(first**2 + 4 * second, 0)))
+    good = root[(root > 0) & (root < 1)]
+    return float(np.median(-1 / np.log(good))) if good.size else 0.0
