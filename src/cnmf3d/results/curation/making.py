@@ -7,6 +7,7 @@ footprint and one trace that is nearest to it. With the movie at hand, `cnmf3d.e
 from __future__ import annotations
 
 import dataclasses
+import heapq
 from collections.abc import Sequence
 from typing import Any
 
@@ -158,14 +159,30 @@ def watershed_parts(roi: Components, count: int | None = None, sigma: float = 1.
         heights = ndimage.maximum(smooth, seeds, np.arange(1, found + 1))
         low = 1 + np.argsort(-heights, kind="stable")[count:]
         seeds[np.isin(seeds, low)] = 0
-    outside = box <= 0
-    seeds = seeds.astype(np.int32)
-    depth = np.where(outside, 65535, 65534 - np.round(65534 * smooth / max(float(smooth.max()), 1e-30)))
-    seeds[outside] = 0
-    labels = ndimage.watershed_ift(depth.astype(np.uint16), seeds)
-    labels[outside] = 0
+    labels = flooded(smooth, seeds, box > 0)
     names = np.unique(labels[labels > 0])
     return _by_mass(box, np.searchsorted(names, labels) + (labels > 0), len(names), origin, roi.shape)
+
+
+def flooded(height: Float, seeds: npt.NDArray[Any], within: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Watershed: labels grow from the seeds, always on from the highest voxel reached, over faces (Meyer 1991)."""
+    padded = np.pad(within, 1)
+    labels = np.pad(np.where(within, seeds, 0), 1).astype(np.int64)
+    tall, shape = np.pad(height, 1), padded.shape
+    steps = (shape[1] * shape[2], shape[2], 1)
+    flat, open_, high = labels.ravel(), (padded & (labels == 0)).ravel(), tall.ravel()
+    queue = [(-float(high[v]), order, int(v)) for order, v in enumerate(np.flatnonzero(flat))]
+    heapq.heapify(queue)
+    order = len(queue)
+    while queue:
+        _, _, voxel = heapq.heappop(queue)
+        for near in (voxel + sign * step for step in steps for sign in (-1, 1)):
+            if open_[near]:
+                open_[near] = False
+                flat[near] = flat[voxel]
+                heapq.heappush(queue, (-float(high[near]), order, near))
+                order += 1
+    return flat.reshape(shape)[1:-1, 1:-1, 1:-1]
 
 
 def _by_mass(box: Float, labels: npt.NDArray[Any], count: int, origin: Ints, shape: VolumeShape) -> list[Ints]:
