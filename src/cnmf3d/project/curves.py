@@ -46,7 +46,7 @@ class Curve:
     @property
     def values(self) -> Float:
         """(frames,) float32."""
-        return read_curves(self.project, self.sample, [self.roi], self.kind)[0]
+        return np.asarray(read_curves(self.project, self.sample, [self.roi], self.kind)[0])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Read it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from cnmf3d.project.stimuli import StimulusMap
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas import DataFrame
 
     from cnmf3d.project.store import Project
 
 MEASURES = ("x_um", "y_um", "z_um")
 
 
-def pandas() -> Any:
+def pandas() -> ModuleType:
     """Import pandas.
 
     Raises
@@ -63,7 +65,8 @@ def samples_frame(project: Project) -> pd.DataFrame:
         "rate": np.array([each.rate for each in samples], np.float64),
     }
     last = {name: columns.pop(name) for name in ("comments", "added", "changed", "uuid")}
-    return pandas().DataFrame({**columns, **told, **last})
+    frame: pd.DataFrame = pandas().DataFrame({**columns, **told, **last})
+    return frame
 
 
 def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[str] = ()) -> pd.DataFrame:
@@ -106,7 +109,7 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
     return frame
 
 
-def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) -> pd.DataFrame:
+def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) -> DataFrame:
     """Put the rows of ROIs beside those of their samples."""
     pd = pandas()
     number = {each.uuid: n for n, each in enumerate(samples)}
@@ -129,7 +132,8 @@ def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) 
     last = {name: of_samples.pop(name) for name in ("comments", "uuid")}
     for name in ("added", "changed"):
         of_samples.pop(name)
-    return pd.DataFrame({**head, **roi, **of_samples, **quality, **last})
+    frame: DataFrame = pd.DataFrame({**head, **roi, **of_samples, **quality, **last})
+    return frame
 
 
 def _parsed(texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -38,12 +38,14 @@ def to_csv(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Pat
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:
     """With the numbers of curves in place of the curves."""
+    import pandas as pd
+
     from cnmf3d.project.curves import Curve, curves_of
 
     out = frame.copy(deep=False)
     for name in frame.columns:
         if frame[name].dtype == object and len(frame) and isinstance(frame[name].iloc[0], Curve):
-            out[name] = curves_of(frame[name].iloc[0].project, frame, str(name))
+            out[name] = pd.Series(curves_of(frame[name].iloc[0].project, frame, str(name)), index=frame.index)
     return out
 
 
