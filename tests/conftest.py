@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,15 @@ from cnmf3d.geometry import ZYX
 from cnmf3d.results import Provenance, Results
 
 DATA = Path(__file__).parents[1] / "../shared/data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of caches for all tests, their processes included, instead of the user's."""
+    folder = tmp_path_factory.mktemp("caches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CNMF3D_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,21 @@ class RunFolder:
     def results(self) -> Path:
         """The results file; it appears whole or not at all."""
         return self.path / "results.hdf5"
+
+    @property
+    def uuid(self) -> str:
+        """Of the item, wherever the folder lies."""
+        return self.path.name
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of an attempt."""
+        return self.path / "scratch"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Finished steps, from which another attempt goes on."""
+        return self.path / "checkpoint"
 
     @property
     def log(self) -> Path:
@@ -114,6 +130,12 @@ class RunFolder:
             if event.get("kind") in ("done", "error"):
                 last = event
         return last
+
+    def tidy(self, *, done: bool) -> None:
+        """Remove what nobody needs once a process has ended; where all is done, the finished steps, too."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if done:
+            shutil.rmtree(self.checkpoint, ignore_errors=True)
 
     def reset(self) -> None:
         """Forget how an earlier attempt ended; what it computed is kept."""

@@ -132,7 +132,7 @@ class Batch:
             engine=engine,
             parameters=model.to_dict(),
             input=self._input(given, opening or {}),
-            options=own | dict(options or {}),
+            options=own | self._with_uuid(dict(options or {})),
             status=Status.PENDING,
             added=now(),
         )
@@ -167,6 +167,12 @@ class Batch:
             self._fingerprints[key] = movie.fingerprint()
         return self._fingerprints[key]
 
+    def _with_uuid(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Options in which the item whose cache is reused is named by its whole UUID."""
+        if options.get("use_memmap") and options.get("memmap_uuid"):
+            options["memmap_uuid"] = self.item(str(options["memmap_uuid"])).uuid
+        return options
+
     def _check_memmap(self, item: Item) -> None:
         """See that what is said of memory maps can be meant."""
         keep, use = item.options.get("keep_memmap"), item.options.get("use_memmap")
@@ -177,7 +183,13 @@ class Batch:
         other = item.options.get("memmap_uuid")
         if not other:
             raise UsageError("use_memmap needs memmap_uuid", "Name the item whose cache is reused.")
-        if self.item(str(other)).input.fingerprint != item.input.fingerprint:
+        named = self.item(str(other))
+        if named.engine != item.engine:
+            raise UsageError(
+                f"{named.name} is computed by the engine {named.engine}: its cache is of no use to {item.engine}",
+                "Name an item with the same engine, or leave use_memmap out.",
+            )
+        if named.input.fingerprint != item.input.fingerprint:
             raise UsageError(
                 f"the item {other} has another movie than {item.name}: its cache can't be reused",
                 "Name an item with the same movie, or leave use_memmap out: caches are found without being told.",
@@ -199,9 +211,13 @@ class Batch:
         UsageError
             Where there is none, or more than one.
         """
+        with self.engine.connect() as connection:
+            row = connection.execute(select(schema.items).where(schema.items.c.uuid == key)).first()
+        if row is not None:
+            return _item(row)
         there = self.items()
-        exact = [item for item in there if item.uuid == key] or [item for item in there if item.name == key]
-        found = exact or [item for item in there if len(key) >= 4 and item.uuid.startswith(key)]
+        named = [item for item in there if item.name == key]
+        found = named or [item for item in there if len(key) >= 4 and item.uuid.startswith(key)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -246,8 +262,12 @@ class Batch:
                 )
                 if gone.rowcount == 0:
                     raise UsageError(f"{item.name} is running", "Abort it first, then delete it.")
+        from cnmf3d.caches import Caches, default_folder
+
+        caches = Caches(default_folder())
         for item in found:
             shutil.rmtree(self.run_folder(item).path, ignore_errors=True)
+            caches.release(item.uuid)
         return found
 
     def abort(self, keys: Iterable[str]) -> list[Item]:

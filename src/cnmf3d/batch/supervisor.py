@@ -179,13 +179,19 @@ class _Supervisor:
 
     def _begun(self, waiting: Callable[[], Iterator[Item]], ended: list[Status]) -> bool:
         """Begin the next item that waits, if there is room; whether there was one."""
-        item = next(waiting(), None)
+        item = self._next(waiting)
         if item is None or sum(not run.elsewhere for run in self.running) >= self.starter.slots():
             return False
         found = self._begin(item)
         if found is not None:
             ended.append(found)
         return True
+
+    def _next(self, waiting: Callable[[], Iterator[Item]]) -> Item | None:
+        """The first item that waits, for its turn and not for the cache of another one."""
+        items = list(waiting())
+        expected = {item.uuid for item in items} | {run.item.uuid for run in self.running}
+        return next((item for item in items if item.options.get("memmap_uuid") not in expected), None)
 
     def recover(self) -> None:
         """Items that were left running: followed where their worker lives, settled or interrupted where not."""
@@ -247,6 +253,7 @@ class _Supervisor:
     def _ended(self, run: _Run) -> Status:
         """Settle a run that is over; how it ended."""
         if run.aborted:
+            run.folder.tidy(done=False)
             self.batch.change(run.item.uuid, Status.RUNNING, Status.ABORTED, why="asked for", finished=now(), abort=0)
         else:
             self._settle(self.batch.item(run.item.uuid), run.folder, "its process ended without a word")
@@ -257,6 +264,7 @@ class _Supervisor:
         for run in self.running:
             if not run.elsewhere:
                 run.handle.kill()
+                run.folder.tidy(done=False)
                 why = "the supervisor was stopped"
                 self.batch.change(run.item.uuid, Status.RUNNING, Status.INTERRUPTED, why=why)
 
@@ -269,6 +277,7 @@ class _Supervisor:
     def _settle(self, item: Item, folder: RunFolder, why: str) -> None:
         """Status of an item whose worker is gone, by what its run folder holds."""
         ended = folder.ended() or {}
+        folder.tidy(done=ended.get("kind") != "error" and folder.complete())
         if ended.get("kind") == "error":
             text = str(ended.get("text", ""))
             self.batch.change(item.uuid, item.status, Status.FAILED, why="an error", error=text, finished=now())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import threading
 import time
@@ -66,7 +65,7 @@ def _work(folder: RunFolder) -> int:
     """Compute, with every event on file; the last one tells how it ended."""
     from cnmf3d.batch.engines import engine_of
 
-    shutil.rmtree(folder.path / "scratch", ignore_errors=True)
+    folder.tidy(done=False)
     begin = time.perf_counter()
     with folder.events_file.open("a", encoding="utf-8") as file:
         lock = threading.Lock()

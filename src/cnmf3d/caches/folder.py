@@ -124,6 +124,10 @@ class Caches:
             if name == owner:
                 pin_path(self.folder, key, owner).unlink(missing_ok=True)
 
+    def has(self, key: str) -> bool:
+        """Whether there is a whole entry of that key."""
+        return (self.folder / key).is_dir()
+
     def kept_by(self, owner: str) -> list[str]:
         """Keys of the entries that an owner keeps and that are there."""
         return [key for key, name in pins_of(self.folder) if name == owner and (self.folder / key).is_dir()]
