@@ -1,0 +1,251 @@
+"""ROIs that a person asks for, demixed from the movie: everything else that is known there stays as it is.
+
+``python -m cnmf3d.engine.manual FOLDER`` is the process that does it for a window: it reads ``scene.npz`` and
+``job.json`` there (which movie), tells events as JSON lines, and writes ``rois.npz``, or ``error.json``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Background, Components, Float
+from cnmf3d.engine.cleaning import SIGNIFICANT, significant_part
+from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation
+from cnmf3d.engine.plan import TYPICAL_DECAY
+from cnmf3d.engine.smoothing import smoothed
+from cnmf3d.errors import Cnmf3dError, EngineError, InputError
+from cnmf3d.events import Progress, Reporter, silent, to_json
+from cnmf3d.movies import Movie, open_movie
+from cnmf3d.results.curation.making import quality_of, rest_level, unit
+from cnmf3d.results.curation.scene import Scene
+from cnmf3d.results.curation.storing import arrays_of
+from cnmf3d.traces import decay_frames, delta_f_over_f
+
+ROUNDS = 12
+"""Alternations of traces and footprints."""
+
+CHUNK = 2**26
+"""Values that are read at once."""
+
+MEASURES = ("snr", "r_value", "reliability", "skewness")
+
+
+def demix_rois(movie: Movie, scene: Scene, *, reporter: Reporter = silent) -> Components:
+    """Footprints and traces of new ROIs by alternating least squares on what others and background leave.
+
+    Parameters
+    ----------
+    movie : Movie
+        The movie that the results were made of.
+    scene : Scene
+        Where, and what is known there; from `cnmf3d.results.curation.scene_of`.
+    reporter : Reporter
+
+    Returns
+    -------
+    Components
+        As many as the scene has starts, in their order; all accepted. ``reliability`` is NaN.
+
+    Raises
+    ------
+    InputError
+        Where the movie isn't the one of the results.
+    EngineError
+        Where nothing is active there.
+    """
+    if movie.shape != (scene.frames, *scene.shape):
+        raise InputError(
+            f"the movie has the shape {movie.shape}, the results are of {(scene.frames, *scene.shape.tolist())}",
+            "Open the movie that the results were made of.",
+        )
+    left = residual(read_voxels(movie, scene, reporter), scene)
+    response = _response(scene)
+    weights = (scene.starts / scene.noise[:, None]).astype(np.float64)
+    weights /= np.linalg.norm(weights, axis=0)
+    weights, traces = alternate(left, weights, scene.support, response, ROUNDS)
+    if not scene.fixed:
+        weights = trimmed(weights, _calcium(traces, response).traces, scene)
+        traces = regressed(left, weights)
+    return _components(left, weights, traces, scene, response)
+
+
+def read_voxels(movie: Movie, scene: Scene, reporter: Reporter = silent) -> Float:
+    """(frames, n) values of the scene's voxels; only the box around them is read, where that can be had."""
+    z, y, x = scene.box
+    shape = (z.stop - z.start, y.stop - y.start, x.stop - x.start)
+    places = np.unravel_index(scene.voxels, tuple(scene.shape))
+    local = np.ravel_multi_index(tuple(p - s.start for p, s in zip(places, (z, y, x), strict=True)), shape)
+    out = np.empty((scene.frames, scene.voxels.size), np.float32)
+    mapped = movie.contiguous()
+    step = max(1, CHUNK // int(np.prod(scene.shape if mapped is None else shape)))
+    for start in range(0, scene.frames, step):
+        stop = min(start + step, scene.frames)
+        part = movie.read(start, stop)[:, z, y, x] if mapped is None else mapped[start:stop, z, y, x]
+        out[start:stop] = part.reshape(stop - start, -1)[:, local]
+        reporter(Progress("ingest", stop, scene.frames))
+    return out
+
+
+def residual(values: Float, scene: Scene) -> Float:
+    """(n, frames) what others and background leave, in units of noise."""
+    left = np.where(np.isfinite(values), values, np.nan).T
+    left = left - scene.images @ scene.background - scene.others @ scene.courses
+    return np.ascontiguousarray(np.nan_to_num(left / scene.noise[:, None]), np.float32)
+
+
+def alternate(
+    left: Float,
+    weights: npt.NDArray[np.float64],
+    support: npt.NDArray[np.bool_],
+    response: Response | None,
+    rounds: int,
+) -> tuple[npt.NDArray[np.float64], Float]:
+    """Traces by least squares and footprints by HALS on the denoised traces, in turn.
+
+    Footprints are fitted to what changes: a resting light that is wrong by a constant has no say in them.
+    """
+    centred = left - left.mean(axis=1, keepdims=True)
+    for _ in range(rounds):
+        calcium = _calcium(regressed(left, weights), response).traces
+        calcium = (calcium - calcium.mean(axis=1, keepdims=True)).astype(np.float64)
+        gram, seen = calcium @ calcium.T, centred @ calcium.T
+        for _ in range(3):
+            for k in range(weights.shape[1]):
+                if gram[k, k] > 0:
+                    step = (seen[:, k] - weights @ gram[:, k]) / gram[k, k]
+                    weights[:, k] = np.maximum(weights[:, k] + step, 0) * support[:, k]
+        norms = np.linalg.norm(weights, axis=0)
+        if not (norms > 0).all() or not (np.diag(gram) > 0).all():
+            raise EngineError("nothing is active where the ROI should be", "Choose a place that lights up.")
+        weights = weights / norms
+    return weights, regressed(left, weights)
+
+
+def regressed(left: Float, weights: npt.NDArray[np.float64]) -> Float:
+    """(k, frames) least-squares traces."""
+    gram = weights.T @ weights
+    gram += 1e-6 * np.trace(gram) / max(len(gram), 1) * np.eye(len(gram))
+    return np.asarray(np.linalg.solve(gram, weights.T @ left), np.float32)
+
+
+def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> npt.NDArray[np.float64]:
+    """Footprints smoothed as their noise asks for, and only what stands above it, connected."""
+    shape, volume = _shape(scene), int(np.prod(scene.shape))
+    columns = [sparse.csc_array(weights[:, [k]].astype(np.float32)) for k in range(weights.shape[1])]
+    wide = [sparse.csc_array((c.data, scene.voxels[c.indices], c.indptr), shape=(volume, 1)) for c in columns]
+    for column in wide:
+        column.indices = column.indices.astype(np.int32)
+    centred = calcium - calcium.mean(axis=1, keepdims=True)
+    soft, errors = smoothed(sparse.csc_array(sparse.hstack(wide, format="csc")), centred, shape)
+    out = np.zeros_like(weights)
+    for k in range(weights.shape[1]):
+        span = slice(soft.indptr[k], soft.indptr[k + 1])
+        kept = significant_part(soft.indices[span], soft.data[span], shape, SIGNIFICANT * float(errors[k]))
+        if not kept.size:
+            raise EngineError("what is active there can't be told from noise", "Choose a brighter place.")
+        out[np.searchsorted(scene.voxels, soft.indices[span][kept]), k] = soft.data[span][kept]
+    return np.asarray(out / np.linalg.norm(out, axis=0), np.float64)
+
+
+def _shape(scene: Scene) -> tuple[int, int, int]:
+    z, y, x = (int(n) for n in scene.shape)
+    return z, y, x
+
+
+def _response(scene: Scene) -> Response | None:
+    """The kinetics of the results; None where these have none."""
+    decay = decay_frames(scene.g[None, :])
+    if not decay:
+        return None
+    if scene.g.size < 2 or scene.g[1] >= 0:
+        return Response(decay)
+    fast = float(-scene.g[1]) / float(np.exp(-1 / decay))
+    return Response(decay, -1 / float(np.log(fast)) if 0 < fast < 1 else 0.0)
+
+
+def _calcium(raw: Float, response: Response | None) -> Deconvolved:
+    """Denoised traces; with unknown kinetics those of one-pole decay as typical at 10 Hz."""
+    return deconvolve(raw, 1, Response(10 * TYPICAL_DECAY) if response is None else response)
+
+
+def _components(
+    left: Float, weights: npt.NDArray[np.float64], traces: Float, scene: Scene, response: Response | None
+) -> Components:
+    """In units of the movie, with measures."""
+    count, order = weights.shape[1], scene.g.size
+    if response is None and scene.rate > 0:
+        response = measured_response(traces, 1, float(scene.rate), None)
+    denoised = _calcium(traces, response) if response is None else deconvolve(traces, order, response)
+    local, factor = unit(sparse.csc_array((weights * scene.noise[:, None]).astype(np.float32)))
+    scale = factor[:, None]
+    kinetics = denoised.kinetics
+    level = rest_level(Background(scene.images, scene.background))
+    raw, calcium = traces * scale, denoised.traces * scale
+    quality = quality_of(raw, kinetics.g, MEASURES)
+    quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
+    indices = scene.voxels[local.indices]
+    footprints = sparse.csc_array((local.data, indices, local.indptr), shape=(int(np.prod(scene.shape)), count))
+    return Components(
+        shape=_shape(scene),
+        footprints=footprints,
+        traces=calcium,
+        residuals=raw - calcium,
+        spikes=denoised.spikes * scale,
+        background=Background(np.zeros((footprints.shape[0], 0), np.float32), np.zeros((0, raw.shape[1]), np.float32)),
+        kinetics=dataclasses.replace(
+            kinetics,
+            **{n: getattr(kinetics, n) * factor for n in ("baseline", "initial", "noise", "sparsity")},
+        ),
+        dff=delta_f_over_f(raw, kinetics.baseline * factor, local, level),
+        quality=quality,
+        accepted=np.ones(count, bool),
+    )
+
+
+def _r_values(
+    left: Float, weights: npt.NDArray[np.float64], traces: Float, calcium: Float, response: Response | None
+) -> Float:
+    """Footprint against the mean image of its active frames, the other new ROIs taken out."""
+    window = max(1, int(np.ceil(10 * TYPICAL_DECAY if response is None else response.decay)))
+    active = active_frames(calcium, window)
+    total = np.maximum(active.sum(axis=1), 1)
+    images = (left @ active.T) / total
+    shared = traces @ active.T / total
+    np.fill_diagonal(shared, 0)
+    images = images - weights @ shared
+    columns = sparse.csc_array(weights.astype(np.float32))
+    owner = np.repeat(np.arange(weights.shape[1]), np.diff(columns.indptr))
+    return spatial_correlation(columns, np.asarray(images[columns.indices, owner], np.float32))
+
+
+def main(folder: str) -> int:
+    """Do what the folder asks for; 0 when ``rois.npz`` is written."""
+    place = Path(folder)
+    try:
+        job: dict[str, Any] = json.loads((place / "job.json").read_text(encoding="utf-8"))
+        movie = open_movie(job["source"], **job["opening"])
+        rois = demix_rois(movie, Scene.load(place / "scene.npz"), reporter=_tell)
+        np.savez(place / "rois.npz", allow_pickle=False, **arrays_of(rois))
+    except Cnmf3dError as error:
+        told = {"kind": type(error).__name__, "problem": error.problem, "fix": error.fix}
+        (place / "error.json").write_text(json.dumps(told), encoding="utf-8")
+        return error.exit_code
+    return 0
+
+
+def _tell(event: Any) -> None:
+    sys.stdout.write(to_json(event) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,174 @@
+"""What demixing ROIs by hand needs of the results: the surroundings of a few voxels, small enough for a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Components, Float, VolumeShape
+from cnmf3d.errors import UsageError
+from cnmf3d.geometry import ZYX
+from cnmf3d.results.curation.making import footprints_of
+from cnmf3d.results.model import Results
+
+Ints = npt.NDArray[np.int64]
+Footprints = sparse.csc_array[Any]
+
+MOST = 400_000
+"""Voxels that can be demixed at once."""
+
+TYPICAL_REACH = 8.0
+"""Half-axis of a seed's support where the results don't tell how large cells are: voxels along x and y."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A few voxels of a movie, and everything known of them but the new ROIs.
+
+    Attributes
+    ----------
+    shape : (3,) int64
+        (Z, Y, X) of the volume.
+    voxels : (n,) int64
+        Flat numbers of the voxels, ascending, C order over (Z, Y, X).
+    starts : (n, k) float32
+        Weights that the new ROIs begin with; where they are zero, and `support` is too, the ROI doesn't reach.
+    support : (n, k) bool
+        Where each may have weight.
+    others : (n, m) float32
+        Footprints of the ROIs that stay and reach into the voxels.
+    courses : (m, frames) float32
+        Their demixed raw traces.
+    images : (n, b) float32, background : (b, frames) float32
+        Resting image and neuropil.
+    noise : (n,) float32
+        Standard deviation of each voxel; ones where it isn't known.
+    g : (p,) float32
+        AR coefficients; empty where there are none.
+    rate : () float64
+        Volumes a second.
+    fixed : () bool
+        Whether a footprint has to keep all voxels of its support; otherwise only what is significant stays.
+    """
+
+    shape: Ints
+    voxels: Ints
+    starts: Float
+    support: npt.NDArray[np.bool_]
+    others: Float
+    courses: Float
+    images: Float
+    background: Float
+    noise: Float
+    g: Float
+    rate: npt.NDArray[np.float64]
+    fixed: npt.NDArray[np.bool_]
+
+    @property
+    def frames(self) -> int:
+        """Number of time points."""
+        return int(self.background.shape[1])
+
+    @property
+    def box(self) -> tuple[slice, slice, slice]:
+        """The smallest box that holds the voxels."""
+        places = np.unravel_index(self.voxels, tuple(self.shape))
+        z, y, x = (slice(int(p.min()), int(p.max()) + 1) for p in places)
+        return z, y, x
+
+    def save(self, path: Path) -> None:
+        """Write to an ``.npz`` file."""
+        np.savez(path, allow_pickle=False, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: Path) -> Scene:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(**{field.name: file[field.name] for field in fields(cls)})
+
+
+def scene_of(results: Results, others: Components, starts: Footprints, support: Footprints, fixed: bool) -> Scene:
+    """The surroundings of new ROIs.
+
+    Parameters
+    ----------
+    results : Results
+        For background, noise and rate.
+    others : Components
+        The ROIs that stay.
+    starts : csc (voxels, k)
+        What the new ROIs begin with.
+    support : csc (voxels, k)
+        Where they may have weight.
+    fixed : bool
+        See `Scene`.
+
+    Raises
+    ------
+    UsageError
+        Where the new ROIs have no voxels, or too many.
+    """
+    voxels = np.union1d(support.indices, starts.indices).astype(np.int64)
+    if not voxels.size or (np.diff(starts.indptr) == 0).any():
+        raise UsageError("a new ROI has no voxels", "Draw it, or click, inside the volume.")
+    if voxels.size > MOST:
+        raise UsageError(f"the new ROIs cover {voxels.size} voxels", f"{MOST} can be demixed at once: draw less.")
+    near = np.unique(sparse.csr_array(others.footprints)[voxels].indices)
+    some = sparse.csr_array(others.footprints[:, near])[voxels].toarray()
+    allowed = sparse.csr_array(support)[voxels].toarray() > 0
+    first = sparse.csr_array(starts)[voxels].toarray()
+    noise = np.ones(voxels.size) if results.noise is None else results.noise.ravel()[voxels]
+    good = np.median(noise[noise > 0]) if (noise > 0).any() else 1.0
+    g = others.kinetics.g
+    told = np.flatnonzero(np.abs(g).sum(axis=1) > 0) if g.size else np.zeros(0, np.int64)
+    back = others.background
+    empty = np.zeros((0, others.frames), np.float32)
+    return Scene(
+        shape=np.array(others.shape, np.int64),
+        voxels=voxels,
+        starts=first.astype(np.float32),
+        support=allowed | (first > 0),
+        others=some.astype(np.float32),
+        courses=(others.traces[near] + others.residuals[near]).astype(np.float32),
+        images=back.spatial[voxels].astype(np.float32),
+        background=(back.temporal if back.temporal.size else empty).astype(np.float32),
+        noise=np.where(noise > 0, noise, good).astype(np.float32),
+        g=(g[told[0]] if told.size else np.zeros(0)).astype(np.float32),
+        rate=np.array(results.rate, np.float64),
+        fixed=np.array(fixed),
+    )
+
+
+def cell_reach(results: Results) -> ZYX:
+    """Half-axes of the ellipsoid in which a clicked cell is sought, in voxels: two and a half half-widths."""
+    init = results.parameters.get("init")
+    told = init.get("gSig") if isinstance(init, dict) else None
+    if isinstance(told, (list, tuple)) and len(told) == 3 and all(isinstance(v, (int, float)) for v in told):
+        x, y, z = (2.5 * max(float(v), 0.5) for v in told)
+        return ZYX(z, y, x)
+    size = results.voxel_size
+    depth = TYPICAL_REACH if size is None else TYPICAL_REACH * size.x / size.z
+    return ZYX(max(depth, 1.0) if results.components.shape[0] > 1 else 0.0, TYPICAL_REACH, TYPICAL_REACH)
+
+
+def ellipsoid(shape: VolumeShape, place: tuple[int, int, int], reach: ZYX) -> Footprints:
+    """Weights that fall off from one at `place` to zero at the ellipsoid with the half-axes `reach`; one column.
+
+    Raises
+    ------
+    UsageError
+        Where the place isn't in the volume.
+    """
+    if not all(0 <= p < n for p, n in zip(place, shape, strict=True)):
+        raise UsageError(f"{place} (z, y, x) isn't in the volume of {shape}", "Click inside it.")
+    spans = [range(max(0, int(p - r)), min(n, int(p + r) + 1)) for p, r, n in zip(place, reach, shape, strict=True)]
+    grid = np.stack(np.meshgrid(*spans, indexing="ij"), axis=-1).reshape(-1, 3)
+    distance = (((grid - np.array(place)) / np.maximum(np.array(reach), 0.5)) ** 2).sum(axis=1)
+    inside = distance < 1
+    voxels = np.ravel_multi_index(tuple(grid[inside].T), shape)
+    return footprints_of([(voxels, (1 - distance[inside]).astype(np.float32))], int(np.prod(shape)))
