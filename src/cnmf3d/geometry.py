@@ -67,6 +67,25 @@ def along_axes(value: AxisValue, name: str = "value") -> ZYX:
     return ZYX(z=entries[2], y=entries[1], x=entries[0])
 
 
+def voxel_size_of(value: AxisValue, name: str = "voxel_size") -> ZYX:
+    """Read the size of a voxel in µm; two numbers would leave z to be guessed, so they are an error.
+
+    Parameters
+    ----------
+    value : float, sequence of 3 floats, or mapping
+    name : str
+        What to call it in an error.
+
+    Raises
+    ------
+    UsageError
+        As `along_axes`.
+    """
+    if not isinstance(value, (Mapping, int, float)) and len(value) == 2:
+        raise UsageError(f"{name} has 2 numbers", "Give one number, or three in the order x, y, z.")
+    return along_axes(value, name)
+
+
 def to_voxels(micrometres: ZYX, voxel_size: ZYX) -> ZYX:
     """Lengths in µm as lengths in voxels, for voxels of `voxel_size` µm."""
     return ZYX(*(length / size for length, size in zip(micrometres, voxel_size, strict=True)))

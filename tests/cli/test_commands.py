@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -47,6 +48,42 @@ def test_results_stand_beside_the_movie_by_default(tmp_path, capsys, movie):
     tifffile.imwrite(copy, values, metadata={"axes": "TZYX"}, ome=True)
     assert say(capsys, "run", copy, "--fps", 10, "--quiet")[0] == 0
     assert (tmp_path / "copy.cnmf3d.hdf5").exists()
+
+
+def test_a_movie_is_never_written_over(movie, tmp_path, capsys, monkeypatch):
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(movie.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    before = copy.read_bytes()
+    for words in (["-o", "copy.tif"], ["-o", "copy.tif", "--force"], ["-o", str(copy)]):
+        code, _, told = say(capsys, "run", "copy.tif", "--fps", 10, *words)
+        assert code == 2 and "the movie itself" in told
+    assert copy.read_bytes() == before
+
+
+def test_only_results_are_written_over_unasked(movie, tmp_path, capsys, random_results):
+    out = tmp_path / "r.hdf5"
+    words = ["run", movie, "-q", "-o", out]
+    out.write_text("a novel")
+    code, _, told = say(capsys, *words)
+    assert code == 2 and "no results file" in told and "--force" in told and out.read_text() == "a novel"
+    assert say(capsys, *words, "--force")[0] == 0  # now it holds results, which may be made again
+    assert say(capsys, *words)[0] == 0
+    (tmp_path / "r.hdf5.curation.jsonl").write_text("{}\n")
+    code, _, told = say(capsys, *words)
+    assert code == 2 and "curated" in told
+    (tmp_path / "r.hdf5.curation.jsonl").unlink()
+    with h5py.File(out, "r+") as file:
+        file.create_group("cnmf3d/curation")
+    assert say(capsys, *words)[0] == 2
+
+
+def test_a_report_is_a_page_and_replaces_nothing_else(tmp_path, capsys, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    for name in (path, tmp_path / "movie.tif"):
+        code, _, told = say(capsys, "report", path, "-o", name)
+        assert code == 2 and ".html" in told
+    assert load_results(path).components.count == 5 and not (tmp_path / "movie.tif").exists()
 
 
 def test_events_as_json_lines(movie, tmp_path, capsys):

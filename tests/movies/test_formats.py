@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
+from cnmf3d.results import write_results
 
 SHAPE = (6, 3, 5, 7)
 
@@ -299,6 +300,18 @@ def test_hdf5(tmp_path, values, chunks):
     movie = open_movie(tmp_path / "m.h5", axes="tzyx")
     assert_reads(movie, values)
     assert (movie.contiguous() is None) == (chunks is not None)
+
+
+def test_results_are_no_movie(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with pytest.raises(InputError, match="holds results, not a movie"):
+        open_movie(path)
+
+
+@pytest.mark.parametrize("size", [(1, 2), (1, 2, 3, 4), ()])
+def test_a_voxel_has_three_sides(size, values):
+    with pytest.raises(UsageError, match="voxel_size has"):
+        open_movie(values, voxel_size=size)
 
 
 def test_hdf5_with_several_datasets(tmp_path, values):

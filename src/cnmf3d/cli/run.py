@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnmf3d.cli.flags import RUNNING, MovieFlags, MoviePaths, ParameterFlags, with_flags
+from cnmf3d.cli.output import beside, check_output
 from cnmf3d.cli.progress import shown
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def run(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Results file; MOVIE.cnmf3d.hdf5 where not given.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace OUTPUT where it was curated, or is something else.")
+    ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores.", rich_help_panel=RUNNING)] = None,
     scratch: Annotated[
         Path | None, typer.Option(help="Folder for the temporary file.", rich_help_panel=RUNNING)
@@ -59,7 +63,7 @@ def run(
         _foretell(source, parameters, workers, as_json)
         return
     out = output or beside(source)
-    _check_folder(out)
+    check_output(out, source, force=force)
     _compute(source, parameters, out, workers, scratch, cache, as_json, quiet)
 
 
@@ -93,28 +97,6 @@ def _compute(
         write_results(results, out)
         reporter(Progress("write", 1, 1, "files"))
     _tell(results, out, time.perf_counter() - begun, as_json)
-
-
-def beside(movie: Movie) -> Path:
-    """Results file beside a local movie, else in the working folder."""
-    if not movie.paths or "://" in movie.paths[0]:
-        return Path("results.cnmf3d.hdf5")
-    path = Path(movie.paths[0])
-    return path.with_name(f"{path.name.split('.')[0]}.cnmf3d.hdf5")
-
-
-def _check_folder(out: Path) -> None:
-    """See that results can be written before anything is computed."""
-    import os
-
-    from cnmf3d.errors import UsageError
-
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder", "Give the name of a file: -o results.hdf5.")
-    if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
-    if not os.access(out.parent, os.W_OK):
-        raise UsageError(f"{out.parent} can't be written to", "Choose another folder for the results (-o).")
 
 
 def _foretell(movie: Movie, parameters: CnmfParameters, workers: int | None, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.geometry import ZYX, AxisValue, along_axes
+from cnmf3d.geometry import ZYX, AxisValue, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import completed, fitting, fold_planes, parse_axes, with_axes
 from cnmf3d.movies.formats import format_of
@@ -232,7 +232,7 @@ def _checked_rate(rate: float | None) -> float | None:
 
 def _checked_size(voxel_size: AxisValue | None) -> ZYX | None:
     """See that a voxel size is one."""
-    size = None if voxel_size is None else along_axes(voxel_size, "voxel_size")
+    size = None if voxel_size is None else voxel_size_of(voxel_size, "voxel_size")
     if size is not None and not all(math.isfinite(side) and side > 0 for side in size):
         raise UsageError(f"voxel_size is {size}", "Give µm above 0, in the order x, y, z.")
     return size
@@ -249,5 +249,7 @@ def _checked_channel(data: Any, axes: str, channel: int | None, where: str, fact
             raise InputError(f"{where} has {count} channels{named}", fix)
         return 0
     if not 0 <= channel < count:
+        if count == 1:
+            raise UsageError(f"channel is {channel}, but {where} has only one", "Leave channel (--channel) out.")
         raise UsageError(f"channel is {channel}, {where} has {count}{named}", f"Channels count from 0 to {count - 1}.")
     return channel

@@ -13,7 +13,7 @@ from uuid import UUID as Uuid
 from uuid import uuid4
 
 from cnmf3d.errors import UsageError
-from cnmf3d.geometry import along_axes
+from cnmf3d.geometry import voxel_size_of
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.sidecar import Sidecar
 from cnmf3d.workspace.imgdata import ImgData
@@ -138,7 +138,7 @@ class ViewerWorkEnv:
         sidecar = Sidecar() if meta_path is None else read_metadata(meta_path, meta_format)
         keywords = {**_keywords(sidecar), **_given(opening)}
         if "voxel_size" in keywords:
-            keywords["voxel_size"] = list(along_axes(keywords["voxel_size"], "voxel_size").xyz)
+            keywords["voxel_size"] = list(voxel_size_of(keywords["voxel_size"], "voxel_size").xyz)
         itself = open_movie(source, **keywords)
         movie = _with(itself, sidecar)
         place = _plain(source) if movie.paths else None

@@ -138,6 +138,11 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Dataset:
             problem = f"{place} has no dataset {dataset!r}"
             raise InputError(problem, f"It holds: {listing}." if listing else "It holds no movies.")
         return item
+    if "estimates" in file:
+        raise InputError(
+            f"{place} holds results, not a movie",
+            f"Look at it with `cnmf3d report {place}`; to compute anew, give the movie that it was made from.",
+        )
     if not found:
         raise InputError(f"{place} holds no dataset with three to five dimensions", "Check that it holds a movie.")
     if len(found) > 1:

@@ -1,0 +1,67 @@
+"""Where a run's results may go: never over the movie, and not over somebody's work unasked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnmf3d.errors import UsageError
+
+if TYPE_CHECKING:
+    from cnmf3d.movies import Movie
+
+
+def beside(movie: Movie) -> Path:
+    """Results file beside a local movie, else in the working folder."""
+    if not movie.paths or "://" in movie.paths[0]:
+        return Path("results.cnmf3d.hdf5")
+    path = Path(movie.paths[0])
+    return path.with_name(f"{path.name.split('.')[0]}.cnmf3d.hdf5")
+
+
+def check_output(out: Path, movie: Movie, *, force: bool) -> None:
+    """See that results can be written to a file, before anything is computed.
+
+    Parameters
+    ----------
+    out : Path
+    movie : Movie
+    force : bool
+        Whether anything but the movie may be replaced. Without it only results that nobody has curated are.
+
+    Raises
+    ------
+    UsageError
+        Where they can't, or what is there is something else.
+    """
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder", "Give the name of a file: -o results.hdf5.")
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
+    if not os.access(out.parent, os.W_OK):
+        raise UsageError(f"{out.parent} can't be written to", "Choose another folder for the results (-o).")
+    if not out.exists():
+        return
+    if any(out.samefile(path) for path in movie.paths if "://" not in path and Path(path).exists()):
+        raise UsageError(f"{out} is the movie itself", "Give the results another name: -o results.hdf5.")
+    kept = None if force else _worth_keeping(out)
+    if kept is not None:
+        raise UsageError(f"{out} exists, and {kept}", "Choose another name (-o), or replace it with --force.")
+
+
+def _worth_keeping(path: Path) -> str | None:
+    """Why a file isn't replaced unasked; None where it holds results that a new run makes again."""
+    import h5py
+
+    from cnmf3d.results.curation.journal import journal_path
+    from cnmf3d.results.curation.storing import GROUP
+
+    try:
+        with h5py.File(path, "r") as file:
+            if "estimates" not in file:
+                return "is no results file"
+            curated = GROUP in file
+    except OSError:
+        return "is no results file"
+    return "somebody has curated it" if curated or journal_path(path).exists() else None
