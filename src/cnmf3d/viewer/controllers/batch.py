@@ -24,6 +24,9 @@ from cnmf3d.errors import EngineError, UsageError
 LOG, NOTE = "supervisor.log", "supervisor.json"
 """In the batch's folder: what the supervisor that a viewer started printed, and who it is."""
 
+FAILED = "cnmf3d batch show"
+"""What a supervisor says at its end where items failed, which the list shows."""
+
 PATIENCE = 15.0
 """Seconds that a supervisor has to end by itself."""
 
@@ -50,7 +53,7 @@ def command_of(
     work_dir : path, optional
         Fast disk on which items are computed.
     """
-    words = [sys.executable, "-m", "cnmf3d", "batch", "run", str(batch.folder.resolve())]
+    words = [sys.executable, "-m", "cnmf3d", "batch", "run", "-q", str(batch.folder.resolve())]
     if start_at:
         words += ["--start-at", start_at]
     if at:
@@ -117,7 +120,8 @@ class Supervision:
         if self._process is None or self._process.poll() is None:
             return ""
         code, self._process = self._process.returncode, None
-        return "" if code in (0, 130, -signal.SIGINT) else tail(self.batch.folder / LOG)
+        said = tail(self.batch.folder / LOG)
+        return "" if code in (0, 130, -signal.SIGINT) or FAILED in said else said
 
     def stop(self) -> None:
         """End the supervisor with what it computes, and abort the item that ran. Takes a while: call it in a thread.

@@ -1,0 +1,298 @@
+"""Actions: what the docks of form, batch and scripts do together in one window, and the models that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.parameters import read_parameters
+from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
+from cnmf3d.viewer.controllers.foresight import Foresight
+from cnmf3d.viewer.controllers.preview import Preview
+from cnmf3d.viewer.controllers.recorder import Recorder
+from cnmf3d.viewer.models.batch import BatchModel
+from cnmf3d.viewer.models.form import FormModel
+
+if TYPE_CHECKING:
+    from cnmf3d.batch import Batch, Item
+    from cnmf3d.viewer.app import App
+    from cnmf3d.viewer.tasks import Task
+
+
+class Actions:
+    """What can be done with form, batch and scripts. Mistakes go to ``app.fail``.
+
+    Parameters
+    ----------
+    app : App
+
+    Attributes
+    ----------
+    form : FormModel
+    batch : BatchModel
+    recorder : Recorder
+    preview : Preview
+    foresight : Foresight
+        What a run would take.
+    loaded : Signal
+        UUID of an item whose output is in the viewer now.
+    form_wanted : Signal
+        The form should be seen: it was filled from an item.
+    """
+
+    loaded = Signal(str)
+    form_wanted = Signal()
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.form, self.batch, self.recorder = FormModel(), BatchModel(), Recorder()
+        self.preview = Preview(app.tasks)
+        self.foresight = Foresight(app, self.form)
+        self.supervision: Supervision | None = None
+        self.workers: int | None = None
+        self.work_dir: Path | None = None
+        self._loading: Task | None = None
+        self._quiet = False
+        self.batch.failed.connect(app.fail)
+        app.batch_changed.connect(self._take_batch)
+        app.movie_changed.connect(self._record_movie)
+        app.closed.connect(self.close)
+        if app.batch is not None:
+            self._take_batch(app.batch)
+
+    def close(self) -> None:
+        """Let go of everything; a batch that runs goes on."""
+        self.preview.close()
+        self.batch.close()
+
+    def poll(self) -> None:
+        """Look what is new in the batch; the window calls it now and then."""
+        self.batch.poll()
+        trouble = self.supervision.trouble() if self.supervision is not None else ""
+        if trouble:
+            self.app.fail(InputError(f"the batch could not be run: {trouble}", "Mend it, then start it again."))
+
+    def open_batch(self, folder: str | Path) -> bool:
+        """Open a batch, or make a new one; whether it is open now."""
+
+        def do() -> None:
+            self.app.batch = open_or_create(folder)
+            self.app.recent.add(Path(folder))
+            self.app.tell(f"Opened the batch {folder}")
+
+        return self._try(do)
+
+    def add_item(self) -> Item | None:
+        """Add the movie of the work environment to the batch, with what is in the form."""
+        made: list[Item] = []
+
+        def do() -> None:
+            batch, form = self._opened(), self.form
+            if form.missing():
+                raise UsageError(f"the item can't be added: {form.missing()}", "")
+            env = self.app.environment
+            source, opening = env.imgdata.source()
+            if form.parameters().data.fr is None and env.imgdata.rate is None:
+                form.complain("data.fr", "nobody says the movie's rate: enter the volumes a second")
+                raise UsageError("nobody says the movie's rate", "Enter the volume rate (Hz) in the form.")
+            made.append(
+                batch.add(
+                    source if isinstance(source, str) else list(source),
+                    form.parameters(),
+                    name=form.item_name,
+                    opening=opening,
+                    options=form.options(),
+                )
+            )
+            self.recorder.item_added(form.params())
+            self.batch.poll()
+            self.app.tell(f"Added {form.item_name}: {len(self.batch.items)} items in {batch.folder.name}")
+
+        return made[0] if self._try(do) else None
+
+    def start(self, *, start_at: str = "", at: str = "") -> bool:
+        """Run the batch in a process of its own.
+
+        Parameters
+        ----------
+        start_at : str
+            UUID of the first item; empty: from the first that waits.
+        at : str
+            Time of day, ``HH:MM``; empty: now.
+        """
+
+        def do() -> None:
+            batch = self._opened()
+            waiting = [item for item in batch.items() if not item.status.over and not item.status.active]
+            if not waiting:
+                raise UsageError("nothing waits in the batch", "Add an item, or retry one that ended.")
+            assert self.supervision is not None
+            words = command_of(batch, start_at=start_at or None, at=at, workers=self.workers, work_dir=self.work_dir)
+            self.supervision.start(words, at)
+            self.recorder.batch_started(start_at)
+            self.app.tell(f"The batch starts at {at}." if at else "The batch is started.")
+
+        return self._try(do)
+
+    def abort_batch(self) -> None:
+        """End the supervisor and the running item; those that wait go on waiting."""
+        supervision = self.supervision
+        if supervision is None:
+            return
+
+        def ended(_: object) -> None:
+            self.batch.poll()
+            self.app.tell("The batch is stopped.")
+
+        self.app.tasks.start("Stopping the batch", lambda task: supervision.stop(), ended, self.app.fail)
+
+    def abort(self, uuids: Sequence[str]) -> bool:
+        """Abort items: waiting ones now, a running one by its supervisor."""
+        return self._change(uuids, lambda batch: batch.abort(uuids), "aborted")
+
+    def retry(self, uuids: Sequence[str]) -> bool:
+        """Make items that ended wait again."""
+        return self._change(uuids, lambda batch: batch.retry(uuids), "waiting again")
+
+    def rename(self, uuid: str, name: str) -> bool:
+        """Give an item another name."""
+        return self._change([uuid], lambda batch: batch.rename(uuid, name), "renamed")
+
+    def delete(self, uuids: Sequence[str]) -> bool:
+        """Delete items with their data; one that runs stays."""
+
+        def do(batch: Batch) -> None:
+            chosen = [item for item in batch.items() if item.uuid in set(uuids)]
+            batch.delete([item.uuid for item in deletable(chosen)])
+
+        return self._change(uuids, do, "deleted")
+
+    def fill_form(self, uuid: str) -> bool:
+        """Put an item's parameters into the form."""
+
+        def do() -> None:
+            item = self._opened().item(uuid)
+            self.form.load(read_parameters(item.parameters), item.options)
+            self.form_wanted.emit()
+            self.app.tell(f"The form has the parameters of {item.name}.")
+
+        return self._try(do)
+
+    def load_output(self, uuid: str) -> Task | None:
+        """Show an item's movie and what was found in it; read in a thread."""
+        return self._load(uuid, output=True)
+
+    def view_input(self, uuid: str) -> Task | None:
+        """Show an item's movie; opened in a thread."""
+        return self._load(uuid, output=False)
+
+    def fill_from(self, what: str, values: dict[str, Any]) -> None:
+        """Fill the form with what was found from the data."""
+        self.form.fill(values)
+        self.app.tell(what)
+
+    def _load(self, uuid: str, *, output: bool) -> Task | None:
+        """Read what an item has, in a thread, and show it."""
+        batch, model = self.app.batch, self.batch.find(uuid)
+        if batch is None or model is None:
+            return None
+        if self._loading is not None and self._loading in self.app.tasks.running:
+            self._loading.cancel()
+        from cnmf3d.viewer.controllers.loading import read_input, read_output
+
+        if output and not self._try(lambda: _check_done(model)):
+            return None
+        if not self.app.may_discard():
+            return None
+        read = read_output if output else read_input
+
+        def show(opened: Any) -> None:
+            self._quiet = True
+            try:
+                self.app.show(opened)
+            finally:
+                self._quiet = False
+            if output:
+                self.recorder.output_loaded(uuid)
+                self.loaded.emit(uuid)
+                self.app.tell(f"{model.name}: {len(opened.environment.roi_manager)} components")
+
+        name = f"Reading {model.name}"
+        self._loading = self.app.tasks.start(name, lambda task: read(batch, model, task), show, self.app.fail)
+        return self._loading
+
+    def _opened(self) -> Batch:
+        if self.app.batch is None:
+            raise UsageError("no batch is open", "Open one or make one in the Batch Manager.")
+        return self.app.batch
+
+    def _change(self, uuids: Sequence[str], do: Callable[[Batch], object], what: str) -> bool:
+        """Change items, look again, and say it."""
+
+        def change() -> None:
+            if not uuids:
+                raise UsageError("no item is selected", "Select items in the list.")
+            do(self._opened())
+
+        done = self._try(change)
+        self.batch.poll()
+        if done:
+            self.app.tell(f"{len(uuids)} item{'s' if len(uuids) > 1 else ''} {what}.")
+        return done
+
+    def _try(self, do: Callable[[], object]) -> bool:
+        """Do something; what goes wrong is told. Whether it was done."""
+        try:
+            do()
+        except Cnmf3dError as error:
+            self.app.fail(error)
+            return False
+        return True
+
+    def _take_batch(self, batch: Batch | None) -> None:
+        self.supervision = None if batch is None else Supervision(batch)
+        self.batch.open(batch)
+        if batch is not None:
+            self.recorder.batch_opened(str(batch.folder))
+
+    def _record_movie(self, movie: object) -> None:
+        """Write a script's lines for a movie that was opened, or closed."""
+        if self._quiet:
+            return
+        if movie is None:
+            self.recorder.cleared()
+            return
+        try:
+            self.recorder.opened(*self.app.environment.imgdata.source())
+        except UsageError:  # an array in memory: no script can open it
+            self.recorder.add("# a movie that was only in memory was shown here")
+
+
+def _check_done(item: Item) -> None:
+    """See that an item has output.
+
+    Raises
+    ------
+    UsageError
+        Where it isn't done.
+    """
+    from cnmf3d.batch import Status
+
+    if item.status is not Status.DONE:
+        help_ = "Its error is below." if item.status is Status.FAILED else "Start the batch, or retry it."
+        raise UsageError(f"{item.name} is {item.status.value}: it has no output", help_)
+
+
+_MADE: dict[int, Actions] = {}
+
+
+def actions_of(app: App) -> Actions:
+    """The actions of an app, made when they are first asked for: all docks of a window share them."""
+    if id(app) not in _MADE:
+        _MADE[id(app)] = Actions(app)
+        app.closed.connect(lambda: _MADE.pop(id(app), None))
+    return _MADE[id(app)]

@@ -1,0 +1,300 @@
+"""Widgets of the CNMF 3D form: one row for each field of the model, with its unit, explanation and message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from cnmf3d.viewer.models.form_fields import Field
+
+if TYPE_CHECKING:
+    from cnmf3d.viewer.models.form import FormModel
+
+BAD, MUTED = "#ff6b66", "#9a9fa8"
+"""Colours of messages: what can't be, and what is only said."""
+
+LABEL_WIDTH = 128
+
+
+class Number(QDoubleSpinBox):
+    """A decimal number, written as short as it can be; the wheel scrolls the form, not the number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(-1e6, 1e6)
+        self.setDecimals(4)
+        self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumWidth(48)
+
+    def textFromValue(self, value: float) -> str:
+        """Write without zeros at the end."""
+        return f"{value:.6g}"
+
+    def wheelEvent(self, event: Any) -> None:
+        """Leave the wheel to the form."""
+        event.ignore()
+
+
+class Whole(QSpinBox):
+    """A whole number; the wheel scrolls the form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(-1, 10**6)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: Any) -> None:
+        """Leave the wheel to the form."""
+        event.ignore()
+
+
+class Choice(QComboBox):
+    """One of a few; the wheel scrolls the form."""
+
+    def __init__(self, choices: tuple[Any, ...]) -> None:
+        super().__init__()
+        for each in choices:
+            self.addItem("µm" if each == "um" else str(each), each)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: Any) -> None:
+        """Leave the wheel to the form."""
+        event.ignore()
+
+
+class Lengths(QWidget):
+    """x, y, z."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        self.parts = tuple(Number() for _ in "xyz")
+        for axis, part in zip("xyz", self.parts, strict=True):
+            part.setPrefix(f"{axis} ")
+            part.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
+            part.valueChanged.connect(lambda _: self.changed.emit())
+            row.addWidget(part)
+
+
+class FilePath(QWidget):
+    """A file, typed, or chosen."""
+
+    changed = Signal()
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.line, button = QLineEdit(), QToolButton()
+        self.line.setPlaceholderText("none")
+        self.line.setClearButtonEnabled(True)
+        self.line.textChanged.connect(lambda _: self.changed.emit())
+        button.setText("…")
+        button.clicked.connect(lambda: self._choose(title))
+        row.addWidget(self.line)
+        row.addWidget(button)
+
+    def _choose(self, title: str) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, title, self.line.text())
+        if path:
+            self.line.setText(path)
+
+
+class Row(QWidget):
+    """One field: its label, what is entered, its unit, "auto" where that can be, and a message below.
+
+    Parameters
+    ----------
+    field : Field
+    form : FormModel
+    """
+
+    def __init__(self, field: Field, form: FormModel) -> None:
+        super().__init__()
+        self.field, self._form = field, form
+        self._filling = False
+        self.editor = self._editor()
+        self.other = self._other()
+        self.unit, self.message = QLabel(), Message()
+        label = QLabel(field.label)
+        label.setFixedWidth(LABEL_WIDTH)
+        label.setWordWrap(True)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(label)
+        row.addWidget(self.editor, 1)
+        row.addWidget(self.unit)
+        if self.other is not None:
+            row.addWidget(self.other)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 1, 0, 1)
+        box.setSpacing(0)
+        box.addLayout(row)
+        box.addWidget(self.message)
+        self.setToolTip(f"<p><b>{field.name}</b></p><p>{field.meaning.replace(chr(10), '<br>')}</p>")
+        self.show_value()
+
+    def show_value(self) -> None:
+        """Show what the model has."""
+        value = self._form.value(self.field.name)
+        special = value == "auto" or (value is None and self.field.kind != "file")
+        self._filling = True
+        if self.other is not None:
+            self.other.setChecked(special)
+        if not special:
+            self._fill(value)
+        elif isinstance(self.editor, (Lengths, Number, Whole)):
+            self._fill_usual()
+        self._filling = False
+        self.setEnabled(value is not None or self.field.name != "patch.rf")
+        self.show_message()
+
+    def show_message(self) -> None:
+        """Show what is wrong, or that keyword arguments win."""
+        name = self.field.name
+        overridden = self._form.overridden
+        free = name not in overridden and not (self.other is not None and self.other.isChecked())
+        self.editor.setEnabled(free)
+        self.unit.setText(self._form.unit(name))
+        if name in self._form.errors:
+            self.message.bad(self._form.errors[name])
+        elif name in overridden:
+            self.message.said(f"keyword arguments say {_shown(overridden[name])}")
+        else:
+            self.message.clear()
+
+    def _editor(self) -> Any:
+        """The widget that values are entered with."""
+        kind = self.field.kind
+        if kind == "switch":
+            switch = QCheckBox()
+            switch.toggled.connect(self._entered)
+            return switch
+        if kind == "choice":
+            choice = Choice(self.field.choices)
+            choice.currentIndexChanged.connect(self._entered)
+            choice.setEnabled(len(self.field.choices) > 1)
+            return choice
+        if kind in ("whole", "number"):
+            number = Whole() if kind == "whole" else Number()
+            number.valueChanged.connect(self._entered)
+            return number
+        many = Lengths() if kind == "lengths" else FilePath(self.field.label)
+        many.changed.connect(self._entered)
+        return many
+
+    def _other(self) -> QCheckBox | None:
+        """The box for "auto", or for what the movie says."""
+        if not self.field.automatic and (not self.field.empty or self.field.kind == "file"):
+            return None
+        box = QCheckBox("auto" if self.field.automatic else "as the movie")
+        box.toggled.connect(self._entered)
+        return box
+
+    def _entered(self, *_: object) -> None:
+        """Hand what was entered to the model."""
+        if self._filling:
+            return
+        if self.other is not None and self.other.isChecked():
+            self._form.set(self.field.name, "auto" if self.field.automatic else None)
+        else:
+            self._form.set(self.field.name, self._value())
+
+    def _value(self) -> Any:
+        editor = self.editor
+        if isinstance(editor, QCheckBox):
+            return editor.isChecked()
+        if isinstance(editor, Choice):
+            return editor.currentData()
+        if isinstance(editor, Lengths):
+            return [part.value() for part in editor.parts]
+        if isinstance(editor, FilePath):
+            return editor.line.text().strip() or None
+        return editor.value()
+
+    def _fill(self, value: Any) -> None:
+        editor = self.editor
+        if isinstance(editor, QCheckBox):
+            editor.setChecked(bool(value))
+        elif isinstance(editor, Choice):
+            editor.setCurrentIndex(editor.findData(value))
+        elif isinstance(editor, Lengths):
+            for part, length in zip(editor.parts, value, strict=True):
+                part.setValue(float(length))
+        elif isinstance(editor, FilePath):
+            if (value or "") != editor.line.text().strip():
+                editor.line.setText(value or "")
+        else:
+            editor.setValue(value)
+
+    def _fill_usual(self) -> None:
+        """A value to begin with where "auto" is switched off."""
+        usual = self.field.page if self.field.page not in ("auto", None) else USUAL.get(self.field.name)
+        if usual is not None and self._blank():
+            self._fill(usual)
+
+    def _blank(self) -> bool:
+        parts = self.editor.parts if isinstance(self.editor, Lengths) else (self.editor,)
+        return all(part.value() == 0 for part in parts)
+
+
+USUAL: dict[str, Any] = {
+    "data.fr": 5.0,
+    "data.voxel_size": [1.0, 1.0, 5.0],
+    "init.gSiz": [12.0, 12.0, 6.0],
+    "init.ssub": 1,
+    "init.tsub": 1,
+    "background.nb": 1,
+}
+"""What a field shows first where it has no default of the page."""
+
+
+class Message(QLabel):
+    """A line below an entry; it takes no room while there is nothing to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.hide()
+
+    def bad(self, text: str) -> None:
+        """Say what can't be."""
+        self._say(text, BAD)
+
+    def said(self, text: str) -> None:
+        """Say something."""
+        self._say(text, MUTED)
+
+    def clear(self) -> None:
+        """Say nothing."""
+        super().clear()
+        self.hide()
+
+    def _say(self, text: str, colour: str) -> None:
+        self.setText(text)
+        self.setStyleSheet(f"color: {colour}; background: transparent;")
+        self.show()
+
+
+def _shown(value: Any) -> str:
+    return " × ".join(f"{part:g}" for part in value) if isinstance(value, list) else str(value)
