@@ -47,8 +47,8 @@ class Foresight:
         self.text, self.good = NO_MOVIE, True
         self._loading = self._checking = False
         form.checked.connect(self.look)
-        app.movie_changed.connect(self.look)
-        app.environment_changed.connect(self.look)
+        app.movie_changed.connect(self._anew)
+        app.environment_changed.connect(self._anew)
 
     def look(self) -> None:
         """Look again."""
@@ -64,6 +64,13 @@ class Foresight:
         elif not self._loading:
             self._loading = True
             self._app.tasks.start("Loading the engine", lambda task: load(), self._loaded, self._failed)
+
+    def _anew(self) -> None:
+        """Look again at another movie, or other metadata."""
+        self._checking = True
+        self._form.forgive()
+        self._checking = False
+        self.look()
 
     def _loaded(self, _: object) -> None:
         self._loading = False

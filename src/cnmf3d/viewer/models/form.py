@@ -40,6 +40,8 @@ class FormModel:
         `errors` and `overridden` are up to date.
     errors : dict
         Name of an entry to why it can't be.
+    remarks : dict
+        The same, of what only the movie or the batch makes wrong.
     overridden : dict
         Parameters that a box of keyword arguments sets, with their values: they win over the form's own.
     item_name : str
@@ -58,6 +60,7 @@ class FormModel:
         self.keep_memmap = self.use_memmap = False
         self.memmap_uuid = ""
         self.errors: dict[str, str] = {}
+        self.remarks: dict[str, str] = {}
         self.overridden: dict[str, Any] = {}
         self._parameters: CnmfParameters | None = None
         self._patch = (self._values["patch.rf"], self._values["patch.stride"])
@@ -223,9 +226,15 @@ class FormModel:
         return {**used, **({"keep_memmap": True} if self.keep_memmap else {})}
 
     def complain(self, name: str, why: str) -> None:
-        """Show at an entry what was found of it elsewhere, until something is changed."""
-        self.errors[name] = why
+        """Show at an entry what was found of it elsewhere, until something is changed or another movie is open."""
+        self.remarks[name] = why
         self.checked.emit()
+
+    def forgive(self) -> None:
+        """Forget what was found elsewhere."""
+        if self.remarks:
+            self.remarks = {}
+            self.checked.emit()
 
     def _changed(self, name: str) -> None:
         self._check()
@@ -234,7 +243,7 @@ class FormModel:
 
     def _check(self) -> None:
         """See what can't be, and what the form stands for."""
-        self.errors = {}
+        self.errors, self.remarks = {}, {}
         self.overridden = self._from_boxes()
         merged = {**self._values, **self.overridden}
         if merged["patch.rf"] is None:

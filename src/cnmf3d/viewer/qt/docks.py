@@ -42,7 +42,10 @@ class Dock:
         return made(app)
 
 
-DOCKS: tuple[Dock, ...] = (Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),)
+DOCKS: tuple[Dock, ...] = (
+    Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
+    Dock("CNMF 3D", "cnmf3d.viewer.qt.form:FormDock", "right"),
+)
 """In the order of their tabs."""
 
 

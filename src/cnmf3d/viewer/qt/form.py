@@ -19,11 +19,11 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.form import CNMF, EVALUATION, MEMMAP, FormModel
 from cnmf3d.viewer.models.form_fields import GROUPS, fields
+from cnmf3d.viewer.qt.fold import Fold
 from cnmf3d.viewer.qt.form_fields import BAD, MUTED, Message, Row
 from cnmf3d.viewer.qt.preview import PreviewPanel
 
@@ -49,8 +49,8 @@ class FormDock(QWidget):
         self.actions: Actions = actions_of(app)
         self.form = self.actions.form
         self.rows: dict[str, Row] = {}
-        self.groups: dict[str, QCollapsible] = {}
-        self._folded_by_search = True
+        self.groups: dict[str, Fold] = {}
+        self.setMinimumWidth(360)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 6, 6, 6)
         box.setSpacing(4)
@@ -79,12 +79,13 @@ class FormDock(QWidget):
         self.estimate.setToolTip("Measure cell size, components in a patch and decay time on the visible part.")
         self.estimate.clicked.connect(lambda: self.preview.ask("estimate"))
         defaults = QToolButton()
-        defaults.setText("Defaults")
+        defaults.setText("Defaults ▾")
         defaults.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(defaults)
         menu.addAction("Of the CNMF 3D page", lambda: self.form.reset())
         menu.addAction("Everything measured on the data (auto)", lambda: self.form.reset(automatic=True))
         defaults.setMenu(menu)
+        defaults.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         row = QHBoxLayout()
         row.addWidget(self.search, 1)
         row.addWidget(self.estimate)
@@ -126,11 +127,7 @@ class FormDock(QWidget):
         return area
 
     def _group(self, box: QVBoxLayout, name: str, title: str, content: QWidget) -> None:
-        fold = QCollapsible(title)
-        fold.setDuration(0)
-        fold.setContent(content)
-        if name not in FOLDED:
-            fold.expand(animate=False)
+        fold = Fold(title, content, open_=name not in FOLDED)
         self.groups[name] = fold
         box.addWidget(fold)
 
@@ -181,9 +178,10 @@ class FormDock(QWidget):
             box.show_message()
         self.memmap.show_message()
         for group, fold in self.groups.items():
-            wrong = any(self.rows[n].field.group == group for n in self.form.errors if n in self.rows)
-            wrong = wrong or (group == "Keyword arguments" and bool({CNMF, EVALUATION} & self.form.errors.keys()))
-            fold.setText(f"{TITLES.get(group, group)}{'  ⚠' if wrong else ''}")
+            names = {**self.form.errors, **self.form.remarks}
+            wrong = any(self.rows[name].field.group == group for name in names if name in self.rows)
+            wrong = wrong or (group == "Keyword arguments" and bool({CNMF, EVALUATION} & names.keys()))
+            fold.set_title(f"{TITLES.get(group, group)}{'  ⚠' if wrong else ''}")
         missing = self.form.missing()
         self.add.setToolTip(missing or "Add the movie with these parameters to the batch (Enter)")
 
@@ -200,9 +198,9 @@ class FormDock(QWidget):
             special = group not in TITLES and text.lower() in group.lower()
             fold.setVisible(not text or found or special)
             if text and (found or special):
-                fold.expand(animate=False)
+                fold.open()
             elif not text:
-                (fold.collapse if group in FOLDED else fold.expand)(animate=False)
+                fold.open(group not in FOLDED)
         self.use_patches.setVisible(not text or "patch" in text.lower())
 
 
@@ -227,6 +225,7 @@ class KwargsBox(QWidget):
         self.text.setPlaceholderText("gSig=(4, 4, 2), nb=2" if name == CNMF else "'min_SNR': 3.0, 'rval_thr': 0.75")
         self.text.setToolTip("K=5, gSig=(4, 4, 2), a Python dict or JSON; either quotes. They win over the form.")
         self.text.setFixedHeight(46)
+        self.text.setStyleSheet(f"QPlainTextEdit {{ border: 1px solid {MUTED}; }}")
         self.text.setTabChangesFocus(True)
         self.text.textChanged.connect(lambda: form.set_box(name, text=self.text.toPlainText()))
         self.message = Message()

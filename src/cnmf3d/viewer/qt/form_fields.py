@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BAD, MUTED = "#ff6b66", "#9a9fa8"
 """Colours of messages: what can't be, and what is only said."""
 
-LABEL_WIDTH = 128
+LABEL_WIDTH = 120
 
 
 class Number(QDoubleSpinBox):
@@ -40,7 +40,12 @@ class Number(QDoubleSpinBox):
         self.setDecimals(4)
         self.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setMinimumWidth(48)
+
+    def minimumSizeHint(self) -> QSize:
+        """Not as wide as the widest number."""
+        return QSize(40, int(super().minimumSizeHint().height()))
+
+    sizeHint = minimumSizeHint
 
     def textFromValue(self, value: float) -> str:
         """Write without zeros at the end."""
@@ -58,6 +63,7 @@ class Whole(QSpinBox):
         super().__init__()
         self.setRange(-1, 10**6)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumWidth(40)
 
     def wheelEvent(self, event: Any) -> None:
         """Leave the wheel to the form."""
@@ -91,6 +97,8 @@ class Lengths(QWidget):
         self.parts = tuple(Number() for _ in "xyz")
         for axis, part in zip("xyz", self.parts, strict=True):
             part.setPrefix(f"{axis} ")
+            part.setToolTip(f"Along {axis}")
+            part.setStyleSheet("QDoubleSpinBox { min-width: 30px; padding: 4px 2px; }")
             part.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             part.valueChanged.connect(lambda _: self.changed.emit())
             row.addWidget(part)
@@ -135,15 +143,13 @@ class Row(QWidget):
         self._filling = False
         self.editor = self._editor()
         self.other = self._other()
-        self.unit, self.message = QLabel(), Message()
-        label = QLabel(field.label)
-        label.setFixedWidth(LABEL_WIDTH)
-        label.setWordWrap(True)
+        self.label, self.message = QLabel(), Message()
+        self.label.setFixedWidth(LABEL_WIDTH)
+        self.label.setWordWrap(True)
         row = QHBoxLayout()
         row.setSpacing(4)
-        row.addWidget(label)
+        row.addWidget(self.label)
         row.addWidget(self.editor, 1)
-        row.addWidget(self.unit)
         if self.other is not None:
             row.addWidget(self.other)
         box = QVBoxLayout(self)
@@ -175,9 +181,11 @@ class Row(QWidget):
         overridden = self._form.overridden
         free = name not in overridden and not (self.other is not None and self.other.isChecked())
         self.editor.setEnabled(free)
-        self.unit.setText(self._form.unit(name))
-        if name in self._form.errors:
-            self.message.bad(self._form.errors[name])
+        unit = self._form.unit(name)
+        self.label.setText(f'{self.field.label} <span style="color:{MUTED}">{unit}</span>')
+        wrong = self._form.errors.get(name) or self._form.remarks.get(name)
+        if wrong:
+            self.message.bad(wrong)
         elif name in overridden:
             self.message.said(f"keyword arguments say {_shown(overridden[name])}")
         else:

@@ -64,7 +64,7 @@ class PreviewPanel(QWidget):
         preview.stage.connect(self._stage)
         self._actions.form.changed.connect(self._changed)
         app.movie_changed.connect(self._forget)
-        app.closed.connect(self._timer.stop)
+        app.closed.connect(self._timer.stop, check_nargs=False)
         self._say("Preview shows the components of the visible part of the movie within seconds.")
 
     def ask(self, kind: str = "preview") -> None:
@@ -96,6 +96,8 @@ class PreviewPanel(QWidget):
         made.setRange(least, most)
         made.setValue(value)
         made.setSuffix(unit)
+        made.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        made.setMinimumWidth(made.fontMetrics().horizontalAdvance(f"{most}{unit}") + 16)
         made.setToolTip("Around the current plane and time. The rest is what you see.")
         made.valueChanged.connect(lambda _: self._changed(""))
         return made
