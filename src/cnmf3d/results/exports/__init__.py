@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cnmf3d.errors import UsageError
-from cnmf3d.results.exports import nwb, traces
+from cnmf3d.results.curation import curated
+from cnmf3d.results.exports import caiman, figures, labels, nwb, ome_zarr, suite2p, traces
 from cnmf3d.results.exports.exporter import Export, Exporter, Interval
 from cnmf3d.results.model import Results
 from cnmf3d.results.placing import new_file, new_folder
 
-BUILT_IN: tuple[Exporter, ...] = (nwb.EXPORTER, traces.CSV, traces.PARQUET)
+BUILT_IN: tuple[Exporter, ...] = (
+    nwb.EXPORTER,
+    caiman.EXPORTER,
+    suite2p.EXPORTER,
+    traces.CSV,
+    traces.PARQUET,
+    labels.EXPORTER,
+    ome_zarr.EXPORTER,
+    figures.PNG,
+    figures.SVG,
+)
 
 ENTRY_POINTS = "cnmf3d.exporters"
 """Group of entry points; each names an `Exporter`."""
@@ -36,25 +46,25 @@ def export_of(
     stimuli: Mapping[str, Sequence[Interval]] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Export:
-    """Put together what leaves.
+    """Put together what leaves: the ROIs as curation left them, with their numbers and tags.
 
     Parameters
     ----------
     results : Results
+        As `load_results` gives them.
     accepted_only : bool
         Leave rejected ROIs out.
     stimuli, metadata : mapping, optional
         See `Export`.
     """
-    ids = np.arange(results.components.count, dtype=np.int64)
-    whole = Export(results, ids, {}, stimuli or {}, metadata or {})
+    log = () if results.curation is None else results.curation.log
+    now = curated(results)
+    whole = Export(now.results, now.ids, now.tags, stimuli or {}, metadata or {}, log)
     return _accepted(whole) if accepted_only else whole
 
 
 def _accepted(whole: Export) -> Export:
     """Only ROIs that are accepted."""
-    import dataclasses
-
     components = whole.results.components
     keep = components.accepted
     results = dataclasses.replace(whole.results, components=components.select(keep))
@@ -108,12 +118,10 @@ def export(name: str, what: Results | Export, out: str | Path, *, force: bool = 
         if getattr(leaving, field) and field not in chosen.takes:
             users = ", ".join(each.name for each in exporters().values() if field in each.takes)
             raise UsageError(f"export {name} can't use {flag}", f"Leave them out; {users} can.")
-    if not chosen.suffixes:
-        with new_folder(out, force=force, ours=chosen.ours or (lambda path: False)) as draft:
-            return chosen.write(leaving, draft)
-    if not out.name.lower().endswith(chosen.suffixes):
+    if chosen.suffixes and not out.name.lower().endswith(chosen.suffixes):
         raise UsageError(
             f"{out} isn't named {' or '.join(chosen.suffixes)}", f"Name it {out.name}{chosen.suffixes[0]}."
         )
-    with new_file(out, force=force) as draft:
+    place = new_file(out, force=force) if chosen.ours is None else new_folder(out, force=force, ours=chosen.ours)
+    with place as draft:
         return chosen.write(leaving, draft)

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.results.curation import Entry, Value
 from cnmf3d.results.model import Results
-
-Value = str | int | float | bool
-"""What a tag may be."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Export:
     Attributes
     ----------
     results : Results
-        With the ROIs that leave.
+        With the ROIs that leave, as curation left them.
     ids : (n,) int64
         Numbers of the ROIs, which never change; in the order of the components.
     tags : mapping of column to mapping of id to value
@@ -49,6 +47,8 @@ class Export:
         Stimulus maps.
     metadata : mapping
         Of session, subject and imaging, for NWB.
+    log : tuple of Entry
+        What people did to the ROIs.
     """
 
     results: Results
@@ -56,6 +56,7 @@ class Export:
     tags: Mapping[str, Mapping[int, Value]] = field(default_factory=dict)
     stimuli: Mapping[str, Sequence[Interval]] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    log: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ class Exporter:
         ``write(export, path) -> notes``: makes the file or folder `path`, at which there is nothing yet, and returns
         what the user should know.
     suffixes : tuple of str
-        Of its files, lower case with dot; empty for a folder.
+        Of its names, lower case with dot; empty where any name will do.
     ours : callable or None
-        For folders: whether one is an earlier export, which may be replaced.
+        Where it writes a folder: whether one is an earlier export, which may be replaced. None where it writes a file.
     takes : frozenset of str
         What it uses beside results: ``metadata``, ``stimuli``.
     """

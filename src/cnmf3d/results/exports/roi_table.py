@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.results.exports.exporter import Export, Value
+from cnmf3d.results.curation import Value
+from cnmf3d.results.exports.exporter import Export
 
 Column = npt.NDArray[Any] | list[str]
 

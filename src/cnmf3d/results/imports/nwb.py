@@ -19,6 +19,7 @@ from cnmf3d.components import Background, Components, Float, Kinetics, VolumeSha
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.units import micrometres
+from cnmf3d.results.curation import Curation, Entry, Value, no_rois
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.flat import nested
 from cnmf3d.results.imports.importer import Given, Importer
@@ -145,6 +146,7 @@ def _results(found: Found, given: Given) -> Results:
         noise=noise,
         projections=known,
         provenance=_provenance(found),
+        curation=_curation(found, components),
     )
 
 
@@ -288,6 +290,26 @@ def _accepted(found: Found, count: int) -> npt.NDArray[np.bool_]:
         if values is not None and values.dtype.kind in "biuf":
             return np.asarray(values if values.ndim == 1 else values[:, 0], bool)
     return np.ones(count, bool)
+
+
+def _curation(found: Found, components: Components) -> Curation | None:
+    """Tags, as a curation that gives them; None where the table has none. In other programs' files, columns of text."""
+    count = components.count
+    columns = (found.told.get("tags") or {}) if found.told else {name: name for name in found.segmentation}
+    log = []
+    for name, column in columns.items():
+        values = _column(found, column, count)
+        if values is None or values.ndim != 1 or (not found.told and values.dtype.kind != "O"):
+            continue
+        plain = [_tag(value) for value in values.tolist()]
+        kept = [i for i, value in enumerate(plain) if value is not None]
+        log.append(Entry.now("tag", kept, column=name, values=[plain[i] for i in kept]))
+    return Curation(tuple(log), no_rois(components)) if log else None
+
+
+def _tag(value: Any) -> Value | None:
+    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return value if isinstance(value, Value) and value != "" else None
 
 
 def _picture(file: h5py.File, name: str) -> Float | None:

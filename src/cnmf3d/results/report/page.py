@@ -9,17 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
 from cnmf3d.errors import InputError
 from cnmf3d.results.model import Results
-from cnmf3d.results.report import figures
+from cnmf3d.results.report.sections import Section, sections_of
 from cnmf3d.results.summary import summary
-
-ROWS = 8
-"""Components a table of traces shows."""
 
 DPI = 110
 
@@ -64,7 +60,7 @@ def render(results: Results, title: str) -> str:
     return environment.get_template("page.html").render(
         title=title,
         facts=_facts(results),
-        pictures=_pictures(results),
+        pictures=[_drawn(section) for section in sections_of(results)],
         parameters=_parameters(results),
         timings=_timings(results),
         warnings=results.provenance.warnings,
@@ -87,44 +83,10 @@ def _facts(results: Results) -> dict[str, str]:
     }
 
 
-def _pictures(results: Results) -> list[dict[str, Any]]:
-    """Sections of the page, each with its pictures."""
-    components = results.components
-    order = _ranked(results)
-    accepted = [i for i in order if components.accepted[i]]
-    rejected = [i for i in order if not components.accepted[i]]
-    images = [name for name in ("mean", "correlation", "std", "max") if name in results.projections] or ["footprints"]
-    sections = [
-        _section(
-            "Where the cells are",
-            "Maximum projections along z, y and x. Green: accepted, with numbers; red: rejected.",
-            {name: figures.overview(results, name) for name in images},
-        ),
-        _section(
-            "Plane by plane",
-            "Outlines of what lies in each plane.",
-            {"planes": figures.planes(results, "correlation" if "correlation" in images else images[0])},
-        ),
-    ]
-    about = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
-    groups = {
-        "Best traces": accepted[:ROWS],
-        "Weakest accepted": accepted[ROWS:][-ROWS:],
-        "Strongest rejected": rejected[:ROWS],
-    }
-    for name, chosen in groups.items():
-        sections.append(_section(name, about, {name: figures.traces(results, chosen) if chosen else None}))
-    sections += [
-        _section("All accepted traces", "", {"raster": figures.raster(results)}),
-        _section("Quality", "Dashed: threshold.", {"quality": figures.quality(results, _thresholds(results))}),
-        _section("Neuropil", "Courses beside the resting image, and where they are.", {"n": figures.neuropil(results)}),
-    ]
-    return [section for section in sections if section["pictures"]]
-
-
-def _section(title: str, text: str, drawn: Mapping[str, Figure | None]) -> dict[str, Any]:
-    pictures = [{"name": name, "data": _encoded(figure)} for name, figure in drawn.items() if figure is not None]
-    return {"title": title, "text": text, "pictures": pictures}
+def _drawn(section: Section) -> dict[str, Any]:
+    """A section as the template has it."""
+    pictures = [{"name": name, "data": _encoded(figure)} for name, figure in section.pictures.items()]
+    return {"title": section.title, "text": section.text, "pictures": pictures}
 
 
 def _encoded(figure: Figure) -> str:
@@ -132,23 +94,6 @@ def _encoded(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="webp", dpi=DPI, pil_kwargs={"quality": 82})
     return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _ranked(results: Results) -> list[int]:
-    """Components from the best SNR to the worst; by the height of their traces where it isn't known."""
-    components = results.components
-    values = components.quality.get("snr")
-    if values is None:
-        values = components.traces.max(axis=1, initial=0)
-    return [int(i) for i in np.argsort(-np.nan_to_num(values), kind="stable")]
-
-
-def _thresholds(results: Results) -> dict[str, float]:
-    """Quality name to threshold, from the parameters, ours or CaImAn's."""
-    groups = results.parameters.get("caiman", results.parameters)
-    values = groups.get("quality", {})
-    names = {"snr": "min_SNR", "r_value": "rval_thr"}
-    return {ours: float(values[name]) for ours, name in names.items() if isinstance(values.get(name), (int, float))}
 
 
 def _parameters(results: Results) -> list[dict[str, Any]]:

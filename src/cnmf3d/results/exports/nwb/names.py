@@ -6,6 +6,7 @@ MODULE = "ophys"
 SEGMENTATION, BACKGROUND = "PlaneSegmentation", "BackgroundSegmentation"
 NOISE = "voxel_noise"
 PARAMETERS, PROVENANCE = "Cnmf3dParameters", "Cnmf3dProvenance"
+CURATION = "Cnmf3dCuration"
 
 TRACES = {
     "Raw": "demixed raw trace, before deconvolution",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cnmf3d.results.exports.exporter import Interval
+from cnmf3d.results.curation import Entry
+from cnmf3d.results.exports.exporter import Export, Interval
 from cnmf3d.results.exports.nwb import names
-from cnmf3d.results.exports.nwb.tables import quality_columns
+from cnmf3d.results.exports.nwb.tables import quality_columns, tag_names
 from cnmf3d.results.flat import flattened
 from cnmf3d.results.model import Results
 
@@ -50,10 +52,11 @@ def add_images(module: Any, results: Results) -> None:
         )
 
 
-def add_provenance(module: Any, results: Results) -> None:
+def add_provenance(module: Any, export: Export) -> None:
     """Add two tables of names and values: parameters, and where the results come from."""
     from hdmf.common import DynamicTable, VectorData
 
+    results = export.results
     size = results.voxel_size
     told = {
         "shape_zyx": list(results.components.shape),
@@ -61,6 +64,7 @@ def add_provenance(module: Any, results: Results) -> None:
         "voxel_size_zyx_um": None if size is None else list(size),
         "projections": list(results.projections),
         "quality": quality_columns(results.components.quality),
+        "tags": tag_names(export),
         **asdict(results.provenance),
     }
     tables = {
@@ -80,6 +84,23 @@ def add_provenance(module: Any, results: Results) -> None:
                 VectorData(name="value", description="as JSON", data=[row[1] for row in rows]),
             ]
             module.add(DynamicTable(name=name, description=text, columns=columns))
+
+
+def add_curation(module: Any, log: Sequence[Entry]) -> None:
+    """Add a table of what people did to the ROIs."""
+    from hdmf.common import DynamicTable, VectorData
+
+    if not log:
+        return
+    columns = {
+        "time": ("when, ISO 8601", [entry.time for entry in log]),
+        "who": ("name of the user of the computer", [entry.who for entry in log]),
+        "what": ("what was done", [entry.what for entry in log]),
+        "rois": ("numbers of the ROIs that it concerned, as JSON", [json.dumps(entry.ids) for entry in log]),
+        "column": ("tag column that it concerned; empty for none", [str(e.values.get("column", "")) for e in log]),
+    }
+    data = [VectorData(name=name, description=text, data=values) for name, (text, values) in columns.items()]
+    module.add(DynamicTable(name=names.CURATION, description="curation: what people did to the ROIs", columns=data))
 
 
 def add_stimuli(file: Any, stimuli: Mapping[str, Sequence[Interval]]) -> None:

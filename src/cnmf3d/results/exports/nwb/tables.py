@@ -103,8 +103,9 @@ def _columns(export: Export) -> dict[str, tuple[str, Column]]:
         found[names.AR] = ("coefficients of the autoregressive model of calcium, a volume", kinetics.g)
     for field, (column, text) in names.KINETICS.items():
         found[column] = (text, getattr(kinetics, field))
+    columns = tag_names(export)
     for name, values in tag_columns(export).items():
-        found[_free(name, (*FIXED, *found), "tag")] = (f"tag {name}, given by people", values)
+        found[columns[name]] = (f"tag {name}, given by people", values)
     return found
 
 
@@ -113,6 +114,15 @@ def quality_columns(quality: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in quality:
         found[name] = _free(name, (*FIXED, *found.values()), "quality")
+    return found
+
+
+def tag_names(export: Export) -> dict[str, str]:
+    """The column of each tag column."""
+    quality = quality_columns(export.results.components.quality).values()
+    found: dict[str, str] = {}
+    for name in export.tags:
+        found[name] = _free(name, (*FIXED, *quality, *found.values()), "tag")
     return found
 
 

@@ -13,7 +13,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.nwb.metadata import Metadata, metadata_of, missing
-from cnmf3d.results.exports.nwb.parts import add_images, add_provenance, add_stimuli
+from cnmf3d.results.exports.nwb.parts import add_curation, add_images, add_provenance, add_stimuli
 from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation, fill_voxels
 from cnmf3d.results.model import Results
 
@@ -79,7 +79,8 @@ def _file(export: Export, metadata: Metadata) -> Any:
     _traces(module, segmentation, export.results)
     add_background(module, plane, export.results)
     add_images(module, export.results)
-    add_provenance(module, export.results)
+    add_provenance(module, export)
+    add_curation(module, export.log)
     add_stimuli(file, export.stimuli)
     return file
 

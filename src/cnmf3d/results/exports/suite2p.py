@@ -1,0 +1,160 @@
+"""A folder as Suite2p writes it, plane by plane: F, Fneu, spks, stat, iscell, ops.
+
+Suite2p has no ROIs that span planes. Each ROI is in the plane where most of its weight is, once, so that cells are
+counted as they are; ``stat`` keeps its whole footprint under names of its own (`WHOLE`), which Suite2p passes over.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from cnmf3d.results.exports.exporter import Export, Exporter
+from cnmf3d.results.model import Results
+from cnmf3d.results.report.views import background_of, voxels_of
+
+FILES = ("F.npy", "Fneu.npy", "spks.npy", "stat.npy", "iscell.npy", "ops.npy")
+WHOLE = ("cnmf3d_zpix", "cnmf3d_ypix", "cnmf3d_xpix", "cnmf3d_lam")
+"""Entries of ``stat`` that hold the footprint in all planes."""
+
+DISK = 2 / 3
+"""Mean distance from the centre of a disk of radius one."""
+
+
+def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
+    """Write ``plane0``, ``plane1``, ... with what Suite2p's pipeline leaves in each.
+
+    ``stat.npy`` and ``ops.npy`` hold Python objects, as Suite2p's do, which numpy can only pickle.
+    """
+    components = export.results.components
+    main = np.array([_main_plane(export.results, i) for i in range(components.count)], int)
+    folder.mkdir()
+    for plane in range(components.shape[0]):
+        chosen = np.flatnonzero(main == plane)
+        _write_plane(export, folder / f"plane{plane}", plane, chosen)
+    if components.shape[0] > 1:
+        return ("Each ROI is in the plane where most of it is; Suite2p has no ROIs that span planes.",)
+    return ()
+
+
+def _main_plane(results: Results, index: int) -> int:
+    """The plane that has most of a footprint's weight; the first one for an empty footprint."""
+    (z, _, _), weights = voxels_of(results.components, index)
+    return int(np.bincount(z, weights=weights, minlength=1).argmax())
+
+
+def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[np.intp]) -> None:
+    components = export.results.components
+    raw = components.raw[chosen]
+    likely = components.quality.get("r_value", components.accepted.astype(np.float32))[chosen]
+    folder.mkdir()
+    np.save(folder / "F.npy", raw)
+    np.save(folder / "Fneu.npy", np.zeros_like(raw))
+    np.save(folder / "spks.npy", components.spikes[chosen])
+    iscell = np.stack([components.accepted[chosen].astype(np.float64), np.clip(np.nan_to_num(likely), 0, 1)], axis=1)
+    np.save(folder / "iscell.npy", iscell)
+    rows = np.empty(len(chosen), object)
+    for place, index in enumerate(chosen):
+        rows[place] = _stat(export, int(index), plane)
+    _mark_overlaps(rows, components.shape[1:])
+    sizes = [row["npix"] for row in rows]
+    for row in rows:
+        row["npix_norm"] = row["npix"] / np.mean(sizes)
+    np.save(folder / "stat.npy", rows, allow_pickle=True)
+    np.save(folder / "ops.npy", np.array(_ops(export.results, plane), object), allow_pickle=True)
+
+
+def _stat(export: Export, index: int, plane: int) -> dict[str, Any]:
+    """What Suite2p says of a ROI."""
+    components = export.results.components
+    (z, y, x), lam = voxels_of(components, index)
+    here = z == plane
+    ypix, xpix, weights = y[here], x[here], lam[here]
+    middle = (float(np.median(ypix)), float(np.median(xpix))) if ypix.size else (0.0, 0.0)
+    major, minor = _axes(ypix, xpix, weights)
+    distance = float(np.hypot(ypix - middle[0], xpix - middle[1]).mean()) if ypix.size else 0.0
+    strong = weights > 0.2 * weights.max(initial=0)
+    spread = float(np.hypot(ypix[strong] - middle[0], xpix[strong] - middle[1]).mean()) if strong.any() else 0.0
+    trace = components.raw[index]
+    varies = float(trace.std()) > 0
+    return {
+        "ypix": ypix.astype(np.int64),
+        "xpix": xpix.astype(np.int64),
+        "lam": weights,
+        "med": [middle[0], middle[1]],
+        "npix": int(ypix.size),
+        "radius": major,
+        "aspect_ratio": major / minor if minor > 0 else 1.0,
+        "compact": max(1.0, distance / (DISK * np.sqrt(ypix.size / np.pi))) if ypix.size else 1.0,
+        "footprint": spread,
+        "skew": float(stats.skew(trace)) if varies else 0.0,
+        "std": float(trace.std()),
+        "iplane": plane,
+        "cnmf3d_roi": int(export.ids[index]),
+        **dict(zip(WHOLE, (z.astype(np.int64), y.astype(np.int64), x.astype(np.int64), lam), strict=True)),
+    }
+
+
+def _axes(ypix: npt.NDArray[Any], xpix: npt.NDArray[Any], weights: npt.NDArray[Any]) -> tuple[float, float]:
+    """Half-axes of the ellipse that is as wide as the footprint: two standard deviations of its weights."""
+    if ypix.size < 2 or weights.sum() <= 0:
+        return 1.0, 1.0
+    spread = np.linalg.eigvalsh(np.atleast_2d(np.cov(np.stack([ypix, xpix]), aweights=weights, bias=True)))
+    minor, major = 2 * np.sqrt(np.maximum(spread, 0.25))
+    return float(major), float(minor)
+
+
+def _mark_overlaps(rows: npt.NDArray[Any], size: tuple[int, int]) -> None:
+    """Which pixels of each ROI other ROIs have, too."""
+    seen = np.zeros(size, np.int32)
+    for row in rows:
+        seen[row["ypix"], row["xpix"]] += 1
+    for row in rows:
+        row["overlap"] = seen[row["ypix"], row["xpix"]] > 1
+
+
+def _ops(results: Results, plane: int) -> dict[str, Any]:
+    """What Suite2p's GUI and its readers look for among the settings."""
+    (z, y, x), size = results.components.shape, results.voxel_size
+    groups = results.parameters.get("caiman", results.parameters)
+    decay = groups.get("data", {}).get("decay_time")
+    pictures = {name: background_of(results, name)[plane] for name in ("mean", "max", "correlation")}
+    ops: dict[str, Any] = {
+        "Ly": y,
+        "Lx": x,
+        "yrange": [0, y],
+        "xrange": [0, x],
+        "nframes": results.components.frames,
+        "fs": float(results.rate),
+        "tau": float(decay) if isinstance(decay, (int, float)) else 1.0,
+        "nplanes": z,
+        "nchannels": 1,
+        "functional_chan": 1,
+        "iplane": plane,
+        "neucoeff": 0.0,
+        "meanImg": pictures["mean"],
+        "meanImgE": pictures["mean"],
+        "max_proj": pictures["max"],
+        "Vcorr": pictures["correlation"],
+        "cnmf3d_versions": dict(results.provenance.versions),
+    }
+    if size is not None:
+        ops["aspect"] = float(size.y / size.x)
+        ops["cnmf3d_voxel_size_zyx_um"] = [float(side) for side in size]
+    return ops
+
+
+def ours(folder: Path) -> bool:
+    """Whether a folder holds nothing but planes with nothing but such files."""
+    planes = list(folder.iterdir())
+    return all(re.fullmatch(r"plane\d+", plane.name) and plane.is_dir() for plane in planes) and all(
+        path.name in FILES for plane in planes for path in plane.iterdir()
+    )
+
+
+EXPORTER = Exporter("suite2p", "a folder as Suite2p writes it, plane by plane", write_suite2p, ours=ours)

@@ -1,0 +1,88 @@
+"""The report's pictures, in sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cnmf3d.results.model import Results
+from cnmf3d.results.report import figures
+
+ROWS = 8
+"""Components a picture of traces shows."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pictures that belong together.
+
+    Attributes
+    ----------
+    title, text : str
+        Heading, and what is to be seen.
+    pictures : mapping of name to Figure
+        Not empty.
+    """
+
+    title: str
+    text: str
+    pictures: Mapping[str, Figure]
+
+
+def sections_of(results: Results) -> list[Section]:
+    """All pictures of the report; what there is nothing of has no section."""
+    components = results.components
+    order = _ranked(results)
+    accepted = [i for i in order if components.accepted[i]]
+    rejected = [i for i in order if not components.accepted[i]]
+    images = [name for name in ("mean", "correlation", "std", "max") if name in results.projections] or ["footprints"]
+    sections = [
+        _section(
+            "Where the cells are",
+            "Maximum projections along z, y and x. Green: accepted, with numbers; red: rejected.",
+            {name: figures.overview(results, name) for name in images},
+        ),
+        _section(
+            "Plane by plane",
+            "Outlines of what lies in each plane.",
+            {"planes": figures.planes(results, "correlation" if "correlation" in images else images[0])},
+        ),
+    ]
+    about = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
+    groups = {
+        "Best traces": accepted[:ROWS],
+        "Weakest accepted": accepted[ROWS:][-ROWS:],
+        "Strongest rejected": rejected[:ROWS],
+    }
+    for name, chosen in groups.items():
+        sections.append(_section(name, about, {name: figures.traces(results, chosen) if chosen else None}))
+    sections += [
+        _section("All accepted traces", "", {"raster": figures.raster(results)}),
+        _section("Quality", "Dashed: threshold.", {"quality": figures.quality(results, _thresholds(results))}),
+        _section("Neuropil", "Courses beside the resting image, and where they are.", {"n": figures.neuropil(results)}),
+    ]
+    return [section for section in sections if section.pictures]
+
+
+def _section(title: str, text: str, drawn: Mapping[str, Figure | None]) -> Section:
+    return Section(title, text, {name: figure for name, figure in drawn.items() if figure is not None})
+
+
+def _ranked(results: Results) -> list[int]:
+    """Components from the best SNR to the worst; by the height of their traces where it isn't known."""
+    components = results.components
+    values = components.quality.get("snr")
+    if values is None:
+        values = components.traces.max(axis=1, initial=0)
+    return [int(i) for i in np.argsort(-np.nan_to_num(values), kind="stable")]
+
+
+def _thresholds(results: Results) -> dict[str, float]:
+    """Quality name to threshold, from the parameters, ours or CaImAn's."""
+    groups = results.parameters.get("caiman", results.parameters)
+    values = groups.get("quality", {})
+    names = {"snr": "min_SNR", "r_value": "rval_thr"}
+    return {ours: float(values[name]) for ours, name in names.items() if isinstance(values.get(name), (int, float))}

@@ -1,0 +1,75 @@
+"""Suite2p's folder: each ROI once, in the plane where most of it is, with its whole footprint beside."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cnmf3d.errors import UsageError
+from cnmf3d.results.exports import Export, export
+from cnmf3d.results.exports.suite2p import FILES, WHOLE
+
+
+def test_every_roi_is_in_its_main_plane_once(tmp_path, random_results):
+    results = random_results(12, (3, 9, 11), 20)
+    components, ids = results.components, np.arange(12) * 2
+    notes = export("suite2p", Export(results, ids), tmp_path / "s2p")
+    assert "plane" in notes[0]
+    seen = []
+    dense = components.footprints.toarray().reshape(3, 9, 11, 12)
+    for plane in range(3):
+        folder = tmp_path / f"s2p/plane{plane}"
+        assert {path.name for path in folder.iterdir()} == set(FILES)
+        stat = np.load(folder / "stat.npy", allow_pickle=True)
+        rows = [row["cnmf3d_roi"] // 2 for row in stat]
+        seen += rows
+        assert all(dense[..., row].sum(axis=(1, 2)).argmax() == plane for row in rows)
+        assert np.array_equal(np.load(folder / "F.npy"), components.raw[rows])
+        assert np.array_equal(np.load(folder / "spks.npy"), components.spikes[rows])
+        assert not np.load(folder / "Fneu.npy").any()
+        iscell = np.load(folder / "iscell.npy")
+        assert np.array_equal(iscell[:, 0].astype(bool), components.accepted[rows])
+        assert np.allclose(iscell[:, 1], components.quality["r_value"][rows])
+        image = np.zeros((9, 11), int)
+        for row, roi in zip(stat, rows, strict=True):
+            here = np.zeros((9, 11), np.float32)
+            here[row["ypix"], row["xpix"]] = row["lam"]
+            assert np.array_equal(here, dense[plane, ..., roi])
+            assert row["npix"] == len(row["ypix"]) == len(row["overlap"])
+            assert row["radius"] > 0 and row["aspect_ratio"] >= 1 and row["compact"] >= 1
+            image += here > 0
+            z, y, x, lam = (row[name] for name in WHOLE)
+            whole = np.zeros((3, 9, 11), np.float32)
+            whole[z, y, x] = lam
+            assert np.array_equal(whole, dense[..., roi])
+        assert all(np.array_equal(row["overlap"], image[row["ypix"], row["xpix"]] > 1) for row in stat)
+        ops = np.load(folder / "ops.npy", allow_pickle=True).item()
+        assert (ops["Ly"], ops["Lx"], ops["nplanes"], ops["nframes"], ops["fs"]) == (9, 11, 3, 20, 7.5)
+        assert np.array_equal(ops["meanImg"], results.projections["mean"][plane])
+    assert sorted(seen) == list(range(12))
+
+
+def test_one_plane_no_judgement_and_an_empty_footprint(tmp_path, random_results):
+    results = random_results(3, (1, 9, 11), 20)
+    footprints = results.components.footprints.copy()
+    footprints.data[footprints.indptr[1] : footprints.indptr[2]] = 0
+    footprints.eliminate_zeros()
+    flat = np.zeros((3, 20), np.float32)
+    components = dataclasses.replace(results.components, footprints=footprints, quality={}, traces=flat, residuals=flat)
+    results = dataclasses.replace(results, components=components, projections={}, voxel_size=None)
+    assert export("suite2p", results, tmp_path / "s2p") == ()
+    stat = np.load(tmp_path / "s2p/plane0/stat.npy", allow_pickle=True)
+    assert [row["npix"] > 0 for row in stat] == [True, False, True]
+    assert all(np.isfinite([row["skew"], row["compact"], row["radius"], row["footprint"]]).all() for row in stat)
+    assert np.array_equal(np.load(tmp_path / "s2p/plane0/iscell.npy")[:, 1], components.accepted)
+
+
+def test_only_an_earlier_export_is_replaced(tmp_path, random_results):
+    export("suite2p", random_results(2), tmp_path / "s2p")
+    export("suite2p", random_results(0), tmp_path / "s2p", force=True)
+    assert len(np.load(tmp_path / "s2p/plane0/F.npy")) == 0
+    (tmp_path / "s2p/plane0/data.bin").write_bytes(b"movie")
+    with pytest.raises(UsageError, match="something else"):
+        export("suite2p", random_results(2), tmp_path / "s2p", force=True)
