@@ -198,3 +198,14 @@ def test_reach_is_told_by_what_is_known(scenery):
     unknown = dataclasses.replace(results, parameters={})
     assert cell_reach(unknown) == ZYX(4.0, 8.0, 8.0)
     assert cell_reach(dataclasses.replace(unknown, voxel_size=None)) == ZYX(8.0, 8.0, 8.0)
+
+
+def test_a_drawn_cell_that_is_silent_keeps_its_shape(scenery):
+    movie, results = scenery
+    drawn = ellipsoid(SHAPE, (2, 15, 4), ZYX(1.5, 3, 3))
+    scene = scene_of(results, results.components, drawn, drawn, fixed=True)
+    quiet = np.broadcast_to(movie.mean(axis=0), movie.shape).astype(np.float32)
+    found = demix_rois(open_movie(quiet, rate=10.0), scene)
+    shape = drawn.toarray() / np.linalg.norm(drawn.toarray())
+    assert np.allclose(found.footprints.toarray(), shape, atol=1e-5)
+    assert np.isfinite(found.raw).all()

@@ -1,7 +1,8 @@
 """ROIs that a person asks for, demixed from the movie: everything else that is known there stays as it is.
 
-``python -m cnmf3d.engine.manual FOLDER`` is the process that does it for a window: it reads ``scene.npz`` and
-``job.json`` there (which movie), tells events as JSON lines, and writes ``rois.npz``, or ``error.json``.
+``python -m cnmf3d.engine.manual FOLDER`` is the process that does it for a window. It reads ``scene.npz`` and
+``job.json`` there, which tells where the movie is (for one in memory, ``values.npy`` has what is needed of it), tells
+events as JSON lines, and writes ``rois.npz``, or ``error.json``.
 """
 
 from __future__ import annotations
@@ -22,19 +23,16 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
 from cnmf3d.engine.smoothing import smoothed
-from cnmf3d.errors import Cnmf3dError, EngineError, InputError
-from cnmf3d.events import Progress, Reporter, silent, to_json
+from cnmf3d.errors import Cnmf3dError, EngineError
+from cnmf3d.events import Reporter, silent, to_json
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.results.curation.making import quality_of, rest_level, unit
-from cnmf3d.results.curation.scene import Scene
+from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
 from cnmf3d.traces import decay_frames, delta_f_over_f
 
 ROUNDS = 12
 """Alternations of traces and footprints."""
-
-CHUNK = 2**26
-"""Values that are read at once."""
 
 MEASURES = ("snr", "r_value", "reliability", "skewness")
 
@@ -62,37 +60,27 @@ def demix_rois(movie: Movie, scene: Scene, *, reporter: Reporter = silent) -> Co
     EngineError
         Where nothing is active there.
     """
-    if movie.shape != (scene.frames, *scene.shape):
-        raise InputError(
-            f"the movie has the shape {movie.shape}, the results are of {(scene.frames, *scene.shape.tolist())}",
-            "Open the movie that the results were made of.",
-        )
-    left = residual(read_voxels(movie, scene, reporter), scene)
+    return demix_values(read_voxels(movie, scene, reporter), scene)
+
+
+def demix_values(values: Float, scene: Scene) -> Components:
+    """As `demix_rois`, for the values of the scene's voxels, (frames, n)."""
+    left = residual(values, scene)
     response = _response(scene)
     weights = (scene.starts / scene.noise[:, None]).astype(np.float64)
     weights /= np.linalg.norm(weights, axis=0)
+    first = weights.copy()
     weights, traces = alternate(left, weights, scene.support, response, ROUNDS)
+    silent_ones = np.flatnonzero(~weights.any(axis=0))
+    if silent_ones.size and not scene.fixed:
+        raise EngineError("nothing is active where the ROI should be", "Choose a place that lights up.")
+    if silent_ones.size:
+        weights[:, silent_ones] = first[:, silent_ones]
+        traces = regressed(left, weights)
     if not scene.fixed:
         weights = trimmed(weights, _calcium(traces, response).traces, scene)
         traces = regressed(left, weights)
     return _components(left, weights, traces, scene, response)
-
-
-def read_voxels(movie: Movie, scene: Scene, reporter: Reporter = silent) -> Float:
-    """(frames, n) values of the scene's voxels; only the box around them is read, where that can be had."""
-    z, y, x = scene.box
-    shape = (z.stop - z.start, y.stop - y.start, x.stop - x.start)
-    places = np.unravel_index(scene.voxels, tuple(scene.shape))
-    local = np.ravel_multi_index(tuple(p - s.start for p, s in zip(places, (z, y, x), strict=True)), shape)
-    out = np.empty((scene.frames, scene.voxels.size), np.float32)
-    mapped = movie.contiguous()
-    step = max(1, CHUNK // int(np.prod(scene.shape if mapped is None else shape)))
-    for start in range(0, scene.frames, step):
-        stop = min(start + step, scene.frames)
-        part = movie.read(start, stop)[:, z, y, x] if mapped is None else mapped[start:stop, z, y, x]
-        out[start:stop] = part.reshape(stop - start, -1)[:, local]
-        reporter(Progress("ingest", stop, scene.frames))
-    return out
 
 
 def residual(values: Float, scene: Scene) -> Float:
@@ -111,7 +99,8 @@ def alternate(
 ) -> tuple[npt.NDArray[np.float64], Float]:
     """Traces by least squares and footprints by HALS on the denoised traces, in turn.
 
-    Footprints are fitted to what changes: a resting light that is wrong by a constant has no say in them.
+    Footprints are fitted to what changes: a resting light that is wrong by a constant has no say in them. One that
+    never changes becomes zero.
     """
     centred = left - left.mean(axis=1, keepdims=True)
     for _ in range(rounds):
@@ -124,16 +113,15 @@ def alternate(
                     step = (seen[:, k] - weights @ gram[:, k]) / gram[k, k]
                     weights[:, k] = np.maximum(weights[:, k] + step, 0) * support[:, k]
         norms = np.linalg.norm(weights, axis=0)
-        if not (norms > 0).all() or not (np.diag(gram) > 0).all():
-            raise EngineError("nothing is active where the ROI should be", "Choose a place that lights up.")
-        weights = weights / norms
+        alive = (norms > 0) & (np.diag(gram) > 0)
+        weights = weights * np.where(alive, 1 / np.where(norms > 0, norms, 1), 0)
     return weights, regressed(left, weights)
 
 
 def regressed(left: Float, weights: npt.NDArray[np.float64]) -> Float:
     """(k, frames) least-squares traces."""
     gram = weights.T @ weights
-    gram += 1e-6 * np.trace(gram) / max(len(gram), 1) * np.eye(len(gram))
+    gram += (1e-6 * np.trace(gram) / max(len(gram), 1) + 1e-12) * np.eye(len(gram))
     return np.asarray(np.linalg.solve(gram, weights.T @ left), np.float32)
 
 
@@ -232,8 +220,11 @@ def main(folder: str) -> int:
     place = Path(folder)
     try:
         job: dict[str, Any] = json.loads((place / "job.json").read_text(encoding="utf-8"))
-        movie = open_movie(job["source"], **job["opening"])
-        rois = demix_rois(movie, Scene.load(place / "scene.npz"), reporter=_tell)
+        scene = Scene.load(place / "scene.npz")
+        if job["source"] is None:
+            rois = demix_values(np.load(place / "values.npy", allow_pickle=False), scene)
+        else:
+            rois = demix_rois(open_movie(job["source"], **job["opening"]), scene, reporter=_tell)
         np.savez(place / "rois.npz", allow_pickle=False, **arrays_of(rois))
     except Cnmf3dError as error:
         told = {"kind": type(error).__name__, "problem": error.problem, "fix": error.fix}

@@ -11,8 +11,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Components, Float, VolumeShape
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.geometry import ZYX
+from cnmf3d.movies import Movie
 from cnmf3d.results.curation.making import footprints_of
 from cnmf3d.results.model import Results
 
@@ -21,6 +23,9 @@ Footprints = sparse.csc_array[Any]
 
 MOST = 400_000
 """Voxels that can be demixed at once."""
+
+CHUNK = 2**26
+"""Values that are read at once."""
 
 TYPICAL_REACH = 8.0
 """Half-axis of a seed's support where the results don't tell how large cells are: voxels along x and y."""
@@ -142,6 +147,34 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
         rate=np.array(results.rate, np.float64),
         fixed=np.array(fixed),
     )
+
+
+def read_voxels(movie: Movie, scene: Scene, reporter: Reporter = silent) -> Float:
+    """(frames, n) values of the scene's voxels; only the box around them is read, where that can be had.
+
+    Raises
+    ------
+    InputError
+        Where the movie isn't the one of the results.
+    """
+    if movie.shape != (scene.frames, *scene.shape):
+        raise InputError(
+            f"the movie has the shape {movie.shape}, the results are of {(scene.frames, *scene.shape.tolist())}",
+            "Open the movie that the results were made of.",
+        )
+    z, y, x = scene.box
+    shape = (z.stop - z.start, y.stop - y.start, x.stop - x.start)
+    places = np.unravel_index(scene.voxels, tuple(scene.shape))
+    local = np.ravel_multi_index(tuple(p - s.start for p, s in zip(places, (z, y, x), strict=True)), shape)
+    out = np.empty((scene.frames, scene.voxels.size), np.float32)
+    mapped = movie.contiguous()
+    step = max(1, CHUNK // int(np.prod(scene.shape if mapped is None else shape)))
+    for start in range(0, scene.frames, step):
+        stop = min(start + step, scene.frames)
+        part = movie.read(start, stop)[:, z, y, x] if mapped is None else mapped[start:stop, z, y, x]
+        out[start:stop] = part.reshape(stop - start, -1)[:, local]
+        reporter(Progress("ingest", stop, scene.frames))
+    return out
 
 
 def cell_reach(results: Results) -> ZYX:

@@ -71,25 +71,33 @@ class RoiStore:
         self._selection: Ints = np.zeros(0, np.int64)
 
     @classmethod
-    def from_results(cls, results: Results, who: str | None = None) -> RoiStore:
-        """The ROIs of `results` as their curation leaves them."""
-        return cls(results, who)
+    def from_results(cls, results: Results, who: str | None = None, *, path: str | Path | None = None) -> RoiStore:
+        """The ROIs of `results` as their curation leaves them.
 
-    @classmethod
-    def open(cls, path: str | Path, who: str | None = None, *, axes: str = "xyz") -> RoiStore:
-        """The ROIs of a results file. Every step is saved at once in the journal beside it; see `save` and `close`.
+        Parameters
+        ----------
+        results : Results
+        who : str, optional
+            Whose name the log gets.
+        path : path, optional
+            The file that `load_results` read them from: then every step is saved at once in the journal beside it; see
+            `save` and `close`.
 
         Raises
         ------
         UsageError
             Where another program curates this file.
-        InputError, Cnmf3dError
-            Where the file can't be read, or nothing can be written beside it.
+        Cnmf3dError
+            Where nothing can be written beside it.
         """
-        results = load_results(path, axes=axes)
         store = cls(results, who)
-        store._journal = Journal.begin(path, results)
+        store._journal = None if path is None else Journal.begin(path, results)
         return store
+
+    @classmethod
+    def open(cls, path: str | Path, who: str | None = None, *, axes: str = "xyz") -> RoiStore:
+        """The ROIs of a results file, saved step by step; see `from_results`."""
+        return cls.from_results(load_results(path, axes=axes), who, path=path)
 
     @property
     def journal(self) -> Journal | None:
