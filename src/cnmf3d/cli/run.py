@@ -127,6 +127,7 @@ def _tell(results: Results, out: Path, seconds: float, as_json: bool) -> None:
         told = {"kind": "done", "output": str(out), "accepted": facts.accepted, "rejected": facts.rejected}
         typer.echo(json.dumps({**told, "seconds": round(seconds, 2)}))
         return
-    rate = facts.voxels * facts.frames / seconds / 1e6
-    typer.echo(f"{facts.accepted} cells ({facts.rejected} rejected) in {seconds:.1f} s, {rate:.0f} million voxels/s")
+    speed = facts.voxels * facts.frames / seconds / 1e6
+    rate = f"{speed:.0f}" if speed >= 10 else f"{speed:.1f}"
+    typer.echo(f"{facts.accepted} cells ({facts.rejected} rejected) in {seconds:.1f} s, {rate} million voxels/s")
     typer.echo(f"{out}")
