@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from cnmf3d.results import Results
+    from cnmf3d.results.exports import Interval
 
 
 def export(
@@ -20,6 +24,11 @@ def export(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="NWB: one of the metadata: --set subject_id=M12."),
     ] = None,
+    stimuli: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE.csv", help="NWB: a stimulus map, columns name, start, end; may be given again."),
+    ] = None,
+    stimuli_in: Annotated[str, typer.Option(help="What start and end are: seconds or frames.")] = "seconds",
     force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List the formats.")] = False,
     template: Annotated[bool, typer.Option("--template", help="Print a metadata file to be filled in.")] = False,
@@ -41,7 +50,28 @@ def export(
     if not format or results is None or out is None:
         raise UsageError("export needs FORMAT, RESULTS and OUT", "cnmf3d export nwb movie.cnmf3d.hdf5 movie.nwb")
     given = nwb.read_metadata(metadata, pairs or [])
-    leaving = export_of(load_results(results), accepted_only=accepted, metadata=given)
+    read = load_results(results)
+    maps = _stimuli(stimuli or [], stimuli_in, read)
+    leaving = export_of(read, accepted_only=accepted, stimuli=maps, metadata=given)
     for note in write(format, leaving, out, force=force):
         typer.echo(note, err=True)
     typer.echo(f"{out}: {len(leaving.ids)} ROIs")
+
+
+def _stimuli(paths: list[Path], units: str, results: Results) -> dict[str, list[Interval]]:
+    """Stimulus maps by the names of their files, in seconds."""
+    from cnmf3d.errors import UsageError
+    from cnmf3d.project.stimuli import UNITS, read_stimuli
+    from cnmf3d.results.exports import Interval
+
+    found: dict[str, list[Interval]] = {}
+    for path in paths:
+        if path.stem in found:
+            raise UsageError(f"two stimulus maps are named {path.stem}", "Name their files differently.")
+        if units not in UNITS:
+            raise UsageError(f"--stimuli-in is {units!r}", "Say seconds or frames.")
+        told = read_stimuli(path, "frames" if units == "frames" else "seconds")
+        told.see_inside(results.components.frames, results.rate, str(path))
+        periods = told.within("seconds", results.rate)
+        found[path.stem] = [Interval(each.name, each.start, each.end) for each in periods]
+    return found

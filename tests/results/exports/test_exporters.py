@@ -117,14 +117,21 @@ def test_the_formats_are_listed(capsys):
         (["export", "nwb", "r.hdf5", "o"], 2, "o.nwb"),
         (["export", "nwb", "r.hdf5", "o.nwb"], 2, "--set session_start_time="),
         (["export", "nwb", "r.hdf5", "o.nwb", "--set", "lab"], 2, "no '='"),
+        (["export", "csv", "r.hdf5", "o", "--stimuli", "s.csv"], 2, "nwb can"),
+        (["export", "nwb", "r.hdf5", "o.nwb", "--stimuli", "none.csv"], 3, "none.csv"),
+        (["export", "nwb", "r.hdf5", "o.nwb", "--stimuli", "s.csv", "--stimuli-in", "days"], 2, "frames"),
+        (["export", "nwb", "r.hdf5", "o.nwb", "--stimuli", "s.csv", "--stimuli", "s.csv"], 2, "two stimulus maps"),
+        (["export", "nwb", "r.hdf5", "o.nwb", "--stimuli", "late.csv"], 3, "ends at"),
     ],
 )
 def test_mistakes_are_told_in_words(words, code, told, tmp_path, random_results, capsys, monkeypatch):
     write_results(random_results(), tmp_path / "r.hdf5")
+    (tmp_path / "s.csv").write_text("name,start,end\na,0,1\n")
+    (tmp_path / "late.csv").write_text("name,start,end\na,100,101\n")
     monkeypatch.chdir(tmp_path)
     assert call(words) == code
     assert told in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["r.hdf5"]
+    assert {path.name for path in tmp_path.iterdir()} == {"r.hdf5", "s.csv", "late.csv"}
 
 
 def test_outside_packages_can_add_theirs(random_results, tmp_path):

@@ -282,8 +282,13 @@ def test_there_and_back_on_the_command_line(tmp_path, random_results, capsys):
     source = write_results(random_results(), tmp_path / "r.hdf5")
     file = tmp_path / "m.yaml"
     file.write_text(template().replace("session_start_time:", "session_start_time: 2026-01-31T14:00:00+01:00"))
+    (tmp_path / "trials.csv").write_text("name,start,end\nleft,15,30\nright,0,7.5\n")
     words = ["export", "nwb", source, tmp_path / "r.nwb", "--metadata", file, "--set", "subject_id=M1"]
+    words += ["--stimuli", tmp_path / "trials.csv", "--stimuli-in", "frames"]
     assert call([str(word) for word in words]) == 0
+    with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "r") as io:
+        trials = io.read().intervals["trials"].to_dataframe()
+    assert list(trials["stimulus"]) == ["right", "left"] and list(trials["stop_time"]) == [1, 4]
     out = capsys.readouterr()
     assert "5 ROIs" in out.out and "species, sex, age, location" in out.err
     assert call(["import", "nwb", str(tmp_path / "r.nwb"), str(tmp_path / "b.hdf5")]) == 0

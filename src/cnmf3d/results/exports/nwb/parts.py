@@ -110,10 +110,9 @@ def add_stimuli(file: Any, stimuli: Mapping[str, Sequence[Interval]]) -> None:
     for name, intervals in stimuli.items():
         if not intervals:
             continue
-        table = TimeIntervals(
-            name=name, description=f"periods of the stimulus map {name}, seconds from the first volume"
-        )
+        text = f"periods of the stimulus map {name}, in seconds from the first volume"
+        table = TimeIntervals(name=name.replace("/", "_").replace(":", "_"), description=text)
         table.add_column(name="stimulus", description="which stimulus")
-        for each in intervals:
+        for each in sorted(intervals, key=lambda each: each.start):
             table.add_interval(start_time=float(each.start), stop_time=float(each.end), stimulus=each.name)
         file.add_time_intervals(table)
