@@ -179,6 +179,17 @@ def test_a_batch_starts_at_an_item(say, folder, brief):
     assert [item["status"] for item in json.loads(say("list", folder, "--json")[1])] == ["pending", "failed"]
 
 
+def test_an_item_is_computed_on_a_fast_disk(say, folder, brief, tmp_path):
+    add(say, folder, brief)
+    fast = tmp_path / "fast"
+    code, _, told = say("run", folder, "--work-dir", fast)
+    assert code == 2 and "no folder" in told
+    fast.mkdir()
+    code, _, told = say("run", folder, "--work-dir", fast)
+    assert code == 1 and f"moved to {fast}" in told and list(fast.iterdir()) == []
+    assert "moving" in say("show", folder, "brief")[1]
+
+
 def test_moved_movies_are_found_again_by_content(say, folder, still, tmp_path):
     add(say, folder, still)
     places = [tmp_path / "new" / name for name in ("a", "b")]

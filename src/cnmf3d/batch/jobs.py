@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cnmf3d.batch.engines import engine_of
 from cnmf3d.batch.item import Item
@@ -30,10 +32,21 @@ def job_of(batch: Batch, item: Item, workers: int | None = None) -> Job:
         Where the item's engine can't compute it.
     """
     source = dataclasses.replace(item.input, paths=movie_of(batch, item), relative=())
-    job = Job(item.module, item.engine, source, item.parameters, item.options, workers)
+    job = Job(item.module, item.engine, source, item.parameters, _options(batch, item), workers)
     if reason := engine_of(item.engine).unsuitable(job):
         raise UsageError(f"{item.name}: {reason}", "Choose another engine, or other parameters.")
     return job
+
+
+def _options(batch: Batch, item: Item) -> Mapping[str, Any]:
+    """An item's options; with the run folder of the item whose memory map it uses, which may lie anywhere."""
+    if not item.options.get("use_memmap"):
+        return item.options
+    try:
+        kept = batch.run_folder(batch.item(str(item.options.get("memmap_uuid"))))
+    except UsageError:  # it was deleted: the engine says whether that matters
+        return item.options
+    return {**item.options, "memmap_folder": str(kept.path.absolute())}
 
 
 def movie_of(batch: Batch, item: Item) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from cnmf3d.batch import schema
+from cnmf3d.batch import schema, workdir
 from cnmf3d.batch.engines import separate
 from cnmf3d.batch.item import Change, Input, Item
 from cnmf3d.batch.runfolder import RunFolder
@@ -266,7 +265,7 @@ class Batch:
 
         caches = Caches(default_folder())
         for item in found:
-            shutil.rmtree(self.run_folder(item).path, ignore_errors=True)
+            workdir.remove(self.home(item))
             caches.release(item.uuid)
         return found
 
@@ -324,8 +323,12 @@ class Batch:
             return bool(connection.execute(query).scalar())
 
     def run_folder(self, item: Item) -> RunFolder:
-        """The item's run folder."""
-        return RunFolder(self.folder / "items" / item.uuid)
+        """The item's run folder, where it lies now: a work directory may have it while it runs."""
+        return RunFolder(workdir.place_of(self.home(item)))
+
+    def home(self, item: Item) -> Path:
+        """Where the item's run folder belongs."""
+        return self.folder / "items" / item.uuid
 
     def relink(self, places: Iterable[str | Path]) -> list[Item]:
         """Find movies that were moved, by name below `places` and by content; the items that were mended."""

@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from cnmf3d.batch import workdir
 from cnmf3d.batch.item import Item
 from cnmf3d.batch.jobs import job_of
 from cnmf3d.batch.lease import lease, renew
@@ -17,7 +20,7 @@ from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch, now
 from cnmf3d.batch.worker import BUSY
-from cnmf3d.errors import Cnmf3dError
+from cnmf3d.errors import Cnmf3dError, UsageError
 
 Told = Callable[[Item, dict[str, Any]], None]
 """Is told of each event of an item; of its start and end with the kinds ``start`` and ``end``."""
@@ -53,6 +56,7 @@ def supervise(
     workers: int | None = None,
     starter: Starter | None = None,
     scheduler: str | None = None,
+    work_dir: str | Path | None = None,
     reporter: Told = quiet,
 ) -> Outcome:
     """Run a batch until nothing waits; items may be added meanwhile.
@@ -70,20 +74,25 @@ def supervise(
         Where runs are started; on this machine by default.
     scheduler : str, optional
         Address of a running dask.distributed scheduler whose workers compute the items, instead of a `starter`.
+    work_dir : path, optional
+        Folder of a fast disk: run folders are moved there, and back when their items have ended.
     reporter : callable
         Told of each event.
 
     Raises
     ------
     UsageError
-        Where another supervisor runs the batch, or a key means nothing.
+        Where another supervisor runs the batch, a key means nothing, or there is no such work directory.
     ClusterError
         Where the scheduler can't be reached, or its workers can't compute items.
     """
     only = None if keys is None else {batch.item(key).uuid for key in keys}
     first = None if start_at is None else batch.item(start_at).uuid
+    if work_dir is not None and scheduler is not None:
+        raise UsageError("a work directory is for this machine", "Leave out --work-dir, or --scheduler.")
+    fast = None if work_dir is None else workdir.check(Path(work_dir))
     with _place(starter, scheduler) as where, lease(batch):
-        at_work = _Supervisor(batch, where, workers, reporter)
+        at_work = _Supervisor(batch, where, workers, reporter, fast)
         ended = at_work.all(lambda: _waiting(batch, only, first))
     return Outcome(ended.count(Status.DONE), ended.count(Status.FAILED), ended.count(Status.ABORTED))
 
@@ -153,6 +162,7 @@ class _Supervisor:
     starter: Starter
     workers: int | None
     reporter: Told
+    work_dir: Path | None = None
     running: list[_Run] = field(default_factory=list)
     beat: float = field(default_factory=time.monotonic)
 
@@ -216,25 +226,48 @@ class _Supervisor:
         if lives(folder.worker()):
             self._adopt(item, folder)
             return None
-        threads = self.workers or self.starter.threads()
         try:
-            job = job_of(self.batch, item, threads)
+            job = job_of(self.batch, item, self.workers or self.starter.threads())
         except Cnmf3dError as error:
-            self.batch.change(
-                item.uuid, item.status, Status.FAILED, why="can't start", error=str(error), finished=now()
-            )
-            return self._told_end(item)
+            return self._cannot(item, item.status, error)
+        status = Status.RUNNING if self.work_dir is None else Status.MOVING
         started = {"attempts": item.attempts + 1, "started": now(), "finished": "", "error": "", "abort": 0}
-        if not self.batch.change(item.uuid, item.status, Status.RUNNING, why="started", **started):
+        if not self.batch.change(item.uuid, item.status, status, why="started", **started):
             return None  # somebody else was faster
-        folder.write(job)
         self.reporter(item, {"kind": "start"})
+        if self.work_dir is not None:
+            try:
+                folder = self._sent(item, self.work_dir)
+            except Cnmf3dError as error:
+                return self._cannot(item, Status.MOVING, error)
+        folder.write(job)
         try:
             self.running.append(_Run(item, folder, self.starter.start(folder)))
         except BaseException:
             self.batch.change(item.uuid, Status.RUNNING, Status.INTERRUPTED, why="it could not be started")
             raise
         return None
+
+    def _cannot(self, item: Item, status: Status, error: Cnmf3dError) -> Status:
+        """Fail an item that can't be started."""
+        self.batch.change(item.uuid, status, Status.FAILED, why="can't start", error=str(error), finished=now())
+        return self._told_end(item)
+
+    def _sent(self, item: Item, work_dir: Path) -> RunFolder:
+        """Move an item's run folder to the work directory."""
+        self.reporter(item, {"kind": "moving", "to": str(work_dir)})
+        folder = RunFolder(workdir.send(self.batch.home(item), work_dir, self._alive))
+        self.batch.change(item.uuid, Status.MOVING, Status.RUNNING, why=f"in {work_dir}")
+        return folder
+
+    def _home(self, item: Item, folder: RunFolder) -> tuple[Item, RunFolder]:
+        """Move an item's run folder back to where it belongs, if it is away; both as they are then."""
+        home = self.batch.home(item)
+        if folder.path != home:
+            self.batch.change(item.uuid, item.status, Status.MOVING, why=f"from {folder.path.parent}")
+            self.reporter(item, {"kind": "moving", "to": str(home.parent)})
+            workdir.bring_back(home, self._alive)
+        return self.batch.item(item.uuid), self.batch.run_folder(item)
 
     def _over(self, run: _Run) -> bool:
         """Pass a run's events on, end it where that is asked for; whether it is over."""
@@ -252,21 +285,20 @@ class _Supervisor:
 
     def _ended(self, run: _Run) -> Status:
         """Settle a run that is over; how it ended."""
+        item = self.batch.item(run.item.uuid)
         if run.aborted:
-            run.folder.tidy(done=False)
-            self.batch.change(run.item.uuid, Status.RUNNING, Status.ABORTED, why="asked for", finished=now(), abort=0)
+            self._settle(item, run.folder, "asked for", over=Status.ABORTED)
         else:
-            self._settle(self.batch.item(run.item.uuid), run.folder, "its process ended without a word")
-        return self._told_end(run.item)
+            self._settle(item, run.folder, "its process ended without a word")
+        return self._told_end(item)
 
     def _interrupt(self) -> None:
         """End all runs, which go on from there next time."""
         for run in self.running:
             if not run.elsewhere:
                 run.handle.kill()
-                run.folder.tidy(done=False)
-                why = "the supervisor was stopped"
-                self.batch.change(run.item.uuid, Status.RUNNING, Status.INTERRUPTED, why=why)
+                item = self.batch.item(run.item.uuid)
+                self._settle(item, run.folder, "the supervisor was stopped", over=Status.INTERRUPTED)
 
     def _alive(self) -> None:
         """Give a sign of life, now and then."""
@@ -274,24 +306,31 @@ class _Supervisor:
             self.beat = time.monotonic()
             renew(self.batch)
 
-    def _settle(self, item: Item, folder: RunFolder, why: str) -> None:
-        """Status of an item whose worker is gone, by what its run folder holds."""
+    def _settle(self, item: Item, folder: RunFolder, why: str, over: Status | None = None) -> None:
+        """Status of an item whose worker is gone: `over`, or what its run folder tells."""
         ended = folder.ended() or {}
-        folder.tidy(done=ended.get("kind") != "error" and folder.complete())
-        if ended.get("kind") == "error":
-            text = str(ended.get("text", ""))
-            self.batch.change(item.uuid, item.status, Status.FAILED, why="an error", error=text, finished=now())
+        failed = ended.get("kind") == "error"
+        folder.tidy(done=over is None and not failed and folder.complete())
+        try:
+            item, folder = self._home(item, folder)
+        except Cnmf3dError as error:
+            values = {"error": str(error), "finished": now(), "abort": 0}
+            self.batch.change(item.uuid, Status.MOVING, Status.FAILED, why="it can't be moved back", **values)
+            return
+        change = partial(self.batch.change, item.uuid, item.status)
+        if over is Status.INTERRUPTED:
+            change(over, why=why)
+        elif over is Status.ABORTED or (not failed and not folder.complete() and self.batch.abort_asked(item.uuid)):
+            change(Status.ABORTED, why="asked for", finished=now(), abort=0)
+        elif failed:
+            change(Status.FAILED, why="an error", error=str(ended.get("text", "")), finished=now())
         elif folder.complete():
-            self.batch.change(
-                item.uuid, item.status, Status.DONE, why="complete", finished=now(), error="", **told_by(folder)
-            )
-        elif self.batch.abort_asked(item.uuid):
-            self.batch.change(item.uuid, item.status, Status.ABORTED, why="asked for", finished=now(), abort=0)
+            change(Status.DONE, why="complete", finished=now(), error="", **told_by(folder))
         elif item.attempts >= ATTEMPTS:
             text = f"{why}, {item.attempts} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"
-            self.batch.change(item.uuid, item.status, Status.FAILED, why=why, error=text.strip(), finished=now())
+            change(Status.FAILED, why=why, error=text.strip(), finished=now())
         else:
-            self.batch.change(item.uuid, item.status, Status.INTERRUPTED, why=why)
+            change(Status.INTERRUPTED, why=why)
 
     def _told_end(self, item: Item) -> Status:
         found = self.batch.item(item.uuid)

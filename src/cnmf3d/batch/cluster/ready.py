@@ -12,6 +12,7 @@ from cnmf3d.batch.jobs import job_of, movie_of
 from cnmf3d.batch.processes import lives
 from cnmf3d.batch.runfolder import Job
 from cnmf3d.batch.status import Status
+from cnmf3d.batch.workdir import bring_back
 from cnmf3d.errors import UsageError
 from cnmf3d.movies import open_movie
 from cnmf3d.parameters import CnmfParameters
@@ -76,10 +77,16 @@ def prepare(batch: Batch, items: Sequence[Item], cores: Sequence[int | None]) ->
     if not items:
         raise UsageError("there are no items to export", "Add some, or name those to compute again after a `retry`.")
     jobs = [_job(batch, item, threads) for item, threads in zip(items, cores, strict=True)]
+    for item in items:
+        bring_back(batch.home(item), _no_beat)
     folders = [batch.run_folder(item) for item in items]
     for folder, job in zip(folders, jobs, strict=True):
         folder.write(job)
     return [folder.path.absolute() for folder in folders]
+
+
+def _no_beat() -> None:
+    """Nobody waits for a sign of life."""
 
 
 def _job(batch: Batch, item: Item, cores: int | None) -> Job:

@@ -49,7 +49,13 @@ def run(
                 wait_until(moment, quiet=quiet or as_json)
             with shown(as_json=as_json, quiet=quiet) as reporter:
                 outcome = supervise(
-                    batch, keys=only, start_at=start_at, workers=workers, scheduler=scheduler, reporter=reporter
+                    batch,
+                    keys=only,
+                    start_at=start_at,
+                    workers=workers,
+                    scheduler=scheduler,
+                    work_dir=work_dir,
+                    reporter=reporter,
                 )
         except KeyboardInterrupt:
             typer.echo(f"Stopped. `cnmf3d batch run {folder}` goes on where it was.", err=True)

@@ -37,7 +37,8 @@ def memmap_for(movie: Movie, folder: RunFolder, job: Job, scratch: Path, reporte
     name = file_name(movie, movie.fingerprint())
     options = job.options
     if options.get("use_memmap"):
-        found = _of_item(str(options.get("memmap_uuid") or ""), folder, name)
+        told = options.get("memmap_folder")
+        found = _of_item(str(options.get("memmap_uuid") or ""), folder, name, None if told is None else Path(told))
         reporter(Note("ingest", f"the memory map {found} is reused"))
         return found
     if not options.get("keep_memmap"):
@@ -50,9 +51,11 @@ def memmap_for(movie: Movie, folder: RunFolder, job: Job, scratch: Path, reporte
     return write_memmap(movie, kept, reporter)
 
 
-def _of_item(key: str, folder: RunFolder, name: str) -> Path:
+def _of_item(key: str, folder: RunFolder, name: str, told: Path | None) -> Path:
     """The memory map that another item of the batch kept; `key` is its UUID or the start of one."""
     siblings = [path for path in folder.path.parent.iterdir() if key and path.name.startswith(key)]
+    if told is not None:
+        siblings.insert(0, told)
     for sibling in siblings:
         if (sibling / KEPT / name).exists():
             return sibling / KEPT / name
