@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import shutil
 import sqlite3
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,6 +17,7 @@ from comparing import assert_same
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.movies import open_movie
 from cnmf3d.project import Add, Column, Kind, Project, Remove, Rename, Show, StimulusMap, Type, files, schema
+from cnmf3d.project.checking import check
 from cnmf3d.results import curated, load_results, write_results
 
 
@@ -373,3 +375,53 @@ def test_an_upgrade_that_fails_changes_nothing(project, monkeypatch):
     with Project.open(project.folder) as again, again.engine.begin() as connection:
         names = [row[1] for row in connection.exec_driver_sql("PRAGMA table_info(samples)")]
     assert "mood" not in names
+
+
+@pytest.mark.parametrize(
+    ("damage", "what", "problem"),
+    [
+        (lambda project, sample: project.file(sample).unlink(), "file", "are not there"),
+        (lambda project, sample: project.file(sample).write_bytes(b"x"), "file", "has 1 bytes, not"),
+        (lambda project, sample: flip(project.file(sample)), "file", "was changed, or is damaged"),
+        (lambda project, sample: open_movie_file(sample).unlink(), "movie", "is not in"),
+        (lambda project, sample: other_movie(sample), "movie", "is another movie than it was"),
+        (
+            lambda project, sample: (project.place(sample.uuid) / "roi-data-9.hdf5").write_bytes(b""),
+            "stray",
+            "no sample",
+        ),
+        (lambda project, sample: drop_roi(project), "rois", "lists other ROIs"),
+        (lambda project, sample: project.configure(Remove("layer")) and put_tag(project), "columns", "values in layer"),
+    ],
+)
+def test_what_is_damaged_is_found(project, results, damage, what, problem):
+    sample = project.add(results, animal="a", trial="1", tags={"layer": {0: "L1"}}, opening={"rate": 5.0})
+    assert check(project) == []
+    damage(project, sample)
+    (found,) = check(project)
+    assert found.what == what and problem in str(found)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+def open_movie_file(sample):
+    return Path(sample.movie.paths[0])
+
+
+def other_movie(sample):
+    values = np.zeros((40, 4, 9, 11), np.uint16)
+    tifffile.imwrite(sample.movie.paths[0], values, photometric="minisblack", metadata={"axes": "TZYX"})
+
+
+def drop_roi(project):
+    with project.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM rois WHERE roi = 2")
+
+
+def put_tag(project):
+    with project.engine.begin() as connection:
+        connection.exec_driver_sql("""UPDATE rois SET tags = '{"layer": "x"}' WHERE roi = 1""")

@@ -13,6 +13,9 @@ from cnmf3d.project.rois import Tags, tag
 from cnmf3d.results import Curation, Results, curated
 from cnmf3d.results.curation import Entry, no_rois
 
+PROJECT = "the project"
+"""Who makes the steps that lead from a file to what the project says."""
+
 
 def with_cells(results: Results, config: Config, accepted: Mapping[int, bool], tags: Tags) -> Results:
     """Results with a curation log that leads to what the project says of their ROIs.
@@ -33,17 +36,17 @@ def with_cells(results: Results, config: Config, accepted: Mapping[int, bool], t
     ]
     other = np.flatnonzero(np.array(verdicts, bool) != state.results.components.accepted).tolist()
     if other:
-        entries.append(Entry.now("judge", [ids[n] for n in other], accepted=[verdicts[n] for n in other]))
+        entries.append(Entry.now("judge", [ids[n] for n in other], PROJECT, accepted=[verdicts[n] for n in other]))
     columns = config.names(Kind.ROI)
-    entries += [Entry.now("drop column", column=name) for name in state.tags if name not in columns]
+    entries += [Entry.now("drop column", (), PROJECT, column=name) for name in state.tags if name not in columns]
     for name in columns:
         if name not in state.tags:
-            entries.append(Entry.now("add column", column=name))
+            entries.append(Entry.now("add column", (), PROJECT, column=name))
         old = {roi: tag(name, value) for roi, value in state.tags.get(name, {}).items()}
         new = tags.get(name, {})
         wrong = [roi for roi in ids if old.get(roi) != new.get(roi)]
         if wrong:
-            entries.append(Entry.now("tag", wrong, column=name, values=[new.get(roi) for roi in wrong]))
+            entries.append(Entry.now("tag", wrong, PROJECT, column=name, values=[new.get(roi) for roi in wrong]))
     if not entries:
         return results
     before = results.curation or Curation((), no_rois(results.components))
@@ -51,7 +54,7 @@ def with_cells(results: Results, config: Config, accepted: Mapping[int, bool], t
 
 
 def with_curation(history: Sequence[Mapping[str, Any]], results: Results) -> tuple[Mapping[str, Any], ...]:
-    """A history with every step of curation as its last entry.
+    """A history with every step of curation as its last entry, but those that the project's own log has.
 
     Parameters
     ----------
@@ -60,9 +63,9 @@ def with_curation(history: Sequence[Mapping[str, Any]], results: Results) -> tup
     results : Results
     """
     rest = [entry for entry in history if list(entry) != ["curation"]]
-    if results.curation is None or not results.curation.log:
-        return tuple(rest)
-    return (*rest, {"curation": {"log": [_plain(entry) for entry in results.curation.log]}})
+    log = () if results.curation is None else results.curation.log
+    steps = [_plain(entry) for entry in log if entry.who != PROJECT]
+    return (*rest, {"curation": {"log": steps}}) if steps else tuple(rest)
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

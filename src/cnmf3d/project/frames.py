@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cnmf3d.project.store import Project
 
 MEASURES = ("x_um", "y_um", "z_um")
+METRICS = ("snr", "r_value", "reliability", "skewness")
 
 
 def pandas() -> ModuleType:
@@ -122,7 +123,7 @@ def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) 
     for name in config.names(Kind.ROI):
         roi[name] = pd.array([each.get(name, "") for each in told], dtype="str")
     measured = _parsed(metrics)
-    names = dict.fromkeys(name for each in measured for name in each) if measured else {}
+    names = sorted({name for each in measured for name in each}, key=lambda name: (_rank(name), name))
     taken = {*of_samples, *roi}
     quality = {
         (f"{name} (metric)" if name in taken else name): np.array([each.get(name) for each in measured], np.float64)
@@ -134,6 +135,11 @@ def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) 
         of_samples.pop(name)
     frame: DataFrame = pd.DataFrame({**head, **roi, **of_samples, **quality, **last})
     return frame
+
+
+def _rank(metric: str) -> int:
+    """Place of a metric among others: those that every run has are first."""
+    return METRICS.index(metric) if metric in METRICS else len(METRICS)
 
 
 def _parsed(texts: Sequence[str]) -> list[dict[str, Any]]:
