@@ -74,6 +74,15 @@ def three_of_each(folder):
     return items
 
 
+def reused_the_first(folder):
+    """What the runs told: each first item of a recording has read it, the others took what that made of it."""
+    with Batch.open(folder) as batch:
+        told = [[event for _, event in batch.run_folder(item).events()] for item in batch.items()]
+    notes = [" ".join(event["text"] for event in events if event["kind"] == "note") for events in told]
+    assert ["bins of an earlier run are used again" in text for text in notes] == [False, True, True] * 2, notes
+    assert ["use_memmap" in text for text in notes] == [False, True, True] * 2
+
+
 def mended(page, folder):
     """The example of the CNMF 3D page, its four typing errors mended, for a folder."""
     block = page.partition(".. code-block:: python")[2]
@@ -108,6 +117,7 @@ def test_the_example_of_the_docs_runs_and_its_items_are_processed(recordings, tm
     items = three_of_each(folder)
     code, said, told = say(capsys, "batch", "run", folder, "--workers", 1)
     assert code == 0 and "6 done" in said, told
+    reused_the_first(folder)
     look = script(
         """
         import json

@@ -70,6 +70,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     keep = _switch(given, "keep_memmap") or _switch(given, "keep_memmmap")
     use, key = _switch(given, "use_memmap"), given.get("memmap_uuid")
     _switch(given, "use_patches")
+    if keep and use:
+        raise UsageError("keep_memmap and use_memmap exclude one another", "An item makes its cache or reuses one.")
     options: dict[str, Any] = {"keep_memmap": True} if keep else {}
     if use:
         if not key:
