@@ -8,11 +8,17 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.results.imports import caiman, nwb
+from cnmf3d.results.imports import caiman, imagej, labels, nwb, suite2p
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Results
 
-BUILT_IN: tuple[Importer, ...] = (caiman.IMPORTER, nwb.IMPORTER)
+BUILT_IN: tuple[Importer, ...] = (
+    caiman.IMPORTER,
+    nwb.IMPORTER,
+    suite2p.IMPORTER,
+    imagej.IMPORTER,
+    labels.IMPORTER,
+)
 
 ENTRY_POINTS = "cnmf3d.importers"
 """Group of entry points; each names an `Importer`."""

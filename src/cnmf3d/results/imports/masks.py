@@ -1,0 +1,69 @@
+"""Results of nothing but footprints: what drawings and label images hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.geometry import ZYX
+from cnmf3d.results.model import Provenance, Results
+
+
+def mask_results(
+    footprints: sparse.csc_array[Any],
+    shape: VolumeShape,
+    path: Path,
+    *,
+    rate: float = 0.0,
+    voxel_size: ZYX | None = None,
+    quality: dict[str, Float] | None = None,
+    warnings: tuple[str, ...] = (),
+) -> Results:
+    """Results without traces: no frames, everything accepted.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, ROIs)
+        Any weights above zero.
+    shape : (Z, Y, X)
+    path : Path
+        Where they come from.
+    rate : float
+    voxel_size : ZYX, optional
+    quality : dict of name to (ROIs,) float32, optional
+    warnings : tuple of str
+    """
+    count = footprints.shape[1]
+    nothing, each = np.zeros((count, 0), np.float32), np.zeros(count, np.float32)
+    return Results(
+        components=Components(
+            shape=shape,
+            footprints=unit_norm(footprints),
+            traces=nothing,
+            residuals=nothing,
+            spikes=nothing,
+            background=Background(np.zeros((footprints.shape[0], 0), np.float32), np.zeros((0, 0), np.float32)),
+            kinetics=Kinetics(nothing, each, each, each, each),
+            dff=nothing,
+            quality=quality or {},
+            accepted=np.ones(count, bool),
+        ),
+        parameters={},
+        rate=rate,
+        voxel_size=voxel_size,
+        provenance=Provenance(input_paths=(str(path),), warnings=warnings),
+    )
+
+
+def unit_norm(footprints: sparse.csc_array[Any]) -> sparse.csc_array[Any]:
+    """Footprints of norm one, sorted, with duplicates added and without zeros."""
+    out = sparse.csc_array(footprints, dtype=np.float32, copy=True)
+    out.sum_duplicates()
+    out.eliminate_zeros()
+    norms = np.sqrt(np.asarray(out.power(2).sum(axis=0), np.float64).ravel())
+    out.data = (out.data / np.repeat(np.maximum(norms, 1e-30), np.diff(out.indptr))).astype(np.float32)
+    return out

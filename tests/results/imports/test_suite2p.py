@@ -1,0 +1,188 @@
+"""Suite2p's folder: what it says is what comes in, nothing in its pickles is run, and what is wrong is named."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnmf3d.cli.app import call
+from cnmf3d.errors import InputError
+from cnmf3d.results import load_results
+from cnmf3d.results.exports import Export, export
+from cnmf3d.results.imports import Given, import_results
+from cnmf3d.results.imports.objects import StandIn, load_objects
+
+
+def write_plane(folder: Path, count: int, frames: int, seed: int = 0, **ops: object) -> list[dict[str, object]]:
+    """One plane as Suite2p leaves it: 20 × 30 pixels."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    stat = []
+    for _ in range(count):
+        y, x = np.divmod(rng.choice(600, 12, replace=False), 30)
+        lam = rng.random(12).astype(np.float32) + 0.1
+        stat.append(
+            {"ypix": y, "xpix": x, "lam": lam, "med": [int(y[0]), int(x[0])], "npix": 12, "skew": np.float32(2)}
+        )
+    rows = np.empty(count, object)
+    rows[:] = stat
+    np.save(folder / "stat.npy", rows, allow_pickle=True)
+    np.save(folder / "F.npy", (1000 + 50 * rng.random((count, frames))).astype(np.float32))
+    np.save(folder / "Fneu.npy", (900 + 10 * rng.random((count, frames))).astype(np.float32))
+    np.save(folder / "spks.npy", rng.random((count, frames)).astype(np.float32))
+    np.save(folder / "iscell.npy", np.stack([np.arange(count) % 2, rng.random(count)], axis=1))
+    settings = {"Ly": 20, "Lx": 30, "fs": 10.0, "tau": 1.0, "neucoeff": 0.7, "meanImg": rng.random((20, 30)), **ops}
+    np.save(folder / "ops.npy", np.array(settings, object), allow_pickle=True)
+    return stat
+
+
+def test_planes_become_one_volume(tmp_path):
+    stats = [write_plane(tmp_path / f"suite2p/plane{k}", 3, 40 + k, seed=k) for k in (0, 1, 10)]
+    (tmp_path / "suite2p/combined").mkdir()
+    results = import_results("suite2p", tmp_path)
+    components = results.components
+    assert components.shape == (11, 20, 30)
+    assert (components.count, components.frames, results.rate) == (9, 40, 10.0)
+    assert "cut to 40" in results.provenance.warnings[0]
+    dense = components.footprints.toarray().reshape(11, 20, 30, 9)
+    for roi, row in enumerate(row for stat in stats for row in stat):
+        plane = (0, 1, 10)[roi // 3]
+        lam = row["lam"] / np.linalg.norm(row["lam"])
+        assert np.allclose(dense[plane, row["ypix"], row["xpix"], roi], lam)
+        assert np.count_nonzero(dense[..., roi]) == 12
+    f, neu = (np.load(tmp_path / f"suite2p/plane10/{name}.npy")[:, :40] for name in ("F", "Fneu"))
+    assert np.allclose(components.raw[6:], f - 0.7 * neu, rtol=1e-5)
+    assert np.array_equal(components.spikes[:3], np.load(tmp_path / "suite2p/plane0/spks.npy"))
+    assert components.accepted.tolist() == [False, True, False] * 3
+    assert components.quality["skewness"].tolist() == [2.0] * 9
+    assert components.quality["cell_probability"].shape == (9,)
+    assert components.kinetics.g[0, 0] == pytest.approx(np.exp(-0.1))
+    level = components.kinetics.baseline[0]
+    assert np.allclose(components.dff[0], (components.raw[0] - level) / level, atol=1e-5)
+    assert results.projections["mean"].shape == (11, 20, 30)
+    assert results.projections["mean"][1].any()
+    assert not results.projections["mean"][2].any()
+
+
+def test_one_plane_by_itself_without_what_can_be_missing(tmp_path):
+    write_plane(tmp_path / "plane3", 2, 30)
+    for name in ("Fneu", "spks", "iscell", "ops"):
+        (tmp_path / f"plane3/{name}.npy").unlink()
+    results = import_results("suite2p", tmp_path / "plane3", Given(rate=5.0, shape=(1, 25, 35)))
+    assert results.components.shape == (1, 25, 35)
+    assert results.rate == 5.0
+    assert results.components.accepted.all()
+    assert np.array_equal(results.components.raw, np.load(tmp_path / "plane3/F.npy"))
+    smallest = import_results("suite2p", tmp_path / "plane3").components.shape
+    assert smallest[1] <= 20
+    assert smallest[2] <= 30
+
+
+def test_what_we_export_comes_back(tmp_path, random_results):
+    results = random_results(7, (3, 9, 11), 20)
+    export("suite2p", Export(results, np.arange(7)), tmp_path / "s2p")
+    back = import_results("suite2p", tmp_path / "s2p")
+    order = [
+        row["cnmf3d_roi"]
+        for plane in sorted((tmp_path / "s2p").iterdir())
+        for row in np.load(plane / "stat.npy", allow_pickle=True)
+    ]
+    assert sorted(order) == list(range(7))
+    assert np.allclose(back.components.footprints.toarray(), _unit(results.components.footprints.toarray()[:, order]))
+    assert np.array_equal(back.components.raw, results.components.raw[order])
+    assert np.array_equal(back.components.spikes, results.components.spikes[order])
+    assert np.array_equal(back.components.accepted, results.components.accepted[order])
+    assert (back.rate, back.voxel_size) == (results.rate, results.voxel_size)
+    assert np.allclose(back.projections["mean"], results.projections["mean"])
+
+
+def _unit(dense: np.ndarray) -> np.ndarray:
+    return dense / np.linalg.norm(dense, axis=0)
+
+
+def test_from_the_command_line(tmp_path, capsys):
+    write_plane(tmp_path / "suite2p/plane0", 3, 40)
+    out = tmp_path / "ours.hdf5"
+    assert call(["import", "suite2p", str(tmp_path / "suite2p"), str(out), "--voxel-size", "1,1,5"]) == 0
+    assert load_results(out).components.count == 3
+    assert "3 ROIs" in capsys.readouterr().out
+
+
+class Trap:
+    """Removes nothing, but would show that it was run."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return os.mkdir, (str(self.place),)
+
+
+def test_nothing_in_the_files_is_run(tmp_path):
+    write_plane(tmp_path / "plane0", 2, 30)
+    ops = np.load(tmp_path / "plane0/ops.npy", allow_pickle=True).item()
+    ops["evil"] = Trap(tmp_path / "was run")
+    ops["path"] = tmp_path
+    np.save(tmp_path / "plane0/ops.npy", np.array(ops, object), allow_pickle=True)
+    results = import_results("suite2p", tmp_path)
+    assert results.rate == 10.0
+    assert not (tmp_path / "was run").exists()
+    assert isinstance(load_objects(tmp_path / "plane0/ops.npy").item()["evil"], StandIn)
+
+
+@pytest.mark.parametrize("name", ["stat.npy", "F.npy", "ops.npy", "iscell.npy"])
+@pytest.mark.parametrize("how", ["cut", "noise", "empty", "pickle", "other"])
+def test_damaged_files_are_named(tmp_path, name, how):
+    write_plane(tmp_path / "plane0", 2, 30)
+    place = tmp_path / "plane0" / name
+    good = place.read_bytes()
+    match how:
+        case "cut":
+            place.write_bytes(good[: len(good) // 2])
+        case "noise":
+            place.write_bytes(os.urandom(200))
+        case "empty":
+            place.write_bytes(b"")
+        case "pickle":
+            place.write_bytes(good[:128] + pickle.dumps([1, 2, 3]))
+        case "other":
+            np.save(place, np.zeros((5, 5, 5)))
+    with pytest.raises(InputError, match=name.removesuffix(".npy")) as caught:
+        import_results("suite2p", tmp_path)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda row: row.pop("lam"), "without 'lam'"),
+        (lambda row: row.update(ypix=row["ypix"][:-1]), "don't fit"),
+        (lambda row: row.update(ypix=row["ypix"] * 1.5), "don't fit"),
+        (lambda row: row.update(xpix=row["xpix"] + 100), "beyond the volume"),
+        (lambda row: row.update(xpix=row["xpix"] - 100), "beyond the volume"),
+    ],
+)
+def test_rois_that_do_not_fit_are_named(tmp_path, change, told):
+    stat = write_plane(tmp_path / "plane0", 2, 30)
+    change(stat[1])
+    rows = np.empty(2, object)
+    rows[:] = stat
+    np.save(tmp_path / "plane0/stat.npy", rows, allow_pickle=True)
+    with pytest.raises(InputError, match=told):
+        import_results("suite2p", tmp_path)
+
+
+def test_other_folders_are_named(tmp_path):
+    with pytest.raises(InputError, match="no folder of Suite2p"):
+        import_results("suite2p", tmp_path)
+    write_plane(tmp_path / "plane0", 2, 30)
+    (tmp_path / "plane0/F.npy").unlink()
+    with pytest.raises(InputError, match=r"no F\.npy"):
+        import_results("suite2p", tmp_path)
+    np.save(tmp_path / "plane0/F.npy", np.zeros((3, 30), np.float32))
+    with pytest.raises(InputError, match="don't fit one another"):
+        import_results("suite2p", tmp_path)
