@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QStackedLayout,
     QTimeEdit,
@@ -66,7 +67,7 @@ class BatchDock(QWidget):
         self._stack.addWidget(self.table)
         upper = QWidget()
         upper.setLayout(self._stack)
-        split = QSplitter(Qt.Orientation.Vertical)
+        self._split = split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(upper)
         split.addWidget(self.panes)
         split.setStretchFactor(0, 3)
@@ -142,6 +143,7 @@ class BatchDock(QWidget):
         button.clicked.connect(lambda: do())
         if menu is not None:
             button.setMenu(menu)
+            button.setStyleSheet("QToolButton { padding-right: 18px; }")
             button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         return button
 
@@ -192,11 +194,19 @@ class BatchDock(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setFixedWidth(120)
         self.bar.setTextVisible(False)
+        self.state.setWordWrap(True)
+        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.state.setStyleSheet(f"color: {MUTED}; background: transparent;")
         row = QHBoxLayout()
         row.addWidget(self.bar)
         row.addWidget(self.state, 1)
         return row
+
+    def resizeEvent(self, event: Any) -> None:
+        """Put list and panes side by side where there is more width than height."""
+        wide = self.width() > 1.6 * self.height()
+        self._split.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        super().resizeEvent(event)
 
     def schedule(self) -> bool:
         """Start the batch at the time that is set."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QBrush, QColor
+from qtpy.QtGui import QBrush, QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from cnmf3d.viewer.models.batch import COLOURS, COLUMNS, BatchModel
@@ -58,8 +59,10 @@ class BatchTableModel(QAbstractTableModel):
             return column.order(item)
         if role == UUID:
             return item.uuid
-        if role == Qt.ItemDataRole.ForegroundRole and index.column() == STATUS:
+        if index.column() == STATUS and role == Qt.ItemDataRole.ForegroundRole:
             return QBrush(QColor(COLOURS[item.status]))
+        if index.column() == STATUS and role == Qt.ItemDataRole.DecorationRole:
+            return dot(COLOURS[item.status])  # seen in selected rows, too
         if role == Qt.ItemDataRole.ToolTipRole:
             return item.last_line or f"{item.name}\n{item.uuid}\n{', '.join(item.input.paths)}"
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (DURATION, 4, 5):
@@ -80,6 +83,23 @@ class BatchTableModel(QAbstractTableModel):
         row = -1 if item is None else self._batch.row(item.uuid)
         if 0 <= row < len(self._shown):
             self.dataChanged.emit(self.index(row, DURATION), self.index(row, DURATION))
+
+
+@cache
+def dot(colour: str) -> QIcon:
+    """A round spot of a colour."""
+    picture = QPixmap(12, 12)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(2, 2, 8, 8)
+    painter.end()
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(picture, mode)
+    return icon
 
 
 class BatchProxy(QSortFilterProxyModel):
@@ -140,7 +160,7 @@ class BatchTable(QTableView):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
-        for column, width in enumerate((150, 80, 90, 80, 90, 70)):
+        for column, width in enumerate((150, 75, 100, 80, 95, 75)):
             self.setColumnWidth(column, width)
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen.emit())
         self.doubleClicked.connect(lambda index: self.opened.emit(index.data(UUID)))

@@ -45,7 +45,7 @@ class Dock:
 DOCKS: tuple[Dock, ...] = (
     Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
     Dock("CNMF 3D", "cnmf3d.viewer.qt.form:FormDock", "right"),
-    Dock("Batch Manager", "cnmf3d.viewer.qt.batch:BatchDock", "right", shown=False),
+    Dock("Batch Manager", "cnmf3d.viewer.qt.batch:BatchDock", "bottom", shown=False),
 )
 """In the order of their tabs."""
 
