@@ -148,6 +148,7 @@ def test_the_page_of_the_docs_shows_the_example():
 def test_what_follows_the_script_is_the_scripts(script, capsys):
     file = script("import sys; print(sys.argv[1:], __name__)")
     assert say(capsys, "script", file, "a b", "7")[1] == "['a b', '7'] __main__\n"
+    assert say(capsys, "script", file, "--fast", "-n", "3")[1] == "['--fast', '-n', '3'] __main__\n"
     assert say(capsys, "script", file, "--", "--batch", "x")[1] == "['--batch', 'x'] __main__\n"
 
 

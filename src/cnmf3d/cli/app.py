@@ -46,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(context_settings=getattr(command, "context_settings", None))(command)
 for group in GROUPS:
     app.add_typer(group)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FIND, TRACES, JUDGE, RUNNING = "Finding cells", "Traces", "Judging", "Running"
 
 MoviePaths = Annotated[
-    list[str], typer.Argument(metavar="MOVIE...", help="A file, a folder, a pattern, a URL; or several files in order.")
+    list[str], typer.Argument(metavar="MOVIE", help="A file, a folder, a pattern, a URL; or several files in order.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 

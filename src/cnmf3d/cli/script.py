@@ -20,14 +20,15 @@ BatchFolder = Annotated[
 def script(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python script.")],
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[ARGS]...", help="What the script finds in sys.argv.")
+        list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv.")
     ] = None,
     batch: BatchFolder = None,
 ) -> None:
     """Run a Python script that opens movies, adds them to a batch, processes it, and looks at the output.
 
-    It finds get_module, get_batch_manager, ViewerWorkEnv, vi and the others without importing them. Options that are
-    meant for the script and that this command has too come after "--".
+    It finds get_module, get_batch_manager, ViewerWorkEnv, vi and the others.
+
+    Options that this command doesn't have are the script's; all are after "--".
     """
     from cnmf3d.workspace.program import compiled, run_program, told
 
@@ -45,6 +46,9 @@ def script(
             _report(error)
             # Not typer.Exit: 130 of it would be taken for a Ctrl-C of ours.
             raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
+
+
+script.context_settings = {"ignore_unknown_options": True}  # type: ignore[attr-defined]
 
 
 def workspace(batch: Path | None) -> Workspace:
