@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import entry_points
 
 from cnmf3d.errors import InputError
@@ -25,7 +26,29 @@ ENTRY_POINTS = "cnmf3d.movie_formats"
 
 def formats() -> tuple[Format, ...]:
     """All formats, those of outside packages first, so that they can take over a special kind of file."""
-    return (*(entry.load() for entry in entry_points(group=ENTRY_POINTS)), *BUILT_IN)
+    return (*outside(), *BUILT_IN)
+
+
+@cache
+def outside() -> tuple[Format, ...]:
+    """Formats of other packages, looked for once: that takes longer than opening a movie.
+
+    Raises
+    ------
+    InputError
+        Where one can't be loaded; it names the package.
+    """
+    found = []
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            found.append(entry.load())
+        except Exception as error:  # of somebody else, and anything
+            package = "another package" if entry.dist is None else f"the package {entry.dist.name}"
+            raise InputError(
+                f"the movie format {entry.name} of {package} can't be loaded ({type(error).__name__}: {error})",
+                "Update that package, or uninstall it.",
+            ) from error
+    return tuple(found)
 
 
 def format_of(place: Place) -> Format:
