@@ -23,7 +23,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # napari neither reads nor writes th
 
 HERE = Path(__file__).parent
 NAPARI_WARNS = ("ignore::pydantic.warnings.PydanticDeprecatedSince20",)
-QT = ("window", "qtbot", "qapp")
+QT = ("qapp",)
 
 
 def missing_screen() -> str:
@@ -72,9 +72,40 @@ def app() -> Iterator[Any]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def one_window(qapp: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A window that the tests of a file share: one takes seconds to make."""
+    from cnmf3d.viewer.qt.window import Window
+
+    made = Window()
+    yield made
+    made.app.confirm = lambda question: "discard"
+    made.close()
+
+
 @pytest.fixture
-def window(qtbot: Any) -> Iterator[Any]:
-    """A window on the screen, closed afterwards; whatever runs in it must end."""
+def window(qtbot: Any, one_window: Any) -> Iterator[Any]:
+    """A window on the screen with nothing open, emptied afterwards; whatever runs in it must end."""
+    from qtpy.QtCore import Qt
+
+    from cnmf3d.viewer.recent import Recent
+
+    app = one_window.app
+    app.recent = Recent()
+    app.confirm = lambda question: "discard"
+    yield one_window
+    qtbot.waitUntil(lambda: not app.tasks.running, timeout=20_000)
+    app.confirm = lambda question: "discard"
+    assert app.clear()
+    app.batch = None
+    app.overlay.show, app.overlay.colour, app.overlay.outline, app.overlay.opacity = "all", "verdict", True, 0.7
+    one_window.viewer.dims.ndisplay = 2
+    one_window.docks["ROIs"].table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+
+
+@pytest.fixture
+def own_window(qtbot: Any) -> Iterator[Any]:
+    """A window of a test's own, to be closed by it or afterwards."""
     from cnmf3d.viewer.qt.window import Window
 
     before = set(threading.enumerate())

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from psygnal import Signal
 
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
+from cnmf3d.viewer.controllers.painting import Painter
+from cnmf3d.viewer.models.overlay import Overlay
 from cnmf3d.viewer.opening import Opened, kind_of, read_movie, read_results
 from cnmf3d.viewer.recent import Recent
 from cnmf3d.viewer.tasks import Task, Tasks
@@ -41,6 +45,12 @@ class App:
         Reading and light sums beside the window.
     layers : Layers or None
         What the viewer shows of it.
+    overlay : Overlay
+        How the ROIs are drawn.
+    painter : Painter
+        Draws them.
+    order : (n,) int64 or None
+        ROIs as the table sorts and filters them.
     recent : Recent
         What was opened before.
     rois : RoiStore or None
@@ -85,6 +95,9 @@ class App:
         self._unsaved: set[str] = set()
         self._results: Any = None
         self.layers: Layers | None = None
+        self.overlay = Overlay()
+        self.painter = Painter(self.overlay)
+        self.order: npt.NDArray[np.int64] | None = None
 
     @property
     def environment(self) -> ViewerWorkEnv:
@@ -242,7 +255,10 @@ class App:
         from cnmf3d.viewer.models.roi_store import RoiStore
 
         self._results = results
-        self.rois = None if results is None else RoiStore.from_results(results)
+        self.rois, self.order = None if results is None else RoiStore.from_results(results), None
+        if self.rois is not None:
+            self.rois.changed.connect(lambda: self.mark_unsaved("ROIs"))
+        self.painter.show(self.rois)
         self.rois_changed.emit(self.rois)
 
     def _report(self, event: Event) -> None:

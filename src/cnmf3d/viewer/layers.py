@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.movies import Movie
+from cnmf3d.viewer.controllers.keys import KEYS, press
+from cnmf3d.viewer.controllers.picking import Picker, first_shown, through, voxel_of
 from cnmf3d.viewer.models.movie_array import MovieArray
+from cnmf3d.viewer.models.overlay import palette
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -34,12 +37,22 @@ class Layers:
         app.rois_changed.connect(self._show_results)
         app.environment_changed.connect(self._rescale_if_changed)
         app.viewer.layers.events.removed.connect(self._forget)
+        app.painter.painted.connect(self._refresh_rois)
+        app.overlay.changed.connect(self._style_rois)
+        app.viewer.dims.events.ndisplay.connect(self._turn_solid)
+        app.viewer.mouse_drag_callbacks.append(self._clicked)
+        for key in KEYS:
+            app.viewer.bind_key(key.keys, lambda _, key=key: press(app, key), overwrite=True)
+        self._picker = Picker()
         app.closed.connect(self.close)
 
     def close(self) -> None:
         """Listen no more."""
         with contextlib.suppress(ValueError):
             self.app.viewer.layers.events.removed.disconnect(self._forget)
+            self.app.viewer.dims.events.ndisplay.disconnect(self._turn_solid)
+        if self._clicked in self.app.viewer.mouse_drag_callbacks:
+            self.app.viewer.mouse_drag_callbacks.remove(self._clicked)
         self._made.clear()
 
     def layer(self, name: str) -> Any:
@@ -154,6 +167,86 @@ class Layers:
         alone = self.app.movie is None
         for name, volume in projections.items():
             self.show_image(name, volume, visible=alone and name == "mean")
+        self._show_rois()
+
+    def _show_rois(self) -> None:
+        """Show the volume of colours; it is changed in place from then on."""
+        volume, layer = self.app.painter.volume, self._made.get(ROIS)
+        if volume is None:
+            self._remove(ROIS)
+            return
+        if layer is not None:
+            layer.data = volume
+            self.rescale()
+            return
+        from napari.utils.colormaps import DirectLabelColormap
+
+        colours: dict[int | None, Any] = {None: np.zeros(4)}
+        colours |= dict(enumerate(palette()))
+        layer = self.app.viewer.add_labels(
+            volume,
+            name=ROIS,
+            colormap=DirectLabelColormap(color_dict=colours),
+            opacity=self.app.overlay.opacity,
+            cache=False,
+            **self._keywords(volume),
+        )
+        layer.editable = False
+        self._made[ROIS] = layer
+        self._style_rois()
+        active = self._made.get(MOVIE)
+        if active is not None:  # keys and the contrast sliders are those of the movie
+            self.app.viewer.layers.selection.active = active
+
+    def _refresh_rois(self) -> None:
+        layer = self._made.get(ROIS)
+        if layer is not None:
+            layer.refresh(extent=False, thumbnail=False, highlight=False)
+
+    def _turn_solid(self) -> None:
+        """Fill footprints in 3D."""
+        self.app.painter.solid = self.app.viewer.dims.ndisplay == 3
+
+    def _style_rois(self) -> None:
+        layer, overlay = self._made.get(ROIS), self.app.overlay
+        if layer is not None:
+            layer.opacity = overlay.opacity
+
+    def _clicked(self, viewer: Any, event: Any) -> Iterator[None]:
+        """Select the ROI under the mouse, where it was clicked rather than dragged."""
+        yield
+        dragged = False
+        while event.type == "mouse_move":
+            dragged = True
+            yield
+        active = viewer.layers.selection.active
+        plain = active is None or str(getattr(active, "mode", "pan_zoom")) == "pan_zoom"
+        if not dragged and plain and event.button == 1:
+            self.pick(event.position, event.view_direction, add=bool({"Shift", "Control"} & set(event.modifiers)))
+
+    def pick(self, position: Any, direction: Any = None, *, add: bool = False) -> int | None:
+        """Select the ROI at a position of the viewer.
+
+        Parameters
+        ----------
+        position : sequence of float
+            In the viewer's coordinates.
+        direction : sequence of float, optional
+            Of the view, in 3D.
+        add : bool
+            Keep what is selected.
+        """
+        store, layer, volume = self.app.rois, self._made.get(ROIS), self.app.painter.volume
+        if store is None or layer is None or volume is None or not layer.visible:
+            return None
+        if self.app.viewer.dims.ndisplay == 3:
+            ends = through(position, direction, self.scale, store.shape)
+            voxel = None if ends is None else first_shown(volume, *ends)
+        else:
+            voxel = voxel_of(position, self.scale, store.shape)
+        if voxel is None:
+            return None
+        return self._picker.pick(store, self.app.painter.classes, voxel, add=add)
 
     def _remove(self, name: str) -> None:
         layer = self._made.pop(name, None)

@@ -57,7 +57,8 @@ def test_the_environment_dock_shows_and_edits(window: Any, qtbot: Any, movie_fil
     assert dock.table.item(names.index("fps"), 1).text() == "7.5"
 
 
-def test_the_user_can_keep_a_window_open(window: Any, qtbot: Any, movie_file: Path) -> None:
+def test_the_user_can_keep_a_window_open(own_window: Any, qtbot: Any, movie_file: Path) -> None:
+    window = own_window
     opened(window, qtbot, movie_file)
     window.app.mark_unsaved("comments")
     window.app.confirm = lambda question: "cancel"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from cnmf3d.batch import sync
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.parameters import read_parameters
 from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
@@ -17,7 +16,6 @@ from cnmf3d.viewer.controllers.preview import Preview
 from cnmf3d.viewer.controllers.recorder import Recorder
 from cnmf3d.viewer.models.batch import BatchModel
 from cnmf3d.viewer.models.form import FormModel
-from cnmf3d.workspace.adding import add
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, Item
@@ -40,8 +38,6 @@ class Actions:
     preview : Preview
     foresight : Foresight
         What a run would take.
-    scheduled : str
-        Time of day at which the batch begins, where it waits for one.
     loaded : Signal
         UUID of an item whose output is in the viewer now.
     form_wanted : Signal
@@ -57,7 +53,6 @@ class Actions:
         self.preview = Preview(app.tasks)
         self.foresight = Foresight(app, self.form)
         self.supervision: Supervision | None = None
-        self.scheduled = ""
         self.workers: int | None = None
         self.work_dir: Path | None = None
         self._loading: Task | None = None
@@ -77,8 +72,7 @@ class Actions:
     def poll(self) -> None:
         """Look what is new in the batch; the window calls it now and then."""
         self.batch.poll()
-        self.scheduled = "" if self.supervision is None else self.supervision.scheduled
-        trouble = "" if self.supervision is None else self.supervision.trouble()
+        trouble = self.supervision.trouble() if self.supervision is not None else ""
         if trouble:
             self.app.fail(InputError(f"the batch could not be run: {trouble}", "Mend it, then start it again."))
 
@@ -101,11 +95,19 @@ class Actions:
             if form.missing():
                 raise UsageError(f"the item can't be added: {form.missing()}", "")
             env = self.app.environment
-            env.imgdata.source()
+            source, opening = env.imgdata.source()
             if form.parameters().data.fr is None and env.imgdata.rate is None:
                 form.complain("data.fr", "nobody says the movie's rate: enter the volumes a second")
                 raise UsageError("nobody says the movie's rate", "Enter the volume rate (Hz) in the form.")
-            made.append(add(batch, "cnmf_3d", env, form.params()))
+            made.append(
+                batch.add(
+                    source if isinstance(source, str) else list(source),
+                    form.parameters(),
+                    name=form.item_name,
+                    opening=opening,
+                    options=form.options(),
+                )
+            )
             self.recorder.item_added(form.params())
             self.batch.poll()
             self.app.tell(f"Added {form.item_name}: {len(self.batch.items)} items in {batch.folder.name}")
@@ -188,47 +190,10 @@ class Actions:
         """Show an item's movie; opened in a thread."""
         return self._load(uuid, output=False)
 
-    def sync(self) -> None:
-        """Pick up what was computed elsewhere: by SLURM jobs, or after a supervisor was killed."""
-        batch = self.app.batch
-        if batch is None:
-            return
-
-        def done(changed: list[Item]) -> None:
-            self.batch.poll(now=True)
-            self.app.tell(f"{len(changed)} items changed." if changed else "Nothing new was computed elsewhere.")
-
-        self.app.tasks.start("Looking for results", lambda task: sync(batch), done, self.app.fail)
-
-    def export(self, uuids: Sequence[str], folder: str | Path, kind: str) -> None:
-        """Write scripts that compute items elsewhere.
-
-        Parameters
-        ----------
-        uuids : sequence of str
-            None: all that wait.
-        folder : path
-        kind : str
-            ``"slurm"`` or ``"shell"``.
-        """
-        from cnmf3d.batch.cluster import export_shell, export_slurm
-
-        batch = self.app.batch
-        if batch is None:
-            return
-        waiting = [item for item in self.batch.items if not item.status.over and not item.status.active]
-        items = [item for item in waiting if not uuids or item.uuid in set(uuids)]
-        if not items:
-            self.app.fail(UsageError("no item that waits is selected", "Retry those that ended, then export them."))
-            return
-        write = export_slurm if kind == "slurm" else export_shell
-        name = f"Writing {kind} scripts"
-        self.app.tasks.start(
-            name,
-            lambda task: write(batch, items, Path(folder)),
-            lambda written: self.app.tell(f"{len(written)} scripts in {folder}: {written[0].name}"),
-            self.app.fail,
-        )
+    def fill_from(self, what: str, values: dict[str, Any]) -> None:
+        """Fill the form with what was found from the data."""
+        self.form.fill(values)
+        self.app.tell(what)
 
     def _load(self, uuid: str, *, output: bool) -> Task | None:
         """Read what an item has, in a thread, and show it."""

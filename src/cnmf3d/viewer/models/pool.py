@@ -14,7 +14,7 @@ from scipy import sparse
 
 from cnmf3d.components import Components
 from cnmf3d.results.curation import State, joined
-from cnmf3d.viewer.models.shapes import Shapes, shapes_of
+from cnmf3d.viewer.models.shapes import Shapes, edges_of, shapes_of
 from cnmf3d.viewer.models.voxels import VoxelIndex
 
 Ints = npt.NDArray[np.int64]
@@ -40,6 +40,11 @@ class Part:
     def index(self) -> VoxelIndex:
         """Which columns lie at each voxel."""
         return VoxelIndex(self.components.footprints)
+
+    @cached_property
+    def edges(self) -> VoxelIndex:
+        """Which columns have their edge at each voxel."""
+        return VoxelIndex(edges_of(self.components.footprints, self.components.shape))
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ class RoiStore:
                     found.append((-strength(part.components.footprints, int(column), voxel), roi))
         return np.array([roi for _, roi in sorted(found)], np.int64)
 
-    def paint(self, classes: Bytes, volume: Bytes | None = None) -> Bytes:
+    def paint(self, classes: Bytes, volume: Bytes | None = None, *, outline: bool = False) -> Bytes:
         """Paint a volume of colour classes: at each voxel that of the strongest ROI there that is shown.
 
         ROIs that curation made are painted over original ones.
@@ -266,16 +266,18 @@ class RoiStore:
             0: not shown.
         volume : (Z, Y, X) uint8, optional
             Painted in place.
+        outline : bool
+            Only the edge of each footprint in each plane.
         """
         volume = np.zeros(self.shape, np.uint8) if volume is None else volume
         flat = self._flat(volume, classes)
         flat.fill(HIDDEN)
         by_row = self._view.by_row(classes)
         for part, first in self._pool.parts:
-            part.index.paint(by_row[first : first + part.components.count], flat)
+            (part.edges if outline else part.index).paint(by_row[first : first + part.components.count], flat)
         return volume
 
-    def repaint(self, volume: Bytes, classes: Bytes, ids: Ids) -> None:
+    def repaint(self, volume: Bytes, classes: Bytes, ids: Ids, *, outline: bool = False) -> None:
         """Paint again, in place, where some ROIs lie whose class changed; elsewhere `volume` is right already."""
         flat = self._flat(volume, classes)
         rows = self._view.rows[self.positions(ids)]
@@ -283,13 +285,15 @@ class RoiStore:
         voxels = [f.indices[spans(f.indptr[columns], f.indptr[columns + 1])] for f, columns in entries]
         touched = np.concatenate([np.zeros(0, np.int32), *voxels])
         if touched.size > MANY * self._pool.base.components.footprints.nnz:
-            self.paint(classes, volume)
+            self.paint(classes, volume, outline=outline)
             return
         touched = np.unique(touched)
         flat[touched] = HIDDEN
         by_row = self._view.by_row(classes)
         for part, first in self._pool.parts:
-            part.index.repaint(touched, by_row[first : first + part.components.count], flat)
+            (part.edges if outline else part.index).repaint(
+                touched, by_row[first : first + part.components.count], flat
+            )
 
     def _flat(self, volume: Bytes, classes: Bytes) -> Bytes:
         good = volume.shape == self.shape and volume.dtype == np.uint8 and volume.flags.c_contiguous

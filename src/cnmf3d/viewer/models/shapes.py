@@ -65,3 +65,33 @@ def shapes_of(footprints: sparse.csc_array[Any], shape: VolumeShape) -> Shapes:
     centroid[filled] /= np.where(mass > 0, mass, np.nan)[:, None]
     size[filled] = np.add.reduceat((footprints.data > 0).astype(np.int64), starts)
     return Shapes(centroid, box, size)
+
+
+def edges_of(footprints: sparse.csc_array[Any], shape: VolumeShape) -> sparse.csc_array[Any]:
+    """Footprints without the voxels that have all four neighbours of their plane in the same footprint.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, columns)
+        Voxels in C order over (Z, Y, X).
+    shape : (Z, Y, X)
+    """
+    _, height, width = shape
+    if not footprints.has_sorted_indices:
+        footprints = footprints.sorted_indices()
+    columns = np.repeat(np.arange(footprints.shape[1], dtype=np.int64), np.diff(footprints.indptr))
+    voxel = footprints.indices.astype(np.int64)
+    key = columns * int(np.prod(shape)) + voxel
+    x, y = voxel % width, voxel // width % height
+    inside = (x > 0) & (x < width - 1) & (y > 0) & (y < height - 1)
+    near = key[1:] == key[:-1] + 1
+    inside[1:] &= near
+    inside[:-1] &= near
+    inside[[0, -1] if key.size else []] = False
+    for step in (-width, width):
+        wanted = key[inside] + step
+        place = np.minimum(np.searchsorted(key, wanted), key.size - 1)
+        inside[inside] = key[place] == wanted
+    kept = np.flatnonzero(~inside)
+    starts = np.searchsorted(kept, footprints.indptr)
+    return sparse.csc_array((footprints.data[kept], footprints.indices[kept], starts), shape=footprints.shape)

@@ -43,9 +43,11 @@ class Dock:
 
 
 DOCKS: tuple[Dock, ...] = (
-    Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
+    Dock("ROIs", "cnmf3d.viewer.qt.rois:RoiDock", "right", front=True),
     Dock("CNMF 3D", "cnmf3d.viewer.qt.form:FormDock", "right"),
-    Dock("Batch Manager", "cnmf3d.viewer.qt.batch:BatchDock", "bottom", shown=False),
+    Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
+    Dock("Traces", "cnmf3d.viewer.qt.traces:TraceDock", "bottom", front=True),
+    Dock("Heat map", "cnmf3d.viewer.qt.heatmap:HeatMapDock", "bottom"),
 )
 """In the order of their tabs."""
 

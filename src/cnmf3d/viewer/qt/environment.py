@@ -60,15 +60,15 @@ class EnvironmentDock(QWidget):
         box.addWidget(self.title)
         box.addWidget(split)
         self._filling = False
+        self._followed: object = None
         app.environment_changed.connect(self.show_environment)
+        app.rois_changed.connect(self._retell)
         self.show_environment(app.environment)
 
     def show_environment(self, environment: ViewerWorkEnv) -> None:
         """Fill everything."""
         self._filling = True
-        movie = self._app.movie
-        filled = movie is not None or environment.roi_manager is not None
-        self.title.setText(self._describe() if filled else EMPTY)
+        self._retell()
         rows = rows_of(environment)
         self.table.setRowCount(len(rows))
         for number, row in enumerate(rows):
@@ -88,12 +88,20 @@ class EnvironmentDock(QWidget):
             self.comments.setPlainText(environment.comments)
         self._filling = False
 
+    def _retell(self) -> None:
+        """Say in the title what there is, and go on as its verdicts change."""
+        store = self._app.rois
+        if store is not None and store is not self._followed:
+            store.changed.connect(self._retell)
+        self._followed = store
+        self.title.setText(self._describe() or EMPTY)
+
     def _describe(self) -> str:
         """The movie and its ROIs in a few words."""
-        movie, manager = self._app.movie, self._app.environment.roi_manager
+        movie, store = self._app.movie, self._app.rois
         parts = [] if movie is None else [repr(movie).strip("<>")]
-        if manager is not None:
-            parts.append(f"{len(manager)} ROIs, {int(manager.accepted.sum())} accepted")
+        if store is not None:
+            parts.append(f"{len(store)} ROIs, {int(store.accepted.sum())} accepted")
         return "\n".join(parts)
 
     def _edited(self, row: int, column: int) -> None:

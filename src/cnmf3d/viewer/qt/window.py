@@ -19,6 +19,13 @@ SIZE = (1440, 900)
 """Pixels of a laptop's screen, which the docks are laid out for."""
 
 
+SHARES = (
+    ("right", Qt.Orientation.Horizontal, 430),
+    ("bottom", Qt.Orientation.Vertical, 210),
+)
+"""Pixels of the docks at each side."""
+
+
 class Window(QObject):
     """One viewer window.
 
@@ -57,9 +64,9 @@ class Window(QObject):
         self.app.environment_changed.connect(self._entitle)
         self.app.unsaved_changed.connect(self._entitle)
         self._lay_out()
-        self.main.resize(*SIZE)
         if show:
             self.viewer.window.show()
+        self._fit()
 
     @property
     def main(self) -> Any:
@@ -139,8 +146,21 @@ class Window(QObject):
         QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
         return True
 
+    def _fit(self) -> None:
+        """Give the window a laptop's size, or that of a smaller screen, and each side its share."""
+        screen = self.main.screen().availableGeometry()
+        self.main.resize(min(SIZE[0], screen.width()), min(SIZE[1], screen.height()))
+        for area, orientation, size in SHARES:
+            holders = [self._holders[dock.name] for dock in DOCKS if dock.area == area and dock.name in self._holders]
+            if holders:
+                self.main.resizeDocks(holders[:1], [size], orientation)
+        QApplication.processEvents()  # the canvas has its size before anything is fitted into it
+
     def _lay_out(self) -> None:
         """Add the docks that are there from the start."""
+        left, bottom = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+        self.main.setCorner(Qt.Corner.BottomLeftCorner, left)
+        self.main.setCorner(Qt.Corner.BottomRightCorner, bottom)
         for dock in DOCKS:
             if dock.shown:
                 self._add(dock)

@@ -1,0 +1,122 @@
+"""Rows: what the table of ROIs says of each, sorted and filtered as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from cnmf3d.viewer.models.roi_store import RoiStore
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    title : str
+    values : (n,) array
+        Numbers, bools, or tags as objects; None where there is no tag.
+    digits : int
+        Digits after the point.
+    tag : str or None
+        Tag column that it shows.
+    tip : str
+    """
+
+    title: str
+    values: npt.NDArray[Any]
+    digits: int = 0
+    tag: str | None = None
+    tip: str = ""
+
+    def text(self, at: int) -> str:
+        """One cell."""
+        value = self.values[at]
+        if value is None:
+            return ""
+        if isinstance(value, (bool, np.bool_)):
+            return "yes" if value else "no"
+        if isinstance(value, (float, np.floating)):
+            return "" if np.isnan(value) else f"{value:.{self.digits}f}"
+        return str(value)
+
+    def order(self, descending: bool) -> Ints:
+        """Places in the order of the values; what has none comes last."""
+        values = self.values
+        if values.dtype == object:
+            empty = np.array([value is None for value in values], bool)
+            keys = np.array(["" if value is None else str(value).casefold() for value in values])
+        else:
+            empty = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+            keys = values
+        filled = np.flatnonzero(~empty)
+        places = filled[np.argsort(keys[filled], kind="stable")]
+        return np.concatenate([places[::-1] if descending else places, np.flatnonzero(empty)]).astype(np.int64)
+
+
+def columns_of(store: RoiStore, micrometres: bool) -> list[Column]:
+    """All columns: id, place, measures, tags, verdict.
+
+    Parameters
+    ----------
+    store : RoiStore
+    micrometres : bool
+        Whether the voxel size is known.
+    """
+    unit = "µm" if micrometres else "voxels"
+    place = store.centroids_um
+    out = [Column("id", store.ids), Column("ok", np.asarray(store.accepted, bool), tip="Accepted")]
+    out.append(Column("z", np.round(np.nan_to_num(store.centroids[:, 0])).astype(int), tip="Plane of its centre"))
+    for number, name in ((2, "x"), (1, "y")):
+        out.append(Column(f"{name} ({unit})", place[:, number], 1, tip=f"Centre, {unit}"))
+    for name, values in store.metrics.items():
+        whole = np.asarray(values).dtype.kind in "iu"
+        out.append(Column(TITLES.get(name, name), np.asarray(values), 0 if whole else 2, tip=TIPS.get(name, name)))
+    for name, known in store.tags.items():
+        tags = np.empty(len(store), object)
+        for at, roi in enumerate(store.ids):
+            tags[at] = known.get(int(roi))
+        out.append(Column(name, tags, tag=name, tip=f"Tag {name}; edit it here"))
+    return out
+
+
+TITLES = {"snr": "SNR", "r_value": "r", "reliability": "rel."}
+TIPS = {
+    "snr": "Signal-to-noise ratio of the trace",
+    "r_value": "Correlation of the footprint with the movie when it is active",
+    "reliability": "Correlation of footprints from the two halves of the movie",
+    "size": "Voxels of the footprint",
+}
+
+
+def matching(store: RoiStore, columns: list[Column], text: str) -> npt.NDArray[np.bool_]:
+    """Which ROIs a filter lets through, (n,).
+
+    Parameters
+    ----------
+    store : RoiStore
+    columns : list of Column
+    text : str
+        Words, all of which must fit: a number is an id, ``accepted`` or ``rejected`` a verdict, and any other a part
+        of a tag.
+    """
+    out = np.ones(len(store), bool)
+    for word in text.casefold().split():
+        if word in ("accepted", "rejected"):
+            out &= np.asarray(store.accepted, bool) == (word == "accepted")
+            continue
+        fits = np.zeros(len(store), bool)
+        if word.isdecimal():
+            fits |= store.ids == int(word)
+        for column in columns:
+            if column.tag is not None:
+                fits |= np.array([value is not None and word in str(value).casefold() for value in column.values], bool)
+        out &= fits
+    return out

@@ -1,0 +1,150 @@
+"""Traces: those of the selected ROIs, linked to the time slider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from cnmf3d.viewer.models.roi_store import KINDS
+
+if TYPE_CHECKING:
+    from cnmf3d.viewer.app import App
+
+MOST = 20
+"""How many ROIs are drawn at once."""
+
+COLOURS = ("#4cc3ff", "#ffb84c", "#7be07b", "#d79bff", "#ffe066", "#5fe0c8", "#ff9ecb", "#b0b8ff")
+"""Colours of traces, legible on light and dark ground."""
+
+NAMES = {"raw": "raw", "dff": "ΔF/F", "denoised": "denoised", "spikes": "spikes"}
+EMPTY = "Select ROIs in the picture or in the table to see their traces."
+
+
+class TraceDock(QWidget):
+    """Traces of an app's selected ROIs.
+
+    Parameters
+    ----------
+    app : App
+    """
+
+    def __init__(self, app: App) -> None:
+        super().__init__()
+        self._app = app
+        self.told = QLabel(EMPTY)
+        self.kinds = {kind: QCheckBox(NAMES[kind]) for kind in KINDS}
+        self.kinds["raw"].setChecked(True)
+        self.kinds["denoised"].setChecked(True)
+        self.apart = QCheckBox("one above the other")
+        self.apart.setChecked(True)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(0, 0, 0, 0)
+        for box in (*self.kinds.values(), self.apart):
+            box.toggled.connect(self.draw)
+            bar.addWidget(box)
+        bar.addWidget(self.told, 1)
+        self.plot = pg.PlotWidget()
+        self.plot.setBackground(None)
+        self.plot.getPlotItem().setMenuEnabled(True)
+        self.plot.setMouseEnabled(x=True, y=False)
+        self.plot.enableAutoRange("y")
+        self.plot.setAutoVisible(y=True)
+        self.plot.setMinimumHeight(90)
+        self.now = pg.InfiniteLine(0, angle=90, movable=True, pen=pg.mkPen("#ff4040", width=1))
+        self.now.sigDragged.connect(lambda line: self._go(line.value()))
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.addLayout(bar)
+        layout.addWidget(self.plot, 1)
+        app.rois_changed.connect(self._other_rois)
+        app.closed.connect(self.close_links)
+        app.viewer.dims.events.current_step.connect(self._time_moved)
+        self._other_rois()
+
+    @property
+    def rate(self) -> float:
+        """Frames a second, or 1 where that isn't known: the axis then counts frames."""
+        store = self._app.rois
+        return store.rate if store is not None and store.rate > 0 else 1.0
+
+    def close_links(self) -> None:
+        """Listen no more to the viewer."""
+        self._app.viewer.dims.events.current_step.disconnect(self._time_moved)
+
+    def draw(self) -> None:
+        """Draw the traces of the selected ROIs."""
+        self.plot.clear()
+        self.plot.addItem(self.now, ignoreBounds=True)
+        store = self._app.rois
+        ids = np.zeros(0, np.int64) if store is None else store.selection[:MOST]
+        self._tell(len(ids))
+        if store is None or not ids.size:
+            return
+        seconds = np.arange(store.frames) / self.rate
+        self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
+        chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
+        values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
+        height = max((float(np.ptp(v, axis=1).max()) for v in values.values()), default=1.0) or 1.0
+        for row, roi in enumerate(ids):
+            base = -row * height * 1.05 if self.apart.isChecked() else 0.0
+            colour = pg.mkColor(COLOURS[row % len(COLOURS)])
+            for kind in chosen:
+                self._curve(seconds, values[kind][row] + base, kind, colour, str(roi))
+            if self.apart.isChecked() and len(ids) > 1:
+                label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
+                label.setPos(0, base)
+                self.plot.addItem(label, ignoreBounds=True)
+        self.plot.setXRange(0, float(seconds[-1]), padding=0.01)
+
+    def _curve(self, seconds: Any, values: Any, kind: str, colour: Any, name: str) -> None:
+        """One line: raw thin and faint, the others clear."""
+        faint = pg.mkColor(colour)
+        faint.setAlpha({"raw": 110, "spikes": 200}.get(kind, 255))
+        style = Qt.PenStyle.DotLine if kind == "spikes" else Qt.PenStyle.SolidLine
+        curve = pg.PlotDataItem(seconds, values, pen=pg.mkPen(faint, width=1, style=style), name=name)
+        self.plot.addItem(curve)
+        curve.setDownsampling(auto=True, method="peak")
+        curve.setClipToView(True)
+
+    def _tell(self, drawn: int) -> None:
+        store = self._app.rois
+        if store is None or not drawn:
+            self.told.setText(EMPTY)
+            return
+        more = len(store.selection) - drawn
+        names = ", ".join(str(roi) for roi in store.selection[:8])
+        self.told.setText(f"ROI {names}" + (f"; the first {drawn} of {drawn + more} are drawn" if more else ""))
+
+    def _other_rois(self) -> None:
+        store = self._app.rois
+        if store is not None:
+            store.selected.connect(self.draw)
+            store.changed.connect(self._changed)
+        self.draw()
+
+    def _changed(self, what: str, ids: Any) -> None:
+        if what == "rois":
+            self.draw()
+
+    def _time_moved(self, event: Any = None) -> None:
+        """Follow the time slider."""
+        dims = self._app.viewer.dims
+        if dims.ndim == 4 and not self.now.moving:
+            self.now.setValue(dims.current_step[0] / self.rate)
+
+    def _clicked(self, event: Any) -> None:
+        """Go to the time that was clicked."""
+        if event.button() == Qt.MouseButton.LeftButton and self.plot.sceneBoundingRect().contains(event.scenePos()):
+            self._go(self.plot.getPlotItem().vb.mapSceneToView(event.scenePos()).x())
+
+    def _go(self, seconds: float) -> None:
+        """Move the time slider."""
+        dims = self._app.viewer.dims
+        if dims.ndim == 4:
+            step = round(seconds * self.rate)
+            dims.set_current_step(0, min(max(step, 0), int(dims.nsteps[0]) - 1))

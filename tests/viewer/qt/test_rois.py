@@ -1,0 +1,201 @@
+"""ROIs on the screen: table, picture, traces and keys say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def opened(window: Any, qtbot: Any, results_file: Path) -> Iterator[Any]:
+    """A window with six ROIs."""
+    window.app.open(results_file)
+    qtbot.waitUntil(lambda: not window.app.tasks.running and window.app.rois is not None, timeout=20_000)
+    yield window
+
+
+def key(window: Any, name: str) -> None:
+    """Press a key over the picture."""
+    from app_model.types import KeyBinding
+
+    binding = next(k for k in window.viewer.keymap if k == KeyBinding.from_str(name.replace("Control", "Ctrl")))
+    window.viewer.keymap[binding](window.viewer)
+
+
+def test_table_and_picture_share_a_selection(opened: Any, qtbot: Any) -> None:
+    dock, store = opened.docks["ROIs"], opened.app.rois
+    assert dock.model.rowCount() == 6
+    store.select([2, 4])
+    assert sorted(index.row() for index in dock.table.selectionModel().selectedRows()) == [2, 4]
+    dock.table.selectRow(3)
+    assert store.selection.tolist() == [3]
+    z = round(store.centroids[3, 0])
+    assert opened.viewer.dims.current_step[1] == z
+    scale = opened.app.layers.scale
+    np.testing.assert_allclose(opened.viewer.scene.camera.center[1:], store.centroids[3, 1:] * scale[1:])
+
+
+def test_a_click_in_the_picture_selects(opened: Any) -> None:
+    store, volume = opened.app.rois, opened.app.painter.volume
+    z, y, x = (int(v) for v in np.argwhere(volume)[0])
+    scale = opened.app.layers.scale
+    picked = opened.app.layers.pick((0, z * scale[0], y * scale[1], x * scale[2]))
+    assert picked == store.at(z, y, x)[0]
+    dock = opened.docks["ROIs"]
+    assert [dock.model.roi(index.row()) for index in dock.table.selectionModel().selectedRows()] == [picked]
+
+
+def test_sorting_and_filtering_keep_the_selection_and_set_the_order(opened: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    dock, store = opened.docks["ROIs"], opened.app.rois
+    store.select([2])
+    titles = [column.title for column in dock.model.columns]
+    dock.table.sortByColumn(titles.index("SNR"), Qt.SortOrder.DescendingOrder)
+    expected = store.ids[np.argsort(-store.metrics["snr"], kind="stable")]
+    np.testing.assert_array_equal(opened.app.order, expected)
+    chosen = [dock.model.roi(index.row()) for index in dock.table.selectionModel().selectedRows()]
+    assert chosen == [2]
+    store.tag([1, 4], "type", "neuron")
+    dock.search.setText("neuron")
+    assert sorted(opened.app.order.tolist()) == [1, 4]
+    dock.search.clear()
+    assert len(opened.app.order) == 6
+
+
+def test_keys_curate_and_browse(opened: Any) -> None:
+    store = opened.app.rois
+    key(opened, "Home")
+    assert store.selection.tolist() == [0]
+    key(opened, "PageDown")
+    assert store.selection.tolist() == [1]
+    key(opened, "R")
+    assert not store.accepted[1]
+    key(opened, "Shift-A")
+    assert store.accepted[1]
+    assert store.selection.tolist() == [2]
+    key(opened, "Control-Z")
+    assert not store.accepted[1]
+    key(opened, "Control-Shift-Z")
+    assert store.accepted[1]
+    key(opened, "Delete")
+    assert store.ids.tolist() == [0, 1, 3, 4, 5]
+    assert opened.docks["ROIs"].model.rowCount() == 5
+    assert opened.app.unsaved == ("ROIs",)
+    key(opened, "End")
+    assert store.selection.tolist() == [5]
+    key(opened, "PageDown")
+    assert store.selection.tolist() == [5]
+
+
+def test_the_same_keys_work_in_the_table(opened: Any, qtbot: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    table, store = opened.docks["ROIs"].table, opened.app.rois
+    store.select([0])
+    qtbot.keyClick(table, Qt.Key.Key_PageDown)
+    assert store.selection.tolist() == [1]
+    qtbot.keyClick(table, Qt.Key.Key_R)
+    assert not store.accepted[1]
+    qtbot.keyClick(table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert store.can_redo
+    qtbot.keyClick(table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert not store.can_redo
+
+
+def test_ticks_and_tags_in_the_table_are_steps_of_curation(opened: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    model, store = opened.docks["ROIs"].model, opened.app.rois
+    before = bool(store.accepted[0])
+    tick = Qt.CheckState.Unchecked if before else Qt.CheckState.Checked
+    assert model.setData(model.index(0, 1), tick.value, Qt.ItemDataRole.CheckStateRole)
+    assert bool(store.accepted[0]) is not before
+    store.select([3])
+    dock = opened.docks["ROIs"]
+    dock.curation.column.setCurrentText("type")
+    dock.curation.value.setText("glia")
+    dock.curation.tag()
+    titles = [column.title for column in model.columns]
+    assert model.data(model.index(3, titles.index("type"))) == "glia"
+    assert model.setData(model.index(3, titles.index("type")), "")
+    assert 3 not in store.tags["type"]
+
+
+def test_thresholds_show_what_passes_before_it_is_decided(opened: Any) -> None:
+    panel, store = opened.docks["ROIs"].thresholds, opened.app.rois
+    before = store.accepted.copy()
+    snr = np.asarray(store.metrics["snr"], float)
+    cut = float(np.sort(snr)[2]) - 1e-4
+    panel.sliders["snr"].setValue((cut, float(snr.max())))
+    passes = snr >= cut
+    assert panel.told.text().startswith(f"{int(passes.sum())} of 6")
+    np.testing.assert_array_equal(opened.app.painter.classes == 1, passes)
+    np.testing.assert_array_equal(store.accepted, before)
+    panel.apply.click()
+    np.testing.assert_array_equal(store.accepted, passes)
+    assert store.undo()
+    np.testing.assert_array_equal(store.accepted, before)
+
+
+def test_traces_follow_selection_and_time(opened: Any) -> None:
+    dock, store = opened.docks["Traces"], opened.app.rois
+    assert "Select ROIs" in dock.told.text()
+    store.select([1, 3])
+    curves = [item for item in dock.plot.getPlotItem().listDataItems() if item.name()]
+    assert sorted(curve.name() for curve in curves) == ["1", "1", "3", "3"]
+    dock.apart.setChecked(False)
+    dock.kinds["denoised"].setChecked(False)
+    curve = next(item for item in dock.plot.getPlotItem().listDataItems() if item.name() == "3")
+    np.testing.assert_allclose(curve.yData, store.traces("raw", [3])[0], rtol=1e-5)
+    np.testing.assert_allclose(curve.xData, np.arange(12) / 7.5)
+    opened.viewer.dims.set_current_step(0, 6)
+    assert dock.now.value() == pytest.approx(6 / 7.5)
+    dock._go(3 / 7.5)
+    assert opened.viewer.dims.current_step[0] == 3
+    dock._go(99)
+    assert opened.viewer.dims.current_step[0] == 11
+
+
+def test_the_heat_map_has_the_accepted_ones_in_the_tables_order(opened: Any) -> None:
+    from qtpy.QtCore import Qt
+
+    dock, store = opened.show_dock("Heat map"), opened.app.rois
+    opened.docks["ROIs"].table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    store.accept([0])
+    store.reject([1])
+    assert dock.ids.tolist() == store.ids[store.accepted][::-1].tolist()
+    assert dock.image.image.shape == (int(store.accepted.sum()), 12)
+
+
+def test_the_bar_chooses_what_is_shown(opened: Any) -> None:
+    bar, painter, store = opened.docks["ROIs"].looks, opened.app.painter, opened.app.rois
+    bar.show_box.setCurrentText("accepted")
+    np.testing.assert_array_equal(painter.classes > 0, store.accepted)
+    bar.colour_box.setCurrentText("metric snr")
+    assert "background-color" in bar.legend.text()
+    bar.outline.setChecked(False)
+    filled = (painter.volume > 0).sum()
+    bar.outline.setChecked(True)
+    assert (painter.volume > 0).sum() <= filled
+    bar.opacity.setValue(30)
+    assert opened.viewer.layers["ROIs"].opacity == pytest.approx(0.3)
+
+
+def test_three_dimensions_are_filled_and_can_be_clicked(opened: Any, qtbot: Any) -> None:
+    opened.viewer.dims.ndisplay = 3
+    qtbot.wait(50)
+    assert opened.app.painter.solid
+    store, volume = opened.app.rois, opened.app.painter.volume
+    y, x = (int(v) for v in np.argwhere(volume.max(axis=0))[0])
+    scale = opened.app.layers.scale
+    position = np.array([0, -50.0, y * scale[1], x * scale[2]])
+    picked = opened.app.layers.pick(position, np.array([0, 1.0, 0, 0]))
+    first = int(np.flatnonzero(volume[:, y, x])[0])
+    assert picked == store.at(first, y, x)[0]
+    opened.viewer.dims.ndisplay = 2
+    assert not opened.app.painter.solid
