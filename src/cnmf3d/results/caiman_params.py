@@ -16,7 +16,7 @@ def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
     Parameters
     ----------
     results : Results
-        Its parameters are ours: groups of names and values.
+        Its parameters are ours, groups of names and values; or CaImAn's own, which stay as they are.
     """
     groups = copy.deepcopy(caiman.defaults())
     groups["motion"]["indices"] = ["slice(None, None, None)"] * 2
@@ -24,6 +24,11 @@ def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
         for name, value in group.items():
             group[name] = float("inf") if value == "Infinity" else value
     ours = results.parameters
+    for name, values in ours.get("caiman", {}).items():
+        if isinstance(values, Mapping):
+            groups.setdefault(name, {}).update(values)
+    z, y, x = results.components.shape
+    groups["data"]["dims"] = [x, y, z]
     groups["data"]["fr"] = float(results.rate)
     paths = results.provenance.input_paths
     groups["data"]["fnames"] = list(paths) or None

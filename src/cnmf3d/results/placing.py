@@ -82,9 +82,15 @@ def new_folder(out: Path, *, force: bool, ours: Callable[[Path], bool]) -> Itera
             raise UsageError(f"{out} holds something else, which --force doesn't remove", "Name another folder.")
     with _draft(out) as draft:
         yield draft
+        before = draft.parent / "before"
         if out.exists():
-            out.replace(draft.parent / "before")
-        draft.replace(out)
+            out.replace(before)
+        try:
+            draft.replace(out)
+        except OSError:
+            if before.exists():
+                before.replace(out)
+            raise
 
 
 @contextmanager

@@ -36,8 +36,12 @@ def test_our_file_holds_what_caiman_wrote(data, tmp_path, name):
         for member in ("idx_components", "idx_components_bad"):
             if theirs[f"estimates/{member}"].dtype.kind == "i":
                 assert np.array_equal(theirs[f"estimates/{member}"][()], ours[f"estimates/{member}"][()])
-        rate = theirs["params/data/fr"][()]
-        assert rate == ours["params/data/fr"][()]
+        assert list(ours["params/data/dims"]) == list(theirs["dims"])
+        for group, values in theirs["params"].items():
+            for member in set(values) - {"dims", "fnames"}:
+                assert np.array_equal(values[member][()], ours["params"][group][member][()]), (group, member)
+            for member in set(values.attrs) - {"last_commit"}:
+                assert values.attrs[member] == ours["params"][group].attrs[member], (group, member)
 
 
 def test_caimans_file_as_nwb_and_back(data, tmp_path):

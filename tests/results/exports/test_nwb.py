@@ -180,7 +180,8 @@ def test_ids_are_those_of_the_results_file(tmp_path, random_results):
     assert np.array_equal(back.traces, results.components.traces[keep]) and back.accepted.all()
 
 
-def test_a_file_of_another_program(tmp_path):
+def test_a_file_of_another_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("cnmf3d.results.imports.nwb.MASKS_AT_ONCE", 1)
     from pynwb.ophys import Fluorescence, ImageSegmentation, OpticalChannel, RoiResponseSeries
 
     file = pynwb.NWBFile("s", "i", metadata_of(METADATA).session.session_start_time)
@@ -199,9 +200,9 @@ def test_a_file_of_another_program(tmp_path):
     )
     segmentation = ImageSegmentation()
     table = segmentation.create_plane_segmentation(description="d", imaging_plane=plane, name="A")
-    segmentation.create_plane_segmentation(description="d", imaging_plane=plane, name="B").add_roi(
-        image_mask=np.eye(4, 3)
-    )
+    images = segmentation.create_plane_segmentation(description="d", imaging_plane=plane, name="B")
+    images.add_roi(image_mask=np.eye(4, 3))
+    images.add_roi(image_mask=np.eye(4, 3)[:, ::-1])
     table.add_column("Accepted", "whether", data=[])
     table.add_roi(voxel_mask=[(0, 1, 2, 3.0), (1, 1, 2, 4.0)], Accepted=1)
     table.add_roi(voxel_mask=[(5, 3, 0, 1.0)], Accepted=0)
@@ -235,6 +236,9 @@ def test_a_file_of_another_program(tmp_path):
         import_results("nwb", tmp_path / "r.nwb", Given(member="A", shape=(2, 5, 7)))
     flat = import_results("nwb", tmp_path / "r.nwb", Given(member="B")).components
     assert flat.shape == (1, 3, 4) and flat.frames == 0 and flat.accepted.all()
+    assert np.array_equal(
+        flat.footprints[:, [1]].toarray().reshape(3, 4), (np.eye(4, 3).T[::-1] / np.sqrt(3)).astype(np.float32)
+    )
     with pytest.raises(InputError, match="no PlaneSegmentation 'C'"):
         import_results("nwb", tmp_path / "r.nwb", Given(member="C"))
 

@@ -18,12 +18,16 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
+from cnmf3d.movies.timing import rate_of
 from cnmf3d.movies.units import micrometres
 from cnmf3d.results.curation import Curation, Entry, Value, no_rois
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.flat import nested
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Provenance, Results
+
+MASKS_AT_ONCE = 2**24
+"""Voxels of whole images that are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def _found(file: h5py.File, path: Path, member: str | None) -> Found:
         raise InputError(f"{path} has {len(ours)} PlaneSegmentations", fix)
     [(_, segmentation)] = ours.items()
     series = {
-        name.rpartition("/")[2] if not name.endswith("RoiResponseSeries") else name: each
+        "/".join(name.split("/")[-2:]): each
         for name, each in _of_type(file, "RoiResponseSeries").items()
         if file[each["rois"].attrs["table"]] == segmentation
     }
@@ -154,11 +158,7 @@ def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_arr
     """Size of the volume, and footprints of norm 1."""
     table = found.segmentation
     if "image_mask" in table and table["image_mask"].ndim >= 3:
-        masks = table["image_mask"][()].astype(np.float32)
-        masks = masks.reshape(*masks.shape[:3], -1).transpose(0, 3, 2, 1)  # (roi, x, y[, z]) to (roi, z, y, x)
-        z, y, x = masks.shape[1:]
-        stored = sparse.csc_array(masks.reshape(len(masks), -1).T)
-        return (z, y, x), _unit(stored)
+        return _image_masks(table["image_mask"])
     name = "voxel_mask" if "voxel_mask" in table else "pixel_mask"
     if name not in table:
         raise InputError(f"{found.path}: {table.name} has no masks", "Give a file with voxel, pixel or image masks.")
@@ -179,6 +179,17 @@ def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_arr
     )
     stored.sum_duplicates()
     return shape, stored if found.told else _unit(stored)
+
+
+def _image_masks(masks: h5py.Dataset) -> tuple[VolumeShape, sparse.csc_array[Any]]:
+    """Footprints of whole images, (ROI, x, y) or (ROI, x, y, z), some at a time."""
+    x, y, z = (*masks.shape[1:], 1)[:3]
+    step = max(1, MASKS_AT_ONCE // (x * y * z))
+    parts = []
+    for start in range(0, len(masks), step):
+        some = masks[start : start + step].astype(np.float32).reshape(-1, x, y, z).transpose(0, 3, 2, 1)
+        parts.append(sparse.csc_array(some.reshape(len(some), -1).T))
+    return (z, y, x), _unit(sparse.csc_array(sparse.hstack(parts, format="csc")))
 
 
 def _shape(found: Found, given: Given, places: list[npt.NDArray[np.int64]]) -> VolumeShape:
@@ -327,9 +338,8 @@ def _rate(found: Found) -> float:
     for group in found.series.values():
         if "starting_time" in group and group["starting_time"].attrs.get("rate"):
             return float(group["starting_time"].attrs["rate"])
-        if "timestamps" in group and len(group["timestamps"]) > 1:
-            times = group["timestamps"][()]
-            return float((len(times) - 1) / (times[-1] - times[0]))
+        if "timestamps" in group and (rate := rate_of(group["timestamps"][()], str(found.path)).rate):
+            return rate
     plane = found.segmentation.get("imaging_plane")
     return float(plane["imaging_rate"][()]) if plane is not None and "imaging_rate" in plane else 0.0
 
