@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +51,8 @@ def write_nwb(export: Export, path: Path) -> tuple[str, ...]:
         from pynwb import NWBHDF5IO
     except ImportError as error:
         raise UsageError("export nwb needs pynwb", "Install it: pip install 'cnmf3d[nwb]'.") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what pynwb and hdmf will change some day
-        file = _file(export, metadata)
-        with NWBHDF5IO(str(path), "w") as io:
-            io.write(file)
+    with NWBHDF5IO(str(path), "w") as io:
+        io.write(_file(export, metadata))
     fill_voxels(path, results.components)
     return _notes(metadata, results)
 
