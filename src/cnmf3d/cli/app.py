@@ -14,7 +14,23 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import batch, cache, console, export, import_, info, params, report, run, score, script, simulate, view
+from cnmf3d.cli import (
+    batch,
+    cache,
+    console,
+    export,
+    import_,
+    info,
+    params,
+    project,
+    report,
+    run,
+    sample,
+    score,
+    script,
+    simulate,
+    view,
+)
 from cnmf3d.errors import Cnmf3dError
 
 COMMANDS: tuple[Callable[..., Any], ...] = (
@@ -32,7 +48,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
 )
 """Each is a function in a file of its own."""
 
-GROUPS: tuple[typer.Typer, ...] = (batch.app, cache.app)
+GROUPS: tuple[typer.Typer, ...] = (batch.app, project.app, sample.app, cache.app)
 """Commands of commands, each in a file or folder of its own: ``cnmf3d cache list``."""
 
 INTERRUPTED = 130

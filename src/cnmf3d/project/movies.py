@@ -16,6 +16,7 @@ from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.project.plain import plain
 from cnmf3d.project.sample import Sample
+from cnmf3d.project.sources import Read
 from cnmf3d.results import Results
 
 CHUNK = 2**23
@@ -44,14 +45,14 @@ def reference(paths: tuple[str, ...], folder: Path, opening: Mapping[str, Any], 
     return Input(absolute, relative, plain(dict(opening), "opening"), fingerprint)
 
 
-def movie_of(results: Results, given: Any, opening: Mapping[str, Any], folder: Path) -> Input:
+def movie_of(read: Read, given: Any, opening: Mapping[str, Any], folder: Path) -> Input:
     """The movie that results were made from.
 
     Parameters
     ----------
-    results : Results
+    read : Read
     given : path, list of paths, Movie, Input or None
-        None: where the results say it was.
+        None: where the item or the results say it was.
     opening : mapping
         Keywords of `open_movie`.
     folder : Path
@@ -64,7 +65,13 @@ def movie_of(results: Results, given: Any, opening: Mapping[str, Any], folder: P
     UsageError
         Where it is only in memory.
     """
-    source = results.provenance
+    results = read.results
+    source, size = results.provenance, results.voxel_size
+    known = {"rate": results.rate or None, "voxel_size": None if size is None else list(size.xyz)}
+    opening = {name: value for name, value in {**known, **opening}.items() if value is not None}
+    if given is None and read.movie is not None:
+        found = read.movie
+        return reference(found.paths, folder, {**found.opening, **opening}, found.fingerprint)
     if given is None:
         return reference(source.input_paths, folder, opening, source.fingerprint)
     if isinstance(given, Input):

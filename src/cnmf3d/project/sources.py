@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 
 import h5py
 
-from cnmf3d.batch import Input
-from cnmf3d.errors import UsageError
+from cnmf3d.batch import Input, RunFolder
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.project.curating import with_curation
 from cnmf3d.project.files import Written
 from cnmf3d.project.log import now
@@ -36,12 +37,15 @@ class Read:
         What is known of how they were made.
     kept : Results or Path
         What the sample's file is written from: a file of ours is copied with everything that is in it.
+    movie : Input or None
+        The movie of a batch's item, which also tells how it is opened.
     """
 
     results: Results
     rois: Rois
     history: tuple[Mapping[str, Any], ...]
     kept: Results | Path
+    movie: Input | None = None
 
 
 def read_source(source: Source) -> Read:
@@ -63,7 +67,8 @@ def read_source(source: Source) -> Read:
     else:
         raise UsageError(f"a sample can't be made from a {type(source).__name__}", "Give results, or a results file.")
     history = with_curation([{"cnmf_3d": history_entry(results)}], results)
-    return Read(results, rois_of(results), history, kept)
+    movie = None if isinstance(source, Results) else _of_item(Path(source))
+    return Read(results, rois_of(results), history, kept, movie)
 
 
 def made(uuid: str, info: Info, movie: Input, read: Read, written: Written) -> Sample:
@@ -91,6 +96,19 @@ def see_stimuli(info: Info, results: Results) -> None:
     """See that the stimuli begin while the recording lasts."""
     for column, stimuli in info.stimuli.items():
         stimuli.see_inside(results.components.frames, results.rate, column)
+
+
+def _of_item(path: Path) -> Input | None:
+    """The movie of the item whose run folder a results file lies in."""
+    folder = RunFolder(path.absolute().parent)
+    if folder.results.name != path.name:
+        return None
+    try:
+        source = folder.job.input
+    except InputError:
+        return None
+    batch = folder.path.parents[1]
+    return dataclasses.replace(source, paths=source.found(batch) or source.paths, relative=())
 
 
 def _ours(path: Path) -> bool:

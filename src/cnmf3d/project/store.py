@@ -194,7 +194,7 @@ class Project:
             rows.see_unique(connection, info)
         mine = tags_of(config, read.rois, tags)
         see_stimuli(info, read.results)
-        place = movies.movie_of(read.results, movie, opening or {}, self.folder)
+        place = movies.movie_of(read, movie, opening or {}, self.folder)
         uuid = str(uuids.uuid4())
         with files.saving(self.folder):
             written = files.write_data(self.place(uuid), 1, read.kept)
