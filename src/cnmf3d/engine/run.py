@@ -131,6 +131,7 @@ def run(
             timings=timings,
             estimates=estimates(outcome, components),
             warnings=tuple(heard.cautions),
+            asked=parameters.to_dict(),
         ),
     )
 

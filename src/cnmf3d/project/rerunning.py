@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from cnmf3d.components import Components
@@ -24,7 +23,7 @@ from cnmf3d.results.reading import read_file
 if TYPE_CHECKING:
     from cnmf3d.project.store import Project
 
-ARRAYS = ("footprints", "traces", "residuals", "spikes", "dff", "accepted")
+ARRAYS = ("traces", "residuals", "spikes", "dff", "accepted")
 
 
 @dataclass(frozen=True)
@@ -120,14 +119,14 @@ def _quiet(movie: Movie) -> Movie:
 
 
 def _recorded(sample: Sample) -> CnmfParameters:
-    """The parameters of the last run in a history."""
+    """The parameters that the last run in a history was given; those that it used, where that isn't known."""
     runs = [entry["cnmf_3d"] for entry in sample.info.history if "cnmf_3d" in entry]
     told = runs[-1].get("parameters") if runs else None
     if not isinstance(told, dict) or "caiman" in told:
         raise InputError(
             f"the history of {sample.id} has no run of cnmf3d", "Only what cnmf3d computed can be computed again."
         )
-    return read_parameters(told)
+    return read_parameters(runs[-1].get("asked") or told)
 
 
 def compare(old: Results, new: Results) -> Comparison:
@@ -153,21 +152,22 @@ def compare(old: Results, new: Results) -> Comparison:
 
 
 def _differences(one: Components, other: Components) -> Iterator[Difference]:
+    yield from _footprints(one.footprints, other.footprints)
     for name in ARRAYS:
-        a, b = getattr(one, name), getattr(other, name)
-        if sparse.issparse(a):
-            if a.shape != b.shape:
-                yield Difference(name, float("nan"), float("nan"))
-            elif (a != b).nnz:
-                yield _largest(name, np.abs(a - b).max(), np.abs(a).max())
-        else:
-            yield from _array(name, a, b)
+        yield from _array(name, getattr(one, name), getattr(other, name))
     for name in sorted({*one.quality, *other.quality}):
-        a, b = one.quality.get(name), other.quality.get(name)
-        if a is None or b is None:
+        then, now = one.quality.get(name), other.quality.get(name)
+        if then is None or now is None:
             yield Difference(f"quality.{name}", float("nan"), float("nan"))
         else:
-            yield from _array(f"quality.{name}", a, b)
+            yield from _array(f"quality.{name}", then, now)
+
+
+def _footprints(a: sparse.csc_array[Any], b: sparse.csc_array[Any]) -> Iterator[Difference]:
+    if a.shape != b.shape:
+        yield Difference("footprints", float("nan"), float("nan"))
+    elif largest := float(abs(a - b).max()):
+        yield _largest("footprints", largest, abs(a).max())
 
 
 def _array(name: str, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Iterator[Difference]:

@@ -18,10 +18,12 @@ def history_entry(results: Results) -> dict[str, Any]:
     -------
     dict
         Plain values. ``parameters`` are those that were used, with every "auto" replaced; ``estimates`` says why.
+        ``asked`` are those that the run was given.
     """
     source = results.provenance
     return {
         "parameters": dict(results.parameters),
+        "asked": dict(source.asked),
         "estimates": {name: dict(choice) for name, choice in source.estimates.items()},
         "rate": results.rate,
         "voxel_size": None if results.voxel_size is None else list(results.voxel_size.xyz),

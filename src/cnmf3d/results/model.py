@@ -36,6 +36,9 @@ class Provenance:
         Parameter that was "auto" to ``{"value": ..., "why": ...}``.
     warnings : tuple of str
         Everything that the user was warned of.
+    asked : mapping
+        The parameters that the run was given, with every "auto": they lead to the same results again. Empty where they
+        aren't known.
     """
 
     input_paths: tuple[str, ...] = ()
@@ -45,6 +48,7 @@ class Provenance:
     timings: Mapping[str, float] = field(default_factory=dict)
     estimates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

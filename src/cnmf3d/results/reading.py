@@ -119,6 +119,7 @@ def _results(file: h5py.File, own: h5py.Group | None, components: Components, no
             timings=told["timings"],
             estimates=told["estimates"],
             warnings=tuple(told["warnings"]),
+            asked=told.get("asked", {}),
         ),
     )
 

@@ -211,6 +211,7 @@ def _own(group: h5py.Group, results: Results) -> None:
             "timings": dict(provenance.timings),
             "estimates": {name: dict(value) for name, value in provenance.estimates.items()},
             "warnings": list(provenance.warnings),
+            "asked": dict(provenance.asked),
         }
     )
     group.attrs["shape_zyx"] = np.array(results.components.shape, np.int64)

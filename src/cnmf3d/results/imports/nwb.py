@@ -372,6 +372,7 @@ def _provenance(found: Found) -> Provenance:
         timings=told["timings"] or {},
         estimates=told["estimates"] or {},
         warnings=tuple(told["warnings"]),
+        asked=told.get("asked") or {},
     )
 
 
