@@ -203,9 +203,9 @@ def test_thresholds_judge_all_in_one_step(curator):
     assert told.passed == 3
     curator.judge(limits)
     assert int(store.accepted.sum()) == 3
-    assert curator.count(limits).changed == 0
+    assert (curator.count(limits).gained, curator.count(limits).lost) == (0, 0)
     store.undo()
-    assert curator.count(limits).changed == told.changed
+    assert curator.count(limits) == told
 
 
 def test_neighbours_alone_go_into_the_scene(filmed):

@@ -51,15 +51,16 @@ class Counts:
     ----------
     passed, failed : int
         ROIs.
-    changed : int
-        Those whose verdict would be another one.
+    gained, lost : int
+        ROIs that would be accepted and are not now, and the other way round.
     failed_by : mapping of name to int
         ROIs that each measure's limits reject, whatever the others say.
     """
 
     passed: int
     failed: int
-    changed: int
+    gained: int
+    lost: int
     failed_by: Mapping[str, int]
 
 
@@ -82,16 +83,17 @@ def counts(metrics: Metrics, limits: Mapping[str, Limits], accepted: Bool) -> Co
     """What the limits would do to ROIs of which some are accepted now."""
     passed = passing(metrics, limits)
     failed_by = {name: int((~each.allow(_measure(metrics, name))).sum()) for name, each in limits.items()}
-    return Counts(int(passed.sum()), int((~passed).sum()), int((passed != accepted).sum()), failed_by)
+    gained, lost = int((passed & ~accepted).sum()), int((accepted & ~passed).sum())
+    return Counts(int(passed.sum()), int((~passed).sum()), gained, lost, failed_by)
 
 
-def spread(values: npt.NDArray[Any]) -> tuple[float, float]:
-    """Where a slider over these values begins and ends; (0, 1) where there are none."""
-    known = values[np.isfinite(values)]
-    if not known.size:
-        return 0.0, 1.0
-    low, high = float(known.min()), float(known.max())
-    return (low, high) if high > low else (low, low + 1.0)
+def spread(values: npt.NDArray[Any]) -> tuple[float, float] | None:
+    """Least and greatest value; None where none is known, or all are the same."""
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    if not known.size or known.min() == known.max():
+        return None
+    return float(known.min()), float(known.max())
 
 
 def _measure(metrics: Metrics, name: str) -> npt.NDArray[Any]:

@@ -23,12 +23,12 @@ from cnmf3d.errors import Cnmf3dError, EngineError, InputError, UsageError
 from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
 from cnmf3d.results.curation import making, storing
+from cnmf3d.results.curation.choosing import where
 from cnmf3d.results.curation.log import Value
 from cnmf3d.results.curation.scene import Scene, cell_reach, ellipsoid, read_voxels, scene_of
+from cnmf3d.results.curation.shapes import shapes_of
 from cnmf3d.results.curation.thresholds import Counts, Limits, counts, passing
-from cnmf3d.viewer.models.choosing import where
 from cnmf3d.viewer.models.roi_store import Ids, RoiStore
-from cnmf3d.viewer.models.shapes import shapes_of
 from cnmf3d.viewer.tasks import Cancelled, Task, Tasks
 
 Ints = npt.NDArray[np.int64]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QDoubleRangeSlider
 
-from cnmf3d.viewer.models.thresholds import passing, span_of
+from cnmf3d.results.curation.thresholds import Limits, counts, passing, spread
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -49,13 +48,13 @@ class ThresholdPanel(QWidget):
         self.fill()
 
     @property
-    def limits(self) -> dict[str, tuple[float, float]]:
+    def limits(self) -> dict[str, Limits]:
         """What passes, of each measure whose slider was moved."""
         out = {}
         for name, slider in self.sliders.items():
             (low, high), least, most = slider.value(), slider.minimum(), slider.maximum()
             if (low, high) != (least, most):
-                out[name] = (low if low > least else -np.inf, high if high < most else np.inf)
+                out[name] = Limits(low if low > least else None, high if high < most else None)
         return out
 
     def fill(self) -> None:
@@ -68,7 +67,7 @@ class ThresholdPanel(QWidget):
         store = self._app.rois
         for name in () if store is None else store.metrics:
             assert store is not None
-            span = span_of(store, name)
+            span = spread(store.metrics[name])
             if span is not None:
                 self._add(name, span)
         self.setVisible(bool(self.sliders))
@@ -81,7 +80,7 @@ class ThresholdPanel(QWidget):
         if store is None or not self.limits:
             self._app.tell("Move a slider first")
             return
-        accepted = passing(store, self.limits)
+        accepted = passing(store.metrics, self.limits)
         self._app.overlay.verdict = None
         store.judge(accepted)
         self._app.tell(f"{int(accepted.sum())} accepted, {int((~accepted).sum())} rejected; Ctrl+Z takes it back")
@@ -107,7 +106,7 @@ class ThresholdPanel(QWidget):
         """Colour by what passes, and count."""
         store = self._app.rois
         limits = self.limits
-        self._app.overlay.verdict = passing(store, limits) if store is not None and limits else None
+        self._app.overlay.verdict = passing(store.metrics, limits) if store is not None and limits else None
         self._tell()
 
     def _tell(self) -> None:
@@ -116,7 +115,5 @@ class ThresholdPanel(QWidget):
         if store is None or not limits:
             self.told.setText("Move a slider to see what passes")
             return
-        passes = passing(store, limits)
-        now = np.asarray(store.accepted, bool)
-        gained, lost = int((passes & ~now).sum()), int((now & ~passes).sum())
-        self.told.setText(f"{int(passes.sum())} of {len(store)} pass (+{gained}, −{lost})")
+        told = counts(store.metrics, limits, store.accepted)
+        self.told.setText(f"{told.passed} of {len(store)} pass (+{told.gained}, −{told.lost})")

@@ -14,8 +14,8 @@ from scipy import sparse
 
 from cnmf3d.components import Components
 from cnmf3d.results.curation import State, joined
-from cnmf3d.viewer.models.shapes import Shapes, edges_of, shapes_of
-from cnmf3d.viewer.models.voxels import VoxelIndex
+from cnmf3d.results.curation.shapes import Shapes, edges_of, shapes_of
+from cnmf3d.results.curation.voxels import VoxelIndex
 
 Ints = npt.NDArray[np.int64]
 
