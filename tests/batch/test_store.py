@@ -175,3 +175,35 @@ def test_programs_that_add_at_once_lose_nothing(batch, movie):
     assert [(process.communicate()[1], process.returncode) for process in running] == [("", 0), ("", 0)]
     assert {item.name for item in batch.items()} == {f"{name}{number}" for name in "pq" for number in range(25)}
     assert all(len(batch.history(item.uuid)) == 1 for item in batch.items())
+
+
+ADDING = """
+import sys, time
+from cnmf3d.batch import Batch
+folder, movie, who, seconds = sys.argv[1:]
+end, number = time.monotonic() + float(seconds), 0
+with Batch.open(folder) as batch:
+    while time.monotonic() < end:
+        made = batch.add(movie, name=f"{who} {number}", opening={"rate": 5.0})
+        number += 1
+        assert batch.item(made.uuid) == made
+        names = [item.name for item in batch.items() if item.name.startswith(who)]
+        assert names == [f"{who} {each}" for each in range(number)], names
+print(number)
+"""
+"""Adds items and reads all of them, as fast as it can."""
+
+
+@pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.slow)])
+def test_two_programs_add_and_read_at_once_and_no_item_is_lost(batch, movie, seconds):
+    command = [sys.executable, "-c", ADDING, str(batch.folder), str(movie)]
+    programs = [
+        subprocess.Popen([*command, who, str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for who in ("a", "b")
+    ]
+    told = [program.communicate(timeout=seconds + 120) for program in programs]
+    assert [program.returncode for program in programs] == [0, 0], told
+    counts = [int(out) for out, _ in told]
+    items = batch.items()
+    assert min(counts) > 0 and len(items) == sum(counts) == len({item.uuid for item in items})
+    assert all(len(batch.history(item.uuid)) == 1 for item in items)

@@ -94,3 +94,13 @@ class Item:
         """The last line of the error, which says most."""
         lines = self.error.strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def item_of(row: Mapping[str, Any]) -> Item:
+    """A row of the database, its JSON read, as an item."""
+    values = {name: value for name, value in row.items() if name not in ("position", "abort")}
+    source = values["input"]
+    source = Input(**{**source, "paths": tuple(source["paths"]), "relative": tuple(source["relative"])})
+    return Item(
+        **{**values, "input": source, "status": Status(values["status"]), "warnings": tuple(values["warnings"])}
+    )

@@ -19,10 +19,8 @@ from sqlalchemy import (
     select,
 )
 
+from cnmf3d.batch.glance import VERSION
 from cnmf3d.database import engine_of, explained, version_in
-
-VERSION = 1
-"""Of the tables below."""
 
 tables = MetaData()
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cnmf3d.batch import schema, workdir
 from cnmf3d.batch.engines import separate
-from cnmf3d.batch.item import Change, Input, Item
+from cnmf3d.batch.glance import FILE as FILE
+from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.errors import InputError, UsageError
@@ -24,8 +25,6 @@ from cnmf3d.errors import InputError, UsageError
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
     from cnmf3d.parameters import CnmfParameters
-
-FILE = "batch.sqlite"
 
 
 def now() -> str:
@@ -200,7 +199,7 @@ class Batch:
         if status is not None:
             query = query.where(schema.items.c.status == status.value)
         with self.engine.connect() as connection:
-            return [_item(row) for row in connection.execute(query)]
+            return [item_of(dict(row._mapping)) for row in connection.execute(query)]
 
     def item(self, key: str) -> Item:
         """The item with this UUID, the start of one, or this name.
@@ -213,7 +212,7 @@ class Batch:
         with self.engine.connect() as connection:
             row = connection.execute(select(schema.items).where(schema.items.c.uuid == key)).first()
         if row is not None:
-            return _item(row)
+            return item_of(dict(row._mapping))
         there = self.items()
         named = [item for item in there if item.name == key]
         found = named or [item for item in there if len(key) >= 4 and item.uuid.startswith(key)]
@@ -367,14 +366,3 @@ def _values(item: Item) -> dict[str, Any]:
         "warnings": list(item.warnings),
         "summary": dict(item.summary),
     }
-
-
-def _item(row: Row[Any]) -> Item:
-    """A row as an item."""
-    values = dict(row._mapping)
-    source = values["input"]
-    source = Input(**{**source, "paths": tuple(source["paths"]), "relative": tuple(source["relative"])})
-    values = {name: value for name, value in values.items() if name not in ("position", "abort")}
-    return Item(
-        **{**values, "input": source, "status": Status(values["status"]), "warnings": tuple(values["warnings"])}
-    )

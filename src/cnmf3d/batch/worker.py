@@ -142,4 +142,7 @@ def main(words: list[str], out: IO[str] = sys.stderr) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # all is written; to take the compiler apart would last as long as some items do

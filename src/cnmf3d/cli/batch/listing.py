@@ -28,12 +28,11 @@ def list_items(
     as_json: Json = False,
 ) -> None:
     """List the items of a batch."""
-    from cnmf3d.batch import Batch
+    from cnmf3d.batch.glance import items_of
     from cnmf3d.cli.batch.facts import facts
 
     wanted = [_status(word) for word in status or []]
-    with Batch.open(folder) as batch:
-        there = batch.items()
+    there = items_of(folder)
     items = [
         item
         for item in there
