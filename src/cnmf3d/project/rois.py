@@ -138,7 +138,7 @@ def insert_rois(connection: Connection, uuid: str, rois: Rois, tags: Tags) -> No
     """Write the rows of a sample's ROIs."""
     if not len(rois.ids):
         return
-    metrics = {name: [_number(v) for v in values.tolist()] for name, values in rois.metrics.items()}
+    metrics = {name: _shortest(values) for name, values in rois.metrics.items()}
     centroids = [[_number(v) for v in place] for place in rois.centroids.tolist()]
     rows = [
         {
@@ -157,6 +157,11 @@ def insert_rois(connection: Connection, uuid: str, rois: Rois, tags: Tags) -> No
         )
     ]
     connection.execute(insert(schema.rois), rows)
+
+
+def _shortest(values: npt.NDArray[np.float32]) -> list[float | None]:
+    """Numbers with as few digits as tell them from all others of their type; None where they aren't finite."""
+    return [_number(float(text)) for text in np.asarray(values, np.float32).astype("U").tolist()]
 
 
 def _number(value: float) -> float | None:
