@@ -23,6 +23,8 @@ from cnmf3d.workspace.viewer import Viewer
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch
+    from cnmf3d.results import Results
+    from cnmf3d.viewer.controllers.curating import Curator, Footage
     from cnmf3d.viewer.layers import Layers
     from cnmf3d.viewer.models.roi_store import RoiStore
 
@@ -43,6 +45,8 @@ class App:
     ----------
     tasks : Tasks
         Reading and light sums beside the window.
+    curator : Curator or None
+        Merges, splits and adds ROIs.
     layers : Layers or None
         What the viewer shows of it.
     overlay : Overlay
@@ -57,6 +61,8 @@ class App:
         The ROIs of the work environment, with their curation.
     contrast : (float, float) or None
         Black and white of the movie.
+    adding : bool
+        Whether the next click in the picture adds an ROI.
     confirm : callable
         ``confirm(question) -> "save" | "discard" | "cancel"``; asked before changes are lost. The window sets it.
     environment_changed, movie_changed, rois_changed, batch_changed, project_changed : Signal
@@ -92,8 +98,10 @@ class App:
         self.project: Any = None
         self._batch: Batch | None = None
         self._shown: object = None
+        self.adding = False
         self._unsaved: set[str] = set()
         self._results: Any = None
+        self.curator: Curator | None = None
         self.layers: Layers | None = None
         self.overlay = Overlay()
         self.painter = Painter(self.overlay)
@@ -218,6 +226,20 @@ class App:
         self.space.update()
         return True
 
+    def save(self) -> bool:
+        """Put the curation into the results file; False where that doesn't work."""
+        if self.rois is None:
+            self.tell("There is no curation to save")
+            return False
+        try:
+            self.rois.save()
+        except Cnmf3dError as error:
+            self.fail(error)
+            return False
+        self.mark_unsaved("ROIs", False)
+        self.tell(f"Saved in {self.results_path}")
+        return True
+
     def tell(self, text: str) -> None:
         """Say something in the status bar."""
         self.told.emit(text)
@@ -235,7 +257,9 @@ class App:
         if self._batch is not None:
             self._batch.close()
             self._batch = None
-        self.rois = None
+        if self.rois is not None:
+            self.rois.close()
+        self.rois = self.curator = None
 
     def _show(self, environment: ViewerWorkEnv) -> None:
         """Take over a work environment, from wherever it was set."""
@@ -252,14 +276,45 @@ class App:
         results = None if manager is None else manager.results
         if results is self._results:
             return
-        from cnmf3d.viewer.models.roi_store import RoiStore
+        from cnmf3d.viewer.controllers.curating import Curator
 
         self._results = results
-        self.rois, self.order = None if results is None else RoiStore.from_results(results), None
         if self.rois is not None:
-            self.rois.changed.connect(lambda: self.mark_unsaved("ROIs"))
+            self.rois.close()
+        self.rois, self.order, self.curator = None if results is None else self._store_of(results), None, None
+        if self.rois is not None:
+            self.curator = Curator(self.rois, self.tasks, self._footage())
+            self.curator.failed.connect(self.fail)
+            if self.rois.journal is None:
+                self.rois.changed.connect(lambda: self.mark_unsaved("ROIs"))
         self.painter.show(self.rois)
         self.rois_changed.emit(self.rois)
+
+    def _store_of(self, results: Results) -> RoiStore:
+        """ROIs whose steps are saved at once beside their file, where they have one that can be written."""
+        from cnmf3d.viewer.models.roi_store import RoiStore
+
+        if self.results_path is None:
+            return RoiStore.from_results(results)
+        try:
+            return RoiStore.from_results(results, path=self.results_path)
+        except Cnmf3dError as error:
+            store = RoiStore.from_results(results)
+            self.tell(f"Curation will not be saved: {error.problem}")
+            return store
+
+    def _footage(self) -> Footage | None:
+        """The movie that ROIs are demixed from."""
+        from cnmf3d.viewer.controllers.curating import Footage
+
+        movie = self.movie
+        if movie is None:
+            return None
+        try:
+            source, opening = self.environment.imgdata.source()
+        except Cnmf3dError:
+            return Footage(movie)
+        return Footage(movie, source, opening)
 
     def _report(self, event: Event) -> None:
         """Put what a work environment says into the status bar."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.errors import Cnmf3dError
 from cnmf3d.movies import Movie
 from cnmf3d.viewer.controllers.keys import KEYS, press
 from cnmf3d.viewer.controllers.picking import Picker, first_shown, through, voxel_of
@@ -245,6 +246,13 @@ class Layers:
         else:
             voxel = voxel_of(position, self.scale, store.shape)
         if voxel is None:
+            return None
+        if self.app.adding and self.app.curator is not None:
+            self.app.adding = False
+            try:
+                self.app.curator.add_seed(voxel)
+            except Cnmf3dError as error:
+                self.app.fail(error)
             return None
         return self._picker.pick(store, self.app.painter.classes, voxel, add=add)
 

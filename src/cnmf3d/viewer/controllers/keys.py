@@ -52,6 +52,31 @@ def delete(app: App) -> None:
         app.tell(f"Deleted {_count(len(gone))}; Ctrl+Z brings them back")
 
 
+def merge(app: App) -> None:
+    """Make one ROI of the selected ones."""
+    if app.rois is not None and app.curator is not None:
+        if app.rois.selection.size < 2:
+            app.tell("Select two or more ROIs to merge")
+            return
+        app.curator.merge(app.rois.selection)
+
+
+def split(app: App) -> None:
+    """Make several ROIs of the selected one, by its hills."""
+    if app.rois is not None and app.curator is not None:
+        if app.rois.selection.size != 1:
+            app.tell("Select one ROI to split")
+            return
+        app.curator.split(int(app.rois.selection[0]))
+
+
+def add(app: App) -> None:
+    """Look for a cell at the next place that is clicked."""
+    if app.curator is not None:
+        app.adding = not app.adding
+        app.tell("Click the middle of a cell to add it; N ends it" if app.adding else "No ROI is added")
+
+
 def undo(app: App) -> None:
     """Take the last step of curation back."""
     if app.rois is not None:
@@ -102,6 +127,9 @@ KEYS: tuple[Key, ...] = (
     Key("Shift-A", "accept and go to the next one", then_next(accept)),
     Key("Shift-R", "reject and go to the next one", then_next(reject)),
     Key("Delete", "delete the selected ROIs", delete),
+    Key("M", "merge the selected ROIs", merge),
+    Key("P", "split the selected ROI by its hills", split),
+    Key("N", "add an ROI at the next place that is clicked", add),
     Key("Control-Z", "undo", undo),
     Key("Control-Shift-Z", "redo", redo),
     Key("O", "outlines or filled footprints", outline),

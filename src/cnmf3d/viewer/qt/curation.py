@@ -27,8 +27,8 @@ class CurationBar(QWidget):
         self._app = app
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        first, second = QHBoxLayout(), QHBoxLayout()
-        for layout in (first, second):
+        first, middle, second = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        for layout in (first, middle, second):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(3)
             box.addLayout(layout)
@@ -41,6 +41,8 @@ class CurationBar(QWidget):
             ("Redo", keys.redo, "Ctrl+Shift+Z"),
         ):
             first.addWidget(self._button(name, act, f"{act.__doc__} Key: {tip}"))
+        for name, act, tip in (("Merge", keys.merge, "M"), ("Split", keys.split, "P"), ("Add", keys.add, "N")):
+            middle.addWidget(self._button(name, act, f"{act.__doc__} Key: {tip}"))
         self.column = QComboBox()
         self.column.setEditable(True)
         self.column.setToolTip("Column of tags; write a new name to make one")
@@ -87,6 +89,10 @@ class CurationBar(QWidget):
         some = store is not None and store.selection.size > 0
         for name in ("Accept", "Reject", "Delete", "Tag"):
             self.buttons[name].setEnabled(some)
+        chosen = 0 if store is None else len(store.selection)
+        self.buttons["Merge"].setEnabled(chosen > 1)
+        self.buttons["Split"].setEnabled(chosen == 1)
+        self.buttons["Add"].setEnabled(self._app.movie is not None and store is not None)
         self.buttons["Undo"].setEnabled(store is not None and store.can_undo)
         self.buttons["Redo"].setEnabled(store is not None and store.can_redo)
         names = [] if store is None else list(store.tags)

@@ -46,6 +46,7 @@ DOCKS: tuple[Dock, ...] = (
     Dock("ROIs", "cnmf3d.viewer.qt.rois:RoiDock", "right", front=True),
     Dock("CNMF 3D", "cnmf3d.viewer.qt.form:FormDock", "right"),
     Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
+    Dock("Movie", "cnmf3d.viewer.qt.tools:ToolsDock", "right"),
     Dock("Traces", "cnmf3d.viewer.qt.traces:TraceDock", "bottom", front=True),
     Dock("Heat map", "cnmf3d.viewer.qt.heatmap:HeatMapDock", "bottom"),
 )

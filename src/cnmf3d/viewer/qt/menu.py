@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QMenu
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox
 
+from cnmf3d.viewer.controllers.keys import KEYS
 from cnmf3d.viewer.qt.docks import DOCKS
+from cnmf3d.viewer.qt.shortcuts import qt_name
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.qt.window import Window
@@ -39,11 +42,25 @@ class Menu:
         self.menu.addAction("Open folder (zarr, batch, project)…", self.ask_folder)
         self.recent = self.menu.addMenu("Open recent")
         self.recent.aboutToShow.connect(self.fill_recent)
+        self.menu.addAction("Save curation", window.app.save).setShortcut("Ctrl+Alt+S")
         self.menu.addAction("Close what is open", window.app.clear)
         self.menu.addSeparator()
         self.docks = self.menu.addMenu("Docks")
         self.docks.aboutToShow.connect(self.fill_docks)
         self.fill_docks()
+        self.menu.addAction("Keys…", self.show_keys)
+
+    def show_keys(self) -> None:
+        """List the keys."""
+        rows = "".join(f"<tr><td><b>{qt_name(key)}</b>&nbsp;&nbsp;</td><td>{key.what}</td></tr>" for key in KEYS)
+        box = QMessageBox(self._window.main)
+        box.setWindowTitle("Keys")
+        box.setText(
+            f"<table>{rows}</table><p>Left and right go through time; click an ROI again for the next one there."
+        )
+        box.setModal(False)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.show()
 
     def ask_file(self) -> None:
         """Ask for a file and open it."""

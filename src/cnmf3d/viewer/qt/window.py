@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.viewer.app import Answer, App, app_of
 from cnmf3d.viewer.layers import AXES
 from cnmf3d.viewer.qt.docks import DOCKS, Dock
+from cnmf3d.viewer.qt.hosting import host
 from cnmf3d.viewer.qt.menu import Menu
 from cnmf3d.viewer.qt.status import Status
 
@@ -42,8 +43,6 @@ class Window(QObject):
         Those that were made.
     """
 
-    _ready = Signal()
-
     def __init__(self, *, show: bool = True) -> None:
         super().__init__()
         import napari
@@ -51,8 +50,7 @@ class Window(QObject):
         self.viewer = napari.Viewer(title="cnmf3d", axis_labels=AXES, show=False)
         self.app: App = app_of(self.viewer)
         self.app.confirm = self._ask
-        self._ready.connect(self.app.tasks.deliver, Qt.ConnectionType.QueuedConnection)
-        self.app.tasks.wake = self._ready.emit
+        host(self.app)
         self.docks: dict[str, QWidget] = {}
         self._holders: dict[str, Any] = {}
         self._open = True
@@ -63,10 +61,13 @@ class Window(QObject):
         self.menu = Menu(self)
         self.app.environment_changed.connect(self._entitle)
         self.app.unsaved_changed.connect(self._entitle)
-        self._lay_out()
-        if show:
+        self._size()
+        if show:  # before the docks come: Qt leaves tab bars behind where a layout changes its size
             self.viewer.window.show()
-        self._fit()
+            self._size()
+            QApplication.processEvents()
+        self._lay_out()
+        self._share()
 
     @property
     def main(self) -> Any:
@@ -146,10 +147,13 @@ class Window(QObject):
         QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
         return True
 
-    def _fit(self) -> None:
-        """Give the window a laptop's size, or that of a smaller screen, and each side its share."""
+    def _size(self) -> None:
+        """Give the window a laptop's size, or that of a smaller screen."""
         screen = self.main.screen().availableGeometry()
         self.main.resize(min(SIZE[0], screen.width()), min(SIZE[1], screen.height()))
+
+    def _share(self) -> None:
+        """Give each side its share of the window."""
         for area, orientation, size in SHARES:
             holders = [self._holders[dock.name] for dock in DOCKS if dock.area == area and dock.name in self._holders]
             if holders:
