@@ -18,6 +18,7 @@ from cnmf3d.cli import (
     batch,
     cache,
     console,
+    curate,
     export,
     import_,
     info,
@@ -48,7 +49,7 @@ COMMANDS: tuple[Callable[..., Any], ...] = (
 )
 """Each is a function in a file of its own."""
 
-GROUPS: tuple[typer.Typer, ...] = (batch.app, project.app, sample.app, cache.app)
+GROUPS: tuple[typer.Typer, ...] = (batch.app, project.app, sample.app, curate.app, cache.app)
 """Commands of commands, each in a file or folder of its own: ``cnmf3d cache list``."""
 
 INTERRUPTED = 130

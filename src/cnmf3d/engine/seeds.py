@@ -12,7 +12,7 @@ from scipy import sparse
 from cnmf3d.components import VolumeShape
 from cnmf3d.engine.block import Footprints
 from cnmf3d.errors import InputError
-from cnmf3d.results import load_results
+from cnmf3d.results import curated, load_results
 
 FORMS = (
     "Give a results file (.hdf5), a label volume (Z, Y, X) as .tif or .npy in which each cell has its own number, "
@@ -64,7 +64,7 @@ def _read(path: Path) -> Any:
         raise InputError(f"there is no seeds file {path}", FORMS)
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
-        return load_results(path).components.footprints
+        return curated(load_results(path)).results.components.footprints
     try:
         if suffix == ".npz":
             return sparse.load_npz(path)

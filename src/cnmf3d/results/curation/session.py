@@ -109,6 +109,13 @@ class CurationSession:
             self._journal.close()
             self._journal = None
 
+    def __enter__(self) -> Self:
+        """Close the session at the end of a ``with``."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     # what there is
 
     @property
