@@ -44,8 +44,15 @@ def test_no_file_is_too_long():
     assert long == []
 
 
-KNOWN = ("workspace/program.py", "batch/mesmerize.py")
-"""Runs the user's own script; reads another program's pickle with nothing in it that can be called."""
+KNOWN = (
+    "workspace/program.py",
+    "batch/mesmerize.py",
+    "cli/batch/imports.py",
+    "results/imports/objects.py",
+    "results/exports/suite2p.py",
+)
+"""Runs the user's own script; read another program's pickle with nothing in it that can be called, or say so; writes
+the arrays of objects that Suite2p reads."""
 
 
 def test_nothing_dangerous_is_used():
