@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cnmf3d
+from cnmf3d.engine.planning import plan_of
 from cnmf3d.errors import UsageError
 from cnmf3d.simulate import simulate
 
@@ -29,3 +30,19 @@ def test_what_is_no_movie_or_no_parameter_is_told_at_once(tmp_path):
     movie = cnmf3d.open_movie(np.zeros((30, 3, 8, 8), np.uint16), rate=5)
     with pytest.raises(UsageError, match="Did you mean gSig"):
         cnmf3d.run(movie, {"gsig": 3})
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [((100, 4, 2), "gSig is 100 voxels along x"), ((4, 21, 2), "along y"), ((4, 4, 1000), "along z"), (100, "along x")],
+)
+def test_a_cell_that_is_larger_than_the_movie_is_a_mistake(size, told):
+    movie = cnmf3d.open_movie(np.zeros((30, 3, 40, 60), np.uint16), rate=5)
+    with pytest.raises(UsageError, match=told):
+        plan_of(movie, cnmf3d.read_parameters(gSig=size))
+
+
+@pytest.mark.parametrize("size", [(30, 20, 1), (4, 4, 12), 4, "auto"])
+def test_a_cell_that_fits_is_none(size):
+    movie = cnmf3d.open_movie(np.zeros((30, 1, 40, 60), np.uint16), rate=5)
+    assert plan_of(movie, cnmf3d.read_parameters(gSig=size)).rate == 5

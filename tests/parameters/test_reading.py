@@ -218,3 +218,11 @@ def test_an_empty_file_gives_the_defaults(tmp_path):
     file = tmp_path / "p.yaml"
     file.write_text("")
     assert read_parameters(file) == CnmfParameters()
+
+
+def test_groups_and_other_names_are_explained_too():
+    from cnmf3d.parameters.explain import explain
+
+    told = explain("quality")
+    assert "quality.min_SNR" in told and "quality.reliability_z" in told and "init." not in told
+    assert explain("fps") == explain("data.fr") and "Volumes a second" in explain("fps")

@@ -21,7 +21,7 @@ def space(tmp_path, tiff):
     """A workspace with a batch and a movie of 30 volumes that tells its rate."""
     with Workspace() as made:
         made.manager.new_batch(tmp_path / "a bätch")
-        made.viewer.workEnv = ViewerWorkEnv.from_tiff(tiff(shape=(30, 3, 8, 9), meta=META))
+        made.viewer.workEnv = ViewerWorkEnv.from_tiff(tiff(shape=(30, 3, 24, 25), meta=META))
         yield made
 
 

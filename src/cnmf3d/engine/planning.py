@@ -50,7 +50,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
             'Give it in volumes a second: --fps 5 on the command line, or data.fr, or {"fps": 5} in a sidecar file.',
         )
     decay = None if data.decay_time == "auto" else data.decay_time
-    sigma = None if init.gSig == "auto" else deviation(in_voxels(init.gSig, "gSig", movie, parameters))
+    sigma = None if init.gSig == "auto" else deviation(cell_size(init.gSig, movie, parameters))
     width = bin_width(frames, rate, decay) if init.tsub == "auto" else min(init.tsub, frames // 10)
     patch, halo = patches(movie, parameters)
     merging, quality = parameters.merging, parameters.quality
@@ -60,7 +60,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         p=parameters.temporal.p,
         decay=decay,
         sigma=sigma,
-        box=None if init.gSiz == "auto" else in_voxels(init.gSiz, "gSiz", movie, parameters),
+        box=None if init.gSiz == "auto" else box_size(init.gSiz, movie, parameters),
         grid=None if init.ssub == "auto" else init.ssub,
         width=max(1, width),
         limit=limit,
@@ -99,6 +99,35 @@ def in_voxels(value: XYZ, name: str, movie: Movie, parameters: CnmfParameters) -
             "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
         )
     return to_voxels(lengths, size)
+
+
+def cell_size(value: XYZ, movie: Movie, parameters: CnmfParameters) -> ZYX:
+    """The half-size of a cell that is given, in voxels.
+
+    Raises
+    ------
+    UsageError
+        Where no such cell fits into the movie; memory for it would have no end.
+    """
+    size = in_voxels(value, "gSig", movie, parameters)
+    planes, height, width = movie.shape[1:]
+    volume = f"{width} × {height} × {planes} voxels (x × y × z)"
+    most = {"x": width / 2, "y": height / 2, "z": 3.0 * max(planes, size.x, size.y)}
+    for axis, limit in most.items():
+        length = getattr(size, axis)
+        if length > limit:
+            raise UsageError(
+                f"gSig is {length:g} voxels along {axis}, but {name_of(movie)} has only {volume}",
+                "gSig is half the size of a cell in voxels, in the order x, y, z: gSig=(4, 4, 2), --gsig 4,4,2. "
+                "For lengths in µm: data.lengths: um, --um.",
+            )
+    return size
+
+
+def box_size(value: XYZ, movie: Movie, parameters: CnmfParameters) -> ZYX:
+    """The box around a seed that is given, in voxels; one larger than the whole movie says no more than that."""
+    size = in_voxels(value, "gSiz", movie, parameters)
+    return ZYX(*(min(length, 2.0 * n + 1) for length, n in zip(size, movie.shape[1:], strict=True)))
 
 
 def voxel_size(movie: Movie, parameters: CnmfParameters) -> ZYX | None:

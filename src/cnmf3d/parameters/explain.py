@@ -7,7 +7,7 @@ from typing import Any
 
 from cnmf3d.parameters import caiman
 from cnmf3d.parameters.model import CnmfParameters
-from cnmf3d.parameters.reading import field_of, find, names, unknown
+from cnmf3d.parameters.reading import ALIASES, field_of, find, names, unknown
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,21 @@ def _theirs(target: str) -> tuple[str, ...]:
 
 
 def explain(name: str) -> str:
-    """What one parameter means: ours, or what becomes of one of CaImAn's.
+    """What one parameter or group means: ours, or what becomes of one of CaImAn's.
 
     Raises
     ------
     UsageError
         Where nobody knows the name.
     """
-    own = find(name)
+    group = [entry for entry in entries() if entry.name.startswith(f"{name}.")]
+    if group:
+        return "\n\n".join(_own_text(entry) for entry in group)
+    own = ALIASES.get(name) or find(name)
     if own:
         return _own_text(next(entry for entry in entries() if entry.name == own))
-    group, _, bare = name.rpartition(".")
-    rule = caiman.rule_of(bare, group)
+    prefix, _, bare = name.rpartition(".")
+    rule = caiman.rule_of(bare, prefix)
     if rule is None:
         raise unknown(name)
     if rule.target:

@@ -165,5 +165,11 @@ def scene_of(scene: str | Scene, overrides: Mapping[str, Any] | None = None) -> 
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
-        problem = f"{name} = {values[name]!r}: {first['msg']}"
-        raise UsageError(problem, f"{name}: {fields[name].description}.") from error
+        example, given = getattr(PRESETS["tiny"], name), (overrides or {}).get(name, values[name])
+        reason = first["msg"]
+        if isinstance(example, tuple):
+            example = ",".join(f"{each:g}" for each in example)
+            reason = "x, y and z are needed" if first["type"] == "missing" else reason
+        raise UsageError(
+            f"{name} = {given!r}: {reason}", f"{name}: {fields[name].description}; like {name}={example}."
+        ) from error
