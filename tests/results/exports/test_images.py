@@ -17,6 +17,7 @@ from cnmf3d.components import Background
 from cnmf3d.errors import UsageError
 from cnmf3d.results.exports import Export, export
 from cnmf3d.results.exports.label_volume import label_volume
+from cnmf3d.results.imports import import_results
 from cnmf3d.results.report.sections import sections_of
 from cnmf3d.results.report.views import LEVEL
 
@@ -98,6 +99,19 @@ def test_ome_zarr_is_an_image_with_labels(tmp_path, random_results):
     labels = root["labels/rois/0"]
     assert labels.dtype == np.uint16 and labels.metadata.zarr_format == 2
     assert np.array_equal(labels[0], as_told(results.components, np.arange(5)))
+
+
+@pytest.mark.parametrize(("name", "out"), [("label-tiff", "l.tif"), ("ome-zarr", "r.ome.zarr")])
+def test_labels_come_back_as_masks(tmp_path, random_results, name, out):
+    results = random_results(4, (3, 8, 9), 5)
+    export(name, Export(results, np.array([0, 2, 3, 8])), tmp_path / out)
+    back = import_results("labels", tmp_path / out)
+    told = as_told(results.components, np.array([0, 2, 3, 8]))
+    assert back.voxel_size == pytest.approx(results.voxel_size)
+    for place, label in enumerate(np.setdiff1d(told, [0])):
+        assert back.components.quality["label"][place] == label
+        mask = back.components.footprints[:, [place]].toarray().reshape(told.shape) > 0
+        assert np.array_equal(mask, told == label)
 
 
 def test_ome_zarr_of_next_to_nothing(tmp_path, random_results):

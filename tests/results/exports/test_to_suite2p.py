@@ -10,6 +10,7 @@ import pytest
 from cnmf3d.errors import UsageError
 from cnmf3d.results.exports import Export, export
 from cnmf3d.results.exports.suite2p import FILES, WHOLE
+from cnmf3d.results.imports import import_results
 
 
 def test_every_roi_is_in_its_main_plane_once(tmp_path, random_results):
@@ -64,6 +65,25 @@ def test_one_plane_no_judgement_and_an_empty_footprint(tmp_path, random_results)
     assert [row["npix"] > 0 for row in stat] == [True, False, True]
     assert all(np.isfinite([row["skew"], row["compact"], row["radius"], row["footprint"]]).all() for row in stat)
     assert np.array_equal(np.load(tmp_path / "s2p/plane0/iscell.npy")[:, 1], components.accepted)
+
+
+def test_whole_footprints_and_traces_come_back(tmp_path, random_results):
+    results = random_results(9, (3, 9, 11), 20)
+    export("suite2p", results, tmp_path / "s2p")
+    back = import_results("suite2p", tmp_path / "s2p")
+    assert (back.rate, back.voxel_size) == (results.rate, results.voxel_size)
+    order = [
+        row["cnmf3d_roi"]
+        for plane in range(3)
+        for row in np.load(tmp_path / f"s2p/plane{plane}/stat.npy", allow_pickle=True)
+    ]
+    now, then = back.components, results.components.select(np.array(order))
+    assert now.shape == then.shape == (3, 9, 11)
+    norms = np.sqrt(then.footprints.power(2).sum(axis=0))
+    assert np.allclose(now.footprints.toarray(), then.footprints.toarray() / norms, atol=1e-6)
+    assert np.array_equal(now.raw, then.raw) and np.array_equal(now.spikes, then.spikes)
+    assert np.array_equal(now.accepted, then.accepted)
+    assert np.array_equal(back.projections["mean"], results.projections["mean"])
 
 
 def test_only_an_earlier_export_is_replaced(tmp_path, random_results):
