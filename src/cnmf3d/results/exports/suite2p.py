@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from cnmf3d.components import Float
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.views import background_of, voxels_of
@@ -36,7 +37,9 @@ def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
     folder.mkdir()
     for plane in range(components.shape[0]):
         chosen = np.flatnonzero(main == plane)
-        _write_plane(export, folder / f"plane{plane}", plane, chosen)
+        _write_plane(
+            export, folder / f"plane{plane}", plane, chosen, components.traces[chosen] + components.residuals[chosen]
+        )
     if components.shape[0] > 1:
         return ("Each ROI is in the plane where most of it is; Suite2p has no ROIs that span planes.",)
     return ()
@@ -48,9 +51,8 @@ def _main_plane(results: Results, index: int) -> int:
     return int(np.bincount(z, weights=weights, minlength=1).argmax())
 
 
-def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[np.intp]) -> None:
+def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[np.intp], raw: Float) -> None:
     components = export.results.components
-    raw = components.raw[chosen]
     likely = components.quality.get("r_value", components.accepted.astype(np.float32))[chosen]
     folder.mkdir()
     np.save(folder / "F.npy", raw)
@@ -60,7 +62,7 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
     np.save(folder / "iscell.npy", iscell)
     rows = np.empty(len(chosen), object)
     for place, index in enumerate(chosen):
-        rows[place] = _stat(export, int(index), plane)
+        rows[place] = {**_shape(export, int(index), plane), **_course(raw[place])}
     _mark_overlaps(rows, components.shape[1:])
     sizes = [row["npix"] for row in rows]
     for row in rows:
@@ -69,8 +71,14 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
     np.save(folder / "ops.npy", np.array(_ops(export.results, plane), object), allow_pickle=True)
 
 
-def _stat(export: Export, index: int, plane: int) -> dict[str, Any]:
-    """What Suite2p says of a ROI."""
+def _course(trace: Float) -> dict[str, float]:
+    """What Suite2p says of a ROI's trace."""
+    spread = float(trace.std())
+    return {"skew": float(stats.skew(trace)) if spread > 0 else 0.0, "std": spread}
+
+
+def _shape(export: Export, index: int, plane: int) -> dict[str, Any]:
+    """What Suite2p says of a ROI's pixels."""
     components = export.results.components
     (z, y, x), lam = voxels_of(components, index)
     here = z == plane
@@ -80,8 +88,6 @@ def _stat(export: Export, index: int, plane: int) -> dict[str, Any]:
     distance = float(np.hypot(ypix - middle[0], xpix - middle[1]).mean()) if ypix.size else 0.0
     strong = weights > 0.2 * weights.max(initial=0)
     spread = float(np.hypot(ypix[strong] - middle[0], xpix[strong] - middle[1]).mean()) if strong.any() else 0.0
-    trace = components.raw[index]
-    varies = float(trace.std()) > 0
     return {
         "ypix": ypix.astype(np.int64),
         "xpix": xpix.astype(np.int64),
@@ -92,8 +98,6 @@ def _stat(export: Export, index: int, plane: int) -> dict[str, Any]:
         "aspect_ratio": major / minor if minor > 0 else 1.0,
         "compact": max(1.0, distance / (DISK * np.sqrt(ypix.size / np.pi))) if ypix.size else 1.0,
         "footprint": spread,
-        "skew": float(stats.skew(trace)) if varies else 0.0,
-        "std": float(trace.std()),
         "iplane": plane,
         "cnmf3d_roi": int(export.ids[index]),
         **dict(zip(WHOLE, (z.astype(np.int64), y.astype(np.int64), x.astype(np.int64), lam), strict=True)),
