@@ -74,6 +74,8 @@ def assert_same(one, other):
 def written(tmp_path_factory, random_results):
     """A file with everything in it, and the results that it was made of."""
     results = random_results(6, (3, 9, 11), 40)
+    asked = {"init": {"gSig": "auto", "K": None}, "refit": True}
+    results = dataclasses.replace(results, provenance=dataclasses.replace(results.provenance, asked=asked))
     path = tmp_path_factory.mktemp("nwb") / "r.nwb"
     assert export("nwb", leaving(results), path) == ()
     return path, results

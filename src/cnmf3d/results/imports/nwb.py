@@ -6,7 +6,7 @@ programs, series are told by their names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -364,16 +364,9 @@ def _provenance(found: Found) -> Provenance:
     told = found.told
     if not told:
         return Provenance(input_paths=(str(found.path),))
-    return Provenance(
-        input_paths=tuple(told["input_paths"]),
-        fingerprint=told["fingerprint"],
-        versions=told["versions"] or {},
-        started=told["started"],
-        timings=told["timings"] or {},
-        estimates=told["estimates"] or {},
-        warnings=tuple(told["warnings"]),
-        asked=told.get("asked") or {},
-    )
+    known = {field.name: told.get(field.name) for field in fields(Provenance)}
+    values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in known.items()}
+    return Provenance(**{name: value for name, value in values.items() if value is not None})
 
 
 def _text(value: Any) -> str:
