@@ -262,7 +262,10 @@ class App:
         self.rois = self.curator = None
 
     def _show(self, environment: ViewerWorkEnv) -> None:
-        """Take over a work environment, from wherever it was set."""
+        """Take over a work environment, from wherever it was set: a script sets it in a thread of its own."""
+        self.tasks.ask(lambda: self._show_here(environment))
+
+    def _show_here(self, environment: ViewerWorkEnv) -> None:
         self.environment_changed.emit(environment)
         seen = (id(environment.imgdata.seq), environment.UUID)
         if seen != self._shown:
@@ -319,7 +322,8 @@ class App:
     def _report(self, event: Event) -> None:
         """Put what a work environment says into the status bar."""
         if not isinstance(event, Progress):
-            self.tell(event.text)
+            text = event.text
+            self.tasks.ask(lambda: self.tell(text))
 
 
 _APPS: dict[int, App] = {}

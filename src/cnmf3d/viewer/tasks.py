@@ -14,6 +14,9 @@ from cnmf3d.errors import Cnmf3dError, EngineError
 LEAVE = 10.0
 """Seconds that closing waits for the threads to notice."""
 
+LOOK = 0.1
+"""Seconds between two looks whether the window is still there."""
+
 
 class Cancelled(Exception):
     """The user doesn't want the result any more."""
@@ -78,6 +81,8 @@ class Tasks:
         self.wake: Callable[[], None] = _nothing
         self._ready: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._told = threading.Event()
+        self._home = threading.get_ident()
+        self._closed = False
 
     def start(
         self,
@@ -131,8 +136,43 @@ class Tasks:
                 return
             call()
 
+    @property
+    def at_home(self) -> bool:
+        """Whether this is the window's thread."""
+        return threading.get_ident() == self._home
+
+    def ask(self, call: Callable[[], Any]) -> Any:
+        """Call something in the window's thread, from any thread, and wait for what it returns.
+
+        Raises
+        ------
+        Cancelled
+            Where the window was closed meanwhile.
+        """
+        if self.at_home:
+            return call()
+        answer: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
+
+        def do() -> None:
+            try:
+                answer.put((True, call()))
+            except BaseException as error:  # noqa: BLE001 - whoever asked gets it
+                answer.put((False, error))
+
+        self._later(do)
+        while not self._closed:
+            try:
+                good, value = answer.get(timeout=LOOK)
+            except Empty:
+                continue
+            if good:
+                return value
+            raise value
+        raise Cancelled
+
     def close(self) -> None:
         """Cancel everything and wait for the threads; nothing is called back any more."""
+        self._closed = True
         for task in self.running:
             task.cancel()
         for task in self.running:

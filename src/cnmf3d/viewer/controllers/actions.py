@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from cnmf3d.batch import sync
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.parameters import read_parameters
 from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
 from cnmf3d.viewer.controllers.foresight import Foresight
 from cnmf3d.viewer.controllers.preview import Preview
 from cnmf3d.viewer.controllers.recorder import Recorder
+from cnmf3d.viewer.controllers.scripting import space_of
 from cnmf3d.viewer.models.batch import BatchModel
 from cnmf3d.viewer.models.form import FormModel
+from cnmf3d.workspace.adding import add
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, Item
     from cnmf3d.viewer.app import App
     from cnmf3d.viewer.tasks import Task
+    from cnmf3d.workspace import Workspace
 
 
 class Actions:
@@ -38,6 +42,8 @@ class Actions:
     preview : Preview
     foresight : Foresight
         What a run would take.
+    scheduled : str
+        Time of day at which the batch begins, where it waits for one.
     loaded : Signal
         UUID of an item whose output is in the viewer now.
     form_wanted : Signal
@@ -52,7 +58,9 @@ class Actions:
         self.form, self.batch, self.recorder = FormModel(), BatchModel(), Recorder()
         self.preview = Preview(app.tasks)
         self.foresight = Foresight(app, self.form)
+        self._space: Workspace | None = None
         self.supervision: Supervision | None = None
+        self.scheduled = ""
         self.workers: int | None = None
         self.work_dir: Path | None = None
         self._loading: Task | None = None
@@ -68,11 +76,21 @@ class Actions:
         """Let go of everything; a batch that runs goes on."""
         self.preview.close()
         self.batch.close()
+        if self._space is not None:
+            self._space.manager.close()
+
+    @property
+    def space(self) -> Workspace:
+        """The names that scripts and console have in this window."""
+        if self._space is None:
+            self._space = space_of(self)
+        return self._space
 
     def poll(self) -> None:
         """Look what is new in the batch; the window calls it now and then."""
         self.batch.poll()
-        trouble = self.supervision.trouble() if self.supervision is not None else ""
+        self.scheduled = "" if self.supervision is None else self.supervision.scheduled
+        trouble = "" if self.supervision is None else self.supervision.trouble()
         if trouble:
             self.app.fail(InputError(f"the batch could not be run: {trouble}", "Mend it, then start it again."))
 
@@ -95,19 +113,11 @@ class Actions:
             if form.missing():
                 raise UsageError(f"the item can't be added: {form.missing()}", "")
             env = self.app.environment
-            source, opening = env.imgdata.source()
+            env.imgdata.source()
             if form.parameters().data.fr is None and env.imgdata.rate is None:
                 form.complain("data.fr", "nobody says the movie's rate: enter the volumes a second")
                 raise UsageError("nobody says the movie's rate", "Enter the volume rate (Hz) in the form.")
-            made.append(
-                batch.add(
-                    source if isinstance(source, str) else list(source),
-                    form.parameters(),
-                    name=form.item_name,
-                    opening=opening,
-                    options=form.options(),
-                )
-            )
+            made.append(add(batch, "cnmf_3d", env, form.params()))
             self.recorder.item_added(form.params())
             self.batch.poll()
             self.app.tell(f"Added {form.item_name}: {len(self.batch.items)} items in {batch.folder.name}")
@@ -124,19 +134,25 @@ class Actions:
         at : str
             Time of day, ``HH:MM``; empty: now.
         """
+        return self._try(lambda: self.begin(start_at=start_at, at=at))
 
-        def do() -> None:
-            batch = self._opened()
-            waiting = [item for item in batch.items() if not item.status.over and not item.status.active]
-            if not waiting:
-                raise UsageError("nothing waits in the batch", "Add an item, or retry one that ended.")
-            assert self.supervision is not None
-            words = command_of(batch, start_at=start_at or None, at=at, workers=self.workers, work_dir=self.work_dir)
-            self.supervision.start(words, at)
-            self.recorder.batch_started(start_at)
-            self.app.tell(f"The batch starts at {at}." if at else "The batch is started.")
+    def begin(self, *, start_at: str = "", at: str = "") -> None:
+        """Run the batch, as `start`.
 
-        return self._try(do)
+        Raises
+        ------
+        UsageError
+            Where nothing waits, or it is being run.
+        """
+        batch = self._opened()
+        waiting = [item for item in batch.items() if not item.status.over and not item.status.active]
+        if not waiting:
+            raise UsageError("nothing waits in the batch", "Add an item, or retry one that ended.")
+        assert self.supervision is not None
+        words = command_of(batch, start_at=start_at or None, at=at, workers=self.workers, work_dir=self.work_dir)
+        self.supervision.start(words, at)
+        self.recorder.batch_started(start_at)
+        self.app.tell(f"The batch starts at {at}." if at else "The batch is started.")
 
     def abort_batch(self) -> None:
         """End the supervisor and the running item; those that wait go on waiting."""
@@ -190,10 +206,47 @@ class Actions:
         """Show an item's movie; opened in a thread."""
         return self._load(uuid, output=False)
 
-    def fill_from(self, what: str, values: dict[str, Any]) -> None:
-        """Fill the form with what was found from the data."""
-        self.form.fill(values)
-        self.app.tell(what)
+    def sync(self) -> None:
+        """Pick up what was computed elsewhere: by SLURM jobs, or after a supervisor was killed."""
+        batch = self.app.batch
+        if batch is None:
+            return
+
+        def done(changed: list[Item]) -> None:
+            self.batch.poll(now=True)
+            self.app.tell(f"{len(changed)} items changed." if changed else "Nothing new was computed elsewhere.")
+
+        self.app.tasks.start("Looking for results", lambda task: sync(batch), done, self.app.fail)
+
+    def export(self, uuids: Sequence[str], folder: str | Path, kind: str) -> None:
+        """Write scripts that compute items elsewhere.
+
+        Parameters
+        ----------
+        uuids : sequence of str
+            None: all that wait.
+        folder : path
+        kind : str
+            ``"slurm"`` or ``"shell"``.
+        """
+        from cnmf3d.batch.cluster import export_shell, export_slurm
+
+        batch = self.app.batch
+        if batch is None:
+            return
+        waiting = [item for item in self.batch.items if not item.status.over and not item.status.active]
+        items = [item for item in waiting if not uuids or item.uuid in set(uuids)]
+        if not items:
+            self.app.fail(UsageError("no item that waits is selected", "Retry those that ended, then export them."))
+            return
+        write = export_slurm if kind == "slurm" else export_shell
+        name = f"Writing {kind} scripts"
+        self.app.tasks.start(
+            name,
+            lambda task: write(batch, items, Path(folder)),
+            lambda written: self.app.tell(f"{len(written)} scripts in {folder}: {written[0].name}"),
+            self.app.fail,
+        )
 
     def _load(self, uuid: str, *, output: bool) -> Task | None:
         """Read what an item has, in a thread, and show it."""

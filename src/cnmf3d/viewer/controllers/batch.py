@@ -83,6 +83,11 @@ class Supervision:
         who = self._noted()
         return str(who.get("at") or "") if who and lives(who) and holder(self.batch) is None else ""
 
+    @property
+    def works(self) -> bool:
+        """Whether a process that was started here lives."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, words: Sequence[str], at: str = "") -> None:
         """Start a supervisor, detached: closing the viewer doesn't end it.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cnmf3d.batch.jobs import movie_of
-from cnmf3d.viewer.opening import Opened, read_movie, read_results
+from cnmf3d.viewer.models.movie_array import contrast_of
+from cnmf3d.viewer.opening import Opened
+from cnmf3d.workspace.output import input_of, output_of
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, Item
@@ -27,12 +28,11 @@ def read_output(batch: Batch, item: Item, task: Task) -> Opened:
     InputError
         Where its results can't be read.
     """
-    results = batch.run_folder(item).results
-    paths = item.input.found(batch.folder)
-    movie = (paths[0] if len(paths) == 1 else list(paths)) if paths else None
-    opened = read_results(results, task, movie=movie, **(item.input.opening if paths else {}))
-    opened.environment.history_trace[-1][item.module] |= {"item_uuid": item.uuid, "item_name": item.name}
-    return opened
+    environment = output_of(batch, item)
+    task.report(1, 2)
+    contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
+    missing = () if not environment.isEmpty else (f"The movie {item.input.paths[0]} is not there: relink it.",)
+    return Opened(environment, contrast, batch.run_folder(item).results, (*environment.warnings, *missing))
 
 
 def read_input(batch: Batch, item: Item, task: Task) -> Opened:
@@ -43,5 +43,6 @@ def read_input(batch: Batch, item: Item, task: Task) -> Opened:
     InputError
         Where it isn't there.
     """
-    paths = movie_of(batch, item)
-    return read_movie(paths[0] if len(paths) == 1 else list(paths), task, **item.input.opening)
+    environment = input_of(batch, item)
+    task.report(1, 2)
+    return Opened(environment, contrast_of(environment.imgdata.movie), notes=environment.warnings)

@@ -215,7 +215,7 @@ class Row(QWidget):
         """The box for "auto", or for what the movie says."""
         if not self.field.automatic and (not self.field.empty or self.field.kind == "file"):
             return None
-        box = QCheckBox("auto" if self.field.automatic else "as the movie")
+        box = QCheckBox("auto" if self.field.automatic else "movie's")
         box.toggled.connect(self._entered)
         return box
 
