@@ -94,8 +94,8 @@ def test_items_are_listed_found_and_coloured(opened, batch):
     opened._look()
     from qtpy.QtCore import Qt
 
-    brush = opened.table.proxy.index(1, 2).data(Qt.ItemDataRole.ForegroundRole)
-    assert cell(opened, 1, 2) == "aborted" and brush.color().name() == COLOURS[Status.ABORTED]
+    dot = opened.table.proxy.index(1, 2).data(Qt.ItemDataRole.DecorationRole).pixmap(12, 12).toImage()
+    assert cell(opened, 1, 2) == "aborted" and dot.pixelColor(6, 6).name() == COLOURS[Status.ABORTED]
     opened.search.setText("aborted m.tif")
     assert opened.table.proxy.rowCount() == 1 and cell(opened, 0, 0) == "two"
     opened.search.setText("nothing like it")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import tifffile
 
 from cnmf3d.batch import Batch
 from cnmf3d.viewer.models.form import CNMF, MEMMAP
 from cnmf3d.viewer.models.form_fields import fields
+
+
+@pytest.fixture
+def long_movie(tmp_path):
+    """A movie that is long enough to be computed."""
+    path = tmp_path / "movie.tif"
+    values = np.random.default_rng(0).integers(90, 400, (30, 4, 9, 11)).astype(np.uint16)
+    tifffile.imwrite(path, values, metadata={"axes": "TZYX"}, photometric="minisblack")
+    path.with_suffix(".json").write_text('{"fps": 5.0, "voxel_size": [1.5, 1.0, 4.0], "origin": "test"}')
+    return path
 
 
 @pytest.fixture
@@ -29,8 +41,8 @@ def failed(app):
 
 
 @pytest.fixture
-def opened(dock, app, movie_file, finish):
-    app.open(movie_file)
+def opened(dock, app, long_movie, finish):
+    app.open(long_movie)
     finish(app)
     return dock
 
@@ -105,8 +117,6 @@ def test_defaults_of_the_page_and_all_automatic(dock):
 
 
 def test_what_a_run_takes_is_always_said(dock, app, finish, movie_file, tmp_path):
-    import numpy as np
-
     assert "Open a movie" in dock.needs.text()
     long = tmp_path / "long.npy"
     np.save(long, np.random.default_rng(0).integers(0, 99, (60, 4, 20, 20)).astype(np.uint16))
@@ -141,8 +151,6 @@ def test_an_item_is_added_with_what_the_form_says(opened, app, tmp_path, failed)
 
 
 def test_a_movie_without_a_rate_is_told_at_the_rate(dock, app, tmp_path, finish, failed):
-    import numpy as np
-
     path = tmp_path / "m.npy"
     np.save(path, np.zeros((30, 3, 8, 8), np.uint16))
     app.open(path, axes="tzyx")
@@ -163,9 +171,9 @@ def test_a_folder_with_other_things_is_no_batch(dock, app, tmp_path, failed):
     assert "holds other things" in failed[-1] and app.batch is None
 
 
-def test_an_item_fills_the_form(opened, app, tmp_path, movie_file):
+def test_an_item_fills_the_form(opened, app, tmp_path, long_movie):
     with Batch.create(tmp_path / "b") as batch:
-        item = batch.add(movie_file, {"gSig": (4, 4, 2), "rf": None}, name="a", options={"keep_memmap": True})
+        item = batch.add(long_movie, {"gSig": (4, 4, 2), "rf": None}, name="a", options={"keep_memmap": True})
     opened.actions.open_batch(tmp_path / "b")
     assert opened.actions.fill_form(item.uuid)
     assert [part.value() for part in opened.rows["init.gSig"].editor.parts] == [4, 4, 2]

@@ -48,10 +48,13 @@ class Actions:
         UUID of an item whose output is in the viewer now.
     form_wanted : Signal
         The form should be seen: it was filled from an item.
+    script_ended : Signal
+        Names that a script of this window left.
     """
 
     loaded = Signal(str)
     form_wanted = Signal()
+    script_ended = Signal(dict)
 
     def __init__(self, app: App) -> None:
         self.app = app

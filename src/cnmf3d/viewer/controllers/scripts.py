@@ -133,6 +133,8 @@ class Scripts:
                 found.append(Script(file.stem, str(facts["title"]), path, str(facts["text"]), saved))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
+        used = [int(end) for script in found if (end := script.title.removeprefix("untitled ")).isdecimal()]
+        self._count = max([self._count, *used])
         return found
 
     def runnable(self, script: Script) -> Path:

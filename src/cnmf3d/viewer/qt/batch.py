@@ -32,7 +32,6 @@ from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.batch import COLOURS
 from cnmf3d.viewer.qt.batch_panes import Panes
 from cnmf3d.viewer.qt.batch_table import BatchTable
-from cnmf3d.viewer.qt.form_fields import MUTED
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -196,7 +195,6 @@ class BatchDock(QWidget):
         self.bar.setTextVisible(False)
         self.state.setWordWrap(True)
         self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.state.setStyleSheet(f"color: {MUTED}; background: transparent;")
         row = QHBoxLayout()
         row.addWidget(self.bar)
         row.addWidget(self.state, 1)
@@ -254,7 +252,7 @@ class BatchDock(QWidget):
         model = self.batch
         self.bar.setVisible(model.progress is not None)
         counts = ", ".join(
-            f'<span style="color:{COLOURS[status]}">{n} {status.value}</span>' for status, n in model.count().items()
+            f'<span style="color:{COLOURS[status]}">●</span> {n} {status.value}' for status, n in model.count().items()
         )
         at = self.actions_.scheduled
         if model.running is not None and model.progress is not None:

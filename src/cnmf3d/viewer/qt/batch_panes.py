@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cnmf3d.viewer.models.batch import BatchModel
 
 MOST_LINES = 5000
-CHANGED, WARNED = "#7fb2ff", "#ffb454"
-LINE_COLOURS = {"!": WARNED, "✗": BAD, "✓": "#4dc66b", "·": MUTED}
+CHANGED, WARNED, GOOD = "#4a8cf7", "#d9822b", "#2fa84f"
+LINE_COLOURS = {"!": WARNED, "✗": BAD, "✓": GOOD, "·": MUTED}
 """By the first sign of a line of output."""
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QIcon, QPainter, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from cnmf3d.viewer.models.batch import COLOURS, COLUMNS, BatchModel
@@ -59,10 +59,8 @@ class BatchTableModel(QAbstractTableModel):
             return column.order(item)
         if role == UUID:
             return item.uuid
-        if index.column() == STATUS and role == Qt.ItemDataRole.ForegroundRole:
-            return QBrush(QColor(COLOURS[item.status]))
         if index.column() == STATUS and role == Qt.ItemDataRole.DecorationRole:
-            return dot(COLOURS[item.status])  # seen in selected rows, too
+            return dot(COLOURS[item.status])
         if role == Qt.ItemDataRole.ToolTipRole:
             return item.last_line or f"{item.name}\n{item.uuid}\n{', '.join(item.input.paths)}"
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (DURATION, 4, 5):
@@ -92,7 +90,7 @@ def dot(colour: str) -> QIcon:
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setPen(QColor("#7a7f88"))
     painter.setBrush(QColor(colour))
     painter.drawEllipse(2, 2, 8, 8)
     painter.end()

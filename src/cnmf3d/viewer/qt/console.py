@@ -11,6 +11,7 @@ from cnmf3d.viewer.controllers.actions import actions_of
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
+    from cnmf3d.viewer.qt.window import Window
 
 
 class Console:
@@ -26,6 +27,7 @@ class Console:
         self._app, self._host = app, host
         self._ready = False
         host.dockConsole.visibilityChanged.connect(self._seen)
+        actions_of(app).script_ended.connect(self.push)
 
     @property
     def names(self) -> dict[str, Any]:
@@ -57,6 +59,38 @@ class Console:
     def _seen(self, visible: bool) -> None:
         if visible:
             QTimer.singleShot(0, self.prepare)
+
+
+class Scripting:
+    """Console, recorder and form of a window, in its menu and where scripts ask for them.
+
+    Parameters
+    ----------
+    window : Window
+    """
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._actions = actions = actions_of(window.app)
+        self.console = Console(window.app, window.canvas_host)
+        menu = window.menu.menu
+        menu.addSeparator()
+        menu.addAction("Console", self.console.show)
+        self.record = menu.addAction("Record my actions as a script", self._record)
+        self.record.setCheckable(True)
+        actions.recorder.changed.connect(self._recording)
+        actions.form_wanted.connect(self._show_form)
+
+    def _show_form(self) -> None:
+        self._window.show_dock("CNMF 3D")
+
+    def _record(self) -> None:
+        """Begin to record, or show in the Script Editor what was."""
+        editor = self._window.show_dock("Script Editor")
+        editor.record_()
+
+    def _recording(self) -> None:
+        self.record.setChecked(self._actions.recorder.on)
 
 
 def _tell(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> None:

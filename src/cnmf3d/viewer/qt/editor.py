@@ -50,6 +50,7 @@ class ScriptEditor(QWidget):
         self._app, self.actions_ = app, actions_of(app)
         self.scripts = Scripts()
         self.run: Run | None = None
+        self._called = ("\0", "")
         self.tabs = QTabWidget()
         self.tabs.setTabsClosable(True)
         self.tabs.setMovable(True)
@@ -76,6 +77,7 @@ class ScriptEditor(QWidget):
         self._keys()
         self.actions_.recorder.changed.connect(self._recording)
         app.closed.connect(self._close)
+        app.viewer.events.theme.connect(self._restyle)
         for script in self.scripts.kept():
             self._add(script)
         if self.tabs.count() == 0:
@@ -171,6 +173,7 @@ class ScriptEditor(QWidget):
             self.output.add_lines([f"✗ the script can't be run: {error}"])
             return
         self.output.add_lines([f"· {edit.script.name} {self.words.text()}".rstrip()])
+        self._called = (str(path), edit.script.name)
         batch = self._app.batch
         if apart:
             self.run = ProcessRun(path, words, None if batch is None else batch.folder.resolve())
@@ -185,13 +188,11 @@ class ScriptEditor(QWidget):
         if run is None:
             return
         over = not run.running
-        self.output.add_text(run.take())
+        self.output.add_text(run.take().replace(*self._called))
         if over:
             self._looking.stop()
             if isinstance(run, ThreadRun):
-                console = getattr(self._app, "console", None)
-                if console is not None:
-                    console.push(run.left)
+                self.actions_.script_ended.emit(run.left)
             self._show_state()
             self.actions_.batch.poll()
 
@@ -203,8 +204,9 @@ class ScriptEditor(QWidget):
         self.halt = self._button("■ Stop", "End the script that runs", self.stop)
         self.words = QLineEdit()
         self.words.setPlaceholderText("arguments (sys.argv)")
+        self.words.setMinimumWidth(90)
         self.words.setMaximumWidth(200)
-        self.record = self._button("● Record", "Write what I do in the window as a script", self._record)
+        self.record = self._button("● Record", "Write what I do in the window as a script", self.record_)
         self.record.setCheckable(True)
         more = self._button("Examples ▾", "Scripts of the documentation", None)
         more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -261,7 +263,8 @@ class ScriptEditor(QWidget):
         if path:
             self.open(path)
 
-    def _record(self) -> None:
+    def record_(self) -> None:
+        """Begin to record, or show what was recorded."""
         recorder = self.actions_.recorder
         if not recorder.on:
             recorder.start()
@@ -278,7 +281,7 @@ class ScriptEditor(QWidget):
         self.record.setText(f"● Recording ({len(recorder.lines)} lines)" if recorder.on else "● Record")
 
     def _add(self, script: Script) -> CodeEdit:
-        edit = CodeEdit(script)
+        edit = CodeEdit(script, self._style())
         edit.edited.connect(lambda: self._edited(edit))
         place = self.tabs.addTab(edit, script.name)
         self.tabs.setCurrentIndex(place)
@@ -294,6 +297,16 @@ class ScriptEditor(QWidget):
         self.tabs.setTabText(place, f"{script.name}{'*' if script.changed else ''}")
         self.tabs.setTabToolTip(place, str(script.path or "not saved; a copy is kept"))
 
+    def _style(self) -> str:
+        """Colours that go with the window's theme."""
+        from napari.utils.theme import get_theme
+
+        return str(get_theme(self._app.viewer.theme).syntax_style)
+
+    def _restyle(self) -> None:
+        for place in range(self.tabs.count()):
+            self._edit(place).set_style(self._style())
+
     def _edit(self, place: int) -> CodeEdit:
         return cast("CodeEdit", self.tabs.widget(place))
 
@@ -307,6 +320,7 @@ class ScriptEditor(QWidget):
         """Keep what isn't saved, and end what runs."""
         self._keeping.stop()
         self._looking.stop()
+        self._app.viewer.events.theme.disconnect(self._restyle)
         self.keep()
         if self.run is not None and self.run.running:
             self.run.stop()

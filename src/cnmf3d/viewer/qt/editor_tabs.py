@@ -13,8 +13,6 @@ from cnmf3d.viewer.controllers.scripts import Script
 from cnmf3d.viewer.qt.batch_panes import mono
 
 INDENT = "    "
-DARK = 128
-"""Lightness of the background below which colours for dark ones are used."""
 
 
 class _Numbers(QWidget):
@@ -37,11 +35,13 @@ class CodeEdit(QPlainTextEdit):
     Parameters
     ----------
     script : Script
+    style : str
+        Of Pygments: which colours.
     """
 
     edited = Signal()
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, style: str = "native") -> None:
         super().__init__()
         self.script = script
         self.setFont(mono())
@@ -49,7 +49,7 @@ class CodeEdit(QPlainTextEdit):
         self.setTabStopDistance(4 * self.fontMetrics().horizontalAdvance(" "))
         self.setPlainText(script.text)
         self._numbers = _Numbers(self)
-        self._highlight = CodeSyntaxHighlight(self.document(), "python", self._style())
+        self._highlight = CodeSyntaxHighlight(self.document(), "python", style)
         self.blockCountChanged.connect(lambda _: self._lay_out())
         self.updateRequest.connect(self._scrolled)
         self.cursorPositionChanged.connect(self._mark_line)
@@ -85,11 +85,9 @@ class CodeEdit(QPlainTextEdit):
         inside = self.contentsRect()
         self._numbers.setGeometry(QRect(inside.left(), inside.top(), self.margin(), inside.height()))
 
-    def changeEvent(self, event: Any) -> None:
-        """Choose other colours with another theme."""
-        super().changeEvent(event)
-        if event.type() == event.Type.StyleChange and hasattr(self, "_highlight"):
-            self._highlight.setTheme(self._style())
+    def set_style(self, style: str) -> None:
+        """Choose other colours, with another theme."""
+        self._highlight.setTheme(style)
 
     def paint_numbers(self, event: Any) -> None:
         """Draw the line numbers."""
@@ -108,8 +106,10 @@ class CodeEdit(QPlainTextEdit):
         painter.end()
 
     def _changed(self) -> None:
-        self.script.text = self.toPlainText()
-        self.edited.emit()
+        text = self.toPlainText()
+        if text != self.script.text:  # colours are changes to Qt, too
+            self.script.text = text
+            self.edited.emit()
 
     def _lay_out(self) -> None:
         self.setViewportMargins(self.margin(), 0, 0, 0)
@@ -170,7 +170,3 @@ class CodeEdit(QPlainTextEdit):
                 for _ in range(2 if text[text.index("#") :].startswith("# ") else 1):
                     line.deleteChar()
         cursor.endEditBlock()
-
-    def _style(self) -> str:
-        """Colours for a dark or a light background."""
-        return "monokai" if self.palette().base().color().lightness() < DARK else "friendly"

@@ -187,7 +187,7 @@ class FormDock(QWidget):
 
     def _foretell(self, text: str, good: bool) -> None:
         self.needs.setText(text)
-        self.needs.setStyleSheet(f"color: {MUTED if good else BAD}; background: transparent;")
+        self.needs.setStyleSheet("" if good else f"color: {BAD}; background: transparent;")
 
     def _filter(self, text: str) -> None:
         """Show the parameters that are searched for, wherever they are."""

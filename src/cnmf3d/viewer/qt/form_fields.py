@@ -25,8 +25,8 @@ from cnmf3d.viewer.models.form_fields import Field
 if TYPE_CHECKING:
     from cnmf3d.viewer.models.form import FormModel
 
-BAD, MUTED = "#ff6b66", "#9a9fa8"
-"""Colours of messages: what can't be, and what is only said."""
+BAD, MUTED = "#e5484d", "#868c97"
+"""Colours of messages, legible on dark and on light: what can't be, and what is only said."""
 
 LABEL_WIDTH = 120
 

@@ -14,7 +14,7 @@ from cnmf3d.viewer.models.form import NAME
 from cnmf3d.viewer.models.form_fields import fields
 from cnmf3d.viewer.models.region import FRAMES, PLANES, region_of
 from cnmf3d.viewer.preview_layer import PreviewLayer, seen_by
-from cnmf3d.viewer.qt.form_fields import BAD, MUTED
+from cnmf3d.viewer.qt.form_fields import BAD
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -169,7 +169,7 @@ class PreviewPanel(QWidget):
 
     def _say(self, text: str) -> None:
         self.said.setText(text)
-        self.said.setStyleSheet(f"color: {MUTED}; background: transparent;")
+        self.said.setStyleSheet("")
 
     def _forget(self) -> None:
         """Another movie: what was found is of the old one."""

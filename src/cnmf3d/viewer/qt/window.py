@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.viewer.app import Answer, App, app_of
 from cnmf3d.viewer.layers import AXES
+from cnmf3d.viewer.qt.console import Scripting
 from cnmf3d.viewer.qt.docks import DOCKS, Dock
 from cnmf3d.viewer.qt.hosting import host
 from cnmf3d.viewer.qt.menu import Menu
@@ -59,6 +60,7 @@ class Window(QObject):
         self.canvas_host.installEventFilter(self)
         self.status = Status(self)
         self.menu = Menu(self)
+        self.scripting = Scripting(self)
         self.app.environment_changed.connect(self._entitle)
         self.app.unsaved_changed.connect(self._entitle)
         self._size()
