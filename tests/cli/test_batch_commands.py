@@ -121,7 +121,7 @@ def test_a_list_has_colours_on_a_terminal(folder, still, say):
     add(say, folder, still)
     with Batch.open(folder) as batch:
         item = batch.items()[0]
-        batch.change(item.uuid, Status.PENDING, Status.FAILED, error="long story\nthe last line")
+        batch.change(item.uuid, Status.PENDING, Status.FAILED, error="Traceback: a long story\nthe last line")
     command = [sys.executable, "-m", "cnmf3d", "batch", "list", str(folder)]
     environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "200"}
     said = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
@@ -301,7 +301,7 @@ def test_a_terminal_shows_a_line_an_item(still, tmp_path):
             shown(item, {"kind": "progress", "stage": "ingest", "done": 7, "total": 30, "unit": "frames"})
             assert bars.tasks[0].fields["stage"] == "reading the movie 7/30 frames" and bars.tasks[0].completed == 7
             shown(item, {"kind": "caution", "text": "odd [bold]voxels"})
-            batch.change(item.uuid, Status.PENDING, Status.FAILED, error="first\nlast [line]")
+            batch.change(item.uuid, Status.PENDING, Status.FAILED, error="Traceback\nlast [line]")
             shown(batch.item(item.uuid), {"kind": "end", "status": "failed"})
             assert not bars.tasks
     assert (

@@ -91,9 +91,9 @@ class Item:
 
     @property
     def last_line(self) -> str:
-        """The last line of the error, which says most."""
-        lines = self.error.strip().splitlines()
-        return lines[-1] if lines else ""
+        """The line of the error that says most: of a traceback the last one, else the first."""
+        lines = self.error.strip().splitlines() or [""]
+        return lines[-1 if lines[0].startswith("Traceback") else 0]
 
 
 def item_of(row: Mapping[str, Any]) -> Item:

@@ -77,7 +77,7 @@ def test_a_cache_that_cannot_be_reused_is_an_error(batch, scene, own_caches, cha
     supervise(batch, keys=["second"], workers=1)
     failed = batch.item("second")
     assert failed.status is Status.FAILED
-    assert first.uuid in failed.error and "leave use_memmap out" in failed.last_line
+    assert first.uuid in failed.error and failed.last_line.startswith("use_memmap: ")
     assert second.attempts == 0 and failed.attempts == 1
 
 

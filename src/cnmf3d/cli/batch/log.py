@@ -71,7 +71,8 @@ class _Reader:
             self.events = 0
         for position, event in folder.events(self.events):
             self.events, self.told = position, True
-            self.lines(event)
+            if event.get("kind") != "error":  # it is among what was printed
+                self.lines(event)
         self._output(folder)
 
     def _output(self, folder: RunFolder) -> None:

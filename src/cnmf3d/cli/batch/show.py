@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str]
 """What is told and its value; a title where there is no value."""
+
+WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
+"""Paths and values stay in one piece."""
 
 
 def show(folder: Folder, key: Key, as_json: Json = False) -> None:
@@ -40,13 +46,15 @@ def _print(item: Item, lines: list[Line]) -> None:
 
     typer.secho(plain(item.name), bold=True)
     width = max(len(name) for name, value in lines if value)
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10**6
     for name, value in lines:
         if not value:
             typer.secho(f"\n{name}", bold=True)
         elif name == "status":
             typer.echo(f"{name:{width}}  {_coloured(item)}")
         else:
-            typer.echo(f"{name:{width}}  {plain(value)}")
+            gap = " " * (width + 2)
+            typer.echo(textwrap.fill(f"{name:{width}}  {plain(value)}", room, subsequent_indent=gap, **WHOLE))
     for text in item.warnings:
         typer.secho(f"! {plain(text)}", fg="yellow")
     if item.error:
@@ -162,6 +170,8 @@ def _table(items: list[Item], rows: dict[str, list[Any]]) -> None:
     from cnmf3d.cli.batch.columns import Cell, printed
     from cnmf3d.cli.batch.facts import plain, value_text
 
+    if "movie" in rows:
+        rows = rows | {"movie": _names(rows["movie"])}
     lines = [
         [
             Cell(plain(item.name)),
@@ -171,3 +181,14 @@ def _table(items: list[Item], rows: dict[str, list[Any]]) -> None:
         for number, item in enumerate(items)
     ]
     printed(("name", "uuid", *rows), lines, Console(highlight=False))
+
+
+def _names(movies: list[list[str]]) -> list[list[str]]:
+    """Paths of movies without the folder that all are in."""
+    import os
+
+    try:
+        shared = os.path.commonpath([os.path.dirname(path) for paths in movies for path in paths])  # noqa: PTH120
+    except ValueError:  # several drives, or an address
+        return movies
+    return [[os.path.relpath(path, shared) for path in paths] for paths in movies]
