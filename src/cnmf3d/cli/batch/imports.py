@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def import_items(
     folder: Folder,
-    pickle: Annotated[Path, typer.Argument(metavar="PICKLE", help="The .pickle file of a mesmerize-core batch.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file of a mesmerize-core batch.")],
     raw_data: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder that its movies are relative to.")
     ] = None,
@@ -31,7 +31,7 @@ def import_items(
     from cnmf3d.cli.batch.facts import plain
     from cnmf3d.errors import Cnmf3dError, InputError
 
-    rows = read_mesmerize(pickle, raw_data=raw_data)
+    rows = read_mesmerize(file, raw_data=raw_data)
     made = 0
     with Batch.open(folder) as batch:
         for row in rows:
@@ -46,7 +46,7 @@ def import_items(
             made += 1
             typer.echo(f"{item.uuid}  {plain(item.name)}")
     if not made:
-        raise InputError(f"none of the {len(rows)} rows of {pickle} could be made an item", "See what is told of each.")
+        raise InputError(f"none of the {len(rows)} rows of {file} could be made an item", "See what is told of each.")
 
 
 def _added(batch: Batch, row: Row, engine: str, without: set[str]) -> Item:
