@@ -61,7 +61,7 @@ def test_the_log_can_be_read(path, capsys):
     told = capsys.readouterr().out
     assert "5 ROIs" in told
     assert "tags type: 2.5 (2)" in told
-    assert "merge 1, 3 -> 6" in told
+    assert "merged 1, 3 into 6" in told
     assert call(["curate", "show", str(path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["gone"] == 2

@@ -13,7 +13,6 @@ import typer
 from cnmf3d.cli.flags import Json
 
 if TYPE_CHECKING:
-    from cnmf3d.results.curation import Entry
     from cnmf3d.results.curation.session import CurationSession
 
 app = typer.Typer(
@@ -35,6 +34,7 @@ def show(results: File, as_json: Json = False) -> None:
     """Tell how the ROIs stand, and what was done to them."""
     from cnmf3d.results import load_results
     from cnmf3d.results.curation.session import CurationSession
+    from cnmf3d.results.curation.wording import said
 
     session = CurationSession.from_results(load_results(results))
     if as_json:
@@ -49,7 +49,7 @@ def show(results: File, as_json: Json = False) -> None:
         each = ", ".join(f"{value} ({count})" for value, count in values.items())
         typer.echo(f"tags {column}: {each or 'none'}")
     for number, entry in enumerate(session.log, 1):
-        typer.echo(f"{number:4}  {entry.time}  {entry.who}  {_said(entry)}")
+        typer.echo(f"{number:4}  {entry.time}  {entry.who}  {said(entry)}")
 
 
 @app.command()
@@ -210,18 +210,3 @@ def _facts(session: CurationSession) -> dict[str, Any]:
         "gone": len(session.deleted),
         "tags": tags,
     }
-
-
-def _said(entry: Entry) -> str:
-    """A step in words."""
-    some = ", ".join(map(str, entry.ids[:8])) + (f", ... ({len(entry.ids)})" if len(entry.ids) > 8 else "")
-    values = entry.values
-    if entry.what == "replace":
-        new = ", ".join(map(str, values["made"]))
-        return f"{values.get('how', {}).get('way', 'replace')} {some} -> {new}" if some else f"add {new}"
-    if entry.what == "tag":
-        kinds = list(dict.fromkeys(str(v) for v in values["values"]))
-        return f"tag {some}: {values['column']} = {', '.join(kinds[:4])}"
-    if "column" in values:
-        return f"{entry.what} {values['column']}"
-    return f"{entry.what} {some}"

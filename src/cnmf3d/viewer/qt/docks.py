@@ -44,6 +44,7 @@ class Dock:
 
 DOCKS: tuple[Dock, ...] = (
     Dock("ROIs", "cnmf3d.viewer.qt.rois:RoiDock", "right", front=True),
+    Dock("Curation", "cnmf3d.viewer.qt.curation_dock:CurationDock", "right"),
     Dock("CNMF 3D", "cnmf3d.viewer.qt.form:FormDock", "right"),
     Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
     Dock("Movie", "cnmf3d.viewer.qt.tools:ToolsDock", "right"),
