@@ -17,7 +17,10 @@ from cnmf3d.simulate import simulate
 from cnmf3d.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("index", "api", "movies", "results", "simulate", "scripts")))
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("index", "api", "movies", "results", "simulate", "scripts", "projects")),
+)
 SCENE = {"size": (32, 32, 5), "cells": 6, "frames": 200}
 
 
@@ -45,6 +48,8 @@ def files(tmp_path_factory):
         tifffile.imwrite(folder / name, values, metadata={"axes": "TZYX"}, imagej=True)
     for name in ("m.json", "recordings/a.json"):
         (folder / name).write_text(json.dumps({"origin": "microscope A", "fps": 10.0, "date": "20260131_142500"}))
+    (folder / "odours.csv").write_text("name,start,end\nrose,10,12.5\n")
+    (folder / "tags.csv").write_text("roi,cell type\n0,pyramidal\n1,PV\n")
     shutil.copy(ROOT / "docs" / "examples" / "cnmf_3d.py", folder)
     assert call(["run", str(folder / "movie.tif"), "-q"]) == 0
     return folder

@@ -54,7 +54,8 @@ def test_a_sample_comes_back_as_it_was_added(project, results, movie):
     assert info.custom == {"age": 12, "weight": 0.1, "anaesthesia": False, "line": "wild type"}
     assert info.stimuli["odour"].names == ("rose", "none") and stimuli.periods == ()
     assert info.stimuli["odour"].within("frames", 2)[1].start == 9
-    assert info.meta == {"origin": "2p", "array": [0, 1, 2], "deep": {"t": [1, 2]}}
+    known = {"fps": 7.5, "voxel_size": {"x": 1.5, "y": 1.0, "z": 4.0}}
+    assert info.meta == {**known, "origin": "2p", "array": [0, 1, 2], "deep": {"t": [1, 2]}}
     assert info.history[0]["cnmf_3d"]["parameters"] == results.parameters
     assert (sample.rois, sample.accepted) == (5, results.components.accepted.sum())
 
@@ -256,6 +257,7 @@ def test_what_was_changed_since_is_not_undone(project, results, random_results):
         ({"stimuli": {"odour": [("rose", 5, 5)]}}, r"stimulus 1 \(rose\) lasts from 5 to 5"),
         ({"stimuli": {"odour": [("rose", 400, 500)]}}, r"odour: rose starts at 400 seconds"),
         ({"stimuli": {"light": []}}, "no stimulus column light"),
+        ({"meta": "x"}, "meta is 'x'"),
         ({"meta": {"x": object()}}, r"meta\.x is a object"),
         ({"history": "x"}, "history is no list"),
         ({"comments": 3}, "comments is 3"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnmf3d.cli.script import BatchFolder, workspace
+from cnmf3d.cli.script import BatchFolder, ProjectFolder, workspace
 
 WELCOME = """cnmf3d {version}: {names}
 {batch}
 """
 
 
-def console(batch: BatchFolder = None) -> None:
+def console(batch: BatchFolder = None, project: ProjectFolder = None) -> None:
     """An interactive Python (IPython) with the names that scripts have."""
     try:
         from IPython.terminal.ipapp import TerminalIPythonApp
@@ -23,7 +23,7 @@ def console(batch: BatchFolder = None) -> None:
 
     from cnmf3d.errors import Cnmf3dError
 
-    with workspace(batch) as space:
+    with workspace(batch, project) as space:
         names = space.names()
         settings = Config()
         settings.TerminalInteractiveShell.banner1 = ""

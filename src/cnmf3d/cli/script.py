@@ -16,6 +16,11 @@ BatchFolder = Annotated[
     typer.Option("--batch", metavar="DIR", help="Batch that items are added to; made where it isn't there."),
 ]
 
+ProjectFolder = Annotated[
+    Path | None,
+    typer.Option("--project", metavar="DIR", help="Project that samples are added to; made where it isn't there."),
+]
+
 
 def script(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python script.")],
@@ -23,6 +28,7 @@ def script(
         list[str] | None, typer.Argument(metavar="ARGS", help="What the script finds in sys.argv.")
     ] = None,
     batch: BatchFolder = None,
+    project: ProjectFolder = None,
 ) -> None:
     """Run a Python script that opens movies, adds them to a batch, processes it, and looks at the output.
 
@@ -37,7 +43,7 @@ def script(
     except SyntaxError as error:
         typer.echo(told(error, file), err=True, nl=False)
         raise typer.Exit(1) from None
-    with workspace(batch) as space:
+    with workspace(batch, project) as space:
         try:
             run_program(program, space.names(), words or [])
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the script's own, told as Python tells it
@@ -51,8 +57,8 @@ def script(
 script.context_settings = {"ignore_unknown_options": True}  # type: ignore[attr-defined]
 
 
-def workspace(batch: Path | None) -> Workspace:
-    """The names of the page, with a batch that is opened or made where there is one to be."""
+def workspace(batch: Path | None, project: Path | None = None) -> Workspace:
+    """The names of the page, with a batch and a project that are opened, or made where there are to be any."""
     from cnmf3d.cli.batch.live import shown
     from cnmf3d.cli.progress import Plain
     from cnmf3d.workspace import Workspace
@@ -63,6 +69,8 @@ def workspace(batch: Path | None) -> Workspace:
     )
     if batch is not None:
         space.manager.open_or_make(batch)
+    if project is not None:
+        space.viewer.open_project(project)
     return space
 
 

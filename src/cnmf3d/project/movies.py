@@ -121,15 +121,20 @@ def movie_at(sample: Sample, project: Path, copy: Path) -> Movie:
     InputError
         Where it is gone.
     """
-    opening = sample.movie.opening
+    source, opening = source_of(sample, project, copy)
+    return open_movie(source if isinstance(source, str) else list(source), **opening)
+
+
+def source_of(sample: Sample, project: Path, copy: Path) -> tuple[str | tuple[str, ...], dict[str, Any]]:
+    """What `open_movie` opens the movie of a sample with; see `movie_at`."""
+    opening = dict(sample.movie.opening)
     if sample.copied:
-        known = {name: opening[name] for name in ("rate", "voxel_size") if name in opening}
-        return open_movie(copy, **known)
+        return str(copy), {name: opening[name] for name in ("rate", "voxel_size") if name in opening}
     paths = sample.movie.found(project)
     if not paths:
         where = ", ".join(sample.movie.paths) or "a place that is not known"
-        raise InputError(f"the movie of {sample.id} is not in {where} any more", "Put it back, or say where: relink.")
-    return opened(paths, opening)
+        raise InputError(f"the movie of {sample.id} is not in {where} any more", "Put it back where it was.")
+    return paths[0] if len(paths) == 1 else paths, opening
 
 
 def opened(paths: tuple[str, ...], opening: Mapping[str, Any]) -> Movie:

@@ -47,6 +47,13 @@ class Read:
     kept: Results | Path
     movie: Input | None = None
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the results tell of the recording, as metadata."""
+        told: dict[str, Any] = {"fps": self.results.rate} if self.results.rate > 0 else {}
+        size = self.results.voxel_size
+        return told if size is None else {**told, "voxel_size": dict(zip("xyz", size.xyz, strict=True))}
+
 
 def read_source(source: Source) -> Read:
     """Read results.

@@ -189,8 +189,9 @@ class Project:
         read = read_source(source)
         with self.engine.begin() as connection:
             config = config_of(connection)
-            given = {"history": read.history, **values, "animal": animal, "trial": trial}
+            given = {"history": read.history, "meta": read.meta, **values, "animal": animal, "trial": trial}
             info = new_info(config, given)
+            info = replace(info, meta={**read.meta, **info.meta})
             rows.see_unique(connection, info)
         mine = tags_of(config, read.rois, tags)
         see_stimuli(info, read.results)
@@ -394,6 +395,17 @@ class Project:
         """
         sample = self.sample(key)
         return movies.movie_at(sample, self.folder, self.place(sample.uuid) / files.MOVIE)
+
+    def movie_source(self, key: str) -> tuple[str | tuple[str, ...], dict[str, Any]]:
+        """What `cnmf3d.open_movie` opens the movie of a sample with: the source, and the keywords.
+
+        Raises
+        ------
+        InputError
+            Where it isn't there any more.
+        """
+        sample = self.sample(key)
+        return movies.source_of(sample, self.folder, self.place(sample.uuid) / files.MOVIE)
 
     # tables
 

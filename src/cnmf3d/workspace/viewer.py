@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Reporter, silent
 from cnmf3d.workspace.environment import ViewerWorkEnv
+
+if TYPE_CHECKING:
+    from cnmf3d.project import Project, Sample
+    from cnmf3d.results import Results
 
 
 class Viewer:
@@ -17,12 +23,21 @@ class Viewer:
     ----------
     reporter : Reporter
         Told what the user should know about a movie.
+
+    Attributes
+    ----------
+    project : Project or None
+        The open project.
+    curated : callable
+        Gives the ROIs as they are curated now, where somebody curates them.
     """
 
     def __init__(self, reporter: Reporter = silent) -> None:
         self.updated: list[Callable[[ViewerWorkEnv], None]] = []
         self._reporter = reporter
         self._env = ViewerWorkEnv()
+        self.project: Project | None = None
+        self.curated: Callable[[], Results | None] = lambda: None
         self._told: UUID | None = None
 
     @property
@@ -38,6 +53,36 @@ class Viewer:
                 "Make one: vi.viewer.workEnv = ViewerWorkEnv.from_tiff(path='movie.tif').",
             )
         self._env = env
+
+    def report(self, text: str) -> None:
+        """Tell the user something about what was opened."""
+        self._reporter(Caution("open", text))
+
+    def the_project(self) -> Project:
+        """The open project.
+
+        Raises
+        ------
+        UsageError
+            Where there is none.
+        """
+        if self.project is None:
+            raise UsageError(
+                "no project is open", "open_project('DIR') opens one or makes it; cnmf3d script has --project DIR."
+            )
+        return self.project
+
+    def open_project(self, folder: str | Path) -> Project:
+        """Open a project, or make it where there is none."""
+        from cnmf3d.project import Project
+        from cnmf3d.project.schema import FILE
+
+        there = (Path(folder) / FILE).exists()
+        opened = Project.open(folder) if there else Project.create(folder)
+        if self.project is not None:
+            self.project.close()
+        self.project = opened
+        return opened
 
     def update(self) -> None:
         """See that the work environment can be used, and tell everyone who listens that it changed.
@@ -81,3 +126,54 @@ class ViewerUtils:
         self.viewer.workEnv.clear()
         self.viewer.workEnv = ViewerWorkEnv()
         self.viewer.update()
+
+    def add_to_project(self, animal: str, trial: str, **values: Any) -> Sample:
+        """Add the work environment to the open project, as a sample.
+
+        Parameters
+        ----------
+        animal, trial : str
+            Together unlike those of every other sample.
+        **values
+            ``date``, ``comments``, ``custom={"age": 12}``, ``stimuli={"odour": "odours.csv"}``,
+            ``tags={"cell type": {0: "pyramidal"}}``, ``copy_movie=True``.
+
+        Raises
+        ------
+        UsageError, InputError
+            For values that can't be, and where there is no project, or there are no ROIs.
+        """
+        from cnmf3d.workspace.samples import add_to_project
+
+        viewer = self.viewer
+        project = viewer.the_project()
+        return add_to_project(project, viewer.workEnv, animal=animal, trial=trial, results=viewer.curated(), **values)
+
+    def open_sample(self, key: str) -> None:
+        """Make a sample of the open project the work environment.
+
+        Parameters
+        ----------
+        key : str
+            ``animal/trial``, or its UUID.
+        """
+        from cnmf3d.workspace.samples import open_sample
+
+        viewer = self.viewer
+        viewer.workEnv, notes = open_sample(viewer.the_project(), key)
+        for note in notes:
+            viewer.report(note)
+        viewer.update()
+
+    def save_sample(self, **values: Any) -> Sample:
+        """Save the sample that is open, with its ROIs as they are now.
+
+        Parameters
+        ----------
+        **values
+            As for `add_to_project`.
+        """
+        from cnmf3d.workspace.samples import save_to_project
+
+        viewer = self.viewer
+        return save_to_project(viewer.the_project(), viewer.workEnv, results=viewer.curated(), **values)

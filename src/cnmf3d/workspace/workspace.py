@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from types import ModuleType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from cnmf3d.workspace.environment import ViewerWorkEnv
 from cnmf3d.workspace.imgdata import ImgData
 from cnmf3d.workspace.modules import MODULES, Module, named
 from cnmf3d.workspace.viewer import Viewer, ViewerUtils
+
+if TYPE_CHECKING:
+    from cnmf3d.project import Project
 
 
 class Workspace:
@@ -85,6 +88,16 @@ class Workspace:
             show(module)
         return module
 
+    def get_project(self) -> Project:
+        """The open project.
+
+        Raises
+        ------
+        UsageError
+            Where there is none.
+        """
+        return self.viewer.the_project()
+
     def names(self) -> dict[str, Any]:
         """What a script finds among its globals."""
         names: dict[str, Any] = {
@@ -94,6 +107,8 @@ class Workspace:
             "get_meta": self.get_meta,
             "get_module": self.get_module,
             "get_batch_manager": self.get_batch_manager,
+            "get_project": self.get_project,
+            "open_project": self.viewer.open_project,
             "update_workEnv": self.vi.update_workEnv,
             "clear_workEnv": self.vi.discard_workEnv,
             "ViewerWorkEnv": ViewerWorkEnv,
@@ -110,6 +125,8 @@ class Workspace:
         """Let go of the batch and the movie."""
         self.viewer.workEnv.clear()
         self.manager.close()
+        if self.viewer.project is not None:
+            self.viewer.project.close()
 
     def __enter__(self) -> Workspace:
         """Use it in a `with`."""
