@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.places import natural
+from cnmf3d.results import write_results
 
 VALUES = np.arange(12 * 2 * 4 * 5, dtype=np.uint16).reshape(12, 2, 4, 5)
 
@@ -90,6 +93,33 @@ def test_folders_and_lists_that_are_none(tmp_path):
     with pytest.raises(InputError, match="does not exist") as error:
         open_movie(tmp_path / "a11.tif")
     assert "Did you mean" in error.value.fix
+
+
+def test_results_beside_movies_belong_to_no_movie(tmp_path, random_results):
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    stretches(folder)
+    before = open_movie(folder, rate=5)
+    write_results(random_results(), folder / "a.cnmf3d.hdf5")
+    write_results(random_results(), folder / "named otherwise.h5")
+    (folder / "a.truth.h5").write_bytes(b"truth")
+    assert open_movie(folder, rate=5).paths == before.paths
+    for path in before.paths:
+        Path(path).unlink()
+    with pytest.raises(InputError, match="no movie files"):
+        open_movie(folder)
+
+
+def test_home_is_known_and_nothing_is_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    np.save(tmp_path / "m.npy", VALUES)
+    np.testing.assert_array_equal(open_movie("~/m.npy", rate=5).read(0, 3), VALUES[:3])
+    stretches(tmp_path)
+    assert open_movie("~/*.tif", rate=5).read(0, 1).shape == (1, *VALUES.shape[1:])
+    for nothing in ("", " "):
+        with pytest.raises(UsageError, match="is empty"):
+            open_movie(nothing)
 
 
 def test_a_sidecar_for_a_folder(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -45,7 +46,7 @@ def locate(source: str | Path | Sequence[str | Path]) -> list[Place]:
     InputError
         Where there is nothing, or a folder holds files of several formats.
     UsageError
-        For an empty list, or one that names a file twice.
+        For an empty list, one that names a file twice, or an empty path.
     """
     if not isinstance(source, (str, Path)):
         return _listed(source)
@@ -54,7 +55,11 @@ def locate(source: str | Path | Sequence[str | Path]) -> list[Place]:
         if not text.startswith("file://"):
             return [Place(text, None)]
         text = unquote(urlparse(text).path)
-    path = Path(text).expanduser()
+    if not text.strip():
+        raise UsageError("the path of the movie is empty", "Give a file, a folder or a pattern.")
+    if text.startswith("~"):
+        text = str(Path(text).expanduser())
+    path = Path(text)
     if path.is_dir():
         return [Place(text, path)] if is_zarr_folder(path) else _in_folder(path)
     if path.exists():
@@ -81,23 +86,40 @@ def _listed(sources: Sequence[str | Path]) -> list[Place]:
 
 
 def _in_folder(folder: Path) -> list[Place]:
-    """Movie files of a folder, in natural order."""
+    """Movie files of a folder, in natural order; results that lie beside them are none."""
     known = {suffix for each in formats() for suffix in each.suffixes}
     visible = [each for each in folder.iterdir() if not each.name.startswith(".")]
     found = [
         each for each in visible if each.suffix.lower() in known and (each.is_file() or each.suffix.lower() == ".zarr")
     ]
+    found = [each for each in found if not _made_from_a_movie(each)]
     if not found:
         inside = f"It holds {len(visible)} other files." if visible else "It is empty."
         raise InputError(f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder.")
-    kinds = sorted({each.suffix.lower() for each in found})
+    kinds = Counter(each.suffix.lower() for each in found)
     if len(kinds) > 1:
-        counts = ", ".join(f"{sum(e.suffix.lower() == kind for e in found)} {kind}" for kind in kinds)
+        counts = ", ".join(f"{kinds[kind]} {kind}" for kind in sorted(kinds))
+        most = max(sorted(kinds), key=kinds.__getitem__)
         raise InputError(
             f"the folder {folder} holds files of several formats ({counts})",
-            f"Say which with a pattern: '{folder / ('*' + kinds[0])}'.",
+            f"Say which with a pattern: '{folder / ('*' + most)}'.",
         )
     return [_file(each, str(each)) for each in sorted(found, key=lambda each: natural(each.name))]
+
+
+def _made_from_a_movie(path: Path) -> bool:
+    """Whether a file holds results, ours or CaImAn's, or the truth of a synthetic movie."""
+    if path.name.lower().endswith((".cnmf3d.hdf5", ".truth.h5")):
+        return True
+    if path.suffix.lower() not in (".hdf5", ".h5"):
+        return False
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return "estimates" in file
+    except OSError:
+        return False
 
 
 def _file(path: Path, text: str) -> Place:

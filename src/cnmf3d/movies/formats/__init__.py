@@ -24,7 +24,6 @@ ENTRY_POINTS = "cnmf3d.movie_formats"
 """Group of entry points; each names a `Format`."""
 
 
-@cache
 def formats() -> tuple[Format, ...]:
     """All formats, those of outside packages first, so that they can take over a special kind of file."""
     return (*outside(), *BUILT_IN)
