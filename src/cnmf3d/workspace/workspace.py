@@ -6,7 +6,8 @@ import glob
 import os
 import sys
 from collections.abc import Callable
-from importlib.util import LazyLoader, find_spec, module_from_spec
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -137,14 +138,18 @@ class Workspace:
         self.close()
 
 
+class _Later(ModuleType):
+    """A module that is loaded when something of it is first used; any thread may do so."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(import_module(self.__name__))
+
+
 def _later(name: str) -> ModuleType | None:
-    """A module that is loaded when it is first used; None where it isn't installed."""
+    """A module, loaded when it is first used; None where it isn't installed."""
     if name in sys.modules:
         return sys.modules[name]
-    spec = find_spec(name)
-    if spec is None or spec.loader is None:
-        return None
-    spec.loader = LazyLoader(spec.loader)
-    module = sys.modules[name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return None if find_spec(name) is None else _Later(name)
