@@ -13,6 +13,7 @@ from cnmf3d.results import curated, load_results, write_results
 from cnmf3d.results.curation.choosing import where
 from cnmf3d.results.curation.journal import Journal
 from cnmf3d.results.curation.session import CurationSession
+from cnmf3d.workspace.rois import RoiManager
 
 
 @pytest.fixture
@@ -118,3 +119,17 @@ def test_a_session_in_a_script(path):
     with CurationSession.open(path) as again:
         assert not again.accepted[:3].any()
         assert again.log[0].who == "ann"
+
+
+def test_every_command_sees_what_curation_left(path, capsys):
+    call(["curate", "merge", str(path), "1,3"])
+    call(["curate", "delete", str(path), "id == 0"])
+    capsys.readouterr()
+    assert call(["info", str(path), "--json"]) == 0
+    accepted, rejected = (int(part.split()[0]) for part in json.loads(capsys.readouterr().out)["components"].split(","))
+    assert accepted + rejected == 4
+    rois = RoiManager(load_results(path))
+    assert rois.ids.tolist() == [2, 4, 5, 6]
+    assert len(rois) == rois.components.count == 4
+    rois.session.reject([6])
+    assert not rois.accepted[-1]

@@ -286,6 +286,8 @@ class App:
             self.rois.close()
         self.rois, self.order, self.curator = None if results is None else self._store_of(results), None, None
         if self.rois is not None:
+            assert manager is not None
+            manager.session = self.rois
             self.curator = Curator(self.rois, self.tasks, self._footage())
             self.curator.failed.connect(self.fail)
             if self.rois.journal is None:

@@ -105,3 +105,11 @@ def test_a_drawn_cell_is_demixed_from_the_movie(app: Any, drawing: Drawing, fini
     assert app.rois.ids.tolist() == [0, 1, 2, 3, 4, 5, 6]
     places = np.unravel_index(app.rois.components([6]).footprints.indices, app.rois.shape)
     assert {int(z) for z in places[0]} <= {1, 2}
+
+
+def test_the_console_sees_the_rois_on_the_screen(app: Any, drawing: Drawing) -> None:
+    manager = app.environment.roi_manager
+    assert manager.session is app.rois
+    app.rois.delete([1])
+    assert manager.ids.tolist() == [0, 2, 3, 4, 5]
+    assert len(manager) == manager.components.count == 5

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.viewer.controllers.browsing import jump
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -111,9 +112,6 @@ class Drawing:
             return False
         self.discard()
         mask = np.zeros(store.shape, np.uint8)
-        if roi is not None and filled:
-            footprint = store.components([roi]).footprints
-            mask.reshape(-1)[footprint.indices[footprint.data > 0]] = 1
         layer = app.viewer.add_labels(
             mask,
             name=NAME,
@@ -122,8 +120,15 @@ class Drawing:
             units=app.layers.units,
             axis_labels=("z", "y", "x"),
         )
-        layer.brush_size, layer.selected_label, layer.mode = BRUSH, 1, "paint"
+        label = _yellow(layer)
+        if roi is not None and filled:
+            footprint = store.components([roi]).footprints
+            mask.reshape(-1)[footprint.indices[footprint.data > 0]] = label
+            layer.refresh()
+        layer.brush_size, layer.selected_label, layer.mode = BRUSH, label, "paint"
         app.viewer.layers.selection.active = layer
+        if roi is not None:
+            jump(app, roi)
         self._layer, self.roi = layer, roi
         self.changed.emit()
         app.tell("Paint in one or more planes; hold the space bar to move the picture")
@@ -146,3 +151,9 @@ class Drawing:
         if self._layer is not None and event.value is self._layer:
             self._layer, self.roi = None, None
             self.changed.emit()
+
+
+def _yellow(layer: Any) -> int:
+    """The label whose colour stands out best from grey pictures and green and red ROIs."""
+    colours = {label: np.asarray(layer.get_color(label), float) for label in range(1, 50)}
+    return max(colours, key=lambda label: float(min(colours[label][:2]) - colours[label][2]))
