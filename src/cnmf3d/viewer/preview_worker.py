@@ -153,9 +153,14 @@ def main() -> int:
 
 
 def warm() -> None:
-    """Load the engine while nobody waits."""
+    """Load the engine and its compiled kernels while nobody waits."""
     import cnmf3d.engine
     import cnmf3d.results  # noqa: F401
+    from cnmf3d.engine.cache import kernel_type
+    from cnmf3d.engine.warmup import warm_up
+    from cnmf3d.events import silent
+
+    warm_up(kernel_type(np.dtype(np.uint16)), silent)
 
 
 if __name__ == "__main__":

@@ -195,3 +195,22 @@ def test_what_is_recorded_runs_and_does_the_same(app, tmp_path, movie_file, fini
         made = second.items()
     assert [item.parameters for item in made] == [item.parameters for item in app.batch.items()]
     assert [item.input.opening for item in made] == [item.input.opening for item in app.batch.items()]
+
+
+def test_the_example_of_the_page_runs_in_the_viewer(app, tmp_path):
+    (example,) = [path for path in examples() if path.stem == "cnmf_3d"]
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    values = np.random.default_rng(0).integers(90, 400, (30, 6, 50, 50)).astype(np.uint16)
+    for name in ("a", "b"):
+        tifffile.imwrite(folder / f"{name}.tiff", values, metadata={"axes": "TZYX"}, photometric="minisblack")
+        (folder / f"{name}.json").write_text('{"fps": 5.0, "origin": "test", "date": "20260101_120000"}')
+    app.batch = Batch.create(tmp_path / "b")
+    shown = []
+    app.movie_changed.connect(lambda movie: shown.append(movie.paths[0]))
+    text = finished(ThreadRun(example, actions_of(app).space.names(), app.tasks, [str(folder)]), app)
+    assert text.endswith("[done]\n"), text
+    assert [item.name for item in app.batch.items()] == ["a", "a", "a", "b", "b", "b"]
+    assert [path.rpartition("/")[2] for path in shown] == ["a.tiff", "b.tiff"]
+    first, second, *_ = app.batch.items()
+    assert second.options["memmap_uuid"] == first.uuid

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnmf3d.batch import Item
     from cnmf3d.viewer.models.batch import BatchModel
 
-MOST_LINES = 5000
+MOST_LINES, MOST_COMPARED = 5000, 24
 CHANGED, WARNED, GOOD = "#4a8cf7", "#d9822b", "#2fa84f"
 LINE_COLOURS = {"!": WARNED, "✗": BAD, "✓": GOOD, "·": MUTED}
 """By the first sign of a line of output."""
@@ -88,7 +88,7 @@ class Panes(QTabWidget):
         self.information.resizeRowsToContents()
 
     def _show_differences(self, uuids: list[str]) -> None:
-        names, rows = self._batch.differences(uuids)
+        names, rows = self._batch.differences(uuids[:MOST_COMPARED])
         table = self.differences
         table.setColumnCount(1 + len(names))
         table.setHorizontalHeaderLabels(["Setting", *names])
@@ -97,7 +97,8 @@ class Panes(QTabWidget):
             table.setItem(place, 0, QTableWidgetItem(name))
             for column, value in enumerate(values, 1):
                 table.setItem(place, column, _cell(shown(value), ""))
-        self.setTabText(3, f"Differences ({len(rows)})" if len(uuids) > 1 else "Differences")
+        first = f" of the first {MOST_COMPARED}" if len(uuids) > MOST_COMPARED else ""
+        self.setTabText(3, f"Differences{first} ({len(rows)})" if len(uuids) > 1 else "Differences")
         self.setTabEnabled(3, len(uuids) > 1)
 
     def _hear(self, uuid: str, lines: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
@@ -19,8 +19,8 @@ from cnmf3d.viewer.qt.form_fields import BAD
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
 
-DEBOUNCE = 400
-"""Milliseconds without a change before a preview begins."""
+DEBOUNCE, WARM = 400, 700
+"""Milliseconds without a change before a preview begins, and after which its process is started."""
 
 
 class PreviewPanel(QWidget):
@@ -58,14 +58,27 @@ class PreviewPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE)
         self._timer.timeout.connect(lambda: self.ask("preview"))
+        self._warming = QTimer(self)
+        self._warming.setSingleShot(True)
+        self._warming.setInterval(WARM)
+        self._warming.timeout.connect(self._warm)
         preview = self._actions.preview
         preview.answered.connect(self._show)
         preview.failed.connect(self._fail)
         preview.stage.connect(self._stage)
         self._actions.form.changed.connect(self._changed)
         app.movie_changed.connect(self._forget)
-        app.closed.connect(self._timer.stop, check_nargs=False)
+        app.closed.connect(self._stop)
         self._say("Preview shows the components of the visible part of the movie within seconds.")
+
+    def showEvent(self, event: Any) -> None:
+        """Get the process ready: whoever looks at the form will want it."""
+        super().showEvent(event)
+        self._warming.start()
+
+    def _warm(self) -> None:
+        if self._app.movie is not None and self.isVisible():
+            self._actions.preview.warm_up()
 
     def ask(self, kind: str = "preview") -> None:
         """Begin a preview, or an estimate of parameters from the data."""
@@ -76,6 +89,10 @@ class PreviewPanel(QWidget):
             self._fail(error)
             return
         self.button.setText("Stop")
+
+    def _stop(self) -> None:
+        self._timer.stop()
+        self._warming.stop()
 
     def _wish(self, kind: str) -> Wish:
         """What is wanted, as things stand."""
@@ -175,4 +192,6 @@ class PreviewPanel(QWidget):
         """Another movie: what was found is of the old one."""
         self._timer.stop()
         self._actions.preview.cancel()
+        if self.isVisible():
+            self._warming.start()
         self._say("Preview shows the components of the visible part of the movie within seconds.")
