@@ -165,7 +165,7 @@ def test_an_output_whose_movie_is_gone_still_has_its_components(space, done, tmp
         (Status.INTERRUPTED, "", "process_batch"),
         (Status.RUNNING, "", "Wait"),
         (Status.ABORTED, "", "retry"),
-        (Status.FAILED, "a\nno memory left", "no memory left"),
+        (Status.FAILED, "no memory left\nmore", "no memory left"),
     ],
 )
 def test_an_item_without_output_says_what_to_do(space, added, status, error, told):

@@ -45,3 +45,22 @@ def test_what_is_no_work_environment(tiff):
     vi.work_env.imgdata.meta["fps"] = "fast"
     with pytest.raises(InputError, match="fps"):
         vi.update_workEnv()
+
+
+def test_a_name_that_is_almost_right_is_not_lost(tiff):
+    vi = ViewerUtils(Viewer())
+    env = ViewerWorkEnv.from_tiff(tiff())
+    for thing, name in ((vi.viewer, "workenv"), (vi.viewer, "work_env"), (vi, "workEnv"), (vi, "work_env")):
+        with pytest.raises(UsageError, match=r"vi\.viewer\.workEnv"):
+            setattr(thing, name, env)
+    vi.viewer.other = 7  # what a window keeps there is its own
+    assert vi.work_env.isEmpty and vi.viewer.other == 7
+
+
+@pytest.mark.parametrize("meta", [None, 5, "fps", [("fps", 5)]])
+def test_metadata_are_a_dict(tiff, meta):
+    vi = ViewerUtils(Viewer())
+    with pytest.raises(UsageError, match="metadata can't be"):
+        vi.work_env.imgdata.meta = meta
+    vi.work_env.imgdata.meta = {"fps": 4}
+    assert vi.work_env.imgdata.rate == 4

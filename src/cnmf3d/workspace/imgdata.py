@@ -27,10 +27,23 @@ class ImgData:
     """
 
     def __init__(self, seq: Any = None, meta: Mapping[str, Any] | None = None) -> None:
-        self.meta: dict[str, Any] = dict(meta or {})
+        self.meta = {} if meta is None else dict(meta)
         self._seq: Any = None
         self._z = 0
         self.seq = seq
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """``fps`` (volumes a second), ``voxel_size`` (µm), ``origin``, ``date`` and whatever else; may be changed."""
+        return self._meta
+
+    @meta.setter
+    def meta(self, values: dict[str, Any]) -> None:
+        if not isinstance(values, dict):
+            raise UsageError(
+                f"the metadata can't be {values!r}", "Set a dict, or single values: get_meta()['fps'] = 5."
+            )
+        self._meta = values
 
     @property
     def seq(self) -> Any:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from cnmf3d.results import Results
 
 
+def _check_name(name: str, *, right: str) -> None:
+    """See that a script doesn't set the work environment elsewhere, or under another name than the right one."""
+    if name != right and name.replace("_", "").lower() == "workenv":
+        raise UsageError("the work environment can't be set so", "Write vi.viewer.workEnv = ..., with a capital E.")
+
+
 class Viewer:
     """Holds the current work environment. A window, where there is one, listens in `updated`.
 
@@ -84,6 +90,11 @@ class Viewer:
         self.project = opened
         return opened
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a name that is almost `workEnv` would be lost without a word."""
+        _check_name(name, right="workEnv")
+        super().__setattr__(name, value)
+
     def update(self) -> None:
         """See that the work environment can be used, and tell everyone who listens that it changed.
 
@@ -111,6 +122,11 @@ class ViewerUtils:
 
     def __init__(self, viewer: Viewer) -> None:
         self.viewer = viewer
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the work environment belongs to the viewer."""
+        _check_name(name, right="")
+        super().__setattr__(name, value)
 
     @property
     def work_env(self) -> ViewerWorkEnv:
