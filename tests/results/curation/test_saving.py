@@ -17,6 +17,7 @@ from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.results import Curation, Results, curated, load_results, write_results
 from cnmf3d.results.curation import Entry, joined, no_rois, storing
 from cnmf3d.results.curation.journal import Journal, journal_path, with_journal
+from cnmf3d.results.curation.session import CurationSession
 
 
 def entries(count: int, made: int) -> list[Entry]:
@@ -287,3 +288,60 @@ def test_what_one_has_measured_and_the_other_not_is_unknown(random_results):
     assert np.isnan(both.quality["extra"]).tolist() == [True, True, False, False, False]
     assert np.isnan(both.quality["snr"]).tolist() == [False, False, True, True, True]
     assert no_rois(one).count == 0
+
+
+def test_steps_made_while_the_file_is_written_stay_in_the_journal(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    session = CurationSession.open(path)
+    session.reject([1])
+    write, done = session.saving()
+    session.delete([2])
+    write()
+    session.tag([3], "type", "x")
+    assert len(logged(path)) == 3
+    done()
+    assert session.journal is not None
+    assert session.journal.unsaved == 2
+    assert [entry.what for entry in logged(path)] == ["reject", "delete", "tag"]
+    session.undo()
+    assert len(logged(path)) == 4
+    session.save()
+    assert not journal_path(path).exists()
+    session.close()
+    assert [entry.what for entry in logged(path)] == ["reject", "delete", "tag", "undo"]
+
+
+def logged(path: Path) -> tuple[Entry, ...]:
+    curation = load_results(path).curation
+    return () if curation is None else curation.log
+
+
+class Full:
+    """A file on a disk that gets full: half of a line is written, then none."""
+
+    def __init__(self, file) -> None:
+        self.file, self.full = file, True
+
+    def write(self, line: bytes) -> int:
+        if self.full:
+            self.file.write(line[: len(line) // 2])
+            self.file.flush()
+            raise OSError(28, "No space left on device")
+        return self.file.write(line)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+
+def test_a_disk_that_was_full_damages_no_later_step(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    session = CurationSession.open(path)
+    session.reject([1])
+    assert session.journal is not None
+    session.journal._file = Full(session.journal._file)  # type: ignore[assignment]
+    with pytest.raises(Cnmf3dError, match="No space left"):
+        session.reject([2])
+    assert [entry.ids for entry in session.log] == [(1,)]
+    session.reject([3])
+    session.close()
+    assert [entry.ids for entry in logged(path)] == [(1,), (3,)]

@@ -7,6 +7,7 @@ at every click. A line that is cut short is the only damage that a crash can do,
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import json
 import os
@@ -117,18 +118,22 @@ class Journal:
     ----------
     path : Path
         The results file.
-    unsaved : int
-        Steps that the file doesn't have yet.
     aside : Path or None
         Where a journal was put that was there but doesn't belong to this file any more.
     """
 
     def __init__(self, path: Path, lock: FileLock) -> None:
         self.path = path
-        self.unsaved = 0
         self.aside: Path | None = None
+        self._lines: list[bytes] = []
+        self._digest, self._entries = "", 0
         self._lock = lock
         self._file: IO[bytes] | None = None
+
+    @property
+    def unsaved(self) -> int:
+        """Number of steps that the file doesn't have yet."""
+        return len(self._lines)
 
     @classmethod
     def begin(cls, path: str | Path, results: Results) -> Journal:
@@ -175,8 +180,9 @@ class Journal:
         found = _read(place, dataclasses.replace(results, curation=stored))
         if found is not None and found.steps and (*stored.log, *(e for e, _ in found.steps)) == log:
             os.truncate(place, found.whole)
+            self._lines = place.read_bytes().splitlines(keepends=True)[-len(found.steps) :]
             self._file = place.open("ab")
-            self.unsaved = len(found.steps)
+            self._digest, self._entries = fingerprint_of(results.components), len(stored.log)
             return
         if stored.log != log:
             raise UsageError(
@@ -185,16 +191,13 @@ class Journal:
         if place.exists() and (found is None or found.steps):
             self.aside = _free(place)
             place.replace(self.aside)
-        self._start(results.components, len(log))
+        place.unlink(missing_ok=True)
+        self._digest, self._entries = fingerprint_of(results.components), len(log)
 
-    def _start(self, components: Components, entries: int) -> None:
-        """An empty journal beside a file with so many entries; it is written at the first step."""
-        self._head = {"format": FORMAT, "results": fingerprint_of(components), "entries": entries}
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        journal_path(self.path).unlink(missing_ok=True)
-        self.unsaved = 0
+    def _head(self) -> bytes:
+        """The first line."""
+        told = {"format": FORMAT, "results": self._digest, "entries": self._entries}
+        return json.dumps(told).encode() + b"\n"
 
     def add(self, entry: Entry, made: Components | None = None) -> None:
         """One more step, with the ROIs that it made; it is on disk when this returns.
@@ -207,16 +210,34 @@ class Journal:
         step: dict[str, Any] = {"entry": json.loads(entry.to_json())}
         if made is not None:
             step["made"] = {name: _text(array) for name, array in arrays_of(made).items()}
+        line = json.dumps(step, ensure_ascii=False).encode() + b"\n"
+        place = journal_path(self.path)
+        before = place.stat().st_size if self._file is not None else 0
         try:
             if self._file is None:
-                self._file = journal_path(self.path).open("wb")
-                self._file.write(json.dumps(self._head).encode() + b"\n")
-            self._file.write(json.dumps(step, ensure_ascii=False).encode() + b"\n")
+                self._file = place.open("wb")
+                self._file.write(self._head())
+            self._file.write(line)
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
+            self._back_to(before)
             raise _unwritable(self.path, error) from error
-        self.unsaved += 1
+        self._lines.append(line)
+
+    def _back_to(self, size: int) -> None:
+        """Take a line away that could only be written in part, so that the next one begins where it ought to."""
+        place, file = journal_path(self.path), self._file
+        self._file = None
+        with contextlib.suppress(OSError):  # of what was buffered: it can't be written now either
+            if file is not None:
+                file.close()
+        with contextlib.suppress(OSError):
+            if size:
+                os.truncate(place, size)
+                self._file = place.open("ab")
+            else:
+                place.unlink(missing_ok=True)
 
     def save(self, results: Results) -> None:
         """Put all steps into the results file, then forget them here.
@@ -232,7 +253,37 @@ class Journal:
             Where the file can't be written; file and journal are as they were.
         """
         save_curation(self.path, results)
-        self._start(results.components, 0 if results.curation is None else len(results.curation.log))
+        self.forget(results)
+
+    def forget(self, results: Results) -> None:
+        """Keep only steps that `results`, which are in the file now, don't have.
+
+        Raises
+        ------
+        Cnmf3dError
+            Where the journal can't be written; all of it is there still, which does no harm.
+        """
+        entries = 0 if results.curation is None else len(results.curation.log)
+        kept = self._lines[len(self._lines) - (self._total() - entries) :] if self._total() > entries else []
+        place = journal_path(self.path)
+        try:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._entries, self._lines = entries, kept
+            if not kept:
+                place.unlink(missing_ok=True)
+                return
+            temporary = place.with_suffix(".part")
+            temporary.write_bytes(self._head() + b"".join(kept))
+            temporary.replace(place)
+            self._file = place.open("ab")
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def _total(self) -> int:
+        """Steps in file and journal."""
+        return self._entries + len(self._lines)
 
     def close(self) -> None:
         """Let others have it. Steps that weren't saved stay in the journal."""

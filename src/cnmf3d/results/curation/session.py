@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,6 +19,7 @@ from cnmf3d.results.curation.log import Entry, Value, What
 from cnmf3d.results.curation.pool import Pool, View
 from cnmf3d.results.curation.rois import no_rois, rows_of
 from cnmf3d.results.curation.state import Change, State, after
+from cnmf3d.results.curation.storing import save_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.reading import load_results
 
@@ -99,9 +100,25 @@ class CurationSession:
         Cnmf3dError
             Where the file can't be written; file and journal are as they were.
         """
-        if self._journal is None:
+        write, done = self.saving()
+        write()
+        done()
+
+    def saving(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """Two halves of `save`.
+
+        The first one writes the file as of now and can run in another thread; the second one is called here once that
+        has ended. Steps in between stay in the journal.
+
+        Raises
+        ------
+        UsageError
+            For a session that wasn't opened from a file.
+        """
+        journal, results = self._journal, self.results
+        if journal is None:
             raise UsageError("these ROIs aren't curated in a file", "Open the results file itself.")
-        self._journal.save(self.results)
+        return lambda: save_curation(journal.path, results), lambda: journal.forget(results)
 
     def close(self) -> None:
         """Let others curate the file. What wasn't saved stays in the journal and is there again at the next `open`."""
