@@ -11,7 +11,7 @@ from cnmf3d.batch import Batch, Item
 from cnmf3d.batch.engines import separate
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import CnmfParameters, read_parameters
-from cnmf3d.workspace.carried import carry
+from cnmf3d.workspace.carried import carry, to_carry
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 FORM = "{'item_name': 'm1', 'cnmf_kwargs': {'gSig': (4, 4, 2)}, 'eval_kwargs': {'min_SNR': 2.5}}"
@@ -42,6 +42,7 @@ def add(batch: Batch, module: str, env: ViewerWorkEnv, params: Mapping[str, Any]
     ours, own = separate(engine, given)
     parameters = read_parameters(ours)
     _check(env, parameters, engine)
+    beside = to_carry(env)
     item = batch.add(
         source if isinstance(source, str) else list(source),
         parameters,
@@ -51,7 +52,7 @@ def add(batch: Batch, module: str, env: ViewerWorkEnv, params: Mapping[str, Any]
         opening=opening,
         options=own | options,
     )
-    carry(env, batch.run_folder(item))
+    carry(beside, batch.run_folder(item))
     return item
 
 

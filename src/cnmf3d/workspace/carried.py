@@ -6,15 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnmf3d.batch.runfolder import RunFolder, write_whole
+from cnmf3d.errors import UsageError
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 FILE = "workspace.json"
+
+DEEPEST = 100
+"""Levels of dicts and lists in one another."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,17 @@ class Carried:
     comments: str = ""
 
 
-def carry(env: ViewerWorkEnv, folder: RunFolder) -> None:
-    """Keep what `env` says beside its movie in a run folder, as plain values.
+def to_carry(env: ViewerWorkEnv) -> str:
+    """What `env` says beside its movie, as JSON; empty where that is nothing.
 
     Parameters
     ----------
     env : ViewerWorkEnv
-    folder : RunFolder
+
+    Raises
+    ------
+    UsageError
+        For metadata or a history that contain themselves.
     """
     told = {
         "meta": env.imgdata.told_beside(),
@@ -50,9 +57,20 @@ def carry(env: ViewerWorkEnv, folder: RunFolder) -> None:
         "sample_id": env.sample_id,
         "comments": env.comments,
     }
-    if any(told.values()):
+    return json.dumps(_plain(told), indent=1) if any(told.values()) else ""
+
+
+def carry(text: str, folder: RunFolder) -> None:
+    """Keep what `to_carry` told in a run folder.
+
+    Parameters
+    ----------
+    text : str
+    folder : RunFolder
+    """
+    if text:
         folder.path.mkdir(parents=True, exist_ok=True)
-        write_whole(folder.path / FILE, json.dumps(told, default=_plain, skipkeys=True, indent=1))
+        write_whole(folder.path / FILE, text)
 
 
 def carried(folder: RunFolder) -> Carried:
@@ -64,14 +82,18 @@ def carried(folder: RunFolder) -> Carried:
         return Carried()
 
 
-def _plain(value: Any) -> Any:
-    """A value that JSON doesn't know, as one that it does."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A value as JSON has it."""
+    if depth > DEEPEST:
+        raise UsageError("the metadata or the history contain themselves", "Set plain values: numbers, texts, lists.")
     if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
+        value = value.tolist()
     if isinstance(value, Mapping):
-        return dict(value)
+        return {str(name): _plain(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each, depth + 1) for each in value]
     if isinstance(value, (set, frozenset)):
-        return sorted(value, key=str)
-    if isinstance(value, Path):
-        return str(value)
-    return value.isoformat() if isinstance(value, date) else repr(value)
+        return [_plain(each, depth + 1) for each in sorted(value, key=str)]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return value.isoformat() if isinstance(value, date) else str(value)
