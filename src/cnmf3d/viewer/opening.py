@@ -163,7 +163,7 @@ def movie_of(results: Results, file: Path) -> list[str] | str | None:
 
 
 def check_fits(movie: Movie, results: Results) -> None:
-    """See that a movie has the size that results were computed on.
+    """See that a movie has the size that results were computed on; ROIs without traces fit any number of volumes.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def check_fits(movie: Movie, results: Results) -> None:
     """
     components = results.components
     theirs = (components.frames, *components.shape)
-    if movie.shape != theirs:
+    if movie.shape[1:] != components.shape or components.frames not in (0, movie.shape[0]):
         raise InputError(
             f"the movie is {movie.shape} (t, z, y, x), the results were computed on {theirs}",
             "Open the movie that belongs to them, or the results alone.",

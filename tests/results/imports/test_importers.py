@@ -72,6 +72,13 @@ def test_mistakes_are_told_in_words(words, code, told, tmp_path, random_results,
     assert [path.name for path in tmp_path.iterdir()] == ["r.hdf5"]
 
 
+def test_files_of_rois_are_not_taken_for_the_movie(tmp_path):
+    np.save(tmp_path / "labels.npy", np.eye(5, dtype=np.uint8)[None])
+    results = import_results("labels", tmp_path / "labels.npy", Given(axes="zyx"))
+    assert results.provenance.input_paths == ()
+    assert results.parameters == {"imported": {"format": "labels", "file": str(tmp_path / "labels.npy")}}
+
+
 def test_errors_for_scripts_too(tmp_path):
     with pytest.raises(UsageError, match="no import of"):
         import_results("none", tmp_path)

@@ -35,7 +35,7 @@ def importers() -> dict[str, Importer]:
 
 
 def import_results(name: str, path: str | Path, given: Given | None = None) -> Results:
-    """Read ROIs that another program found.
+    """Read ROIs that another program found; the results' parameters say where they come from if nothing else.
 
     Parameters
     ----------
@@ -65,4 +65,7 @@ def import_results(name: str, path: str | Path, given: Given | None = None) -> R
             raise UsageError(f"import {name} can't use {FLAGS[field.name]}", f"Leave it out. It takes: {usable}.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name.")
-    return chosen.read(path, given)
+    results = chosen.read(path, given)
+    if results.parameters:
+        return results
+    return dataclasses.replace(results, parameters={"imported": {"format": name, "file": str(path)}})

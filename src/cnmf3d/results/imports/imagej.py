@@ -64,7 +64,7 @@ def read_imagej(path: Path, given: Given) -> Results:
         raise InputError(f"{path} has no areas, only points or lines", "Draw outlines of the cells.")
     left_out = (f"{len(skipped)} ROIs without an area left out: {', '.join(skipped[:5])}",) if skipped else ()
     return mask_results(
-        _matrix(columns, shape), shape, path, rate=given.rate or 0.0, voxel_size=given.voxel_size, warnings=left_out
+        _matrix(columns, shape), shape, rate=given.rate or 0.0, voxel_size=given.voxel_size, warnings=left_out
     )
 
 

@@ -48,7 +48,8 @@ class Importer:
         What it reads, for help texts.
     read : callable
         ``read(path, given) -> Results``. What the format doesn't hold is empty: without traces, no frames; without
-        a judgement, all are accepted. Raises `InputError` for a file that can't be used.
+        a judgement, all are accepted; the provenance names a movie only where the file does. Raises `InputError` for
+        a file that can't be used.
     takes : frozenset of str
         Fields of `Given` that it uses.
     """

@@ -55,7 +55,6 @@ def read_labels(path: Path, given: Given) -> Results:
     return mask_results(
         footprints,
         (z, y, x),
-        path,
         rate=given.rate or 0.0,
         voxel_size=given.voxel_size or _voxel_size(stored),
         quality={"label": names.astype(np.float32)},

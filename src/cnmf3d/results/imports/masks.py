@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from cnmf3d.results.model import Provenance, Results
 def mask_results(
     footprints: sparse.csc_array[Any],
     shape: VolumeShape,
-    path: Path,
     *,
     rate: float = 0.0,
     voxel_size: ZYX | None = None,
@@ -30,8 +28,6 @@ def mask_results(
     footprints : csc (voxels, ROIs)
         Any weights above zero.
     shape : (Z, Y, X)
-    path : Path
-        Where they come from.
     rate : float
     voxel_size : ZYX, optional
     quality : dict of name to (ROIs,) float32, optional
@@ -55,7 +51,7 @@ def mask_results(
         parameters={},
         rate=rate,
         voxel_size=voxel_size,
-        provenance=Provenance(input_paths=(str(path),), warnings=warnings),
+        provenance=Provenance(warnings=warnings),
     )
 
 

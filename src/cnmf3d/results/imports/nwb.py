@@ -363,7 +363,7 @@ def _voxel_size(found: Found) -> ZYX | None:
 def _provenance(found: Found) -> Provenance:
     told = found.told
     if not told:
-        return Provenance(input_paths=(str(found.path),))
+        return Provenance()
     known = {field.name: told.get(field.name) for field in fields(Provenance)}
     values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in known.items()}
     return Provenance(**{name: value for name, value in values.items() if value is not None})

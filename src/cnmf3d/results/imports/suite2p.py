@@ -117,7 +117,7 @@ def read_suite2p(path: Path, given: Given) -> Results:
         rate=given.rate or _number(first.get("fs")),
         voxel_size=given.voxel_size or (ZYX(*(float(side) for side in told)) if isinstance(told, list) else None),
         projections=_projections(planes, shape),
-        provenance=Provenance(input_paths=(str(path),), warnings=notes),
+        provenance=Provenance(warnings=notes),
     )
 
 

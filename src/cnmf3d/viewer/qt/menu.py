@@ -43,6 +43,8 @@ class Menu:
         self.recent = self.menu.addMenu("Open recent")
         self.recent.aboutToShow.connect(self.fill_recent)
         self.menu.addAction("Save curation", window.app.save).setShortcut("Ctrl+Alt+S")
+        self.menu.addAction("Import ROIs…", self.ask_import)
+        self.menu.addAction("Export ROIs…", self.ask_export)
         self.menu.addAction("Close what is open", window.app.clear)
         self.menu.addSeparator()
         self.docks = self.menu.addMenu("Docks")
@@ -73,6 +75,18 @@ class Menu:
         path = QFileDialog.getExistingDirectory(self._window.main, "Open", self._folder())
         if path:
             self._window.app.open(path)
+
+    def ask_import(self) -> None:
+        """Ask what ROIs of another program to open."""
+        from cnmf3d.viewer.qt.exporting import ImportDialog
+
+        ImportDialog(self._window.app, self._window.main).exec()
+
+    def ask_export(self) -> None:
+        """Ask where the ROIs go that are open."""
+        from cnmf3d.viewer.qt.exporting import ExportDialog
+
+        ExportDialog(self._window.app, self._window.main).exec()
 
     def fill_recent(self) -> None:
         """List what was opened before."""
