@@ -57,6 +57,8 @@ def test_an_import_by_dialog(opened: Any, qtbot: Any, tmp_path: Path) -> None:
     dialog.begin.click()
     qtbot.waitUntil(lambda: opened.app.results_path == tmp_path / "labels.imported.hdf5", timeout=20_000)
     assert len(opened.app.rois.ids) == 1
+    opened.app.rois.select([0])  # ROIs without traces can be looked at, too
+    assert list(opened.app.rois.selection) == [0]
 
 
 def test_the_menu_has_both(opened: Any, monkeypatch: Any) -> None:

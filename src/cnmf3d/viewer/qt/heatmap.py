@@ -85,7 +85,7 @@ class HeatMapDock(QWidget):
             order = order_of(self._app)
             self.ids = order[np.isin(order, store.ids[np.asarray(store.accepted, bool)])]
         self.told.setText(f"{len(self.ids)} accepted ROIs, in the table's order" if self.ids.size else EMPTY)
-        if store is None or not self.ids.size:
+        if store is None or not self.ids.size or not store.frames:  # masks of other programs have no traces
             return
         rows = store.traces(self.kind.currentData(), self.ids)
         spread = rows.std(axis=1, keepdims=True)

@@ -83,7 +83,7 @@ class TraceDock(QWidget):
         store = self._app.rois
         ids = np.zeros(0, np.int64) if store is None else store.selection[:MOST]
         self._tell(len(ids))
-        if store is None or not ids.size:
+        if store is None or not ids.size or not store.frames:  # masks of other programs have no traces
             return
         seconds = np.arange(store.frames) / self.rate
         self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
