@@ -79,3 +79,9 @@ def test_the_links_between_pages_lead_somewhere():
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
             assert link.startswith("http") or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_name_of_a_script_is_told():
+    told = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8").partition("## Names")[2].partition("\n## ")[0]
+    with Workspace() as space:
+        assert [name for name in space.names() if not re.search(rf"`{name}\b", told)] == []
