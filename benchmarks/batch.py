@@ -45,6 +45,7 @@ def main() -> None:
         os.environ["CNMF3D_CACHE"] = str(folder / "caches")
         movie = folder / "m.tif"
         simulate(movie, "tiny", seed=1, overrides={"size": (32, 32, 5), "cells": 6, "frames": 200})
+        print(f"Other work on the machine: a load of {os.getloadavg()[0]:.1f}\n")
         print("| | median (range) |\n|---|---|")
         many(folder / "many", movie, options.items)
         overhead(folder / "few", movie, 2 * options.runs)

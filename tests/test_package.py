@@ -47,7 +47,6 @@ def test_no_file_is_too_long():
 KNOWN = (
     "workspace/program.py",
     "batch/mesmerize.py",
-    "cli/batch/imports.py",
     "results/imports/objects.py",
     "results/exports/suite2p.py",
 )

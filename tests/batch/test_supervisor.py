@@ -73,10 +73,12 @@ def test_a_worker_knows_whether_another_one_is_at_work(batch, movie):
     assert work(batch.folder / "nowhere") == 3
 
 
-def supervisor_of(batch):
+def supervisor_of(batch, work_dir=None):
     """A supervisor in a process of its own."""
-    code = "import sys; from cnmf3d.batch import *\nwith Batch.open(sys.argv[1]) as b: supervise(b, workers=1)"
-    return subprocess.Popen([sys.executable, "-c", code, str(batch.folder)], stderr=subprocess.PIPE, text=True)
+    code = "import sys; from cnmf3d.batch import *\nwith Batch.open(sys.argv[1]) as b:\n"
+    code += " supervise(b, workers=1, work_dir=sys.argv[2] or None)"
+    command = [sys.executable, "-c", code, str(batch.folder), str(work_dir or "")]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(condition, seconds=60):
@@ -114,7 +116,9 @@ def test_what_was_computed_elsewhere_is_picked_up(batch, movie):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(batch, movie, caches):
+def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(batch, movie, caches, tmp_path):
+    fast = tmp_path / "fast"
+    fast.mkdir()
     rng = random.Random(1)
     items = [batch.add(movie, {"min_SNR": 2 + 0.1 * number}, name=f"n{number}") for number in range(2)]
     alone = batch.add(movie, {"min_SNR": 2.0}, name="undisturbed")
@@ -127,7 +131,7 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(batch, movie, c
             for item in items:
                 batch.run_folder(item).results.unlink()
             Caches(caches).prune(everything=True)  # or there is nothing left to compute
-        process = supervisor_of(batch)
+        process = supervisor_of(batch, rng.choice([None, fast]))
         time.sleep(rng.uniform(0.3, 2.5))
         victims = [child.pid for child in psutil.Process(process.pid).children()] if process.poll() is None else []
         for pid in rng.sample([process.pid, *victims], k=rng.randint(1, 1 + len(victims))):

@@ -224,6 +224,8 @@ def test_parameters_of_caimans_own_go_to_its_engine(say, folder, still):
     assert item["options"]["caiman"] == {"nb_patch": 2, "method_exp": "ellipse"}
     assert item["parameters"]["quality"]["min_SNR"] == 3 and item["parameters"]["init"]["K"] == 5
     assert item["options"]["engine_python"] == str(Path(sys.executable).absolute())
+    assert say("run", folder, "-q")[:2] == (1, "1 failed\n")
+    assert "has no caiman" in say("log", folder, item["uuid"])[1].casefold()
     code, _, told = say("add", folder, still, "--fps", 5, *words, "--kwargs", "nb_ptch=2")
     assert code == 2 and "nb_patch" in told
     code, _, told = say("add", folder, still, "--fps", 5, "--kwargs", "center_psf=True")

@@ -39,7 +39,8 @@ def log(
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         if not reader.told:
-            typer.echo(f"nothing yet: it is {batch.item(uuid).status.value}")
+            item = batch.item(uuid)
+            typer.echo(item.error.rstrip() or f"nothing yet: it is {item.status.value}")
 
 
 def _at_work(batch: Batch, uuid: str) -> bool:
