@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.errors import Cnmf3dError
 from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
 from cnmf3d.viewer.controllers.painting import Painter
@@ -23,6 +23,7 @@ from cnmf3d.workspace.viewer import Viewer
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch
+    from cnmf3d.project import Project
     from cnmf3d.results import Results
     from cnmf3d.viewer.controllers.curating import Curator, Footage
     from cnmf3d.viewer.layers import Layers
@@ -89,18 +90,20 @@ class App:
         self.viewer = viewer
         self.space = space or Viewer(self._report)
         self.space.updated.append(self._show)
+        self.space.project_opened.append(lambda project: self.tasks.ask(lambda: self.project_changed.emit(project)))
+        self.space.curated = lambda: None if self.rois is None else self.rois.results
         self.tasks = Tasks()
         self.recent = Recent()
         self.confirm: Callable[[str], Answer] = lambda question: "cancel"
         self.rois: RoiStore | None = None
         self.contrast: tuple[float, float] | None = None
         self.results_path: Path | None = None
-        self.project: Any = None
         self._batch: Batch | None = None
         self._shown: object = None
         self.adding = False
         self._unsaved: set[str] = set()
         self._results: Any = None
+        self._read: ViewerWorkEnv | None = None
         self.curator: Curator | None = None
         self.layers: Layers | None = None
         self.overlay = Overlay()
@@ -128,6 +131,18 @@ class App:
             self._batch.close()
         self._batch = batch
         self.batch_changed.emit(batch)
+
+    @property
+    def project(self) -> Project | None:
+        """The open project; scripts have the same."""
+        return self.space.project
+
+    @project.setter
+    def project(self, project: Project | None) -> None:
+        if self.space.project is not None and self.space.project is not project:
+            self.space.project.close()
+        self.space.project = project
+        self.project_changed.emit(project)
 
     @property
     def unsaved(self) -> tuple[str, ...]:
@@ -187,7 +202,7 @@ class App:
         """Show a work environment that was read."""
         self.contrast, self.results_path = opened.contrast, opened.results_path
         self._unsaved.clear()
-        self.space.workEnv = opened.environment
+        self._read = self.space.workEnv = opened.environment
         try:
             self.space.update()
         except Cnmf3dError as error:
@@ -213,7 +228,20 @@ class App:
 
     def open_project(self, folder: str | Path) -> None:
         """Open a project folder."""
-        self.fail(InputError(f"{folder} is a project, which this version can't show", "Open one of its movies."))
+        from cnmf3d.project import Project
+
+        path = Path(folder).expanduser()
+        path = path.parent if path.is_file() else path
+        try:
+            self.take_project(Project.open(path))
+        except Cnmf3dError as error:
+            self.fail(error)
+
+    def take_project(self, project: Project) -> None:
+        """Make a project the open one."""
+        self.project = project
+        self.recent.add(project.folder)
+        self.tell(f"Opened the project {project.folder}")
 
     def clear(self) -> bool:
         """Empty the work environment and give its memory back; False where the user keeps it."""
@@ -231,6 +259,11 @@ class App:
         if self.rois is None:
             self.tell("There is no curation to save")
             return False
+        if self.rois.journal is None and self.project is not None:
+            from cnmf3d.viewer.controllers.project import project_actions
+
+            if project_actions(self).sample_is_open:
+                return project_actions(self).save()
         try:
             self.rois.save()
         except Cnmf3dError as error:
@@ -257,6 +290,9 @@ class App:
         if self._batch is not None:
             self._batch.close()
             self._batch = None
+        if self.space.project is not None:
+            self.space.project.close()
+            self.space.project = None
         if self.rois is not None:
             self.rois.close()
         self.rois = self.curator = None
@@ -299,7 +335,7 @@ class App:
         """ROIs whose steps are saved at once beside their file, where they have one that can be written."""
         from cnmf3d.viewer.models.roi_store import RoiStore
 
-        if self.results_path is None:
+        if self.results_path is None or self.environment is not self._read:  # a script has set another one
             return RoiStore.from_results(results)
         try:
             return RoiStore.from_results(results, path=self.results_path)

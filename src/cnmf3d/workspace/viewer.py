@@ -34,6 +34,8 @@ class Viewer:
     ----------
     project : Project or None
         The open project.
+    project_opened : list of callable
+        Called with a project that was opened.
     curated : callable
         Gives the ROIs as they are curated now, where somebody curates them.
     """
@@ -43,6 +45,7 @@ class Viewer:
         self._reporter = reporter
         self._env = ViewerWorkEnv()
         self.project: Project | None = None
+        self.project_opened: list[Callable[[Project], None]] = []
         self.curated: Callable[[], Results | None] = lambda: None
         self._told: UUID | None = None
 
@@ -88,6 +91,8 @@ class Viewer:
         if self.project is not None:
             self.project.close()
         self.project = opened
+        for tell in self.project_opened:
+            tell(opened)
         return opened
 
     def __setattr__(self, name: str, value: Any) -> None:

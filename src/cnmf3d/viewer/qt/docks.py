@@ -51,6 +51,7 @@ DOCKS: tuple[Dock, ...] = (
     Dock("Traces", "cnmf3d.viewer.qt.traces:TraceDock", "bottom", front=True),
     Dock("Heat map", "cnmf3d.viewer.qt.heatmap:HeatMapDock", "bottom"),
     Dock("Batch Manager", "cnmf3d.viewer.qt.batch:BatchDock", "bottom"),
+    Dock("Project", "cnmf3d.viewer.qt.project:ProjectDock", "bottom"),
     Dock("Script Editor", "cnmf3d.viewer.qt.editor:ScriptEditor", "right", shown=False),
 )
 """In the order of their tabs."""
