@@ -7,12 +7,15 @@ import dataclasses
 import h5py
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cnmf3d.cli.app import call
 from cnmf3d.components import Components
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results import load_results, write_results
+from cnmf3d.results.curation import curated
 from cnmf3d.results.exports import Export, Interval, export, export_of
 from cnmf3d.results.exports.nwb.metadata import grouped_names, metadata_of, read_metadata, template
 from cnmf3d.results.imports import Given, import_results
@@ -91,6 +94,19 @@ def test_nwbinspector_finds_nothing_that_matters(written):
 def test_what_is_written_comes_back_as_it_was(written):
     path, results = written
     assert_same(results, import_results("nwb", path))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    count=st.integers(1, 6),
+    shape=st.tuples(*[st.integers(1, 6)] * 3),
+    frames=st.integers(1, 30),
+    seed=st.integers(0, 1000),
+)
+def test_whatever_is_written_comes_back(tmp_path, random_results, count, shape, frames, seed):
+    results = random_results(count, shape, frames, seed)
+    export("nwb", export_of(results, metadata=METADATA), tmp_path / "r.nwb", force=True)
+    assert_same(results, import_results("nwb", tmp_path / "r.nwb"))
 
 
 def test_many_voxels(tmp_path, random_results):
@@ -202,6 +218,10 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
     )
     segmentation = ImageSegmentation()
     table = segmentation.create_plane_segmentation(description="d", imaging_plane=plane, name="A")
+    pixels = segmentation.create_plane_segmentation(description="d", imaging_plane=plane, name="P")
+    pixels.add_column("kind", "what people call it")
+    pixels.add_roi(pixel_mask=[(4, 2, 3.0), (4, 3, 4.0)], kind="PV")
+    pixels.add_roi(pixel_mask=[(0, 0, 1.0)], kind="")
     images = segmentation.create_plane_segmentation(description="d", imaging_plane=plane, name="B")
     images.add_roi(image_mask=np.eye(4, 3))
     images.add_roi(image_mask=np.eye(4, 3)[:, ::-1])
@@ -219,7 +239,7 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
         fluorescence.add_roi_response_series(series)
     with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "w") as io:
         io.write(file)
-    with pytest.raises(InputError, match="2 PlaneSegmentations") as error:
+    with pytest.raises(InputError, match="3 PlaneSegmentations") as error:
         import_results("nwb", tmp_path / "r.nwb")
     assert "--member A" in error.value.fix
     results = import_results("nwb", tmp_path / "r.nwb", Given(member="A"))
@@ -241,6 +261,10 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
     assert np.array_equal(
         flat.footprints[:, [1]].toarray().reshape(3, 4), (np.eye(4, 3).T[::-1] / np.sqrt(3)).astype(np.float32)
     )
+    plane_masks = import_results("nwb", tmp_path / "r.nwb", Given(member="P", shape=(1, 5, 6)))
+    first = plane_masks.components.footprints[:, [0]].toarray().reshape(5, 6)
+    assert first[2, 4] == pytest.approx(0.6) and first[3, 4] == pytest.approx(0.8)
+    assert curated(plane_masks).tags == {"kind": {0: "PV"}}
     with pytest.raises(InputError, match="no PlaneSegmentation 'C'"):
         import_results("nwb", tmp_path / "r.nwb", Given(member="C"))
 
