@@ -212,6 +212,8 @@ def test_a_file_that_is_cut_short(tmp_path, random_results, size):
 
 
 def test_files_that_are_none(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        load_results(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         load_results(tmp_path / "r.hdf5")
     (tmp_path / "text.hdf5").write_text("hello")

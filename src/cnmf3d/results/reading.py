@@ -50,6 +50,8 @@ def read_file(path: str | Path, *, axes: str = "xyz") -> Results:
         raise UsageError(f"axes is {axes!r}", "Give the order of CaImAn's dims: xyz or yxz.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name; results end in .hdf5.")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", "Give the results file in it, which ends in .hdf5.")
     try:
         with h5py.File(path, "r") as file:
             return _read(file, path, axes)
@@ -59,7 +61,7 @@ def read_file(path: str | Path, *, axes: str = "xyz") -> Results:
         ) from error
     except OSError as error:
         raise InputError(
-            f"{path} can't be read as HDF5: {error}",
+            f"{path} can't be read as HDF5: {' '.join(str(error).split())}",
             "It may be cut short or another kind of file; give the .hdf5 that `cnmf3d run` or CaImAn wrote.",
         ) from error
 
