@@ -180,14 +180,12 @@ class Layers:
             layer.data = volume
             self.rescale()
             return
-        from napari.utils.colormaps import DirectLabelColormap
+        from napari.utils.colormaps import CyclicLabelColormap
 
-        colours: dict[int | None, Any] = {None: np.zeros(4)}
-        colours |= dict(enumerate(palette()))
         layer = self.app.viewer.add_labels(
             volume,
             name=ROIS,
-            colormap=DirectLabelColormap(color_dict=colours),
+            colormap=CyclicLabelColormap(colors=palette()),  # as many colours as numbers: each number is its colour
             opacity=self.app.overlay.opacity,
             cache=False,
             **self._keywords(volume),

@@ -1,0 +1,202 @@
+"""Figures of the viewer: 10,000 ROIs x 2,000 frames on 30 x 512 x 512, on a real window (under Xvfb: software OpenGL).
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/viewer.py
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/viewer.py --rois 2000 --json
+
+The movie is a sparse file: it has its full length, but most of its frames take no room on the disk and are zero.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from cnmf3d.components import Background, Components, Kinetics
+from cnmf3d.geometry import ZYX
+from cnmf3d.results import Provenance, Results, write_results
+from measuring import GIB, machine
+
+SHAPE = (30, 512, 512)
+FRAMES = 2000
+GOALS = {
+    "window": 6.0,
+    "open": 2.0,
+    "select": 0.05,
+    "recolour": 0.2,
+    "z step": 0.06,
+    "t step": 0.06,
+}
+"""Seconds to reach."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rois", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=30, help="of each step")
+    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cnmf3d-viewer-") as folder:
+        path = write_volume(Path(folder), given.rois)
+        figures = {"window": statistics.median(start_time() for _ in range(given.starts))}
+        figures |= window_figures(path, given.repeats)
+    if given.json:
+        print(json.dumps({"machine": machine(), "rois": given.rois, "seconds": figures}))
+        return
+    print(machine())
+    print(f"{given.rois} ROIs x {FRAMES} frames on {' x '.join(map(str, SHAPE))} (z, y, x); medians")
+    for name, seconds in figures.items():
+        goal = GOALS.get(name)
+        print(f"{name:16} {1000 * seconds:8.0f} ms" + (f"   (goal {1000 * goal:.0f} ms)" if goal else ""))
+
+
+def write_volume(folder: Path, count: int) -> Path:
+    """Write results of so many round ROIs, and the movie beside them; the results file."""
+    movie = folder / "movie.npy"
+    array = np.lib.format.open_memmap(movie, "w+", np.uint16, (FRAMES, *SHAPE))
+    rng = np.random.default_rng(0)
+    plane = rng.integers(100, 400, SHAPE[1:], np.uint16)
+    for frame in np.linspace(0, FRAMES - 1, 13).astype(int):
+        array[frame] = plane
+    array.flush()
+    del array
+    movie.with_suffix(".json").write_text('{"fps": 10.0, "voxel_size": [1.0, 1.0, 4.0]}')
+    path = folder / "movie.cnmf3d.hdf5"
+    write_results(results_of(count, rng), path)
+    return path
+
+
+def results_of(count: int, rng: np.random.Generator) -> Results:
+    """Results of random numbers: footprints of 6 pixels' radius over three planes."""
+    from scipy import sparse
+
+    z, y, x = np.mgrid[-1:2, -6:7, -6:7]
+    inside = (3 * z) ** 2 + y**2 + x**2 <= 36
+    z, y, x = z[inside], y[inside], x[inside]
+    centres = [rng.integers(edge, length - edge, count)[:, None] for edge, length in zip((1, 6, 6), SHAPE, strict=True)]
+    voxels = ((centres[0] + z) * SHAPE[1] + centres[1] + y) * SHAPE[2] + centres[2] + x
+    weights = np.exp(-((3 * z) ** 2 + y**2 + x**2) / 25).astype(np.float32)
+    weights /= np.linalg.norm(weights)
+    size = len(weights)
+    order = np.argsort(voxels, axis=1)
+    footprints = sparse.csc_array(
+        (np.broadcast_to(weights, voxels.shape).copy()[np.arange(count)[:, None], order].ravel(),
+         np.take_along_axis(voxels, order, axis=1).ravel(), np.arange(count + 1) * size),
+        shape=(int(np.prod(SHAPE)), count),
+    )
+
+    def values(*shape: int) -> Any:
+        return rng.random(shape, np.float32)
+
+    none = np.zeros((count, 0), np.float32)
+    return Results(
+        Components(
+            shape=SHAPE,
+            footprints=footprints,
+            traces=values(count, FRAMES),
+            residuals=values(count, FRAMES),
+            spikes=values(count, FRAMES),
+            background=Background(np.zeros((int(np.prod(SHAPE)), 1), np.float32), np.ones((1, FRAMES), np.float32)),
+            kinetics=Kinetics(none, *(np.zeros(count, np.float32) for _ in range(4))),
+            dff=values(count, FRAMES),
+            quality={"snr": 10 * values(count), "r_value": values(count), "reliability": values(count)},
+            accepted=rng.random(count) < 0.8,
+        ),
+        parameters={},
+        rate=10.0,
+        voxel_size=ZYX(4.0, 1.0, 1.0),
+        projections={"mean": values(*SHAPE), "correlation": values(*SHAPE)},
+        provenance=Provenance(input_paths=("movie.npy",), fingerprint="0" * 32),
+    )
+
+
+def start_time() -> float:
+    """Seconds from the start of a process to a window that is drawn."""
+    code = (
+        "import psutil, time; from cnmf3d.viewer.qt.window import Window; from qtpy.QtWidgets import QApplication;"
+        "w = Window(); QApplication.processEvents(); print(time.time() - psutil.Process().create_time()); w.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def window_figures(path: Path, repeats: int) -> dict[str, float]:
+    """Seconds of each step in one window."""
+    from qtpy.QtWidgets import QApplication
+
+    from cnmf3d.movies import open_movie
+    from cnmf3d.viewer.qt.window import Window
+
+    window = Window()
+    app, viewer = window.app, window.viewer
+
+    def drawn() -> None:
+        QApplication.processEvents()
+        QApplication.processEvents()
+
+    first = timed(lambda: open_movie(path.with_name("movie.npy")).read(0, 1).sum())
+    began = time.perf_counter()
+    app.open(path)
+    while app.tasks.running:
+        drawn()
+        time.sleep(0.002)
+    drawn()
+    figures = {"first frame": first, "open": time.perf_counter() - began - first}
+    store, rng = app.rois, np.random.default_rng(1)
+    assert store is not None
+    figures["select"] = median(lambda roi: (store.select([int(roi)]), drawn()), rng.permutation(store.ids)[:repeats])
+    figures["pick a voxel"] = median(lambda roi: store.at(*_centre(store, int(roi))), rng.permutation(store.ids)[:repeats])
+    ways = ["index", "metric snr", "verdict", "index, in order"] * (repeats // 4)
+    figures["recolour"] = median(lambda way: (setattr(app.overlay, "colour", way), drawn()), ways)
+    figures["z step"] = median(lambda z: (viewer.dims.set_current_step(1, z), drawn()), [z % 30 for z in range(repeats)])
+    figures["t step"] = median(lambda t: (viewer.dims.set_current_step(0, t), drawn()), range(repeats))
+    figures["correlate"] = median(lambda way: (setattr(app.overlay, "colour", way), drawn()), ["correlation", "verdict"] * 3)
+    figures["sort the table"] = median(lambda column: window.docks["ROIs"].table.sortByColumn(column, _order()), [2, 3, 4, 5])
+    figures["judge all"] = median(lambda cut: (store.judge(store.metrics["snr"] > cut), drawn()), [1, 2, 3, 4])
+    viewer.dims.ndisplay = 3
+    drawn()
+    figures["turn in 3D"] = median(lambda a: (setattr(viewer.scene.camera, "angles", (0, a, 60)), drawn()), range(5, 15))
+    figures["resident GiB"] = psutil.Process().memory_info().rss / GIB / 1000
+    app.confirm = lambda question: "discard"
+    window.close()
+    return figures
+
+
+def timed(act: Callable[[], object]) -> float:
+    """Seconds that something takes."""
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def median(act: Callable[[Any], object], values: Iterable[Any]) -> float:
+    """Median of the seconds, without the first time."""
+    seconds = [timed(lambda value=value: act(value)) for value in values]  # type: ignore[misc]
+    return statistics.median(seconds[1:])
+
+
+def _centre(store: Any, roi: int) -> tuple[int, int, int]:
+    z, y, x = (round(float(v)) for v in store.centroids[store.positions([roi])[0]])
+    return (z, y, x)
+
+
+def _order() -> Any:
+    from qtpy.QtCore import Qt
+
+    return Qt.SortOrder.DescendingOrder
+
+
+if __name__ == "__main__":
+    main()
