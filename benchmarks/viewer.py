@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from cnmf3d.components import Background, Components, Kinetics
 from cnmf3d.geometry import ZYX
 from cnmf3d.results import Provenance, Results, write_results
-from measuring import GIB, machine
+from measuring import machine
 
 SHAPE = (30, 512, 512)
 FRAMES = 2000
@@ -92,8 +91,11 @@ def results_of(count: int, rng: np.random.Generator) -> Results:
     size = len(weights)
     order = np.argsort(voxels, axis=1)
     footprints = sparse.csc_array(
-        (np.broadcast_to(weights, voxels.shape).copy()[np.arange(count)[:, None], order].ravel(),
-         np.take_along_axis(voxels, order, axis=1).ravel(), np.arange(count + 1) * size),
+        (
+            np.broadcast_to(weights, voxels.shape).copy()[np.arange(count)[:, None], order].ravel(),
+            np.take_along_axis(voxels, order, axis=1).ravel(),
+            np.arange(count + 1) * size,
+        ),
         shape=(int(np.prod(SHAPE)), count),
     )
 
@@ -156,19 +158,33 @@ def window_figures(path: Path, repeats: int) -> dict[str, float]:
     figures = {"first frame": first, "open": time.perf_counter() - began - first}
     store, rng = app.rois, np.random.default_rng(1)
     assert store is not None
-    figures["select"] = median(lambda roi: (store.select([int(roi)]), drawn()), rng.permutation(store.ids)[:repeats])
-    figures["pick a voxel"] = median(lambda roi: store.at(*_centre(store, int(roi))), rng.permutation(store.ids)[:repeats])
+    some = rng.permutation(store.ids)[:repeats]
     ways = ["index", "metric snr", "verdict", "index, in order"] * (repeats // 4)
-    figures["recolour"] = median(lambda way: (setattr(app.overlay, "colour", way), drawn()), ways)
-    figures["z step"] = median(lambda z: (viewer.dims.set_current_step(1, z), drawn()), [z % 30 for z in range(repeats)])
-    figures["t step"] = median(lambda t: (viewer.dims.set_current_step(0, t), drawn()), range(repeats))
-    figures["correlate"] = median(lambda way: (setattr(app.overlay, "colour", way), drawn()), ["correlation", "verdict"] * 3)
-    figures["sort the table"] = median(lambda column: window.docks["ROIs"].table.sortByColumn(column, _order()), [2, 3, 4, 5])
+    table, camera = window.docks["ROIs"].table, viewer.scene.camera
+
+    def colour(way: str) -> None:
+        app.overlay.colour = way
+        drawn()
+
+    def step(axis: int, to: int) -> None:
+        viewer.dims.set_current_step(axis, to)
+        drawn()
+
+    def turn(angle: float) -> None:
+        camera.angles = (0, angle, 60)
+        drawn()
+
+    figures["select"] = median(lambda roi: (store.select([int(roi)]), drawn()), some)
+    figures["pick a voxel"] = median(lambda roi: store.at(*_centre(store, int(roi))), some)
+    figures["recolour"] = median(colour, ways)
+    figures["correlate"] = median(colour, ["correlation", "verdict"] * 3)
+    figures["z step"] = median(lambda z: step(1, z % SHAPE[0]), range(repeats))
+    figures["t step"] = median(lambda t: step(0, t), range(repeats))
+    figures["sort the table"] = median(lambda column: (table.sortByColumn(column, _order()), drawn()), [2, 3, 4, 5])
     figures["judge all"] = median(lambda cut: (store.judge(store.metrics["snr"] > cut), drawn()), [1, 2, 3, 4])
     viewer.dims.ndisplay = 3
     drawn()
-    figures["turn in 3D"] = median(lambda a: (setattr(viewer.scene.camera, "angles", (0, a, 60)), drawn()), range(5, 15))
-    figures["resident GiB"] = psutil.Process().memory_info().rss / GIB / 1000
+    figures["turn in 3D"] = median(turn, range(5, 15))
     app.confirm = lambda question: "discard"
     window.close()
     return figures

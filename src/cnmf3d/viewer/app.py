@@ -104,6 +104,7 @@ class App:
         self._unsaved: set[str] = set()
         self._results: Any = None
         self._read: ViewerWorkEnv | None = None
+        self._ready: RoiStore | None = None
         self.curator: Curator | None = None
         self.layers: Layers | None = None
         self.overlay = Overlay()
@@ -200,7 +201,7 @@ class App:
 
     def show(self, opened: Opened, source: Any = None) -> None:
         """Show a work environment that was read."""
-        self.contrast, self.results_path = opened.contrast, opened.results_path
+        self.contrast, self.results_path, self._ready = opened.contrast, opened.results_path, opened.rois
         self._unsaved.clear()
         self._read = self.space.workEnv = opened.environment
         try:
@@ -335,14 +336,16 @@ class App:
         """ROIs whose steps are saved at once beside their file, where they have one that can be written."""
         from cnmf3d.viewer.models.roi_store import RoiStore
 
-        if self.results_path is None or self.environment is not self._read:  # a script has set another one
+        ready, self._ready = self._ready, None
+        if self.environment is not self._read:  # a script has set another one
             return RoiStore.from_results(results)
-        try:
-            return RoiStore.from_results(results, path=self.results_path)
-        except Cnmf3dError as error:
-            store = RoiStore.from_results(results)
-            self.tell(f"Curation will not be saved: {error.problem}")
-            return store
+        store = ready or RoiStore.from_results(results)
+        if self.results_path is not None:
+            try:
+                store.keep(self.results_path)
+            except Cnmf3dError as error:
+                self.tell(f"Curation will not be saved: {error.problem}")
+        return store
 
     def _footage(self) -> Footage | None:
         """The movie that ROIs are demixed from."""

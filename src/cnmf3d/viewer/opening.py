@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies import Movie
 from cnmf3d.results import Results, load_results
 from cnmf3d.viewer.models.movie_array import contrast_of
+from cnmf3d.viewer.models.roi_store import RoiStore
 from cnmf3d.workspace.environment import ViewerWorkEnv
 from cnmf3d.workspace.history import history_entry
 from cnmf3d.workspace.rois import RoiManager
@@ -31,6 +34,8 @@ class Opened:
         Black and white of the movie.
     results_path : Path or None
         File that the ROIs come from, where they have one.
+    rois : RoiStore or None
+        The ROIs of the environment, where they were made ready for drawing.
     notes : tuple of str
         What the user should know.
     """
@@ -38,7 +43,8 @@ class Opened:
     environment: ViewerWorkEnv
     contrast: tuple[float, float] | None = None
     results_path: Path | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    rois: RoiStore | None = None
 
 
 def kind_of(source: Any) -> Kind:
@@ -116,7 +122,16 @@ def read_results(path: str | Path, task: Task, movie: Any = None, **opening: Any
     environment.history_trace.append({"cnmf_3d": history_entry(results)})
     contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
     notes = (*environment.warnings, *((note,) if note else ()))
-    return Opened(environment, contrast, file, notes)
+    return Opened(environment, contrast, file, notes, ready(results))
+
+
+def ready(results: Results) -> RoiStore:
+    """The ROIs of results, with what drawing and picking need worked out."""
+    store = RoiStore.from_results(results)
+    hidden = np.zeros(len(store), np.uint8)
+    store.paint(hidden)
+    store.paint(hidden, outline=True)
+    return store
 
 
 def _environment_of(results: Results, file: Path, movie: Any, opening: dict[str, Any]) -> tuple[ViewerWorkEnv, str]:

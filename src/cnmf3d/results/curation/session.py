@@ -77,13 +77,26 @@ class CurationSession:
             Where nothing can be written beside it.
         """
         store = cls(results, who)
-        store._journal = None if path is None else Journal.begin(path, results)
+        if path is not None:
+            store.keep(path)
         return store
 
     @classmethod
     def open(cls, path: str | Path, who: str | None = None, *, axes: str = "xyz") -> Self:
         """The ROIs of a results file, saved step by step; see `from_results`."""
         return cls.from_results(load_results(path, axes=axes), who, path=path)
+
+    def keep(self, path: str | Path) -> None:
+        """From now on save every step at once, in the journal beside the file that the results were read from.
+
+        Raises
+        ------
+        UsageError
+            Where another program curates this file.
+        Cnmf3dError
+            Where nothing can be written beside it.
+        """
+        self._journal = Journal.begin(path, self.results)
 
     @property
     def journal(self) -> Journal | None:

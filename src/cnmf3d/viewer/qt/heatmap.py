@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.viewer.controllers.browsing import jump, order_of
@@ -66,15 +66,15 @@ class HeatMapDock(QWidget):
         """Listen no more to the viewer."""
         self._app.viewer.dims.events.current_step.disconnect(self._time_moved)
 
-    def showEvent(self, event: Any) -> None:
-        """Draw what changed while nobody looked."""
-        super().showEvent(event)
+    def paintEvent(self, event: Any) -> None:
+        """Draw what changed while nobody looked; a tab behind another one isn't painted."""
+        super().paintEvent(event)
         if self._stale:
-            self.draw()
+            QTimer.singleShot(0, self.draw)
 
     def draw(self) -> None:
         """Draw the traces, each scaled by its own spread."""
-        if not self.isVisible():
+        if self.visibleRegion().isEmpty():
             self._stale = True
             return
         self._stale = False

@@ -136,6 +136,7 @@ class RoiView(QTableView):
         self.verticalHeader().setDefaultSectionSize(22)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setMinimumSectionSize(28)
+        self.horizontalHeader().setResizeContentsPrecision(20)
         self.selectionModel().selectionChanged.connect(self._chosen)
 
     def fit(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,9 @@ MOST = 20
 
 COLOURS = ("#4cc3ff", "#ffb84c", "#7be07b", "#d79bff", "#ffe066", "#5fe0c8", "#ff9ecb", "#b0b8ff")
 """Colours of traces, legible on light and dark ground."""
+
+LONG = 5000
+"""Frames from which only what can be seen of a trace is drawn; that takes a second drawing."""
 
 NAMES = {"raw": "raw", "dff": "ΔF/F", "denoised": "denoised", "spikes": "spikes"}
 EMPTY = "Select ROIs in the picture or in the table to see their traces."
@@ -51,9 +55,10 @@ class TraceDock(QWidget):
         self.plot.setBackground(None)
         self.plot.getPlotItem().setMenuEnabled(True)
         self.plot.setMouseEnabled(x=True, y=False)
-        self.plot.enableAutoRange("y")
-        self.plot.setAutoVisible(y=True)
         self.plot.setMinimumHeight(90)
+        self.plot.getAxis("left").setWidth(56)  # an axis that fits itself is drawn twice
+        self.plot.getAxis("bottom").setHeight(36)
+        self.plot.hideButtons()
         self.now = pg.InfiniteLine(0, angle=90, movable=True, pen=pg.mkPen("#ff4040", width=1))
         self.now.sigDragged.connect(lambda line: self._go(line.value()))
         self.plot.scene().sigMouseClicked.connect(self._clicked)
@@ -61,6 +66,7 @@ class TraceDock(QWidget):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addLayout(bar)
         layout.addWidget(self.plot, 1)
+        self._seconds = 0.0
         app.rois_changed.connect(self._other_rois)
         app.closed.connect(self.close_links)
         app.viewer.dims.events.current_step.connect(self._time_moved)
@@ -99,7 +105,14 @@ class TraceDock(QWidget):
                 label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
                 label.setPos(0, base)
                 self.plot.addItem(label, ignoreBounds=True)
-        self.plot.setXRange(0, float(seconds[-1]), padding=0.01)
+        self._fit(float(seconds[-1]), *_span(values, height * 1.05 if self.apart.isChecked() else 0.0))
+
+    def _fit(self, seconds: float, low: float, high: float) -> None:
+        """Show all values; the time that the user has chosen stays."""
+        if self._seconds != seconds:
+            self._seconds = seconds
+            self.plot.setXRange(0, seconds, padding=0.01)
+        self.plot.setYRange(low, high, padding=0.03)
 
     def _curve(self, seconds: Any, values: Any, kind: str, colour: Any, name: str) -> None:
         """One line: raw thin and faint, the others clear."""
@@ -108,8 +121,9 @@ class TraceDock(QWidget):
         style = Qt.PenStyle.DotLine if kind == "spikes" else Qt.PenStyle.SolidLine
         curve = pg.PlotDataItem(seconds, values, pen=pg.mkPen(faint, width=1, style=style), name=name)
         self.plot.addItem(curve)
-        curve.setDownsampling(auto=True, method="peak")
-        curve.setClipToView(True)
+        if len(values) > LONG:
+            curve.setDownsampling(auto=True, method="peak")
+            curve.setClipToView(True)
 
     def _tell(self, drawn: int) -> None:
         store = self._app.rois
@@ -148,3 +162,11 @@ class TraceDock(QWidget):
         if dims.ndim == 4:
             step = round(seconds * self.rate)
             dims.set_current_step(0, min(max(step, 0), int(dims.nsteps[0]) - 1))
+
+
+def _span(values: Mapping[str, Any], apart: float) -> tuple[float, float]:
+    """Least and greatest value that is drawn, rows being `apart` from one another."""
+    rows = [np.stack([each.min(axis=1), each.max(axis=1)]) - apart * np.arange(len(each)) for each in values.values()]
+    if not rows:
+        return (0.0, 1.0)
+    return float(min(row.min() for row in rows)), float(max(row.max() for row in rows))

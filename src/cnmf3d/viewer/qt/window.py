@@ -70,6 +70,7 @@ class Window(QObject):
             QApplication.processEvents()
         self._lay_out()
         self._share()
+        QTimer.singleShot(300, self._warm)
 
     @property
     def main(self) -> Any:
@@ -148,6 +149,14 @@ class Window(QObject):
         source = paths[0] if len(paths) == 1 else sorted(paths)
         QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
         return True
+
+    def _warm(self) -> None:
+        """Load what the first layers need (tables, units of length), once the window is there."""
+        if self._open:
+            import pandas  # noqa: F401
+            from napari.utils.transforms._units import get_units_from_name
+
+            get_units_from_name("um")
 
     def _size(self) -> None:
         """Give the window a laptop's size, or that of a smaller screen."""
