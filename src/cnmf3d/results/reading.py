@@ -82,7 +82,7 @@ def _read(file: h5py.File, path: Path, axes: str) -> Results:
     shape, order = _volume(file, estimates, path, axes)
     components = _components(estimates, own, shape, order, path)
     noise = _array(estimates, "sn")
-    volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32, copy=False)
+    volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32)
     results = _results(file, own, components, volume)
     if GROUP not in file:
         return results
@@ -152,7 +152,7 @@ def _components(
 ) -> Components:
     group = estimates["A"]
     stored = sparse.csc_array(
-        (group["data"][()].astype(np.float32, copy=False), group["indices"][()], group["indptr"][()]), shape=tuple(group["shape"])
+        (group["data"][()].astype(np.float32), group["indices"][()], group["indptr"][()]), shape=tuple(group["shape"])
     )
     stored.check_format(full_check=True)
     if stored.shape[0] != np.prod(shape):
@@ -180,7 +180,7 @@ def _components(
     kinetics = Kinetics(
         g=np.zeros((count, 0), np.float32)
         if g is None
-        else g.reshape(count, g.shape[-1] if count == 0 else -1).astype(np.float32, copy=False),
+        else g.reshape(count, g.shape[-1] if count == 0 else -1).astype(np.float32),
         baseline=each("bl"),
         initial=each("c1"),
         noise=each("neurons_sn"),
@@ -205,17 +205,17 @@ def _background(estimates: h5py.Group, order: Any, frames: int) -> Background:
     if spatial is None or temporal is None:
         voxels = int(estimates["A"]["shape"][0])
         return Background(np.zeros((voxels, 0), np.float32), np.zeros((0, frames), np.float32))
-    return Background(spatial[order].astype(np.float32, copy=False), np.atleast_2d(temporal).astype(np.float32, copy=False))
+    return Background(spatial[order].astype(np.float32), np.atleast_2d(temporal).astype(np.float32))
 
 
 def _quality(estimates: h5py.Group, own: h5py.Group | None, count: int) -> dict[str, Float]:
     if own is not None:
-        return {name: values[()].astype(np.float32, copy=False) for name, values in own["quality"].items()}
+        return {name: values[()].astype(np.float32) for name, values in own["quality"].items()}
     out = {}
     for name, theirs in (("snr", "SNR_comp"), ("r_value", "r_values")):
         values = _array(estimates, theirs)
         if values is not None and len(values) == count:
-            out[name] = values.astype(np.float32, copy=False)
+            out[name] = values.astype(np.float32)
     return out
 
 
@@ -242,7 +242,7 @@ def _array(group: h5py.Group, name: str) -> npt.NDArray[Any] | None:
 def _numbers(values: npt.NDArray[Any]) -> Float:
     """Numbers, also those that CaImAn could only store as text; text that is no number becomes zero."""
     if values.dtype.kind not in "SUO":
-        return values.astype(np.float32, copy=False)
+        return values.astype(np.float32)
 
     def number(text: Any) -> float:
         plain = text.decode() if isinstance(text, bytes) else str(text)
