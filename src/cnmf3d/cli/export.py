@@ -39,6 +39,7 @@ def export(
     from cnmf3d.results.exports import export as write
     from cnmf3d.results.exports import export_of, exporters
     from cnmf3d.results.exports.nwb import metadata as nwb
+    from cnmf3d.results.placing import refuse_same
 
     if listing:
         for each in exporters().values():
@@ -49,6 +50,7 @@ def export(
         return
     if not format or results is None or out is None:
         raise UsageError("export needs FORMAT, RESULTS and OUT", "cnmf3d export nwb movie.cnmf3d.hdf5 movie.nwb")
+    refuse_same(out, results)
     given = nwb.read_metadata(metadata, pairs or [])
     read = load_results(results)
     maps = _stimuli(stimuli or [], stimuli_in, read)

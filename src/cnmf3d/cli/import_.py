@@ -32,7 +32,7 @@ def import_(
     from cnmf3d.geometry import voxel_size_of
     from cnmf3d.results import write_results
     from cnmf3d.results.imports import Given, import_results, importers
-    from cnmf3d.results.placing import refuse_existing
+    from cnmf3d.results.placing import refuse_existing, refuse_same
 
     if listing:
         for each in importers().values():
@@ -42,6 +42,7 @@ def import_(
         raise UsageError("import needs FORMAT, FILE and OUT", "cnmf3d import caiman theirs.hdf5 ours.hdf5")
     size = None if voxel_size is None else voxel_size_of(numbers(voxel_size, "--voxel-size"), "--voxel-size")
     given = Given(axes, fps, size, _shape(shape), member)
+    refuse_same(out, file)
     refuse_existing(out, force=force)
     results = import_results(format, file, given)
     write_results(results, out)

@@ -12,6 +12,18 @@ from pathlib import Path
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 
 
+def refuse_same(out: Path, source: Path) -> None:
+    """Check that what is written is not what is read, which would be lost: its curation, for one.
+
+    Raises
+    ------
+    UsageError
+        Where both are one file or folder.
+    """
+    if out.exists() and source.exists() and out.samefile(source):
+        raise UsageError(f"{out} is what is read", "Name another file: nothing is written over its own source.")
+
+
 def refuse_existing(out: Path, *, force: bool) -> None:
     """Check that a file may be written.
 

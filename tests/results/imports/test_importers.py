@@ -57,6 +57,7 @@ def test_the_formats_are_listed(capsys):
         (["import", "caiman", "none.hdf5", "o.hdf5"], 3, "none.hdf5"),
         (["import", "caiman", "r.hdf5", "nowhere/o.hdf5"], 2, "nowhere"),
         (["import", "caiman", "r.hdf5", "."], 2, "folder"),
+        (["import", "caiman", "r.hdf5", "r.hdf5", "--force"], 2, "is what is read"),
         (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "3,3,3"], 2, "--axes"),
         (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "3,3"], 2, "--shape 512,512,30"),
         (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "a"], 2, "commas"),

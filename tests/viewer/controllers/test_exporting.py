@@ -56,10 +56,12 @@ def test_metadata_come_from_file_and_lines(opened, finish, tmp_path):
 
 
 def test_wishes_that_cannot_be(app, opened, finish, tmp_path, results_file):
+    (tmp_path / "there.hdf5").write_text("")
     for wish, told in (
         (Wish("csv", "  "), "no place"),
         (Wish("ome-zarr", str(tmp_path / "o")), "zarr"),
-        (Wish("caiman", str(results_file)), "exists already"),
+        (Wish("caiman", str(results_file), force=True), "is what is read"),
+        (Wish("caiman", str(tmp_path / "there.hdf5")), "exists already"),
     ):
         with pytest.raises(UsageError, match=told):
             start_export(opened, wish)
@@ -84,8 +86,10 @@ def test_an_import_is_opened(opened, finish, tmp_path):
     finish(opened)
     assert opened.results_path == tmp_path / "new.hdf5" and len(opened.rois.ids) == 2
     assert opened.movie is not None  # the one that was open, as its volumes have the size of the labels
-    with pytest.raises(UsageError, match="exists already"):
-        start_import(opened, "labels", str(tmp_path / "labels.npy"), str(tmp_path / "new.hdf5"), texts)
+    (tmp_path / "old.hdf5").write_text("")
+    for name, told in (("new", "is open in this window"), ("old", "exists already")):
+        with pytest.raises(UsageError, match=told):
+            start_import(opened, "labels", str(tmp_path / "labels.npy"), str(tmp_path / f"{name}.hdf5"), texts)
     failed = []
     opened.failed.connect(lambda problem, fix: failed.append(problem))
     start_import(opened, "labels", str(tmp_path / "none.npy"), str(tmp_path / "b.hdf5"), texts)

@@ -14,7 +14,7 @@ from cnmf3d.results import Results, write_results
 from cnmf3d.results.exports import Export, Exporter, export, export_of, exporter_of
 from cnmf3d.results.exports.nwb.metadata import metadata_of, read_metadata
 from cnmf3d.results.imports import FLAGS, Given, import_results, importers
-from cnmf3d.results.placing import refuse_existing
+from cnmf3d.results.placing import refuse_existing, refuse_same
 from cnmf3d.viewer.opening import check_fits
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def start_export(app: App, wish: Wish) -> Task:
     leaving = _leaving(app.rois.results, wish, chosen)
     if chosen.suffixes and not out.name.lower().endswith(chosen.suffixes):
         raise UsageError(f"{out.name} isn't named {' or '.join(chosen.suffixes)}", f"Add {chosen.suffixes[0]}.")
+    if app.results_path is not None:
+        refuse_same(out, app.results_path)
     if out.exists() and not wish.force:
         raise UsageError(f"{out} exists already", "Name another one, or tick “Replace an earlier export”.")
 
@@ -185,6 +187,9 @@ def start_import(app: App, name: str, source: str, out: str, texts: Mapping[str,
     if place.suffix.lower() not in (".hdf5", ".h5"):
         raise UsageError(f"{place.name} isn't named .hdf5", f"Name it {place.name}.hdf5.")
     given = given_of(texts, name)
+    refuse_same(place, read)
+    if app.results_path is not None and place.resolve() == app.results_path.resolve():
+        raise UsageError(f"{place} is open in this window", "Name another file.")
     refuse_existing(place, force=force)
 
     def work(task: Task) -> Results:
