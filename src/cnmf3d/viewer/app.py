@@ -72,6 +72,8 @@ class App:
         A line for the status bar.
     failed : Signal
         ``(problem, fix)`` of something that the user asked for and that didn't work.
+    saved : Signal
+        The curation is in the results file.
     closed : Signal
         The window goes away.
     """
@@ -84,6 +86,7 @@ class App:
     unsaved_changed = Signal(bool)
     told = Signal(str)
     failed = Signal(str, str)
+    saved = Signal()
     closed = Signal()
 
     def __init__(self, viewer: Any, space: Viewer | None = None) -> None:
@@ -255,24 +258,35 @@ class App:
         self.space.update()
         return True
 
-    def save(self) -> bool:
-        """Put the curation into the results file; False where that doesn't work."""
+    def save(self) -> Task | None:
+        """Put the curation into the results file, in the background; None where that can't be."""
         if self.rois is None:
             self.tell("There is no curation to save")
-            return False
+            return None
         if self.rois.journal is None and self.project is not None:
             from cnmf3d.viewer.controllers.project import project_actions
 
             if project_actions(self).sample_is_open:
-                return project_actions(self).save()
+                project_actions(self).save()
+                return None
         try:
-            self.rois.save()
+            write, done = self.rois.saving()
         except Cnmf3dError as error:
             self.fail(error)
-            return False
-        self.mark_unsaved("ROIs", False)
-        self.tell(f"Saved in {self.results_path}")
-        return True
+            return None
+        path = self.results_path
+
+        def finish(_: None) -> None:
+            try:
+                done()
+            except Cnmf3dError as error:
+                self.fail(error)
+                return
+            self.mark_unsaved("ROIs", False)
+            self.saved.emit()
+            self.tell(f"Saved in {path}")
+
+        return self.tasks.start("Saving the curation", lambda task: write(), finish, self.fail)
 
     def tell(self, text: str) -> None:
         """Say something in the status bar."""

@@ -345,3 +345,17 @@ def test_a_disk_that_was_full_damages_no_later_step(tmp_path, random_results):
     session.reject([3])
     session.close()
     assert [entry.ids for entry in logged(path)] == [(1,), (3,)]
+
+
+def test_a_save_that_ends_after_closing_leaves_the_journal_alone(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    session = CurationSession.open(path)
+    session.reject([1])
+    write, done = session.saving()
+    session.close()
+    write()
+    with CurationSession.open(path) as other:
+        other.reject([2])
+        done()
+        other.reject([3])
+    assert [entry.ids for entry in logged(path)] == [(1,), (2,), (3,)]

@@ -113,3 +113,17 @@ def test_the_console_sees_the_rois_on_the_screen(app: Any, drawing: Drawing) -> 
     app.rois.delete([1])
     assert manager.ids.tolist() == [0, 2, 3, 4, 5]
     assert len(manager) == manager.components.count == 5
+
+
+def test_saving_goes_on_beside_the_work(app: Any, drawing: Drawing, finish: Callable[..., None]) -> None:
+    app.rois.reject([1])
+    saved: list[int] = []
+    app.saved.connect(lambda: saved.append(app.rois.journal.unsaved))
+    assert app.save() is not None
+    app.rois.accept([2])
+    app.rois.delete([3])
+    finish(app)
+    assert saved == [len(app.rois.log) - 1]
+    assert app.save() is not None
+    finish(app)
+    assert app.rois.journal.unsaved == 0

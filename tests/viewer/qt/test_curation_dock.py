@@ -33,7 +33,7 @@ def test_a_rule_selects(dock: CurationDock, window: Any) -> None:
     assert "reliability" in dock.rule.rule.toolTip()
 
 
-def test_the_log_and_what_was_taken_away(dock: CurationDock, window: Any, results_file: Path) -> None:
+def test_the_log_and_what_was_taken_away(dock: CurationDock, window: Any, qtbot: Any, results_file: Path) -> None:
     store = window.app.rois
     store.reject([1])
     store.delete([0, 5])
@@ -45,6 +45,7 @@ def test_the_log_and_what_was_taken_away(dock: CurationDock, window: Any, result
     assert store.ids.tolist() == [1, 2, 3, 4, 5]
     assert dock.gone.list.count() == 1
     dock.log.save.click()
+    qtbot.waitUntil(lambda: not window.app.tasks.running, timeout=20_000)
     assert dock.log.state.text() == "All in the file"
     curation = load_results(results_file).curation
     assert curation is not None

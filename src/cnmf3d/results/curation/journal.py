@@ -127,6 +127,7 @@ class Journal:
         self.aside: Path | None = None
         self._lines: list[bytes] = []
         self._digest, self._entries = "", 0
+        self._closed = False
         self._lock = lock
         self._file: IO[bytes] | None = None
 
@@ -256,13 +257,15 @@ class Journal:
         self.forget(results)
 
     def forget(self, results: Results) -> None:
-        """Keep only steps that `results`, which are in the file now, don't have.
+        """Keep only steps that `results`, which are in the file now, don't have; nothing once it is closed.
 
         Raises
         ------
         Cnmf3dError
             Where the journal can't be written; all of it is there still, which does no harm.
         """
+        if self._closed:
+            return
         entries = 0 if results.curation is None else len(results.curation.log)
         kept = self._lines[len(self._lines) - (self._total() - entries) :] if self._total() > entries else []
         place = journal_path(self.path)
@@ -287,6 +290,7 @@ class Journal:
 
     def close(self) -> None:
         """Let others have it. Steps that weren't saved stay in the journal."""
+        self._closed = True
         if self._file is not None:
             self._file.close()
             self._file = None

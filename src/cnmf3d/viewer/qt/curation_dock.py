@@ -249,7 +249,7 @@ class LogBox(Box):
         box = QVBoxLayout(self)
         box.addWidget(self.list, 1)
         box.addLayout(row)
-        self.save.clicked.connect(self.fill)
+        app.saved.connect(self.fill)
 
     def fill(self, *_: Any) -> None:
         """List them, and tell which the file has."""
