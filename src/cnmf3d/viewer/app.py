@@ -258,22 +258,21 @@ class App:
         self.space.update()
         return True
 
-    def save(self) -> Task | None:
-        """Put the curation into the results file, in the background; None where that can't be."""
+    def save(self) -> bool:
+        """Put the curation into its file in the background, or into the open sample; False where that can't be."""
         if self.rois is None:
             self.tell("There is no curation to save")
-            return None
+            return False
         if self.rois.journal is None and self.project is not None:
             from cnmf3d.viewer.controllers.project import project_actions
 
             if project_actions(self).sample_is_open:
-                project_actions(self).save()
-                return None
+                return project_actions(self).save()
         try:
             write, done = self.rois.saving()
         except Cnmf3dError as error:
             self.fail(error)
-            return None
+            return False
         path = self.results_path
 
         def finish(_: None) -> None:
@@ -286,7 +285,8 @@ class App:
             self.saved.emit()
             self.tell(f"Saved in {path}")
 
-        return self.tasks.start("Saving the curation", lambda task: write(), finish, self.fail)
+        self.tasks.start("Saving the curation", lambda task: write(), finish, self.fail)
+        return True
 
     def tell(self, text: str) -> None:
         """Say something in the status bar."""

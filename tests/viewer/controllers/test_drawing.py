@@ -119,11 +119,11 @@ def test_saving_goes_on_beside_the_work(app: Any, drawing: Drawing, finish: Call
     app.rois.reject([1])
     saved: list[int] = []
     app.saved.connect(lambda: saved.append(app.rois.journal.unsaved))
-    assert app.save() is not None
+    assert app.save()
     app.rois.accept([2])
     app.rois.delete([3])
     finish(app)
     assert saved == [len(app.rois.log) - 1]
-    assert app.save() is not None
+    assert app.save()
     finish(app)
     assert app.rois.journal.unsaved == 0

@@ -63,7 +63,7 @@ def test_curation_is_kept_at_once_and_saved_in_the_file(opened: Any, qtbot: Any,
     before = bool(store.accepted[2])
     (store.reject if before else store.accept)([2])
     assert not opened.app.unsaved  # the journal beside the file has it
-    assert opened.app.save() is not None
+    assert opened.app.save()
     qtbot.waitUntil(lambda: not opened.app.tasks.running, timeout=20_000)
     assert store.journal.unsaved == 0
     assert opened.app.clear()
