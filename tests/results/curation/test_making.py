@@ -146,3 +146,14 @@ def test_what_cannot_be_made_is_named(random_results, wrong):
 def test_neighbours_stop_at_the_volume():
     assert sorted(making.neighbours(0, SHAPE)) == [1, 10, 80]
     assert len(making.neighbours(int(np.ravel_multi_index((1, 4, 4), SHAPE)), SHAPE)) == 6
+
+
+def test_masks_without_traces_are_merged_and_split(random_results):
+    rois = cells(random_results, np.stack([ball(1, 3, 3), ball(1, 4, 6)]), np.zeros((2, 0)))
+    one = making.merged(rois)
+    both = rois.footprints.toarray().sum(axis=1)
+    assert np.allclose(one.footprints.toarray().ravel(), both / np.linalg.norm(both), atol=1e-6)
+    assert one.traces.shape == (1, 0)
+    assert making.parted(one, making.watershed_parts(one)).count == 2
+    silent = cells(random_results, np.stack([ball(1, 3, 3), ball(1, 4, 6)]), np.zeros((2, 9)))
+    assert np.allclose(making.merged(silent).footprints.toarray(), one.footprints.toarray())

@@ -213,3 +213,14 @@ def test_neighbours_alone_go_into_the_scene(filmed):
     scene = filmed._scene(one.footprints, one.footprints, np.array([0]), True)
     assert scene.others.shape[1] <= 3
     assert (np.abs(scene.others).sum(axis=0) > 0).all()
+
+
+def test_another_movie_is_not_asked(filmed, tasks):
+    """A crop, or the movie of other results: ROIs are made of their own traces."""
+    values = np.zeros((60, 3, 8, 8), np.float32)
+    filmed.footage = Footage(open_movie(values, rate=7.5))
+    assert not filmed.filmed
+    assert filmed.merge([0, 1]) is None
+    assert filmed.store.log[-1].values["how"]["source"] == "traces"
+    with pytest.raises(UsageError, match="another size or length"):
+        filmed.add_seed((1, 1, 1))

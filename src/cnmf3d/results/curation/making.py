@@ -43,14 +43,15 @@ def merged(rois: Components) -> Components:
     Returns
     -------
     Components
-        One; taken for a cell where one of the ROIs was. Measures that need the movie are NaN.
+        One; taken for a cell where one of the ROIs was. Measures that need the movie are NaN. ROIs without traces
+        (imported masks) give the sum of their footprints.
     """
     if rois.count < 2:
         raise UsageError("one ROI can't be merged", "Choose two or more.")
     gram = np.asarray((rois.footprints.T @ rois.footprints).todense(), np.float64)
     power = rois.traces.astype(np.float64) @ rois.traces.T.astype(np.float64)
-    shares = np.sqrt(np.maximum(np.diag(power), 1e-12))
-    for _ in range(50):
+    shares = np.sqrt(np.diag(power)) if power.any() else np.ones(rois.count)
+    for _ in range(50 if power.any() else 0):
         shares = np.maximum(power @ (gram @ shares), 0)
         shares /= max(float(np.linalg.norm(shares)), 1e-30)
     footprint = sparse.csc_array(rois.footprints @ sparse.csc_array(shares[:, None]))
@@ -245,7 +246,7 @@ def rest_level(background: Background) -> Float:
     spatial, temporal = background.spatial, background.temporal
     if not spatial.shape[1]:
         return np.zeros(spatial.shape[0], np.float32)
-    if temporal.shape[1] and np.all(temporal[0] == 1):
+    if np.all(temporal[0] == 1):  # also where there are no frames
         return spatial[:, 0]
     return np.asarray(spatial @ temporal.mean(axis=1), np.float32)
 

@@ -95,6 +95,12 @@ class Curator:
         self.footage = footage
         self._tasks = tasks
 
+    @property
+    def filmed(self) -> bool:
+        """Whether the movie of these ROIs is at hand: one of their volume and length."""
+        shape = (self.store.frames, *self.store.shape)
+        return self.footage is not None and self.footage.movie.shape == shape
+
     # by rule
 
     def select_where(self, rule: str) -> int:
@@ -185,8 +191,9 @@ class Curator:
         return self._add(start, fixed=True, how={"drawn": int(drawn.size)})
 
     def _add(self, start: making.Footprints, fixed: bool, how: Mapping[str, Any]) -> Task | None:
-        if self.footage is None:
-            raise UsageError("an ROI is added from the movie, and that isn't open", "Open the movie of these results.")
+        if not self.filmed:
+            what = "that isn't open" if self.footage is None else "the one that is open has another size or length"
+            raise UsageError(f"an ROI is added from the movie, and {what}", "Open the movie of these results.")
         store = self.store
         scene = self._scene(start, start, np.zeros(0, np.int64), fixed)
 
@@ -207,7 +214,7 @@ class Curator:
             else:
                 self.made.emit(store.replace(gone, found, way=way, source=source))
 
-        if self.footage is None:
+        if not self.filmed:
             finish(rough, "traces")
             return None
         scene = self._scene(rough.footprints, support, gone, fixed)
