@@ -68,6 +68,7 @@ class PreviewLayer:
         self._app = app
         self._layer: Any = None
         app.movie_changed.connect(self.hide)
+        app.rois_changed.connect(self.hide)
 
     def show(self, answer: Answer) -> None:
         """Show the components of a preview."""
@@ -78,6 +79,7 @@ class PreviewLayer:
         if layer is None:
             from napari.utils.colormaps import DirectLabelColormap
 
+            active = self._app.viewer.layers.selection.active
             colours: dict[int | None, Any] = dict(enumerate(palette()))
             layer = self._layer = self._app.viewer.add_labels(
                 data,
@@ -90,6 +92,7 @@ class PreviewLayer:
             )
             layer.contour = 1
             layer.editable = False
+            self._app.viewer.layers.selection.active = active
         else:
             layer.data = data
             layer.scale = scale
@@ -102,6 +105,7 @@ class PreviewLayer:
         if layer is not None:
             layer.visible = False
             layer.data = np.zeros((1, 1, 1), np.uint8)
+            layer.translate = (0, 0, 0)  # no larger world than the movie's
 
     def _there(self) -> Any:
         """The layer, where it is and the user hasn't removed it."""

@@ -107,6 +107,12 @@ def test_text_is_highlighted_and_numbered(editor):
     edit = editor.current
     formats = edit.document().firstBlock().layout().formats()
     assert len({each.format.foreground().color().name() for each in formats}) > 1
+    edit.setPlainText('"""More\nthan one line."""\nx = 1\n')
+    colours = [
+        [part.format.foreground().color().name() for part in edit.document().findBlockByNumber(n).layout().formats()]
+        for n in (0, 1)
+    ]
+    assert colours[0][0] == colours[1][0]
     edit.setPlainText("\n" * 1200)
     assert edit.margin() > 3 * edit.fontMetrics().horizontalAdvance("9")
     assert not edit.grab().isNull()

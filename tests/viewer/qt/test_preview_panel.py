@@ -37,8 +37,7 @@ def test_preview_shows_components_and_follows_the_form(panel, window, qtbot):
     assert layer.data.shape == (5, 40, 40) and len(np.unique(layer.data)) >= 4
     assert "components" in panel.said.text() and panel.button.text() == "Preview"
     first = layer.data.copy()
-    panel.live.setChecked(True)
-    wait(panel, qtbot)
+    assert window.viewer.layers.selection.active.name == "movie"
     panel._actions.form.fill({"quality.min_SNR": 500.0, "quality.rval_thr": 1.0})
     qtbot.waitUntil(lambda: panel._actions.preview.busy, timeout=5_000)
     wait(panel, qtbot)
@@ -46,6 +45,13 @@ def test_preview_shows_components_and_follows_the_form(panel, window, qtbot):
     assert (layer.data != first).any() and set(np.unique(layer.data)) <= {0, 255}
     panel._actions.form.set("merging.merge_thr", 5.0)
     assert not panel._timer.isActive()
+    panel.live.setChecked(False)
+    panel._actions.form.set("merging.merge_thr", 0.7)
+    assert not panel._timer.isActive()
+    panel.live.setChecked(True)
+    wait(panel, qtbot)
+    window.app.clear()
+    assert not layer.visible and layer.data.shape == (1, 1, 1)
 
 
 def test_estimate_fills_the_form(panel, window, qtbot):

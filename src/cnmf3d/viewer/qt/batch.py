@@ -203,7 +203,10 @@ class BatchDock(QWidget):
     def resizeEvent(self, event: Any) -> None:
         """Put list and panes side by side where there is more width than height."""
         wide = self.width() > 1.6 * self.height()
-        self._split.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        way = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if way != self._split.orientation():
+            self._split.setOrientation(way)
+            self._split.setSizes([600, 400])
         super().resizeEvent(event)
 
     def schedule(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtconsole.pygments_highlighter import PygmentsHighlighter
 from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QTextCursor
 from qtpy.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
-from superqt.utils import CodeSyntaxHighlight
 
 from cnmf3d.viewer.controllers.scripts import Script
 from cnmf3d.viewer.qt.batch_panes import mono
@@ -49,7 +49,8 @@ class CodeEdit(QPlainTextEdit):
         self.setTabStopDistance(4 * self.fontMetrics().horizontalAdvance(" "))
         self.setPlainText(script.text)
         self._numbers = _Numbers(self)
-        self._highlight = CodeSyntaxHighlight(self.document(), "python", style)
+        self._highlight = PygmentsHighlighter(self.document())
+        self._highlight.set_style(style)
         self.blockCountChanged.connect(lambda _: self._lay_out())
         self.updateRequest.connect(self._scrolled)
         self.cursorPositionChanged.connect(self._mark_line)
@@ -87,7 +88,8 @@ class CodeEdit(QPlainTextEdit):
 
     def set_style(self, style: str) -> None:
         """Choose other colours, with another theme."""
-        self._highlight.setTheme(style)
+        self._highlight.set_style(style)
+        self._highlight.rehighlight()
 
     def paint_numbers(self, event: Any) -> None:
         """Draw the line numbers."""

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSpinBox
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.controllers.preview import Answer, Wish, estimated
-from cnmf3d.viewer.models.form import NAME
+from cnmf3d.viewer.models.form import CNMF, EVALUATION
 from cnmf3d.viewer.models.form_fields import fields
 from cnmf3d.viewer.models.region import FRAMES, PLANES, region_of
 from cnmf3d.viewer.preview_layer import PreviewLayer, seen_by
@@ -35,11 +35,13 @@ class PreviewPanel(QWidget):
         super().__init__()
         self._app, self._actions = app, actions_of(app)
         self._layer = PreviewLayer(app)
+        self._begun = False
         self.button = QPushButton("Preview")
         self.button.setToolTip("Find the components of the visible part of the movie with these parameters.")
         self.button.clicked.connect(self._clicked)
         self.live = QCheckBox("Live")
-        self.live.setToolTip("Again at every change of a parameter.")
+        self.live.setToolTip("After the first preview: again at every change of a parameter.")
+        self.live.setChecked(True)
         self.live.toggled.connect(self._switched)
         self.planes, self.frames = self._counter(PLANES, 1, 64, " planes"), self._counter(FRAMES, 50, 5000, " volumes")
         self.said = QLabel()
@@ -83,6 +85,7 @@ class PreviewPanel(QWidget):
     def ask(self, kind: str = "preview") -> None:
         """Begin a preview, or an estimate of parameters from the data."""
         self._timer.stop()
+        self._begun = self._begun or kind == "preview"
         try:
             self._actions.preview.ask(self._wish(kind))
         except Cnmf3dError as error:
@@ -121,23 +124,25 @@ class PreviewPanel(QWidget):
 
     def _clicked(self) -> None:
         if self._actions.preview.busy:
+            self._begun = False
             self._actions.preview.cancel()
         else:
             self.ask("preview")
 
     def _switched(self, on: bool) -> None:
-        if on and self._app.movie is not None:
+        if on and self._begun and self._app.movie is not None:
             self.ask("preview")
         else:
             self._timer.stop()
 
     def _changed(self, name: str) -> None:
         """Begin anew a little after the last change."""
-        if self.live.isChecked() and (name == "" or name in fields() or name.endswith("kwargs")) and name != NAME:
-            if self._actions.form.errors or self._app.movie is None:
-                self._timer.stop()
-            else:
-                self._timer.start()
+        if not (self._begun and self.live.isChecked() and name in ("", CNMF, EVALUATION, *fields())):
+            return
+        if self._actions.form.errors or self._app.movie is None:
+            self._timer.stop()
+        else:
+            self._timer.start()
 
     def _stage(self, text: str) -> None:
         busy = self._actions.preview.busy
@@ -191,6 +196,7 @@ class PreviewPanel(QWidget):
     def _forget(self) -> None:
         """Another movie: what was found is of the old one."""
         self._timer.stop()
+        self._begun = False
         self._actions.preview.cancel()
         if self.isVisible():
             self._warming.start()
