@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from cnmf3d.batch import Batch, Status, supervise, sync
+from cnmf3d.batch.processes import signature
 from cnmf3d.batch.worker import BUSY, work
 from cnmf3d.caches import Caches
 from cnmf3d.errors import Cnmf3dError
@@ -112,6 +114,29 @@ def test_what_was_computed_elsewhere_is_picked_up(batch, movie):
     wait_for(lambda: not psutil.pid_exists(worker["pid"]))
     assert batch.item("x").status is Status.RUNNING
     assert [found.status for found in sync(batch)] == [Status.DONE] and sync(batch) == []
+
+
+def test_results_of_an_earlier_attempt_are_not_taken_for_those_of_this_one(batch, movie):
+    item = batch.add(movie, name="x")
+    assert supervise(batch, workers=1).done == 1
+    folder = batch.run_folder(item)
+    batch.retry(["x"])
+    batch.change(item.uuid, Status.PENDING, Status.RUNNING, attempts=1)
+    time.sleep(0.02)
+    folder.write(folder.job)  # and the worker is killed at once
+    assert folder.complete() and [found.status for found in sync(batch)] == [Status.INTERRUPTED]
+    assert supervise(batch, workers=1).done == 1
+
+
+def test_what_a_job_of_a_cluster_computes_is_neither_deleted_nor_tried_again(batch, movie):
+    item = batch.add(movie, name="x")
+    folder = batch.run_folder(item)
+    folder.path.mkdir(parents=True)
+    (folder.path / "worker.json").write_text(json.dumps(signature()))
+    for change in (batch.delete, batch.retry):
+        with pytest.raises(Cnmf3dError, match="running"):
+            change(["x"])
+    assert folder.path.is_dir()
 
 
 @pytest.mark.slow

@@ -157,6 +157,13 @@ class RunFolder:
         except OSError:
             return False
 
+    def fresh(self) -> bool:
+        """Whether the results file is of the job that is asked for now, and not of an earlier one."""
+        try:
+            return self.results.stat().st_mtime_ns >= (self.path / "job.json").stat().st_mtime_ns
+        except OSError:
+            return False
+
     def worker(self) -> dict[str, Any] | None:
         """Who works on it, as `cnmf3d.batch.worker` wrote it; None where nobody said."""
         try:

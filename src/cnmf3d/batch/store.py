@@ -250,6 +250,7 @@ class Batch:
             Where one is running; then none is removed.
         """
         found = [self.item(key) for key in keys]
+        self._check_idle(found)
         with self.engine.begin() as connection:
             for item in found:
                 gone = connection.execute(
@@ -285,12 +286,19 @@ class Batch:
     def retry(self, keys: Iterable[str]) -> list[Item]:
         """Make items that ended wait again."""
         found = [self.item(key) for key in keys]
+        self._check_idle(found)
         for item in found:
-            if item.status.active:
-                raise UsageError(f"{item.name} is running", "Abort it first.")
             self.run_folder(item).reset()
             self.change(item.uuid, item.status, Status.PENDING, why="retry", error="", abort=0, attempts=0)
         return [self.item(item.uuid) for item in found]
+
+    def _check_idle(self, items: list[Item]) -> None:
+        """See that nobody is at work on any of them: neither a supervisor's process nor a job of a cluster."""
+        from cnmf3d.batch.processes import lives
+
+        for item in items:
+            if item.status.active or lives(self.run_folder(item).worker()):
+                raise UsageError(f"{item.name} is running", "Abort it first.")
 
     def change(self, key: str, old: Status, new: Status, *, why: str = "", **values: Any) -> bool:
         """Change an item's status, if it is still `old`; whether it was.

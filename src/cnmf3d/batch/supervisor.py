@@ -310,7 +310,8 @@ class _Supervisor:
         """Status of an item whose worker is gone: `over`, or what its run folder tells."""
         ended = folder.ended() or {}
         failed = ended.get("kind") == "error"
-        folder.tidy(done=over is None and not failed and folder.complete())
+        complete = not failed and folder.complete() and (bool(ended) or folder.fresh())
+        folder.tidy(done=over is None and complete)
         try:
             item, folder = self._home(item, folder)
         except Cnmf3dError as error:
@@ -320,11 +321,11 @@ class _Supervisor:
         change = partial(self.batch.change, item.uuid, item.status)
         if over is Status.INTERRUPTED:
             change(over, why=why)
-        elif over is Status.ABORTED or (not failed and not folder.complete() and self.batch.abort_asked(item.uuid)):
+        elif over is Status.ABORTED or (not failed and not complete and self.batch.abort_asked(item.uuid)):
             change(Status.ABORTED, why="asked for", finished=now(), abort=0)
         elif failed:
             change(Status.FAILED, why="an error", error=str(ended.get("text", "")), finished=now())
-        elif folder.complete():
+        elif complete:
             change(Status.DONE, why="complete", finished=now(), error="", **told_by(folder))
         elif item.attempts >= ATTEMPTS:
             text = f"{why}, {item.attempts} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"

@@ -188,6 +188,17 @@ def test_an_abort_reaches_a_job_that_nobody_here_started(
     assert not folder.results.exists()
 
 
+def test_jobs_do_not_wait_for_the_cache_of_another_one(batch: Batch, items: list[Item], movie: Path, out: Path) -> None:
+    first = items[0]
+    item = batch.add(movie, name="second", options={"use_memmap": True, "memmap_uuid": first.uuid, "other": 1})
+    export_shell(batch, [item], out)
+    assert batch.run_folder(item).job.options == {"other": 1}
+    batch.change(first.uuid, Status.PENDING, Status.DONE)
+    export_shell(batch, [item], out)
+    told = batch.run_folder(item).job.options
+    assert told["memmap_uuid"] == first.uuid and Path(told["memmap_folder"]).name == first.uuid
+
+
 def test_items_that_cant_be_exported(batch: Batch, items: list[Item], out: Path, movie: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no items"):
         export_slurm(batch, [], out)

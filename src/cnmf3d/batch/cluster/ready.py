@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from cnmf3d.parameters import CnmfParameters
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, Item
     from cnmf3d.engine.estimate import Estimate
+
+
+MEMMAP = ("use_memmap", "memmap_uuid", "memmap_folder")
+"""Options that a job is told only if what it is to reuse is there: jobs of a cluster don't wait for one another."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,19 @@ def _job(batch: Batch, item: Item, cores: int | None) -> Job:
         raise UsageError(f"{item.name} is running", "Export it when it has ended, or abort it first.")
     if item.status is Status.DONE:
         raise UsageError(f"{item.name} is done already", "`cnmf3d batch retry` computes it again.")
-    return job_of(batch, item, cores)
+    job = job_of(batch, item, cores)
+    if not job.options.get("use_memmap") or _is_done(batch, str(job.options.get("memmap_uuid"))):
+        return job
+    alone = {name: value for name, value in job.options.items() if name not in MEMMAP}
+    return dataclasses.replace(job, options=alone)
+
+
+def _is_done(batch: Batch, key: str) -> bool:
+    """Whether there is what another item keeps."""
+    try:
+        return batch.item(key).status is Status.DONE
+    except UsageError:
+        return False
 
 
 def foretold(batch: Batch, item: Item, cores: int | None = None) -> dict[int, Estimate]:
