@@ -40,9 +40,9 @@ def filled(project, results, random_results):
 def test_a_row_for_each_roi(filled, results):
     frame = filled.dataframe()
     assert list(frame.columns) == [
-        *("sample", "animal", "trial", "date", "roi", "accepted", "x_um", "y_um", "z_um", "cell type", "layer"),
-        *("odour", "age", "weight", "anaesthesia", "line", "snr", "r_value", "reliability", "age (metric)"),
-        *("comments", "uuid"),
+        *("sample", "animal", "trial", "date", "roi", "accepted", "cell type", "layer", "odour"),
+        *("age", "weight", "anaesthesia", "line", "x_um", "y_um", "z_um"),
+        *("snr", "r_value", "reliability", "age (metric)", "comments", "uuid"),
     ]
     assert frame["sample"].tolist() == ["a/1"] * 5 + ["b/1"] * 3 and frame["roi"].tolist() == [0, 1, 2, 3, 4, 0, 1, 2]
     assert frame["accepted"].tolist()[:5] == results.components.accepted.tolist()
@@ -117,7 +117,7 @@ def test_tables_as_files_that_others_open(filled, tmp_path):
     assert again["cell type"].tolist() == frame["cell type"].tolist() and list(again.columns) == list(frame.columns)
     pd.testing.assert_frame_equal(pd.read_parquet(to_parquet(frame, tmp_path / "r.parquet")), frame)
     sheet = openpyxl.load_workbook(to_excel(frame, tmp_path / "r.xlsx"))["ROIs"]
-    assert sheet.max_row == 9 and sheet["J6"].value == "=1+1" and sheet["J6"].data_type == "s"
+    assert sheet.max_row == 9 and sheet["G6"].value == "=1+1" and sheet["G6"].data_type == "s"
     curves = filled.dataframe(curves=["dff"])
     kept = pd.read_parquet(to_parquet(curves, tmp_path / "c.parquet"))
     assert np.array_equal(np.array(kept["dff"][2], np.float32), np.asarray(curves["dff"][2]))

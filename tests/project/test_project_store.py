@@ -133,6 +133,19 @@ def test_a_project_that_is_moved_with_its_movies_finds_them(project, results, mo
         assert moved.movie("a/1").paths == (str(new / movie.name),)
 
 
+def test_a_movie_that_was_moved_is_found_by_its_content(project, results, movie, tmp_path):
+    project.add(results, animal="a", trial="1", opening={"rate": 5.0})
+    for folder in ("wrong", "right"):
+        (tmp_path / folder / "deep").mkdir(parents=True)
+    moved = movie.rename(tmp_path / "right" / "deep" / movie.name)
+    values = np.zeros((40, 4, 9, 11), np.uint16)
+    tifffile.imwrite(tmp_path / "wrong" / movie.name, values, photometric="minisblack", metadata={"axes": "TZYX"})
+    assert project.relink([tmp_path / "wrong"]) == []
+    (found,) = project.relink([tmp_path / "wrong", tmp_path / "right"])
+    assert found.movie.paths == (str(moved),) and project.movie("a/1").rate == 5.0
+    assert project.relink([tmp_path]) == [] and check(project) == []
+
+
 def test_animal_and_trial_are_unique_and_renamed_with_all_references(project, results):
     for trial in "12":
         project.add(results, animal="a", trial=trial, tags={"layer": {0: "L1"}})

@@ -85,8 +85,8 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
     Returns
     -------
     DataFrame
-        ``sample`` (animal/trial), ``animal``, ``trial``, ``date``, ``roi``, ``accepted``, ``x_um``, ``y_um``, ``z_um``,
-        tags, stimuli (their names), custom columns, metrics, ``comments``, ``uuid``.
+        ``sample`` (animal/trial), ``animal``, ``trial``, ``date``, ``roi``, ``accepted``, tags,
+        stimuli (their names), custom columns, ``x_um``, ``y_um``, ``z_um``, metrics, ``comments``, ``uuid``.
 
     Raises
     ------
@@ -118,13 +118,13 @@ def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) 
     order = np.array([number[uuid] for uuid in uuids], np.int64)
     of_samples = {name: values.take(order) for name, values in _of_samples(config, samples).items()}
     roi: dict[str, Any] = {"roi": np.array(ids, np.int64), "accepted": np.array(accepted, bool)}
-    roi |= {name: np.array(values, np.float64) for name, values in zip(MEASURES, (x, y, z), strict=True)}
     told = _parsed(tags)
     for name in config.names(Kind.ROI):
         roi[name] = pd.array([each.get(name, "") for each in told], dtype="str")
+    places = {name: np.array(values, np.float64) for name, values in zip(MEASURES, (x, y, z), strict=True)}
     measured = _parsed(metrics)
     names = sorted({name for each in measured for name in each}, key=lambda name: (_rank(name), name))
-    taken = {*of_samples, *roi}
+    taken = {*of_samples, *roi, *places}
     quality = {
         (f"{name} (metric)" if name in taken else name): np.array([each.get(name) for each in measured], np.float64)
         for name in names
@@ -133,7 +133,7 @@ def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) 
     last = {name: of_samples.pop(name) for name in ("comments", "uuid")}
     for name in ("added", "changed"):
         of_samples.pop(name)
-    frame: DataFrame = pd.DataFrame({**head, **roi, **of_samples, **quality, **last})
+    frame: DataFrame = pd.DataFrame({**head, **roi, **of_samples, **places, **quality, **last})
     return frame
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +133,28 @@ def source_of(sample: Sample, project: Path, copy: Path) -> tuple[str | tuple[st
     paths = sample.movie.found(project)
     if not paths:
         where = ", ".join(sample.movie.paths) or "a place that is not known"
-        raise InputError(f"the movie of {sample.id} is not in {where} any more", "Put it back where it was.")
+        raise InputError(
+            f"the movie of {sample.id} is not in {where} any more",
+            "Put it back, or say where it is: `cnmf3d project relink DIR FOLDER`.",
+        )
     return paths[0] if len(paths) == 1 else paths, opening
+
+
+def found_below(movie: Input, places: Iterable[str | Path], project: Path) -> Input | None:
+    """A movie that was moved: files of the same names below one of several folders, with the same content."""
+    names = [Path(path).name for path in movie.paths]
+    for place in map(Path, places):
+        files = [next(iter(sorted(place.rglob(name))), None) for name in names]
+        there = tuple(str(path) for path in files if path is not None)
+        if len(there) < len(names):
+            continue
+        try:
+            same = opened(there, movie.opening).fingerprint() == movie.fingerprint
+        except InputError:
+            continue
+        if same:
+            return reference(there, project, movie.opening, movie.fingerprint)
+    return None
 
 
 def opened(paths: tuple[str, ...], opening: Mapping[str, Any]) -> Movie:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import uuid as uuids
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import IntegrityError
 
 from cnmf3d.components import Float
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Reporter, silent
 from cnmf3d.movies import Movie
-from cnmf3d.project import columns, files, frames, log, movies, rows, schema
+from cnmf3d.project import columns, files, frames, log, movies, rows, saving, schema
 from cnmf3d.project.columns import Change, Config, Kind
-from cnmf3d.project.curating import with_cells, with_curation
+from cnmf3d.project.curating import with_cells
 from cnmf3d.project.curves import curves_of, read_curves
 from cnmf3d.project.patch import Patch, apply, config_of
 from cnmf3d.project.planning import Preview, plan, preview
-from cnmf3d.project.rois import GivenTags, insert_rois, tag, tags_of, verdict
-from cnmf3d.project.sample import Sample, new_info
-from cnmf3d.project.sources import Source, made, read_source, see_stimuli
+from cnmf3d.project.rois import GivenTags, tag, verdict
+from cnmf3d.project.sample import Sample
+from cnmf3d.project.sources import Source
 from cnmf3d.results import Results
 from cnmf3d.results.reading import read_file
 
@@ -186,30 +185,8 @@ class Project:
         InputError
             For results and movies that can't be read.
         """
-        read = read_source(source)
-        with self.engine.begin() as connection:
-            config = config_of(connection)
-            given = {"history": read.history, "meta": read.meta, **values, "animal": animal, "trial": trial}
-            info = new_info(config, given)
-            info = replace(info, meta={**read.meta, **info.meta})
-            rows.see_unique(connection, info)
-        mine = tags_of(config, read.rois, tags)
-        see_stimuli(info, read.results)
-        place = movies.movie_of(read, movie, opening or {}, self.folder)
-        uuid = str(uuids.uuid4())
-        with files.saving(self.folder):
-            written = files.write_data(self.place(uuid), 1, read.kept)
-            sample = replace(made(uuid, info, place, read, written), copied=copy_movie)
-            if copy_movie:
-                movie = movies.movie_at(replace(sample, copied=False), self.folder, self.place(uuid))
-                movies.copy_movie(movie, self.place(uuid) / files.MOVIE)
-            with self.engine.begin() as connection:
-                rows.see_unique(connection, info)
-                connection.execute(insert(schema.samples).values(**rows.values_of(sample)))
-                insert_rois(connection, uuid, read.rois, mine)
-                log.note(connection, f"add the sample {info.id}")
-            self._sweep()
-        return sample
+        given = {**values, "animal": animal, "trial": trial}
+        return saving.add(self, source, saving.Asked(movie, opening or {}, tags, copy_movie, given))
 
     def save(self, key: str, source: Source, *, tags: GivenTags | None = None, **values: Any) -> Sample:
         """Save a sample's ROIs anew: they take the place of those that are there, with their tags.
@@ -228,29 +205,7 @@ class Project:
         UsageError, InputError
             As `add`.
         """
-        read = read_source(source)
-        old = self.sample(key)
-        movies.see_same(read.results, old.movie)
-        with self.engine.begin() as connection:
-            config = config_of(connection)
-        history = with_curation(old.info.history, read.results)
-        info = old.info.with_values(config, {"history": history, **values})
-        see_stimuli(info, read.results)
-        mine = tags_of(config, read.rois, tags)
-        with files.saving(self.folder):
-            old = self.sample(old.uuid)
-            written = files.write_data(self.place(old.uuid), old.revision + 1, read.kept)
-            new = made(old.uuid, info, old.movie, read, written)
-            new = replace(new, revision=old.revision + 1, added=old.added, copied=old.copied)
-            table = schema.samples
-            with self.engine.begin() as connection:
-                rows.see_unique(connection, info, besides=old.uuid)
-                connection.execute(update(table).where(table.c.uuid == old.uuid).values(**rows.values_of(new)))
-                connection.execute(delete(schema.rois).where(schema.rois.c.sample == old.uuid))
-                insert_rois(connection, old.uuid, read.rois, mine)
-                log.note(connection, f"save the sample {info.id}")
-            self._sweep()
-        return new
+        return saving.save(self, key, source, tags, values)
 
     def edit(self, key: str, **values: Any) -> Sample:
         """Change what people say of a sample; it can be undone.
@@ -336,7 +291,7 @@ class Project:
                 for sample in found:
                     connection.execute(delete(schema.samples).where(schema.samples.c.uuid == sample.uuid))
                     log.note(connection, f"delete the sample {sample.id}")
-            self._sweep()
+            self.sweep()
         return found
 
     def copy_movie(self, key: str, *, reporter: Reporter = silent) -> Sample:
@@ -359,6 +314,28 @@ class Project:
                 connection.execute(query.values(movie=rows.values_of(now)["movie"]))
                 log.note(connection, f"copy the movie of {sample.id}")
         return self.sample(sample.uuid)
+
+    def relink(self, places: Iterable[str | Path]) -> list[Sample]:
+        """Find movies that were moved, by name below `places` and by content; the samples that were mended.
+
+        Parameters
+        ----------
+        places : iterable of paths
+            Folders to look in.
+        """
+        mended = []
+        for sample in self.samples():
+            if sample.copied or not sample.movie.paths or sample.movie.found(self.folder):
+                continue
+            found = movies.found_below(sample.movie, places, self.folder)
+            if found is None:
+                continue
+            with self.engine.begin() as connection:
+                now = replace(rows.sample_with(connection, sample.uuid), movie=found)
+                cells = {sample.uuid: {"movie": rows.values_of(now)["movie"]}}
+                self._change(connection, f"find the movie of {sample.id}", cells)
+            mended.append(self.sample(sample.uuid))
+        return mended
 
     # what is in a sample
 
@@ -484,8 +461,8 @@ class Project:
         if patch.cells:
             log.note(connection, what, patch, apply(connection, patch))
 
-    def _sweep(self) -> None:
-        """Remove files that no sample names."""
+    def sweep(self) -> None:
+        """Remove files that no sample names; only while no other program saves."""
         with self.engine.begin() as connection:
             named = rows.named(connection)
         files.sweep(self.folder, named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -73,6 +74,21 @@ def delete(
         project.delete([each.uuid for each in chosen])
     for each in chosen:
         typer.echo(f"deleted {each.id}")
+
+
+def relink(
+    folder: Folder,
+    places: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Where to look, with all folders below.")],
+) -> None:
+    """Find movies that were moved, by their names and contents."""
+    from cnmf3d.project import Project
+
+    with Project.open(folder) as project:
+        found = project.relink(places)
+    for each in found:
+        typer.echo(f"{each.id}: {', '.join(each.movie.paths)}")
+    if not found:
+        typer.echo("no movie was found that is missing")
 
 
 def undo(folder: Folder) -> None:

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QHBoxLayout,
+    QHeaderView,
     QLineEdit,
     QPushButton,
     QToolButton,
@@ -104,6 +105,11 @@ class Values(QWidget):
         self.list = QTreeWidget()
         self.list.setHeaderLabels(["value", "rows"])
         self.list.setRootIsDecorated(False)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        head = self.list.header()
+        head.setStretchLastSection(False)
+        head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        head.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.list.setUniformRowHeights(True)
         self.list.setToolTip("Double-click a value to keep only its rows")
         self.list.itemDoubleClicked.connect(self._keep)
@@ -133,7 +139,6 @@ class Values(QWidget):
             item = QTreeWidgetItem(self.list, [value or "(empty)", str(count)])
             item.setData(0, Qt.ItemDataRole.UserRole, value)
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
-        self.list.resizeColumnToContents(1)
 
     def _keep(self, item: QTreeWidgetItem) -> None:
         value = item.data(0, Qt.ItemDataRole.UserRole)

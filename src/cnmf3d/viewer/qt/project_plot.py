@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -66,14 +67,13 @@ class ProjectPlot(QWidget):
             self.stimulus.blockSignals(False)
         self.draw()
         if len(rows) > MOST:
-            self.told.setText(f"The first {MOST} of {len(rows)} are drawn.")
+            self.told.setText(f"The first {MOST} of {len(rows)} are drawn. {self.told.text()}")
 
     def draw(self) -> None:
         """Draw everything."""
         self.plot.clear()
         curves = self._project.curves(self._rows, self.kind.currentData())
         self.told.setText("" if curves else EMPTY)
-        self.told.setVisible(not curves)
         if not curves:
             return
         height = max(float(np.ptp(each.values)) if len(each.values) else 0.0 for each in curves) or 1.0
@@ -94,6 +94,8 @@ class ProjectPlot(QWidget):
         """Shade when stimuli were: one colour for each name."""
         periods: Any = self._project.periods(self._rows[0]).get(self.stimulus.currentText(), ())
         colours = {name: SHADES[n % len(SHADES)] for n, name in enumerate(dict.fromkeys(p.name for p in periods))}
+        spots = (f'<span style="color:{colour}">■</span> {escape(name)}' for name, colour in colours.items())
+        self.told.setText("   ".join(spots))
         for each in periods:
             colour = pg.mkColor(colours[each.name])
             colour.setAlpha(45)
