@@ -209,3 +209,26 @@ def test_a_drawn_cell_that_is_silent_keeps_its_shape(scenery):
     shape = drawn.toarray() / np.linalg.norm(drawn.toarray())
     assert np.allclose(found.footprints.toarray(), shape, atol=1e-5)
     assert np.isfinite(found.raw).all()
+
+
+def test_calcium_that_rises_slowly(scenery):
+    """Kinetics of order two, as runs have them by default."""
+    _, results = scenery
+    truth = results.components
+    slow = np.zeros_like(truth.traces)
+    for t in range(FRAMES):
+        slow[:, t] = 1.5 * slow[:, t - 1] - 0.54 * slow[:, t - 2] if t > 1 else 0
+        slow[:, t] += truth.spikes[:, t]
+    rest = truth.background.spatial
+    noise = np.random.default_rng(5).normal(0, NOISE, (FRAMES, *SHAPE))
+    movie = ((rest + truth.footprints @ slow).T.reshape(FRAMES, *SHAPE) + noise).astype(np.float32)
+    g = np.tile(np.array([1.5, -0.54], np.float32), (3, 1))  # decays with 0.9, rises with 0.6
+    components = dataclasses.replace(truth, traces=slow, kinetics=dataclasses.replace(truth.kinetics, g=g))
+    changed = dataclasses.replace(results, components=components)
+    start = ellipsoid(SHAPE, PLACES[0], cell_reach(results))
+    scene = scene_of(changed, without(changed, 0), start, start, fixed=False)
+    found = demix_rois(open_movie(movie, rate=10.0), scene)
+    assert alike(found.traces[0], slow[0]) > 0.98
+    assert alike(found.spikes[0], truth.spikes[0]) > 0.8
+    assert alike(found.footprints.toarray(), truth.footprints[:, [0]].toarray()) > 0.95
+    assert np.allclose(found.kinetics.g, g[:1], atol=1e-3)

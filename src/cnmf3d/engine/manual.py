@@ -162,7 +162,8 @@ def _response(scene: Scene) -> Response | None:
 
 def _calcium(raw: Float, response: Response | None) -> Deconvolved:
     """Denoised traces; with unknown kinetics those of one-pole decay as typical at 10 Hz."""
-    return deconvolve(raw, 1, Response(10 * TYPICAL_DECAY) if response is None else response)
+    response = response or Response(10 * TYPICAL_DECAY)
+    return deconvolve(raw, 2 if response.rise > 0 else 1, response)
 
 
 def _components(
