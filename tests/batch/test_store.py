@@ -65,9 +65,10 @@ def test_a_status_changes_only_from_what_was_seen(batch, movie):
     with pytest.raises(Cnmf3dError, match="running"):
         batch.delete(["x"])
     assert batch.abort(["x"])[0].status is Status.RUNNING and batch.abort_asked(item.uuid)
-    batch.change(item.uuid, Status.RUNNING, Status.FAILED, error="Traceback\nValueError: no")
+    told = {"error": "Traceback\nValueError: no", "started": "2026-01-01T00:00:00+00:00", "summary": {"accepted": 3}}
+    batch.change(item.uuid, Status.RUNNING, Status.FAILED, warnings=["odd"], **told)
     assert batch.item("x").last_line == "ValueError: no"
-    assert batch.retry(["x"])[0].status is Status.PENDING and not batch.abort_asked(item.uuid)
+    assert batch.retry(["x"]) == [item] and not batch.abort_asked(item.uuid)
     assert batch.abort(["x"])[0].status is Status.ABORTED
 
 

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from cnmf3d.movies import Movie
     from cnmf3d.parameters import CnmfParameters
 
+UNTRIED: dict[str, Any] = {
+    "attempts": 0,
+    "started": "",
+    "finished": "",
+    "summary": {},
+    "warnings": [],
+    "error": "",
+    "abort": 0,
+}
+"""Columns of an item that was never started."""
+
 
 def now() -> str:
     """Time of day with zone, ISO 8601."""
@@ -289,7 +300,7 @@ class Batch:
         self._check_idle(found)
         for item in found:
             self.run_folder(item).reset()
-            self.change(item.uuid, item.status, Status.PENDING, why="retry", error="", abort=0, attempts=0)
+            self.change(item.uuid, item.status, Status.PENDING, why="retry", **UNTRIED)
         return [self.item(item.uuid) for item in found]
 
     def _check_idle(self, items: list[Item]) -> None:
