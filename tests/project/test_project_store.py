@@ -14,11 +14,13 @@ import pytest
 import tifffile
 from comparing import assert_same
 
+from cnmf3d.batch import Batch, Job
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.movies import open_movie
 from cnmf3d.project import Add, Column, Kind, Project, Remove, Rename, Show, StimulusMap, Type, files, schema
 from cnmf3d.project.checking import check
 from cnmf3d.results import curated, load_results, write_results
+from cnmf3d.results.curation.session import CurationSession
 
 
 def facts(project, key):
@@ -86,6 +88,39 @@ def test_saving_anew_replaces_the_rois_and_leaves_one_file(project, results, ran
     assert project.tags("a/1") == {"cell type": {}, "layer": {}}
     assert [path.name for path in project.place(first.uuid).iterdir()] == [saved.file]
     assert_same(dataclasses.replace(project.results("a/1"), curation=None), other)
+
+
+def test_an_item_of_a_batch_tells_how_its_movie_is_opened(project, results, movie, tmp_path):
+    with Batch.create(tmp_path / "batch") as batch:
+        item = batch.add(movie, name="x", opening={"axes": "tzyx", "rate": 2.5})
+        folder = batch.run_folder(item)
+        folder.write(Job("cnmf_3d", "native", item.input, item.parameters))
+    write_results(results, folder.results)
+    sample = project.add(folder.results, animal="a", trial="1")
+    assert sample.movie.opening == {"axes": "tzyx", "rate": 7.5, "voxel_size": [1.5, 1.0, 4.0]}
+    assert sample.movie.fingerprint == item.input.fingerprint and project.movie("a/1").rate == 7.5
+    assert project.file(sample).read_bytes() == folder.results.read_bytes()
+
+
+def test_curation_that_only_the_journal_has_comes_along(project, results, tmp_path):
+    path = write_results(results, tmp_path / "r.hdf5")
+    session = CurationSession.open(path)
+    session.tag([1, 2], "layer", "L4")
+    session.delete([0])
+    project.add(path, animal="a", trial="1")
+    session.close()
+    assert project.tags("a/1")["layer"] == {1: "L4", 2: "L4"} and project.sample("a/1").rois == 4
+    assert project.dataframe()["roi"].tolist() == [1, 2, 3, 4]
+
+
+def test_tags_of_columns_that_the_project_has_not_are_told(project, results, tmp_path):
+    session = CurationSession.from_results(results)
+    session.tag([1], "depth", "deep")
+    with pytest.raises(UsageError, match="no roi column depth"):
+        project.add(session.results, animal="a", trial="1")
+    project.configure(Add(Column("depth", Kind.ROI)))
+    project.add(session.results, animal="a", trial="1")
+    assert project.tags("a/1")["depth"] == {1: "deep"}
 
 
 def test_rois_of_another_movie_are_no_new_revision(project, results, random_results, tmp_path):
