@@ -54,6 +54,16 @@ def form(napari_viewer: Any) -> Any:
     return dock(napari_viewer, "CNMF 3D")
 
 
+def batches(napari_viewer: Any) -> Any:
+    """The Batch Manager."""
+    return dock(napari_viewer, "Batch Manager")
+
+
+def scripts(napari_viewer: Any) -> Any:
+    """The Script Editor."""
+    return dock(napari_viewer, "Script Editor")
+
+
 def reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
     """What reads a path, or None where it is none of ours.
 

@@ -185,6 +185,8 @@ def test_what_is_recorded_runs_and_does_the_same(app, tmp_path, movie_file, fini
     actions.form.set_name("an item")
     assert actions.add_item() is not None
     actions.add_item()
+    actions.recorder.output_loaded(app.batch.items()[1].uuid)
+    assert actions.recorder.lines.pop() == "get_batch_manager().load_item_output(vi, item_2)"
     text = actions.recorder.stop()
     assert text.count("add_to_batch") == 2 and text.count("open_or_make") == 1
     path = tmp_path / "recorded.py"

@@ -216,14 +216,27 @@ def test_a_scheduled_batch_waits_is_seen_and_can_be_aborted(opened, batch, app):
     until(opened, lambda: not app.tasks.running and "starts at" not in opened.state.text())
 
 
-def test_items_are_deleted_with_their_data_after_a_question(opened, batch):
+def test_a_supervisor_that_cannot_begin_says_why(opened, tmp_path, failed):
+    opened._set_work_dir(tmp_path / "nowhere" / "at all")
+    opened.start.click()
+    until(opened, lambda: bool(failed))
+    assert "could not be run" in failed[0] and "nowhere" in failed[0]
+    assert set(statuses(opened).values()) == {"pending"}
+
+
+def test_items_are_deleted_with_their_data_after_a_question(opened, batch, qtbot):
     asked = []
     opened.ask = lambda question: bool(asked.append(question))
     choose(opened, "one")
     opened.delete.click()
     assert "Delete one with all their results" in asked[0] and len(opened.batch.items) == 2
     opened.ask = lambda question: True
-    opened.delete.click()
+    from qtpy.QtCore import Qt
+
+    opened.activateWindow()
+    opened.table.setFocus()
+    qtbot.waitUntil(opened.table.hasFocus, timeout=5_000)
+    qtbot.keyClick(opened.table, Qt.Key.Key_Delete)
     assert statuses(opened) == {"two": "pending"}
 
 

@@ -95,7 +95,7 @@ def test_keyword_arguments_win_and_say_so(dock):
 
 def test_patches_can_be_switched_off(dock):
     dock.use_patches.setChecked(False)
-    assert dock.form.parameters().patch.rf is None and not dock.rows["patch.rf"].isEnabled()
+    assert dock.form.parameters().patch.rf is None and not dock.rows["patch.stride"].isEnabled()
     dock.use_patches.setChecked(True)
     assert dock.form.parameters().patch.rf == (25, 25, 25) and dock.rows["patch.rf"].isEnabled()
 

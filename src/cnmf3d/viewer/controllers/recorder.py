@@ -30,10 +30,11 @@ class Recorder:
     def __init__(self) -> None:
         self.on = False
         self.lines: list[str] = []
+        self._items: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin a new script."""
-        self.on, self.lines = True, []
+        self.on, self.lines, self._items = True, [], {}
         self.changed.emit()
 
     def stop(self) -> str:
@@ -66,18 +67,24 @@ class Recorder:
         """A batch was opened, or made."""
         self.add(f"{MANAGER}.open_or_make({folder!r})")
 
-    def item_added(self, params: Mapping[str, Any]) -> None:
+    def item_added(self, params: Mapping[str, Any], uuid: str) -> None:
         """The current movie was added to the batch."""
+        name = f"item_{len(self._items) + 1}"
         text = pformat(dict(params), sort_dicts=False, width=100)
-        self.add(f"params = {text}", "item = get_module('cnmf_3d').add_to_batch(params)")
+        self.add(f"params = {text}", f"{name} = get_module('cnmf_3d', hide=True).add_to_batch(params)")
+        self._items[uuid] = name
 
     def batch_started(self, start_at: str = "") -> None:
         """The batch was started."""
-        self.add(f"{MANAGER}.process_batch({repr(start_at) if start_at else ''})")
+        self.add(f"{MANAGER}.process_batch({self._called(start_at) if start_at else ''})")
 
     def output_loaded(self, uuid: str) -> None:
         """An item's output was loaded."""
-        self.add(f"{MANAGER}.load_item_output(vi, {uuid!r})")
+        self.add(f"{MANAGER}.load_item_output(vi, {self._called(uuid)})")
+
+    def _called(self, uuid: str) -> str:
+        """An item as the script calls it: one that it adds itself has another UUID when it runs again."""
+        return self._items.get(uuid, repr(uuid))
 
 
 def called(first: Any, keywords: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QPoint, Qt, QTime, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -78,6 +79,7 @@ class BatchDock(QWidget):
         box.addLayout(self._button_row())
         box.addWidget(split, 1)
         box.addLayout(self._progress_row())
+        self._keys()
         self.table.chosen.connect(self._chosen)
         self.table.opened.connect(lambda uuid: self.actions_.load_output(uuid))
         self.table.customContextMenuRequested.connect(self._context)
@@ -145,6 +147,13 @@ class BatchDock(QWidget):
             button.setStyleSheet("QToolButton { padding-right: 18px; }")
             button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         return button
+
+    def _keys(self) -> None:
+        """Keys of the list."""
+        for keys, do in (("Delete", self._delete), ("F2", self._rename), ("Return", self._load_output)):
+            key = QShortcut(QKeySequence(keys), self.table)
+            key.setContext(Qt.ShortcutContext.WidgetShortcut)
+            key.activated.connect(do)
 
     def _start_menu(self) -> QMenu:
         menu = QMenu(self)

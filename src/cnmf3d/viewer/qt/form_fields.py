@@ -172,7 +172,7 @@ class Row(QWidget):
         elif isinstance(self.editor, (Lengths, Number, Whole)):
             self._fill_usual()
         self._filling = False
-        self.setEnabled(value is not None or self.field.name != "patch.rf")
+        self.setEnabled(self.field.group != "patches" or self._form.use_patches)
         self.show_message()
 
     def show_message(self) -> None:
