@@ -239,5 +239,7 @@ def test_an_item_that_is_away_is_deleted_there(batch, scene, fast):
 def test_a_work_directory_that_cannot_be_used_is_told_before_anything_runs(batch, tmp_path, fast):
     with pytest.raises(UsageError, match="no folder"):
         supervise(batch, work_dir=tmp_path / "none")
+    with pytest.raises(UsageError, match="in the batch itself"):
+        supervise(batch, work_dir=batch.folder / "items")
     with pytest.raises(UsageError, match="this machine"):
         supervise(batch, work_dir=fast, scheduler="tcp://127.0.0.1:1")

@@ -258,6 +258,12 @@ def test_batches_of_mesmerize_core_become_items(say, folder, still):
     (item,) = json.loads(say("list", folder, "--json")[1])
     assert item["parameters"]["init"]["K"] == 20 and item["parameters"]["refit"] is True
     assert say("import", folder, pickle, "--without", "center_psf")[1].rstrip().endswith("odd")
+    words = ("--engine", "caiman", "--engine-python", sys.executable)
+    code, said, told = say("import", folder, pickle, *words)
+    assert code == 0 and len(said.splitlines()) == 1 and "init.K is 'auto'" in told
+    last = json.loads(say("list", folder, "--json")[1])[-1]
+    assert last["options"]["engine_python"] == str(Path(sys.executable).absolute())
+    assert say("import", folder, pickle, *words[:3], "nowhere/python")[0] == 2
     table.iloc[[1]].to_pickle(pickle, protocol=4)
     assert say("import", folder, pickle)[0] == 3
 

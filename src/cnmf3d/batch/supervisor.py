@@ -90,7 +90,7 @@ def supervise(
     first = None if start_at is None else batch.item(start_at).uuid
     if work_dir is not None and scheduler is not None:
         raise UsageError("a work directory is for this machine", "Leave out --work-dir, or --scheduler.")
-    fast = None if work_dir is None else workdir.check(Path(work_dir))
+    fast = None if work_dir is None else workdir.check(Path(work_dir), batch.folder)
     with _place(starter, scheduler) as where, lease(batch):
         at_work = _Supervisor(batch, where, workers, reporter, fast)
         ended = at_work.all(lambda: _waiting(batch, only, first))

@@ -28,16 +28,18 @@ class MovingError(Cnmf3dError):
     """A run folder that can't be moved (exit code 1); it stays where it is."""
 
 
-def check(folder: Path) -> Path:
-    """See that a folder can hold run folders; its absolute path.
+def check(folder: Path, batch: Path) -> Path:
+    """See that a folder can hold run folders of a batch meanwhile; its absolute path.
 
     Raises
     ------
     UsageError
-        Where it isn't there, or nobody may write there.
+        Where it isn't there, is a part of the batch, or nobody may write there.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder} to work in", "Make it, or name another: --work-dir FOLDER.")
+    if folder.resolve().is_relative_to(batch.resolve()):
+        raise UsageError(f"{folder} is in the batch itself", "Name a folder on a fast disk: --work-dir FOLDER.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{folder} can't be written to", "Name another folder: --work-dir FOLDER.")
     return folder.resolve()

@@ -118,18 +118,9 @@ def _seeds(path: Path | None) -> Path | None:
 
 def _options(batch: Batch, keep: bool, use: str | None, python: str | None) -> dict[str, Any]:
     """What else an item is told."""
-    import shutil
-
-    from cnmf3d.errors import UsageError
+    from cnmf3d.cli.batch.sources import engine_options
 
     out: dict[str, Any] = {"keep_memmap": True} if keep else {}
     if use is not None:
         out |= {"use_memmap": True, "memmap_uuid": batch.item(use).uuid}
-    if python is not None:
-        path = shutil.which(python)
-        if path is None:
-            raise UsageError(
-                f"there is no program {python}", "Give the path of a Python: --engine-python .../bin/python."
-            )
-        out["engine_python"] = str(Path(path).absolute())
-    return out
+    return out | engine_options(python)

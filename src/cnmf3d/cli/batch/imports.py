@@ -24,13 +24,16 @@ def import_items(
         list[str] | None, typer.Option(metavar="NAME", help="Drop this parameter; several times: these.")
     ] = None,
     engine: Annotated[str, typer.Option(help="native, or caiman.")] = "native",
+    engine_python: Annotated[str | None, typer.Option(metavar="PATH", help="Python that has CaImAn.")] = None,
 ) -> None:
     """Make items of the CNMF rows of a mesmerize-core batch; rows that can't be are told and left out."""
     from cnmf3d.batch import Batch
     from cnmf3d.batch.mesmerize import read_mesmerize
     from cnmf3d.cli.batch.facts import plain
+    from cnmf3d.cli.batch.sources import engine_options
     from cnmf3d.errors import Cnmf3dError, InputError
 
+    options = engine_options(engine_python)
     rows = read_mesmerize(file, raw_data=raw_data)
     made = 0
     with Batch.open(folder) as batch:
@@ -39,7 +42,7 @@ def import_items(
                 typer.echo(f"left out: {plain(row.name)}: its algorithm is {plain(row.algorithm)}", err=True)
                 continue
             try:
-                item = _added(batch, row, engine, set(without or []))
+                item = _added(batch, row, engine, options, set(without or []))
             except Cnmf3dError as error:
                 typer.echo(f"left out: {plain(row.name)}: {error.problem}\n  {error.fix}", err=True)
                 continue
@@ -49,10 +52,10 @@ def import_items(
         raise InputError(f"none of the {len(rows)} rows of {file} could be made an item", "See what is told of each.")
 
 
-def _added(batch: Batch, row: Row, engine: str, without: set[str]) -> Item:
+def _added(batch: Batch, row: Row, engine: str, options: dict[str, Any], without: set[str]) -> Item:
     """One row as an item."""
     from cnmf3d.movies import open_movie
 
     planes = open_movie(row.movie).shape[1]
     parameters: dict[str, Any] = {name: value for name, value in row.for_volume(planes).items() if name not in without}
-    return batch.add(row.movie, parameters, name=row.name, engine=engine)
+    return batch.add(row.movie, parameters, name=row.name, engine=engine, options=options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnmf3d.cli.flags import MovieFlags
@@ -84,3 +84,23 @@ def check(source: Source, opening: MovieFlags, parameters: CnmfParameters) -> No
             f"{source.paths[0]} does not tell its rate",
             'Give it in volumes a second: --fps 5, or {"fps": 5} in a .json file of the same name beside it.',
         )
+
+
+def engine_options(python: str | None) -> dict[str, Any]:
+    """The option of an item that names a Python with the engine in it; none where none is given.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such program.
+    """
+    import shutil
+
+    from cnmf3d.errors import UsageError
+
+    if python is None:
+        return {}
+    path = shutil.which(python)
+    if path is None:
+        raise UsageError(f"there is no program {python}", "Give the path of a Python: --engine-python .../bin/python.")
+    return {"engine_python": str(Path(path).absolute())}
