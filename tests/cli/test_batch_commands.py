@@ -128,6 +128,20 @@ def test_a_list_has_colours_on_a_terminal(folder, still, say):
     assert "\x1b[31mfailed" in said and "the last line" in said and "long story" not in said
 
 
+def test_a_list_tells_how_far_an_item_is(say, folder, still):
+    add(say, folder, still)
+    with Batch.open(folder) as batch:
+        item = batch.items()[0]
+        batch.change(item.uuid, Status.PENDING, Status.RUNNING)
+        events = batch.run_folder(item).events_file
+    events.parent.mkdir(parents=True)
+    event = {"kind": "progress", "stage": "blocks", "done": 3, "total": 12, "unit": "blocks"}
+    events.write_text("\n".join([json.dumps({"kind": "note", "text": "x" * 9000}), json.dumps(event), '{"kind": "pro']))
+    assert say("list", folder)[1].splitlines()[1].endswith("finding cells: 3/12 blocks")
+    events.unlink()
+    assert "finding" not in say("list", folder)[1]
+
+
 def test_only_settings_that_differ_are_shown(say, folder, still):
     add(say, folder, still, "--vary", "gsig=4,4,2", "--vary", "gsig=5,5,2", "--min-snr", 3)
     said = say("diff", folder)[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from cnmf3d.batch import Item, Status
     from cnmf3d.cli.batch.columns import Cell
 
-TITLE = ("name", "uuid", "module", "status", "time", "cells", "warnings", "error")
+TITLE = ("name", "uuid", "module", "status", "time", "cells", "warnings", "message")
+
+TAIL = 4096
+"""Bytes at the end of an item's events that are looked at."""
 
 
 def list_items(
@@ -41,18 +45,18 @@ def list_items(
     if as_json:
         typer.echo(json.dumps([facts(item) for item in items]))
     elif items:
-        _print(items)
+        _print(folder, items)
     else:
         typer.echo("none of its items is like that" if there else f"no items yet: cnmf3d batch add {folder} MOVIE...")
 
 
-def _print(items: list[Item]) -> None:
+def _print(folder: Path, items: list[Item]) -> None:
     """The table, and how many there are of each status."""
     from rich.console import Console
 
     from cnmf3d.cli.batch.columns import printed
 
-    printed(TITLE, [_row(item) for item in items], Console(highlight=False))
+    printed(TITLE, [_row(folder, item) for item in items], Console(highlight=False))
     if len(items) > 1:
         typer.echo(f"\n{len(items)} items: {counted(items)}")
 
@@ -83,7 +87,7 @@ def _text(item: Item) -> str:
     return "\n".join(told).casefold()
 
 
-def _row(item: Item) -> list[Cell]:
+def _row(folder: Path, item: Item) -> list[Cell]:
     """One line of the table."""
     from cnmf3d.cli.batch.columns import Cell
     from cnmf3d.cli.batch.facts import clock, duration, plain
@@ -98,5 +102,28 @@ def _row(item: Item) -> list[Cell]:
         Cell("" if seconds is None else clock(seconds)),
         Cell("" if accepted is None else str(accepted)),
         Cell(str(len(item.warnings)) if item.warnings else "", "yellow"),
-        Cell(plain(item.last_line), "red"),
+        Cell(plain(item.last_line), "red") if item.error else Cell(_stage(folder, item), "dim"),
     ]
+
+
+def _stage(folder: Path, item: Item) -> str:
+    """How far an item is that runs; empty for others."""
+    from cnmf3d.batch.workdir import place_of
+    from cnmf3d.cli.batch.lines import text_of
+
+    if not item.status.active:
+        return ""
+    try:
+        with (place_of(folder / "items" / item.uuid) / "events.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - TAIL))
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    for line in reversed(lines):
+        try:
+            event = json.loads(line)
+        except ValueError:  # not yet written to its end
+            continue
+        if isinstance(event, dict) and event.get("kind") == "progress":
+            return text_of(event)
+    return ""
