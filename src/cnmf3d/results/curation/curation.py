@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
+from cnmf3d.errors import InputError
 from cnmf3d.results.curation.log import Entry, Value
 from cnmf3d.results.curation.rois import no_rois, rows_of
 from cnmf3d.results.curation.state import State, replay
@@ -63,7 +64,16 @@ def state_of(results: Results) -> State:
         Where the log doesn't fit the components.
     """
     start = State.first(results.components.accepted)
-    return start if results.curation is None else replay(start, results.curation.log)
+    if results.curation is None:
+        return start
+    state = replay(start, results.curation.log)
+    rows = results.components.count + results.curation.made.count
+    if state.known and state.row.max() >= rows:
+        raise InputError(
+            "the curation log doesn't fit these results: it names ROIs whose data are missing",
+            "Take the log that belongs to this file.",
+        )
+    return state
 
 
 def curated(results: Results) -> Curated:

@@ -154,7 +154,7 @@ def after(state: State, entry: Entry) -> State:
         raise _misfit(entry, f"there is no ROI {wrong[0]}")
     try:
         state, change = _change_of(state, entry)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError, AttributeError) as error:
         raise _misfit(entry, f"{type(error).__name__} {error}") from error
     return dataclasses.replace(_applied(state, change), past=(change, state.past), future=None)
 
