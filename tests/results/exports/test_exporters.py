@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from cnmf3d.cli.app import call
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import exports, write_results
 from cnmf3d.results.exports import Export, Exporter, export, export_of, exporters
+from cnmf3d.results.exports.roi_table import tag_column
 
 
 def rows_of(path):
@@ -52,6 +54,14 @@ def test_parquet_gives_every_value_back(tmp_path, random_results):
     table = parquet.read_table(tmp_path / "out/denoised.parquet")
     assert table.column_names == ["volume", "roi_0", "roi_1", "roi_2"]
     assert np.array_equal(np.stack([table[f"roi_{i}"].to_numpy() for i in range(3)]), results.components.traces)
+
+
+def test_tags_have_the_narrowest_type_that_holds_all():
+    assert tag_column([1, 2]).dtype == np.int64 and tag_column([1.5, 2.0]).dtype == np.float64
+    assert tag_column([True, False]).dtype == bool
+    assert tag_column([1, None]) == ["1", ""] and tag_column([1, 2.5]) == ["1", "2.5"]
+    assert tag_column([10**30, 1]) == [str(10**30), "1"] and tag_column(["a", True]) == ["a", "True"]
+    assert list(tag_column([])) == []
 
 
 @pytest.mark.parametrize("name", ["csv", "parquet"])
@@ -135,7 +145,18 @@ def test_mistakes_are_told_in_words(words, code, told, tmp_path, random_results,
     assert {path.name for path in tmp_path.iterdir()} == {"r.hdf5", "s.csv", "late.csv"}
 
 
-def test_outside_packages_can_add_theirs(random_results, tmp_path):
+def test_packages_of_others_can_add_theirs(random_results, tmp_path, monkeypatch):
+    def write(leaving, path):
+        path.write_text(f"{len(leaving.ids)} ROIs")
+        return ("Done.",)
+
+    entry = types.SimpleNamespace(load=lambda: Exporter("mine", "a count", write, (".txt",)))
+    monkeypatch.setattr(exports, "entry_points", lambda group: [entry] if group == "cnmf3d.exporters" else [])
+    assert export("mine", random_results(3), tmp_path / "r.txt") == ("Done.",)
+    assert (tmp_path / "r.txt").read_text() == "3 ROIs"
+
+
+def test_every_exporter_says_what_it_is(random_results):
     leaving = export_of(random_results(2))
     assert list(leaving.ids) == [0, 1] and leaving.tags == {}
     assert all(each.about and (each.suffixes or each.ours) for each in exporters().values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from cnmf3d.cli.app import call
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
-from cnmf3d.results import load_results, write_results
-from cnmf3d.results.imports import FLAGS, Given, import_results, importers
+from cnmf3d.results import Results, imports, load_results, write_results
+from cnmf3d.results.exports import export, export_of
+from cnmf3d.results.imports import FLAGS, Given, Importer, import_results, importers
+from cnmf3d.results.report import write_report
 
 
 def test_every_importer_takes_only_what_there_is():
@@ -63,6 +66,8 @@ def test_the_formats_are_listed(capsys):
         (["import", "caiman", "r.hdf5", "o.hdf5", "--shape", "a"], 2, "commas"),
         (["import", "caiman", "r.hdf5", "o.hdf5", "--voxel-size", "1,2,3,4"], 2, "three"),
         (["import", "caiman", "r.hdf5", "o.hdf5", "--axes", "xyq"], 2, "yxz"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--fps=-1"], 2, "above 0"),
+        (["import", "caiman", "r.hdf5", "o.hdf5", "--voxel-size", "1,0,2"], 2, "above 0"),
     ],
 )
 def test_mistakes_are_told_in_words(words, code, told, tmp_path, random_results, capsys, monkeypatch):
@@ -80,8 +85,30 @@ def test_files_of_rois_are_not_taken_for_the_movie(tmp_path):
     assert results.parameters == {"imported": {"format": "labels", "file": str(tmp_path / "labels.npy")}}
 
 
+def test_packages_of_others_can_add_theirs(tmp_path, monkeypatch):
+    mine = Importer("mine", "a file of mine", lambda path, given: Results)
+    entry = types.SimpleNamespace(load=lambda: mine)
+    monkeypatch.setattr(imports, "entry_points", lambda group: [entry] if group == "cnmf3d.importers" else [])
+    assert importers()["mine"] is mine
+    with pytest.raises(UsageError, match="can't use --axes"):
+        import_results("mine", tmp_path, Given(axes="xyz"))
+
+
 def test_errors_for_scripts_too(tmp_path):
     with pytest.raises(UsageError, match="no import of"):
         import_results("none", tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         import_results("caiman", tmp_path / "r.hdf5")
+
+
+def test_masks_without_traces_have_a_report_and_leave(tmp_path):
+    labels = np.zeros((2, 20, 20), np.uint8)
+    labels[0, 2:6, 2:6], labels[1, 9:14, 9:14] = 1, 2
+    np.save(tmp_path / "labels.npy", labels)
+    results = import_results("labels", tmp_path / "labels.npy", Given(axes="zyx"))
+    page = write_report(results, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Where the cells are" in page and "Best traces" not in page
+    for name in ("csv", "suite2p", "label-tiff", "ome-zarr"):
+        export(name, results, tmp_path / {"label-tiff": "l.tif", "ome-zarr": "o.zarr"}.get(name, name))
+    with pytest.raises(InputError, match="no ROIs with traces"):
+        export("nwb", export_of(results, metadata={"session_start_time": "2026-01-31"}), tmp_path / "r.nwb")

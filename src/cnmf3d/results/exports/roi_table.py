@@ -12,6 +12,9 @@ from cnmf3d.results.exports.exporter import Export
 
 Column = npt.NDArray[Any] | list[str]
 
+LARGEST = 2**63 - 1
+"""Whole number that still is one in every format."""
+
 
 def tag_column(values: list[Value | None]) -> Column:
     """A column of tags in the narrowest type that holds all of them.
@@ -21,7 +24,7 @@ def tag_column(values: list[Value | None]) -> Column:
     """
     kinds = {type(value) for value in values}
     for kind in (bool, int, float):
-        if kinds == {kind}:
+        if kinds == {kind} and not any(abs(value) > LARGEST for value in values if isinstance(value, int)):
             return np.array(values, kind)
     return ["" if value is None else str(value) for value in values]
 

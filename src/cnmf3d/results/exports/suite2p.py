@@ -73,7 +73,7 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
 
 def _course(trace: Float) -> dict[str, float]:
     """What Suite2p says of a ROI's trace."""
-    spread = float(trace.std())
+    spread = float(trace.std()) if trace.size else 0.0
     return {"skew": float(stats.skew(trace)) if spread > 0 else 0.0, "std": spread}
 
 

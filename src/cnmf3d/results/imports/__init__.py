@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -63,6 +64,9 @@ def import_results(name: str, path: str | Path, given: Given | None = None) -> R
         if getattr(given, field.name) is not None and field.name not in chosen.takes:
             usable = ", ".join(FLAGS[taken] for taken in FLAGS if taken in chosen.takes) or "nothing"
             raise UsageError(f"import {name} can't use {FLAGS[field.name]}", f"Leave it out. It takes: {usable}.")
+    for flag, number in (("--fps", (given.rate,)), ("--voxel-size", given.voxel_size or ())):
+        if any(value is not None and not 0 < value < math.inf for value in number):
+            raise UsageError(f"{flag} is {', '.join(str(value) for value in number)}", "Give what is above 0.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name.")
     results = chosen.read(path, given)

@@ -58,7 +58,8 @@ def sections_of(results: Results) -> list[Section]:
         "Strongest rejected": rejected[:ROWS],
     }
     for name, chosen in groups.items():
-        sections.append(_section(name, about, {name: figures.traces(results, chosen) if chosen else None}))
+        drawn = figures.traces(results, chosen) if chosen and components.frames else None
+        sections.append(_section(name, about, {name: drawn}))
     sections += [
         _section("All accepted traces", "", {"raster": figures.raster(results)}),
         _section("Quality", "Dashed: threshold.", {"quality": figures.quality(results, _thresholds(results))}),

@@ -42,11 +42,11 @@ def write_nwb(export: Export, path: Path) -> tuple[str, ...]:
     """
     metadata = metadata_of(export.metadata)
     results = export.results
+    if results.components.count == 0 or results.components.frames == 0:
+        raise InputError("the results have no ROIs with traces, and NWB can't hold empty tables", "Nothing to export.")
     if not results.rate > 0:
         fix = "Say it: cnmf3d import caiman RESULTS NEW.hdf5 --fps 5, and export NEW.hdf5."
         raise InputError("the results don't say their rate, which NWB requires", fix)
-    if results.components.count == 0 or results.components.frames == 0:
-        raise InputError("the results have no ROIs with traces, and NWB can't hold empty tables", "Nothing to export.")
     try:
         from pynwb import NWBHDF5IO
     except ImportError as error:
