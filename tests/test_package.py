@@ -46,11 +46,12 @@ def test_no_file_is_too_long():
 
 KNOWN = (
     "workspace/program.py",
+    "viewer/controllers/scripting.py",
     "batch/mesmerize.py",
     "results/imports/objects.py",
     "results/exports/suite2p.py",
 )
-"""Runs the user's own script; read another program's pickle with nothing in it that can be called, or say so; writes
+"""Run the user's own script; read another program's pickle with nothing in it that can be called, or say so; writes
 the arrays of objects that Suite2p reads."""
 
 
