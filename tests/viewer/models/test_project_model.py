@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cnmf3d.movies import open_movie
@@ -52,7 +53,8 @@ def model(project):
     made.failures = []
     made.failed.connect(made.failures.append)
     made.take(project)
-    return made
+    yield made
+    made.close()
 
 
 def test_tabs_filter_and_keep_their_rows(model):
@@ -103,6 +105,36 @@ def test_cells_are_edited_and_undone(model, project):
     model.show(1)
     assert not model.editable("cell type") and model.edit([1], "animal", "m2")
     assert model.frame["animal"].tolist() == ["m1", "m2"]
+
+
+def test_what_others_change_is_seen(model, project):
+    seen = []
+    model.changed.connect(lambda: seen.append(1))
+    model.poll()
+    assert seen == []
+    with Project.open(project.folder) as other:
+        other.edit_rois("m1/1", "cell type", {5: "SOM"})
+    model.poll()
+    assert len(seen) == 1 and model.frame["cell type"][5] == "SOM"
+    model.edit([5], "cell type", "")
+    assert model.frame["cell type"][5] == ""
+    model.show(1)
+    accepted = model.frame["accepted"][0]
+    model.show(0)
+    model.edit(range(6), "accepted", "no")
+    assert not model.frame["accepted"][:6].any()
+    model.show(1)
+    assert model.frame["accepted"][0] == 0 != accepted
+    seen.clear()
+    model.poll()
+    assert seen == []
+    fresh = ProjectModel()
+    fresh.take(project)
+    fresh.show(1)
+    pd.testing.assert_frame_equal(fresh.frame, model.frame)
+    fresh.show(0), model.show(0)
+    pd.testing.assert_frame_equal(fresh.frame, model.frame)
+    fresh.close()
 
 
 def test_curves_and_stimuli_of_rows(model, project):

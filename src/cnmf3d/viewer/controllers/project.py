@@ -159,5 +159,5 @@ def project_actions(app: App) -> ProjectActions:
     """The actions of an app, made when they are first asked for."""
     if id(app) not in _ACTIONS:
         _ACTIONS[id(app)] = ProjectActions(app)
-        app.closed.connect(lambda: _ACTIONS.pop(id(app), None))
+        app.closed.connect(lambda: _ACTIONS.pop(id(app)).model.close())
     return _ACTIONS[id(app)]

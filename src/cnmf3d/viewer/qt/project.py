@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
+    QAbstractItemView,
     QDialog,
     QDockWidget,
     QFileDialog,
@@ -34,6 +35,9 @@ from cnmf3d.viewer.qt.project_table import ProjectTable
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
+
+LOOK = 1000
+"""Milliseconds between two looks at the project."""
 
 NONE = "No project is open.\nMake a new one, or open one: a folder that keeps samples with their ROIs."
 
@@ -130,6 +134,11 @@ class ProjectDock(QWidget):
             shortcut = QShortcut(QKeySequence(key), self.table)
             shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
             shortcut.activated.connect(do)
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK)
+        self._timer.timeout.connect(self._look)
+        self._timer.start()
+        self._app.closed.connect(self._stop)
         self.tabs.currentChanged.connect(self._tab)
         self.tabs.tabCloseRequested.connect(self.project.close_view)
         self.table.chosen.connect(lambda: self.plot.show_rows(self.table.rows()))
@@ -210,6 +219,15 @@ class ProjectDock(QWidget):
         self.add.setEnabled(there and self._app.rois is not None)
         self.save.setEnabled(self.actions_.sample_is_open)
         self.plot.show_rows(self.table.rows())
+
+    def _look(self) -> None:
+        """Look whether a script or another program has changed the project; not while a cell is edited."""
+        if self.isVisible() and self.table.state() != QAbstractItemView.State.EditingState:
+            self.project.poll()
+
+    def _stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
 
     def _tab(self, tab: int) -> None:
         self.project.show(tab)
