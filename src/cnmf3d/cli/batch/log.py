@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -93,11 +94,9 @@ class _Reader:
             typer.echo(plain(line))
 
 
-def _size(path: object) -> int:
+def _size(path: Path) -> int:
     """Bytes of a file; none where it isn't there."""
-    from pathlib import Path
-
     try:
-        return Path(str(path)).stat().st_size
+        return path.stat().st_size
     except OSError:
         return 0
