@@ -229,6 +229,24 @@ def test_npy(tmp_path, values, order, dtype):
     assert ("float32" in " ".join(movie.warnings)) == (dtype == "<f8")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<u2', 'fortran_order': False, 'shape': (12, 3, 9, 8",
+        "{'descr': '<u2', 'fortran_order': False, 'shape': (-12, 3, 9, 8)}",
+        "{'descr': '<u2', 'fortran_order': False}",
+        "{'descr': '<q9', 'fortran_order': False, 'shape': (12, 3, 9, 8)}",
+        "f(",
+        "",
+    ],
+)
+def test_npy_with_a_damaged_header(tmp_path, header):
+    text = header.ljust(117).encode() + b"\n"
+    (tmp_path / "m.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(9999))
+    with pytest.raises(InputError, match=r"m\.npy is no readable"):
+        open_movie(tmp_path / "m.npy")
+
+
 def test_npy_of_objects_and_complex_numbers(tmp_path):
     np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
     with pytest.raises(InputError, match="objects"):

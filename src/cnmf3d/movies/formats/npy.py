@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from tokenize import TokenError
 
 from numpy.lib import format as npy
 
@@ -34,11 +35,13 @@ def open_npy(place: Place, dataset: str | None) -> Stored:
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(file)
             offset = file.tell()
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, TokenError) as error:
         raise InputError(f"{place} is no readable .npy file ({error})", "Save it again with numpy.save.") from error
     if dtype.hasobject:
         raise InputError(f"{place} holds Python objects, not numbers", "Save a plain array: numpy.save(path, array).")
     shape = tuple(int(length) for length in shape)
+    if min(shape, default=0) < 0:
+        raise InputError(f"{place} is no readable .npy file (its shape is {shape})", "Save it again with numpy.save.")
     needed, there = offset + math.prod(shape) * dtype.itemsize, place.path.stat().st_size
     if there < needed:
         raise InputError(f"{place} is cut short: {there} of {needed} bytes", "Copy it again from where it was saved.")
