@@ -51,6 +51,14 @@ def along_axes(value: AxisValue, name: str = "value") -> ZYX:
     UsageError
         Where the value has another number of entries or other keys.
     """
+    try:
+        return _along_axes(value, name)
+    except OverflowError as error:
+        raise UsageError(f"{name} has a number beyond all measure", "Give numbers of a usual size.") from error
+
+
+def _along_axes(value: AxisValue, name: str) -> ZYX:
+    """As `along_axes`; OverflowError for whole numbers that are larger than any float."""
     if isinstance(value, ZYX):
         return value
     if isinstance(value, Mapping):

@@ -149,7 +149,15 @@ def test_keywords_that_there_are_not(tiff):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("fps", "ten"), ("fps", 0), ("voxel_size", "big"), ("voxel_size", (1, 1, 0))]
+    ("name", "value"),
+    [
+        ("fps", "ten"),
+        ("fps", 0),
+        ("fps", 10**400),
+        ("fps", float("nan")),
+        ("voxel_size", "big"),
+        ("voxel_size", (1, 1, 0)),
+    ],
 )
 def test_wrong_values_that_a_script_sets(tiff, name, value):
     env = ViewerWorkEnv.from_tiff(tiff())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,7 +116,7 @@ def _fps(path: Path, told: Mapping[str, Any]) -> float | None:
     value = told.get("fps")
     if value is None and "fps" not in told:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
         raise _wrong(path, "fps", value, "Write the number of volumes a second, without quotes: 5.0.")
     return float(value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -93,9 +92,14 @@ class ImgData:
         value = self.meta.get("fps")
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value <= 0:
+        number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        try:
+            rate = float(value) if number else math.nan
+        except OverflowError:
+            rate = math.inf
+        if not math.isfinite(rate) or rate <= 0:
             raise InputError(f"the metadata have fps = {value!r}", "Set the volumes a second: get_meta()['fps'] = 5.0.")
-        return float(value)
+        return rate
 
     @property
     def voxel_size(self) -> ZYX | None:
