@@ -15,7 +15,14 @@ from cnmf3d.engine.cache import ingest
 from cnmf3d.engine.cleaning import clean, grow, significant_part
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
-from cnmf3d.engine.evaluation.measures import active_frames, quiet_level, skewness, spatial_correlation, trace_snr
+from cnmf3d.engine.evaluation.measures import (
+    active_frames,
+    compactness,
+    quiet_level,
+    skewness,
+    spatial_correlation,
+    trace_snr,
+)
 from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import chance_level, reliability, threshold
@@ -252,6 +259,8 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
         ({"skewness": 0.1}, False),
         ({"skewness": 0.1, "snr": 6}, True),
         ({"skewness": 0.1, "r_value": 0.98}, True),
+        ({"compactness": 0.5}, False),
+        ({"compactness": 0.5, "snr": 6}, True),
         ({"reliability": 0.1}, False),
         ({"snr": 1}, True),
         ({"snr": 1, "r_value": 0.5}, False),
@@ -259,8 +268,27 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
     ],
 )
 def test_what_is_accepted(changes, kept):
-    values = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, **changes}
+    values = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, **changes}
     assert decide({name: np.array([value]) for name, value in values.items()}, Plan(rate=10), 200)[0] == kept
+
+
+def test_compactness_tells_a_cell_from_its_edge():
+    shape, sigma = (9, 30, 30), ZYX(1.5, 3.0, 3.0)
+    grid = np.stack(np.mgrid[:9, :30, :30], axis=-1)
+
+    def blob(centre, wide=1.0):
+        return np.exp(-0.5 * (((grid - np.array(centre)) / (wide * np.array(sigma))) ** 2).sum(axis=-1))
+
+    cell, corner = blob((4, 15, 15)), blob((0, 0, 29))
+    edge = np.zeros(shape)
+    edge[4, 15, 11:20] = 1
+    specks = np.zeros(shape)
+    specks[4, [5, 15, 25], [5, 25, 15]] = 1
+    kinds = [cell, corner, blob((4, 15, 15), 0.6), blob((4, 15, 15), 1.6), edge, specks, np.zeros(shape)]
+    dense = np.stack([np.where(kind > 0.05, kind, 0).ravel() for kind in kinds], axis=1)
+    found = compactness(sparse.csc_array(dense.astype(np.float32)), shape, sigma)
+    assert found[:2].min() > 0.98 and found[2:4].min() > 0.7
+    assert found[4] < 0.6 and found[5] < 0.2 and found[6] == 0
 
 
 def test_space_correlation_is_pearsons():

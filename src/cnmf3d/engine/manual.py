@@ -34,7 +34,7 @@ from cnmf3d.traces import decay_frames, delta_f_over_f
 ROUNDS = 12
 """Alternations of traces and footprints."""
 
-MEASURES = ("snr", "r_value", "reliability", "skewness")
+MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness")
 
 
 def demix_rois(movie: Movie, scene: Scene, *, reporter: Reporter = silent) -> Components:

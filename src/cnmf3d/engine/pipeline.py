@@ -22,7 +22,7 @@ from cnmf3d.engine.cleaning import SIGNIFICANT, grow
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.estimates import cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
-from cnmf3d.engine.evaluation.measures import active_frames, skewness, spatial_correlation, trace_snr
+from cnmf3d.engine.evaluation.measures import active_frames, compactness, skewness, spatial_correlation, trace_snr
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan, half_size
@@ -95,7 +95,7 @@ class Demixed:
     courses : (tiles * rank, frames) float32
         Neuropil.
     quality : mapping of name to (components,) float32
-        ``snr``, ``r_value``, ``reliability``, ``skewness``.
+        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     """
@@ -394,6 +394,7 @@ def full_rate(
             "r_value": r_values,
             "reliability": whole.reliability,
             "skewness": skewness(last.raw, plan.width),
+            "compactness": compactness(footprints, cache.shape, plan.sigma or ZYX(1.5, 3.0, 3.0)),
         }
     return Demixed(footprints, last.raw, denoised, last.courses, quality, measured)
 

@@ -74,6 +74,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         lowest_snr=quality.SNR_lowest,
         lowest_r=quality.rval_lowest,
         min_skew=quality.skew_thr,
+        least_compact=quality.compact_thr,
         significance=quality.reliability_z,
         refit=parameters.refit,
     )

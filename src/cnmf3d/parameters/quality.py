@@ -28,6 +28,13 @@ class QualityParameters(Stage):
         description="Skewness of the trace below which a component needs twice min_SNR or an r value of 0.97: "
         "transients only go up, neuropil swings both ways.",
     )
+    compact_thr: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Cosine of the footprint with a Gaussian of a cell's size below which a component needs twice "
+        "min_SNR: edges of cells and what noise leaves are scattered or small.",
+    )
     reliability_z: float = Field(
         4.5,
         ge=0,

@@ -92,6 +92,7 @@ def test_the_method_of_initialisation_is_caimans():
         ({"seeds": "cells.tif"}, "init.seeds"),
         ({"nb": 0}, "background.nb"),
         ({"skew_thr": 1.0}, "quality.skew_thr"),
+        ({"compact_thr": 0.0}, "quality.compact_thr"),
         ({"reliability_z": 0.0}, "quality.reliability_z"),
     ],
 )

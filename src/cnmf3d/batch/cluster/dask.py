@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnmf3d.batch.cluster.scheduler import ClusterError, Scheduler
+from cnmf3d.batch.cluster.scheduler import ANSWER, ClusterError, Scheduler
 from cnmf3d.batch.processes import lives
 from cnmf3d.batch.runfolder import RunFolder
 
@@ -133,7 +133,11 @@ class _Remote:
         """Exit code of a task that is over."""
         from distributed import CancelledError, KilledWorker
 
-        error = None if self.future.cancelled() else self.future.exception()
+        try:
+            error = None if self.future.cancelled() else self.future.exception(timeout=ANSWER)
+            code = None if self.future.cancelled() or error else self.future.result(timeout=ANSWER)
+        except TimeoutError:  # its Dask worker went away with the answer
+            return LOST
         if isinstance(error, Unseen):
             raise ClusterError(
                 f"the machine {error} of {self.scheduler.address} does not see {self.folder.path}",
@@ -146,7 +150,7 @@ class _Remote:
                 f"a worker of {self.scheduler.address} can't compute items: {type(error).__name__}: {error}",
                 "Is cnmf3d installed where the workers run, in the same version?",
             ) from error
-        return int(self.future.result())
+        return LOST if code is None else int(code)
 
     def kill(self) -> None:
         """Ask for its end on whichever machine it is, and wait for that."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import threading
 import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from cnmf3d.errors import Cnmf3dError, UsageError
@@ -20,6 +25,9 @@ TIMEOUT = 10.0
 
 LOOK = 1.0
 """Seconds between questions to the scheduler who is there."""
+
+ANSWER = 60.0
+"""Seconds that scheduler and workers are given for an answer."""
 
 SAME = ("cnmf3d", "distributed")
 """Packages of which the same version has to be everywhere."""
@@ -63,7 +71,8 @@ class Scheduler:
         if time.monotonic() - self._asked > LOOK:
             found = _asked(self.address, self.client)
             if found.keys() - self._seen.keys():
-                check_versions(self.address, self.client.get_versions(packages=["cnmf3d"]))
+                versions = _answer(self.address, lambda: self.client.get_versions(packages=["cnmf3d"]))
+                check_versions(self.address, versions)
             self._seen, self._asked = found, time.monotonic()
         return self._seen
 
@@ -123,7 +132,7 @@ def _client(address: str) -> Client:
         where = json.loads(Path(address).read_text("utf-8"))["address"] if Path(address).is_file() else address
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below, for what matters here
-            return Client(where, timeout=TIMEOUT, set_as_default=False, name="cnmf3d-batch")
+            return _made(Client, where)
     except (ValueError, LookupError, TypeError) as error:
         raise UsageError(
             f"{address!r} is no address of a scheduler: {error}",
@@ -137,12 +146,50 @@ def _client(address: str) -> Client:
         ) from error
 
 
+def _made(kind: type[Client], where: str) -> Client:
+    """A client; where it can't connect it is closed at once.
+
+    Dask leaves that to the garbage collector, which may come while the same thread starts another client: both then
+    want the lock of Dask's event loops, and wait for ever.
+    """
+    client = object.__new__(kind)
+    try:
+        client.__init__(where, timeout=TIMEOUT, set_as_default=False, name="cnmf3d-batch")
+    except BaseException:
+        with suppress(Exception):
+            client.close(timeout=2)
+        client.status = "closed"
+        raise
+    return client
+
+
 def _asked(address: str, client: Client) -> dict[str, int]:
     """Workers that are there now."""
     try:
-        return dict(client.nthreads())
+        return dict(_answer(address, client.nthreads))
     except (OSError, AttributeError) as error:  # the connection was closed; the client has given up
         raise _gone(address) from error
+
+
+def _answer(address: str, question: Callable[[], Any]) -> Any:
+    """Ask the cluster, and wait for the answer no longer than `ANSWER` seconds: Dask itself has no end."""
+    answers: SimpleQueue[Future[Any]] = SimpleQueue()
+
+    def ask() -> None:
+        answer: Future[Any] = Future()
+        try:
+            answer.set_result(question())
+        except Exception as error:  # noqa: BLE001 - raised again where it was asked
+            answer.set_exception(error)
+        answers.put(answer)
+
+    threading.Thread(target=ask, daemon=True, name="cnmf3d-dask").start()
+    try:
+        return answers.get(timeout=ANSWER).result()
+    except Empty:
+        raise ClusterError(
+            f"the scheduler at {address} doesn't answer", "See what it wrote; start it again if it hangs."
+        ) from None
 
 
 def _gone(address: str) -> ClusterError:

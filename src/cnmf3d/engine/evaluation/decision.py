@@ -11,7 +11,7 @@ from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import threshold
 
 PLAIN = 2.0
-"""SNR over ``min_SNR`` that a component needs whose trace isn't skewed."""
+"""SNR over ``min_SNR`` that a component needs whose trace isn't skewed, or which doesn't look like one cell."""
 
 ALIKE = 0.97
 """Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has."""
@@ -23,11 +23,12 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
     A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR`` or the r value `ALIKE`.
+    A footprint unlike one cell (``compact_thr``) may be a cell's edge: it needs `PLAIN` times ``min_SNR``.
 
     Parameters
     ----------
     quality : mapping
-        ``snr``, ``r_value``, ``reliability`` and ``skewness``, each (components,) float32.
+        ``snr``, ``r_value``, ``reliability``, ``skewness`` and ``compactness``, each (components,) float32.
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.
@@ -36,5 +37,7 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     passes = (r_value >= plan.min_r) | (snr >= plan.min_snr)
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
     reliable = quality["reliability"] > threshold(bins, plan.significance)
-    transient = (quality["skewness"] >= plan.min_skew) | (snr >= PLAIN * plan.min_snr) | (r_value >= ALIKE)
-    return np.asarray(passes & bounded & reliable & transient)
+    strong = snr >= PLAIN * plan.min_snr
+    transient = (quality["skewness"] >= plan.min_skew) | strong | (r_value >= ALIKE)
+    whole = (quality["compactness"] >= plan.least_compact) | strong
+    return np.asarray(passes & bounded & reliable & transient & whole)

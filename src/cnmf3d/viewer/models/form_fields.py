@@ -72,6 +72,7 @@ _LABELS = {
     "quality.SNR_lowest": "Lowest SNR",
     "quality.rval_lowest": "Lowest r value",
     "quality.skew_thr": "Skewness threshold",
+    "quality.compact_thr": "Compactness threshold",
     "quality.reliability_z": "Reliability (z)",
 }
 

@@ -35,6 +35,7 @@ METRICS = {
     "r_value": "correlation of the footprint with the mean of the volumes in which the ROI is active",
     "reliability": "correlation of the footprint between two halves of the recording",
     "skewness": "skewness of the trace",
+    "compactness": "cosine of the footprint with a Gaussian of a cell's size",
 }
 
 
