@@ -7,7 +7,7 @@ DEMO := demo-output
 JOBS ?= 2
 SCREEN = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test lint bench screenshots docs clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -31,6 +31,9 @@ bench: $(READY)  ## The figures of benchmarks/README.md, about half an hour.
 	$(PYTHON) benchmarks/accuracy.py --presets tiny small dense dim neuropil lightsheet --seeds 3
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/memory.py
+
+screenshots: $(READY)  ## The pictures of docs/viewer.md, in docs/images.
+	$(SCREEN) $(PYTHON) tools/screenshots.py docs/images
 
 docs: $(READY)  ## The documentation as a site, in site/.
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt

@@ -66,14 +66,16 @@ def write_volume(folder: Path, count: int) -> Path:
     movie = folder / "movie.npy"
     array = np.lib.format.open_memmap(movie, "w+", np.uint16, (FRAMES, *SHAPE))
     rng = np.random.default_rng(0)
-    plane = rng.integers(100, 400, SHAPE[1:], np.uint16)
+    results = results_of(count, rng)
+    light = 3000 * (results.components.footprints @ np.ones(count, np.float32)).reshape(SHAPE)
+    volume = rng.poisson(np.minimum(150 + light, 3000)).astype(np.uint16)
     for frame in np.linspace(0, FRAMES - 1, 13).astype(int):
-        array[frame] = plane
+        array[frame] = volume
     array.flush()
     del array
     movie.with_suffix(".json").write_text('{"fps": 10.0, "voxel_size": [1.0, 1.0, 4.0]}')
     path = folder / "movie.cnmf3d.hdf5"
-    write_results(results_of(count, rng), path)
+    write_results(results, path)
     return path
 
 

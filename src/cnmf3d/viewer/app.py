@@ -252,7 +252,7 @@ class App:
         if not self.may_discard():
             return False
         self._unsaved.clear()
-        self.contrast = self.results_path = None
+        self.contrast = self.results_path = self._read = None
         self.environment.clear()
         self.space.workEnv = ViewerWorkEnv()
         self.space.update()

@@ -57,9 +57,9 @@ class RoiDock(QWidget):
         self.search.textChanged.connect(self._filtered)
         self.table = RoiView(app, self.model)
         self.thresholds = ThresholdPanel(app)
-        folded = QCollapsible("Thresholds")
-        folded.setDuration(0)
-        folded.addWidget(self.thresholds)
+        self.folded = QCollapsible("Thresholds")
+        self.folded.setDuration(0)
+        self.folded.addWidget(self.thresholds)
         self.curation = CurationBar(app)
         box = QVBoxLayout(self)
         box.setContentsMargins(6, 6, 6, 6)
@@ -67,7 +67,7 @@ class RoiDock(QWidget):
             box.addWidget(part)
         box.addWidget(self.table, 1)
         box.addWidget(self.curation)
-        box.addWidget(folded)
+        box.addWidget(self.folded)
         app.rois_changed.connect(self._other_rois)
         app.overlay.changed.connect(self.model.recolour)
         self._other_rois()
@@ -143,6 +143,8 @@ class RoiView(QTableView):
         """Make columns as wide as their titles and first rows need."""
         if self._table.columns:
             self.resizeColumnsToContents()
+            widest = self.fontMetrics().horizontalAdvance(str(self._table.ids.max(initial=0)))
+            self.setColumnWidth(0, max(self.columnWidth(0), widest + 48))  # beside the colour
 
     def take(self, ids: Any) -> None:
         """Select rows of ROIs, without telling anybody."""
