@@ -32,8 +32,9 @@ bench: $(READY)  ## The figures of benchmarks/README.md, about half an hour.
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/memory.py
 
-screenshots: $(READY)  ## The pictures of docs/viewer.md, in docs/images.
+screenshots: $(READY)  ## The pictures of the viewer in docs/images.
 	$(SCREEN) $(PYTHON) tools/screenshots.py docs/images
+	$(SCREEN) $(PYTHON) tools/dock_pictures.py docs/images
 
 docs: $(READY)  ## The documentation as a site, in site/.
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -e '.[docs]' -c constraints.txt
