@@ -64,6 +64,16 @@ def scripts(napari_viewer: Any) -> Any:
     return dock(napari_viewer, "Script Editor")
 
 
+def curation(napari_viewer: Any) -> Any:
+    """ROIs by rule, drawn and edited; the log."""
+    return dock(napari_viewer, "Curation")
+
+
+def project(napari_viewer: Any) -> Any:
+    """The project browser."""
+    return dock(napari_viewer, "Project")
+
+
 def reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
     """What reads a path, or None where it is none of ours.
 
