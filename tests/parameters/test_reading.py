@@ -226,3 +226,9 @@ def test_groups_and_other_names_are_explained_too():
     told = explain("quality")
     assert "quality.min_SNR" in told and "quality.reliability_z" in told and "init." not in told
     assert explain("fps") == explain("data.fr") and "Volumes a second" in explain("fps")
+
+
+@pytest.mark.parametrize("content", [{1: 2}, {None: 3}, {"cnmf_kwargs": {7: 8}}, {"init": {1: 2}}, {("K",): 3}])
+def test_names_are_texts(content):
+    with pytest.raises(UsageError, match=r"no name of a parameter|no parameter init\.1"):
+        read_parameters(content)

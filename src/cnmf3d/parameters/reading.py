@@ -168,6 +168,8 @@ def _file(path: Path) -> Mapping[str, Any]:
 def _targets(content: Mapping[str, Any]) -> Iterator[tuple[str, _Given]]:
     """Every value with the parameter of ours that it sets, as ``group.name``."""
     for name, value in content.items():
+        if not isinstance(name, str):
+            raise UsageError(f"{name!r} is no name of a parameter", "Names are texts; `cnmf3d params` lists all.")
         if name in FORM_GROUPS:
             inner = read_text(value) if isinstance(value, str) else value or {}
             if not isinstance(inner, Mapping):
