@@ -7,6 +7,7 @@ import difflib
 import os
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -277,7 +278,8 @@ class Batch:
         caches = Caches(default_folder())
         for item in found:
             workdir.remove(self.home(item))
-            caches.release(item.uuid)
+            with suppress(OSError):
+                caches.release(item.uuid)
         return found
 
     def abort(self, keys: Iterable[str]) -> list[Item]:

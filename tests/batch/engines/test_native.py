@@ -89,6 +89,17 @@ def test_a_cache_that_could_not_be_kept_is_told(tmp_path, scene, monkeypatch):
         assert "could not be kept" in told(batch, item)
 
 
+def test_a_folder_of_caches_that_cannot_be_used_costs_time_only(batch, scene, tmp_path, monkeypatch):
+    file = tmp_path / "no folder"
+    file.touch()
+    monkeypatch.setenv("CNMF3D_CACHE", str(file))
+    item = batch.add(scene, name="x", options={"keep_memmap": True})
+    assert supervise(batch, workers=1).done == 1
+    assert "could not be kept" in told(batch, item)
+    batch.delete(["x"])
+    assert batch.items() == []
+
+
 def test_who_waits_for_a_cache_begins_after_its_item(batch, scene):
     class Two:
         """Two places at once."""

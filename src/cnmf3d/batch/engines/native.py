@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.caches import Caches, default_folder
@@ -41,7 +42,8 @@ class Native:
             _check(caches, cache_key(movie, parameters), str(job.options.get("memmap_uuid") or ""), reporter)
         elif job.options.get("keep_memmap"):
             kept = cache_key(movie, parameters)
-            caches.pin(kept, folder.uuid)
+            with suppress(OSError):  # told below
+                caches.pin(kept, folder.uuid)
         results = run(
             movie,
             parameters,
@@ -51,7 +53,7 @@ class Native:
             caches=caches,
             checkpoint=folder.checkpoint,
         )
-        if kept is not None and not caches.has(kept):
+        if kept is not None and kept not in caches.kept_by(folder.uuid):
             reporter(Caution("ingest", f"keep_memmap: the cache of the movie could not be kept in {caches.folder}"))
         reporter(Progress("write", 0, 1, "files"))
         write_results(results, folder.results)
