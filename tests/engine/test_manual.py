@@ -18,6 +18,7 @@ from cnmf3d.errors import EngineError, InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import open_movie
 from cnmf3d.results import Results
+from cnmf3d.results.curation import scene as scenes
 from cnmf3d.results.curation.making import footprints_of, unit
 from cnmf3d.results.curation.scene import Scene, cell_reach, ellipsoid, scene_of
 from cnmf3d.results.curation.storing import rois_of
@@ -232,3 +233,22 @@ def test_calcium_that_rises_slowly(scenery):
     assert alike(found.spikes[0], truth.spikes[0]) > 0.8
     assert alike(found.footprints.toarray(), truth.footprints[:, [0]].toarray()) > 0.95
     assert np.allclose(found.kinetics.g, g[:1], atol=1e-3)
+
+
+def test_what_would_not_fit_into_memory_is_named(scenery, monkeypatch):
+    _, results = scenery
+    start = ellipsoid(SHAPE, PLACES[2], cell_reach(results))
+    monkeypatch.setattr(scenes, "MOST", FRAMES * 10)
+    with pytest.raises(UsageError, match="10 voxels can be demixed"):
+        scene_of(results, without(results, 2), start, start, fixed=False)
+
+
+def test_pixels_that_are_not_finite_are_left_out(scenery):
+    movie, results = scenery
+    broken = movie.copy()
+    broken[10:20, 2, 13, 17] = np.nan
+    start = ellipsoid(SHAPE, PLACES[2], cell_reach(results))
+    scene = scene_of(results, without(results, 2), start, start, fixed=False)
+    found = demix_rois(open_movie(broken, rate=10.0), scene)
+    assert np.isfinite(found.raw).all()
+    assert alike(found.traces[0], results.components.traces[2]) > 0.9

@@ -34,6 +34,9 @@ from cnmf3d.traces import decay_frames, delta_f_over_f
 ROUNDS = 12
 """Alternations of traces and footprints."""
 
+ROWS = 512
+"""Voxels whose residual is worked out at once."""
+
 MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness")
 
 
@@ -84,10 +87,13 @@ def demix_values(values: Float, scene: Scene) -> Components:
 
 
 def residual(values: Float, scene: Scene) -> Float:
-    """(n, frames) what others and background leave, in units of noise."""
-    left = np.where(np.isfinite(values), values, np.nan).T
-    left = left - scene.images @ scene.background - scene.others @ scene.courses
-    return np.ascontiguousarray(np.nan_to_num(left / scene.noise[:, None]), np.float32)
+    """(n, frames) what others and background leave, in units of noise; what isn't finite becomes zero."""
+    left = np.empty(values.shape[::-1], np.float32)
+    for start in range(0, len(left), ROWS):
+        rows = slice(start, start + ROWS)
+        part = values[:, rows].T - scene.images[rows] @ scene.background - scene.others[rows] @ scene.courses
+        left[rows] = np.where(np.isfinite(part), part / scene.noise[rows, None], 0)
+    return left
 
 
 def alternate(
@@ -102,11 +108,10 @@ def alternate(
     Footprints are fitted to what changes: a resting light that is wrong by a constant has no say in them. One that
     never changes becomes zero.
     """
-    centred = left - left.mean(axis=1, keepdims=True)
     for _ in range(rounds):
         calcium = _calcium(regressed(left, weights), response).traces
-        calcium = (calcium - calcium.mean(axis=1, keepdims=True)).astype(np.float64)
-        gram, seen = calcium @ calcium.T, centred @ calcium.T
+        calcium = calcium - calcium.mean(axis=1, keepdims=True)
+        gram, seen = (np.asarray(part @ calcium.T, np.float64) for part in (calcium, left))
         for _ in range(3):
             for k in range(weights.shape[1]):
                 if gram[k, k] > 0:
@@ -122,7 +127,7 @@ def regressed(left: Float, weights: npt.NDArray[np.float64]) -> Float:
     """(k, frames) least-squares traces."""
     gram = weights.T @ weights
     gram += (1e-6 * np.trace(gram) / max(len(gram), 1) + 1e-12) * np.eye(len(gram))
-    return np.asarray(np.linalg.solve(gram, weights.T @ left), np.float32)
+    return np.asarray(np.linalg.solve(gram, weights.T.astype(np.float32) @ left), np.float32)
 
 
 def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> npt.NDArray[np.float64]:

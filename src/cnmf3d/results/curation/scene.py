@@ -21,8 +21,8 @@ from cnmf3d.results.model import Results
 Ints = npt.NDArray[np.int64]
 Footprints = sparse.csc_array[Any]
 
-MOST = 400_000
-"""Voxels that can be demixed at once."""
+MOST = 250_000_000
+"""Values of voxels and frames that are demixed at once, most: twice a gigabyte of memory."""
 
 CHUNK = 2**26
 """Values that are read at once."""
@@ -121,8 +121,11 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
     voxels = np.union1d(support.indices, starts.indices).astype(np.int64)
     if not voxels.size or (np.diff(starts.indptr) == 0).any():
         raise UsageError("a new ROI has no voxels", "Draw it, or click, inside the volume.")
-    if voxels.size > MOST:
-        raise UsageError(f"the new ROIs cover {voxels.size} voxels", f"{MOST} can be demixed at once: draw less.")
+    if voxels.size * others.frames > MOST:
+        raise UsageError(
+            f"the new ROIs cover {voxels.size} voxels of {others.frames} frames",
+            f"{MOST // max(others.frames, 1)} voxels can be demixed at once: draw less, or fewer at a time.",
+        )
     near = np.unique(sparse.csr_array(others.footprints)[voxels].indices)
     some = sparse.csr_array(others.footprints[:, near])[voxels].toarray()
     allowed = sparse.csr_array(support)[voxels].toarray() > 0
