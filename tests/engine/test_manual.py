@@ -89,6 +89,7 @@ def test_a_click_finds_the_cell_beside_its_neighbour(scenery, cell):
     assert found.spikes.max() > 0
     assert found.quality["r_value"][0] > 0.8
     assert found.quality["snr"][0] > 3
+    assert found.quality["compactness"][0] > 0.9
     assert np.isnan(found.quality["reliability"]).all()
     level = (found.footprints.T @ np.full(int(np.prod(SHAPE)), 100.0)).item()
     assert found.dff.max() == pytest.approx(found.traces.max() / level, rel=0.2)

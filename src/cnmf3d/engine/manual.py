@@ -20,11 +20,12 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant_part
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
-from cnmf3d.engine.evaluation.measures import active_frames, spatial_correlation
+from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.errors import Cnmf3dError, EngineError
 from cnmf3d.events import Reporter, silent, to_json
+from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.results.curation.making import quality_of, rest_level, unit
 from cnmf3d.results.curation.scene import Scene, read_voxels
@@ -188,6 +189,7 @@ def _components(
     quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
     indices = scene.voxels[local.indices]
     footprints = sparse.csc_array((local.data, indices, local.indptr), shape=(int(np.prod(scene.shape)), count))
+    quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     return Components(
         shape=_shape(scene),
         footprints=footprints,

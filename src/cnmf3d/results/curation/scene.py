@@ -27,6 +27,9 @@ MOST = 250_000_000
 CHUNK = 2**26
 """Values that are read at once."""
 
+WIDTHS = 2.5
+"""Half-axes of a seed's support in half-widths of a cell."""
+
 TYPICAL_REACH = 8.0
 """Half-axis of a seed's support where the results don't tell how large cells are: voxels along x and y."""
 
@@ -57,6 +60,8 @@ class Scene:
         AR coefficients; empty where there are none.
     rate : () float64
         Volumes a second.
+    sigma : (3,) float64
+        Half-width of a cell in voxels, z, y, x.
     fixed : () bool
         Whether a footprint has to keep all voxels of its support; otherwise only what is significant stays.
     """
@@ -72,6 +77,7 @@ class Scene:
     noise: Float
     g: Float
     rate: npt.NDArray[np.float64]
+    sigma: npt.NDArray[np.float64]
     fixed: npt.NDArray[np.bool_]
 
     @property
@@ -148,6 +154,7 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
         noise=np.where(noise > 0, noise, good).astype(np.float32),
         g=(g[told[0]] if told.size else np.zeros(0)).astype(np.float32),
         rate=np.array(results.rate, np.float64),
+        sigma=np.array(cell_reach(results), np.float64) / WIDTHS,
         fixed=np.array(fixed),
     )
 
@@ -185,7 +192,7 @@ def cell_reach(results: Results) -> ZYX:
     init = results.parameters.get("init")
     told = init.get("gSig") if isinstance(init, dict) else None
     if isinstance(told, (list, tuple)) and len(told) == 3 and all(isinstance(v, (int, float)) for v in told):
-        x, y, z = (2.5 * max(float(v), 0.5) for v in told)
+        x, y, z = (WIDTHS * max(float(v), 0.5) for v in told)
         return ZYX(z, y, x)
     size = results.voxel_size
     depth = TYPICAL_REACH if size is None else TYPICAL_REACH * size.x / size.z
