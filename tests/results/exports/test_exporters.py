@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -154,6 +156,22 @@ def test_packages_of_others_can_add_theirs(random_results, tmp_path, monkeypatch
     monkeypatch.setattr(exports, "entry_points", lambda group: [entry] if group == "cnmf3d.exporters" else [])
     assert export("mine", random_results(3), tmp_path / "r.txt") == ("Done.",)
     assert (tmp_path / "r.txt").read_text() == "3 ROIs"
+
+
+@pytest.mark.parametrize(("name", "package"), [("nwb", "pynwb"), ("parquet", "pyarrow")])
+def test_a_package_that_is_missing_is_named(tmp_path, random_results, monkeypatch, name, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    metadata = {"session_start_time": "2026-01-31"} if name == "nwb" else {}
+    with pytest.raises(UsageError) as error:
+        export(name, export_of(random_results(2), metadata=metadata), tmp_path / "r.nwb")
+    assert package in error.value.problem and f"cnmf3d[{name}]" in error.value.fix
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_few_need_is_not_loaded_for_all():
+    code = "import sys, cnmf3d.results.imports, cnmf3d.results.exports; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pynwb", "hdmf", "pyarrow", "pandas", "matplotlib", "scipy.stats", "zarr"} & set(loaded)
 
 
 def test_every_exporter_says_what_it_is(random_results):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 
 from cnmf3d.results.exports.exporter import Export, Exporter
-from cnmf3d.results.report.sections import sections_of
 
 DPI = 200
 
@@ -25,6 +23,10 @@ def write_figures(export: Export, folder: Path, suffix: str) -> tuple[str, ...]:
     suffix : str
         ``.png`` or ``.svg``.
     """
+    import matplotlib as mpl
+
+    from cnmf3d.results.report.sections import sections_of
+
     folder.mkdir()
     # text stays text, which drawing programs can change; the same results give the same file
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "cnmf3d"}):

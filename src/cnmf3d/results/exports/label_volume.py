@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
-from cnmf3d.results.report.views import LEVEL
 
 
 def label_volume(components: Components, ids: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -26,6 +25,8 @@ def label_volume(components: Components, ids: npt.NDArray[np.int64]) -> npt.NDAr
     -------
     (Z, Y, X) uint16, or uint32 where ids need it
     """
+    from cnmf3d.results.report.views import LEVEL
+
     footprints = components.footprints
     owner = np.repeat(np.arange(components.count), np.diff(footprints.indptr))
     peaks = np.zeros(components.count, np.float32)

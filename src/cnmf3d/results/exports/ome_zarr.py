@@ -13,7 +13,6 @@ import numpy.typing as npt
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.label_volume import label_volume
 from cnmf3d.results.exports.roi_table import roi_table
-from cnmf3d.results.report.views import background_of
 
 if TYPE_CHECKING:
     import zarr
@@ -26,6 +25,8 @@ COLOURS = ("FFFFFF", "00FF00", "FF00FF", "00FFFF")
 def write_ome_zarr(export: Export, folder: Path) -> tuple[str, ...]:
     """Write an image with a channel for each projection, and ``labels/rois`` with everything known of each ROI."""
     import zarr
+
+    from cnmf3d.results.report.views import background_of
 
     results = export.results
     names = list(results.projections) or ["footprints"]

@@ -12,12 +12,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from cnmf3d.components import Float
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.model import Results
-from cnmf3d.results.report.views import background_of, voxels_of
 
 FILES = ("F.npy", "Fneu.npy", "spks.npy", "stat.npy", "iscell.npy", "ops.npy")
 WHOLE = ("cnmf3d_zpix", "cnmf3d_ypix", "cnmf3d_xpix", "cnmf3d_lam")
@@ -47,6 +45,8 @@ def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
 
 def _main_plane(results: Results, index: int) -> int:
     """The plane that has most of a footprint's weight; the first one for an empty footprint."""
+    from cnmf3d.results.report.views import voxels_of
+
     (z, _, _), weights = voxels_of(results.components, index)
     return int(np.bincount(z, weights=weights, minlength=1).argmax())
 
@@ -73,12 +73,16 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
 
 def _course(trace: Float) -> dict[str, float]:
     """What Suite2p says of a ROI's trace."""
+    from scipy import stats
+
     spread = float(trace.std()) if trace.size else 0.0
     return {"skew": float(stats.skew(trace)) if spread > 0 else 0.0, "std": spread}
 
 
 def _shape(export: Export, index: int, plane: int) -> dict[str, Any]:
     """What Suite2p says of a ROI's pixels."""
+    from cnmf3d.results.report.views import voxels_of
+
     components = export.results.components
     (z, y, x), lam = voxels_of(components, index)
     here = z == plane
@@ -124,6 +128,8 @@ def _mark_overlaps(rows: npt.NDArray[Any], size: tuple[int, int]) -> None:
 
 def _ops(results: Results, plane: int) -> dict[str, Any]:
     """What Suite2p's GUI and its readers look for among the settings."""
+    from cnmf3d.results.report.views import background_of
+
     (z, y, x), size = results.components.shape, results.voxel_size
     groups = results.parameters.get("caiman", results.parameters)
     decay = groups.get("data", {}).get("decay_time")

@@ -155,7 +155,7 @@ def series(name: str, values: np.ndarray[Any, Any], rows: Any, rate: float, text
     from hdmf.backends.hdf5.h5_utils import H5DataIO
     from pynwb.ophys import RoiResponseSeries
 
-    data = np.ascontiguousarray(values.T)
+    data = values.T
     chunks = (min(data.shape[0], 4096), min(data.shape[1], 64))
     return RoiResponseSeries(
         name=name,
