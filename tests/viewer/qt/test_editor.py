@@ -100,6 +100,7 @@ def test_typing_indents_and_comments(editor, qtbot):
     assert edit.toPlainText() == "# for x in y:\n#     z"
     qtbot.keyClick(edit, Qt.Key.Key_Slash, Qt.KeyboardModifier.ControlModifier)
     assert edit.toPlainText() == "for x in y:\n    z"
+    qtbot.keyClick(edit, Qt.Key.Key_End)  # without Ctrl, which Qt would take to be held down from here on
 
 
 def test_text_is_highlighted_and_numbered(editor):
