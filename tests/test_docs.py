@@ -17,10 +17,12 @@ from cnmf3d.simulate import simulate
 from cnmf3d.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
-PAGES = (
-    "README.md",
-    *(f"docs/{name}.md" for name in ("index", "api", "movies", "results", "simulate", "scripts", "projects")),
-)
+NAMES = ("index", "api", "movies", "results", "simulate", "scripts", "projects", "exports", "curation")
+PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
+SMALLER = {"small": "tiny", "17,23": "0,1", '"small"': '"tiny"', "[3, 5]": "[0, 1]"}
+"""What stands for words of the pages, so that a small movie is enough."""
+
+SESSION = "session_start_time=2026-01-31T14:00:00+01:00"
 SCENE = {"size": (32, 32, 5), "cells": 6, "frames": 200}
 
 
@@ -51,7 +53,11 @@ def files(tmp_path_factory):
     (folder / "odours.csv").write_text("name,start,end\nrose,10,12.5\n")
     (folder / "tags.csv").write_text("roi,cell type\n0,pyramidal\n1,PV\n")
     shutil.copy(ROOT / "docs" / "examples" / "cnmf_3d.py", folder)
+    results = folder / "movie.cnmf3d.hdf5"
     assert call(["run", str(folder / "movie.tif"), "-q"]) == 0
+    shutil.copy(results, folder / "r.hdf5")
+    (folder / "session.yaml").write_text(blocks("docs/exports.md", "yaml")[0])
+    assert call(["export", "nwb", str(results), str(folder / "theirs.nwb"), "--set", SESSION]) == 0
     return folder
 
 
@@ -64,14 +70,16 @@ def here(files, tmp_path, monkeypatch):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs_as_it_is_printed(page, here, capsys):
     for words in commands(page):
-        words = ["tiny" if word == "small" else word for word in words]  # the same in a second
+        words = [SMALLER.get(word, word) for word in words]
         assert call(words) == 0, (words, capsys.readouterr())
     with Workspace() as space:
         names = space.names() if "scripts" in page else {}
         for code in blocks(page, "python"):
             if "RECORDINGS" in code or "new_batch" in code:  # run by tests/cli/test_script.py; a list of calls
                 continue
-            exec(compile(code.replace('"small"', '"tiny"'), page, "exec"), names)
+            for word, smaller in SMALLER.items():
+                code = code.replace(word, smaller) if word[0] in '"[' else code
+            exec(compile(code, page, "exec"), names)
     assert np.sum([len(commands(page)), len(blocks(page, "python"))]) > 0
 
 
