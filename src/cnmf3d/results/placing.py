@@ -84,6 +84,8 @@ def new_folder(out: Path, *, force: bool, ours: Callable[[Path], bool]) -> Itera
     Path
         What to make: a name beside `out` at which there is nothing yet.
     """
+    if out.name in ("", ".."):
+        raise UsageError(f"{out} is no name for a folder", "Name a new folder in it.")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
     empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())

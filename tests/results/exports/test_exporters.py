@@ -124,6 +124,8 @@ def test_the_formats_are_listed(capsys):
         (["export", "csv", "r.hdf5", "nowhere/o"], 2, "nowhere"),
         (["export", "csv", "r.hdf5", "s.csv"], 2, "exists"),
         (["export", "csv", "r.hdf5", "s.csv", "--force"], 2, "something else"),
+        (["export", "csv", "r.hdf5", ".", "--force"], 2, "is no name"),
+        (["export", "csv", "r.hdf5", "..", "--force"], 2, "is no name"),
         (["export", "caiman", "r.hdf5", "r.hdf5", "--force"], 2, "is what is read"),
         (["export", "csv", "r.hdf5", "o", "--set", "lab=A"], 2, "nwb can"),
         (["export", "csv", "r.hdf5", "o", "--metadata", "none.yaml"], 3, "none.yaml"),
