@@ -177,7 +177,7 @@ def window_figures(path: Path, repeats: int) -> dict[str, Seconds]:
         app.open(path)
         while app.tasks.running:
             drawn()
-            time.sleep(0.002)
+            time.sleep(0.02)
         drawn()
 
     whole = timed(open_all)

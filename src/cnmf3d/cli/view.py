@@ -25,6 +25,7 @@ def view(
     screenshot: Annotated[
         Path | None, typer.Option(help="Draw the window to this PNG file and leave.", dir_okay=False)
     ] = None,
+    link: Annotated[str | None, typer.Option(hidden=True, help="Follow the window that has opened this link.")] = None,
 ) -> None:
     """Look at a movie and its cells, set parameters, run batches, curate."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -38,4 +39,4 @@ def view(
     from cnmf3d.viewer.qt.start import start
 
     paths = source or []
-    start(paths[0] if len(paths) == 1 else paths or None, given, demo=demo, screenshot=screenshot)
+    start(paths[0] if len(paths) == 1 else paths or None, given, demo=demo, screenshot=screenshot, link=link)

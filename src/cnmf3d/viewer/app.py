@@ -48,6 +48,8 @@ class App:
         Reading and light sums beside the window.
     curator : Curator or None
         Merges, splits and adds ROIs.
+    link : Link or None
+        What ties this window to others.
     layers : Layers or None
         What the viewer shows of it.
     overlay : Overlay
@@ -110,6 +112,7 @@ class App:
         self._ready: RoiStore | None = None
         self.curator: Curator | None = None
         self.layers: Layers | None = None
+        self.link: Any = None
         self.overlay = Overlay()
         self.painter = Painter(self.overlay)
         self.order: npt.NDArray[np.int64] | None = None

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox
 
 from cnmf3d.viewer.controllers.keys import KEYS
 from cnmf3d.viewer.qt.docks import DOCKS
+from cnmf3d.viewer.qt.link import open_linked
 from cnmf3d.viewer.qt.shortcuts import qt_name
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Menu:
         self.docks = self.menu.addMenu("Docks")
         self.docks.aboutToShow.connect(self.fill_docks)
         self.fill_docks()
+        self.menu.addAction("Open linked window", lambda: open_linked(window.app))
         self.menu.addAction("Keys…", self.show_keys)
 
     def show_keys(self) -> None:

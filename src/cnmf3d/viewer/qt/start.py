@@ -15,7 +15,14 @@ PATIENCE = 600.0
 """Seconds that a screenshot waits for what is being read."""
 
 
-def start(source: Any, opening: Mapping[str, Any], *, demo: bool = False, screenshot: Path | None = None) -> None:
+def start(
+    source: Any,
+    opening: Mapping[str, Any],
+    *,
+    demo: bool = False,
+    screenshot: Path | None = None,
+    link: str | None = None,
+) -> None:
     """Open a window and stay until it is closed.
 
     Parameters
@@ -26,6 +33,8 @@ def start(source: Any, opening: Mapping[str, Any], *, demo: bool = False, screen
         Keywords of `App.open`.
     demo : bool
         Show a simulated volume with its results.
+    link : str, optional
+        Name of the link that another window has opened.
     screenshot : path, optional
         Draw the window there when everything is shown, and leave.
 
@@ -48,6 +57,10 @@ def start(source: Any, opening: Mapping[str, Any], *, demo: bool = False, screen
     window = Window()
     problems: list[tuple[str, str]] = []
     window.app.failed.connect(lambda problem, fix: problems.append((problem, fix)))
+    if link is not None:
+        from cnmf3d.viewer.qt.link import Link
+
+        window.app.link = Link(window.app, link, host=False)
     if demo:
         from cnmf3d.viewer.demo import open_demo
 

@@ -58,7 +58,7 @@ class Status(QWidget):
             return
         others = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
         self._label.setText(f"{self._task.name}{others}")
-        self._bar.setRange(0, self._task.total)
+        self._bar.setRange(0, self._task.total or 1)  # a bar that runs to and fro draws the whole window all the time
         self._bar.setValue(self._task.done)
         self.show()
 
