@@ -256,3 +256,16 @@ def test_parameters_are_readable_without_us(tmp_path, random_results):
         assert json.loads(file["cnmf3d"].attrs["parameters"])["init"]["gSig"] == [4, 4, 2]
         assert list(file["params/init/gSig"][()]) == [4, 4, 2]
         assert file["params/data/fr"][()] == 7.5
+
+
+def test_files_without_dff_get_it_from_what_they_have(data):
+    components = load_results(data / "caiman_results/toy3d_u16_patch_refit.hdf5").components
+    assert components.dff.shape == components.traces.shape
+    assert np.isfinite(components.dff).all()
+    level = (
+        components.footprints.T @ components.background.spatial @ components.background.temporal.mean(axis=1)
+    ).ravel()
+    for trace, dff, rest in zip(components.raw, components.dff, level, strict=True):
+        scale, quiet = np.polyfit(dff.astype(float), trace.astype(float), 1)  # trace = quiet + scale * dff
+        assert scale == pytest.approx(quiet + rest, rel=1e-3)
+        assert trace.min() <= quiet <= np.percentile(trace, 95)

@@ -16,9 +16,11 @@ from cnmf3d.components import Background, Components, Float, Kinetics, VolumeSha
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results.curation.journal import with_journal
+from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.writing import FORMAT
+from cnmf3d.traces import delta_f_over_f, quiet_level
 
 
 def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
@@ -165,12 +167,16 @@ def _components(
     count, frames = footprints.shape[1], traces.shape[1] if traces.ndim == 2 else 0
     traces = traces.reshape(count, frames)
 
-    def like_traces(*names: str) -> Float:
+    def stored_traces(*names: str) -> Float | None:
         for name in names:
             values = _array(estimates, name)
             if values is not None and values.shape == traces.shape:
                 return values.astype(np.float32, copy=False)
-        return np.zeros_like(traces)
+        return None
+
+    def like_traces(*names: str) -> Float:
+        values = stored_traces(*names)
+        return np.zeros_like(traces) if values is None else values
 
     def each(name: str, fill: float = 0.0) -> Float:
         values = _array(estimates, name)
@@ -186,18 +192,29 @@ def _components(
         noise=each("neurons_sn"),
         sparsity=each("lam"),
     )
+    residuals, background = like_traces("YrA", "R"), _background(estimates, order, frames)
+    dff = stored_traces("F_dff")
+    if dff is None:
+        dff = _delta_f(traces + residuals, footprints, background)
     return Components(
         shape=shape,
         footprints=footprints,
         traces=traces,
-        residuals=like_traces("YrA", "R"),
+        residuals=residuals,
         spikes=like_traces("S"),
-        background=_background(estimates, order, frames),
+        background=background,
         kinetics=kinetics,
-        dff=like_traces("F_dff"),
+        dff=dff,
         quality=_quality(estimates, own, count),
         accepted=_accepted(estimates, count),
     )
+
+
+def _delta_f(raw: Float, footprints: sparse.csc_array[Any], background: Background) -> Float:
+    """ΔF/F where the file has none: raw traces above their quiet level, over that and the resting light behind it."""
+    if not raw.size:
+        return raw
+    return delta_f_over_f(raw, quiet_level(raw)[0], footprints, rest_level(background))
 
 
 def _background(estimates: h5py.Group, order: Any, frames: int) -> Background:
