@@ -111,6 +111,9 @@ def test_a_sample_leaves_as_nwb_with_what_is_known_of_it(folder, results, told, 
         assert (file.subject.subject_id, file.subject.species, file.session_id) == ("m1", "Mus musculus", "3")
         assert file.session_start_time.isoformat() == "2026-05-17T10:00:00+02:00"
     assert "no export to 'nbw'" in told("project", "export", folder, out, "m1/3", "--format", "nbw", code=2)
+    told("project", "add", folder, results, "--animal", "m1", "--trial", "4")
+    assert "5 ROIs" in told("project", "export", folder, tmp_path / "one.csv", "m1/4")
+    assert pd.read_csv(tmp_path / "one.csv")["sample"].unique().tolist() == ["m1/4"]
     told("project", "export", folder, tmp_path / "csv", "m1/3", "--format", "csv", "--accepted")
     assert (tmp_path / "csv" / "rois.csv").exists()
 

@@ -98,7 +98,8 @@ def read_tags(path: Path) -> dict[str, dict[int, str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} can't be read: {error}", "Give a CSV file with the columns roi, ...") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InputError(f"{path} can't be read: {reason}", "Give a CSV file with the columns roi, ...") from error
     rows = csv.DictReader(lines)
     if "roi" not in (rows.fieldnames or ()):
         raise InputError(f"{path} has no column roi", "The first column names ROIs by their numbers: roi,cell type")

@@ -24,7 +24,10 @@ def export(
     curves: Annotated[
         list[str] | None, typer.Option(metavar="KIND", help="Parquet: curves, too: raw, dff, denoised, spikes.")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="Of a sample; `cnmf3d export --list` tells which.")] = "nwb",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="Of a sample; `cnmf3d export --list` tells which. By OUT's name else."),
+    ] = None,
     accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted ROIs.")] = False,
     metadata: Annotated[
         Path | None, typer.Option(metavar="FILE.yaml", help="NWB: session, subject, imaging; see cnmf3d export.")
@@ -34,19 +37,20 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
 ) -> None:
-    """Write a table of all ROIs, or one sample for other programs.
+    """Write a table of ROIs, of all samples or of one; or one sample for other programs.
 
     cnmf3d project export DIR rois.csv --where "snr > 5"
     cnmf3d project export DIR m1.nwb m1/3 --set session_start_time=2026-01-31T14:00:00+01:00
     """
     from cnmf3d.errors import UsageError
     from cnmf3d.project import Project
-    from cnmf3d.project.tables import write_table
+    from cnmf3d.project.tables import FORMATS, write_table
     from cnmf3d.results.exports.nwb.metadata import read_metadata
 
     with Project.open(folder) as project:
-        if key is not None:
-            _sample(project, key, out, form, accepted, read_metadata(metadata, pairs or []), force)
+        own = [f'sample = "{project.sample(key).id}"'] if key is not None else []
+        if key is not None and (form or out.suffix.lower() not in FORMATS):
+            _sample(project, key, out, form or "nwb", accepted, read_metadata(metadata, pairs or []), force)
             return
         if metadata or pairs:
             raise UsageError("a table of ROIs has no metadata", "Name a sample: cnmf3d project export DIR OUT.nwb ID")
@@ -54,7 +58,7 @@ def export(
             raise UsageError(f"{out.suffix or out} holds no curves", "Write .parquet, or one sample: --format csv.")
         if samples and (where or curves or accepted):
             raise UsageError("a table of samples has no filters and curves of ROIs", "Leave --samples out.")
-        limits = [*(where or ()), *(["accepted = yes"] if accepted else [])]
+        limits = [*own, *(where or ()), *(["accepted = yes"] if accepted else [])]
         frame = project.sample_dataframe() if samples else project.dataframe(where=limits, curves=curves or ())
         write_table(frame, out, force=force)
         typer.echo(f"{out}: {len(frame)} {'samples' if samples else 'ROIs'}")

@@ -100,6 +100,7 @@ def _cell(value: Any) -> str:
 
 def _sample(project: Project, sample: Sample, as_json: bool) -> None:
     from cnmf3d.cli.batch.facts import plain
+    from cnmf3d.project import Kind
     from cnmf3d.project.rows import values_of
 
     if as_json:
@@ -111,7 +112,7 @@ def _sample(project: Project, sample: Sample, as_json: bool) -> None:
         "uuid": sample.uuid,
         "date": info.date,
         "comments": info.comments,
-        **{name: str(value) for name, value in info.custom.items()},
+        **{name: _cell(info.custom[name]) for name in project.config.names(Kind.CUSTOM) if name in info.custom},
         **{
             name: f"{len(each.periods)} stimuli in {each.units}: {', '.join(each.names)}"
             for name, each in info.stimuli.items()
