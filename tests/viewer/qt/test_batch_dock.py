@@ -216,6 +216,19 @@ def test_a_scheduled_batch_waits_is_seen_and_can_be_aborted(opened, batch, app):
     until(opened, lambda: not app.tasks.running and "starts at" not in opened.state.text())
 
 
+def test_output_is_followed_into_a_work_directory_and_back(opened, batch, tmp_path):
+    (tmp_path / "fast").mkdir()
+    opened._set_work_dir(tmp_path / "fast")
+    heard = []
+    opened.batch.output.connect(lambda uuid, lines: heard.extend(lines))
+    choose(opened, "two")
+    opened._start_at()
+    until(opened, lambda: statuses(opened)["two"] == "done")
+    until(opened, lambda: opened.batch.supervisor is None)
+    assert any("finding cells" in line for line in heard) and any("✓ done" in line for line in heard)
+    assert batch.run_folder(batch.item("two")).results.is_relative_to(batch.folder)
+
+
 def test_a_supervisor_that_cannot_begin_says_why(opened, tmp_path, failed):
     opened._set_work_dir(tmp_path / "nowhere" / "at all")
     opened.start.click()

@@ -236,7 +236,7 @@ class BatchModel:
     def _finish(self) -> None:
         """Tell the rest of the output of the item that ran."""
         if self._follower is not None and self.running is not None:
-            self._tell_output(self.running.uuid, self._follower.lines())
+            self._tell_output(self.running.uuid, self._lines(self._follower, self.running))
             self._follower = self.progress = None
             self.progressed.emit(None, None)
 
@@ -244,9 +244,15 @@ class BatchModel:
         """Tell how the running item stands."""
         if self._follower is None or self.running is None:
             return
-        self._tell_output(self.running.uuid, self._follower.lines())
+        self._tell_output(self.running.uuid, self._lines(self._follower, self.running))
         self.progress = self._follower.progress()
         self.progressed.emit(self.running, self.progress)
+
+    def _lines(self, follower: Follower, item: Item) -> list[str]:
+        """What is new, wherever the item's folder lies now: it may be moved to a work directory and back."""
+        if self.batch is not None:
+            follower.folder = self.batch.run_folder(item)
+        return follower.lines()
 
     def _tell_output(self, uuid: str, lines: list[str]) -> None:
         if lines:

@@ -29,6 +29,7 @@ from qtpy.QtWidgets import (
     QWidgetAction,
 )
 
+from cnmf3d.batch import Status
 from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.batch import COLOURS
 from cnmf3d.viewer.qt.batch_panes import Panes
@@ -268,7 +269,8 @@ class BatchDock(QWidget):
         )
         at = self.actions_.scheduled
         if model.running is not None and model.progress is not None:
-            words = f"<b>{model.running.name}</b>: {model.progress}"
+            moves = "moving · " if model.running.status is Status.MOVING else ""
+            words = f"<b>{model.running.name}</b>: {moves}{model.progress}"
         elif at:
             words = f"starts at {at}"
         elif model.supervisor is not None:
