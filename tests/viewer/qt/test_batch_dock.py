@@ -284,7 +284,8 @@ def test_double_click_shows_movie_and_components(window, qtbot, batch, movie):
 
     supervise(batch, workers=1, keys=["one"])
     window.app.open_batch(batch.folder)
-    dock = window.show_dock("Batch Manager")
+    dock = window.docks["Batch Manager"]
+    assert dock.isVisible() and not dock.visibleRegion().isEmpty()  # in front of the other tabs
     heard = []
     dock.actions_.loaded.connect(heard.append)
     index = dock.table.proxy.index(0, 0)

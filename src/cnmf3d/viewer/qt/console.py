@@ -80,9 +80,15 @@ class Scripting:
         self.record.setCheckable(True)
         actions.recorder.changed.connect(self._recording)
         actions.form_wanted.connect(self._show_form)
+        window.app.batch_changed.connect(self._show_batch)
 
     def _show_form(self) -> None:
         self._window.show_dock("CNMF 3D")
+
+    def _show_batch(self, batch: object) -> None:
+        """Show the Batch Manager with a batch that was opened, from wherever."""
+        if batch is not None:
+            self._window.show_dock("Batch Manager")
 
     def _record(self) -> None:
         """Begin to record, or show in the Script Editor what was."""
