@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from comparing import assert_same
 
@@ -84,3 +88,30 @@ def test_a_kill_leaves_the_project_as_before_or_after(project, results, tmp_path
         assert same(seen, before) or same(seen, after), how
     with Project.open(folder) as again:
         assert check(again) == []  # what the kills left is swept
+
+
+def test_kills_at_any_moment_leave_one_save_whole(project, random_results):
+    project.add(random_results(40, (3, 40, 40), 400), animal="a", trial="1", comments="0", tags={"layer": {0: "0"}})
+    project.close()
+    rng, number, before, seen = random.Random(5), 0, 0, []
+    for _ in range(10):
+        program = [sys.executable, str(Path(__file__).with_name("kill_whenever.py")), str(project.folder)]
+        with subprocess.Popen([*program, str(number + 1)], stdout=subprocess.PIPE, text=True) as child:
+            child.stdout.readline()
+            time.sleep(rng.random() * 0.6)
+            child.kill()
+            told = child.stdout.read().split()
+        last = int(told[-1]) if told else number + 1
+        with Project.open(project.folder) as again:
+            assert [each for each in check(again) if each.what not in ("stray", "movie")] == []
+            found = int(again.sample("a/1").info.comments)
+            assert again.tags("a/1")["layer"] == {0: str(found)}
+            assert found == 0 or (np.asarray(again.curves("a/1", "denoised")) == found).all()
+        assert before <= found <= last
+        before, number = found, last
+        seen.append(found)
+    assert len(set(seen)) > 3
+    with Project.open(project.folder) as again:
+        again.edit("a/1", comments="whole")
+        again.save("a/1", dataclasses.replace(again.results("a/1"), curation=None))
+        assert [each for each in check(again) if each.what != "movie"] == []

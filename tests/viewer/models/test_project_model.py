@@ -11,6 +11,7 @@ import pytest
 from cnmf3d.movies import open_movie
 from cnmf3d.project import Add, Column, Kind, Project, Remove, Type
 from cnmf3d.results import curated, load_results, write_results
+from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.controllers.project import project_actions
 from cnmf3d.viewer.models.project import ProjectModel, View
 
@@ -190,3 +191,23 @@ def test_folders_that_are_no_project_are_told(app, tmp_path):
     assert project_actions(app).new(tmp_path / "new") and app.project.folder == tmp_path / "new"
     app.project = None
     assert project_actions(app).model.frame is None
+
+
+def test_scripts_have_the_same_project_and_rois(app, project, results_file, finish):
+    space = actions_of(app).space
+    model = project_actions(app).model
+    space.names()["open_project"](project.folder)
+    finish(app)
+    app.tasks.deliver()
+    assert space.get_project() is app.project and len(model.frame) == 12
+    app.open(results_file)
+    finish(app)
+    app.rois.tag([3], "cell type", "by hand")
+    sample = space.vi.add_to_project("m1", "script")
+    assert app.project.tags(sample.uuid)["cell type"] == {3: "by hand"}
+    model.poll()
+    assert len(model.frame) == 18
+    space.vi.open_sample("m1/1")
+    app.tasks.deliver()
+    assert app.environment.sample_id == "m1/1" and app.rois.journal is None
+    assert app.rois.tags["cell type"] == {0: "pyr", 1: "PV", 2: "pyr"}
