@@ -60,3 +60,12 @@ def test_verdicts_can_be_filtered(store: RoiStore) -> None:
     np.testing.assert_array_equal(matching(store, columns, "accepted"), store.accepted)
     both = ~store.accepted & np.isin(store.ids, (2, 3))
     np.testing.assert_array_equal(matching(store, columns, "rejected neuron"), both)
+
+
+def test_a_rule_filters_and_an_incomplete_one_lets_all_through(store: RoiStore) -> None:
+    columns = columns_of(store, True)
+    snr = store.metrics["snr"]
+    np.testing.assert_array_equal(matching(store, columns, "snr < 5 and id != 2"), (snr < 5) & (store.ids != 2))
+    np.testing.assert_array_equal(matching(store, columns, "type == 'Neuron'"), np.isin(store.ids, [2, 3]))
+    assert matching(store, columns, "snr <").all()
+    assert matching(store, columns, "snrr < 5").all()

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.errors import UsageError
+from cnmf3d.results.curation import rules
+from cnmf3d.results.curation.choosing import values_of
+
 if TYPE_CHECKING:
     from cnmf3d.viewer.models.roi_store import RoiStore
 
@@ -105,9 +109,15 @@ def matching(store: RoiStore, columns: list[Column], text: str) -> npt.NDArray[n
     columns : list of Column
     text : str
         Words, all of which must fit: a number is an id, ``accepted`` or ``rejected`` a verdict, and any other a part
-        of a tag.
+        of a tag. Or a rule, where it has a comparison: ``snr < 3 and size > 200``; one that isn't complete yet lets
+        all through.
     """
     out = np.ones(len(store), bool)
+    if any(sign in text for sign in "<>="):
+        try:
+            return rules.matching(text, values_of(store))
+        except UsageError:
+            return out
     for word in text.casefold().split():
         if word in ("accepted", "rejected"):
             out &= np.asarray(store.accepted, bool) == (word == "accepted")

@@ -52,7 +52,7 @@ class RoiDock(QWidget):
         self.count.setWordWrap(True)
         self.looks = OverlayBar(app)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Filter: id, accepted, rejected, part of a tag")
+        self.search.setPlaceholderText("Filter: id, accepted, part of a tag, snr < 3 and size > 200")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filtered)
         self.table = RoiView(app, self.model)
