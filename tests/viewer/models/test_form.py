@@ -104,6 +104,20 @@ def test_a_box_that_cannot_be_read_says_why(text, told):
     assert form.missing()
 
 
+def test_what_only_caiman_has_is_taken_where_it_is_the_engine():
+    form = FormModel()
+    form.set_box(CNMF, text="method_init='sparse_nmf', gSig=(4, 4, 2)", used=True)
+    assert CNMF in form.errors
+    form.set_engine("caiman")
+    assert not form.errors and form.parameters().init.gSig == (4, 4, 2)
+    assert form.params()["cnmf_kwargs"]["method_init"] == "sparse_nmf"
+    form.set_box(CNMF, text="method_innit=3")
+    assert CNMF in form.errors
+    form.set_engine("native")
+    form.set_box(CNMF, used=False)
+    assert not form.errors and "method_init" not in form.params()["cnmf_kwargs"]
+
+
 def test_both_boxes_may_not_say_different_things():
     form = FormModel()
     form.set_box(CNMF, text="min_SNR=3", used=True)

@@ -178,3 +178,16 @@ def test_an_item_fills_the_form(opened, app, tmp_path, long_movie):
     assert opened.actions.fill_form(item.uuid)
     assert [part.value() for part in opened.rows["init.gSig"].editor.parts] == [4, 4, 2]
     assert not opened.use_patches.isChecked() and opened.memmap.keep.isChecked()
+
+
+def test_an_item_for_caiman_takes_what_only_caiman_has(opened, app, tmp_path, failed):
+    opened.actions.open_batch(tmp_path / "b")
+    opened.name.setText("c")
+    opened.engine.setCurrentText("caiman")
+    opened.boxes[CNMF].used.setChecked(True)
+    opened.boxes[CNMF].text.setPlainText("method_init='sparse_nmf'")
+    opened.actions.recorder.start()
+    opened.add.click()
+    assert not failed and "engine='caiman'" in opened.actions.recorder.stop()
+    item = app.batch.item("c")
+    assert item.engine == "caiman" and "sparse_nmf" in str(item.options) and item.parameters["init"]["K"] == 5

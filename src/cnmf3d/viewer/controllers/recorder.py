@@ -67,11 +67,14 @@ class Recorder:
         """A batch was opened, or made."""
         self.add(f"{MANAGER}.open_or_make({folder!r})")
 
-    def item_added(self, params: Mapping[str, Any], uuid: str) -> None:
+    def item_added(self, params: Mapping[str, Any], uuid: str, engine: str = "native") -> None:
         """The current movie was added to the batch."""
         name = f"item_{len(self._items) + 1}"
         text = pformat(dict(params), sort_dicts=False, width=100)
-        self.add(f"params = {text}", f"{name} = get_module('cnmf_3d', hide=True).add_to_batch(params)")
+        how = "get_module('cnmf_3d', hide=True).add_to_batch(params)"
+        if engine != "native":
+            how = f"{MANAGER}.add_item('cnmf_3d', get_workEnv(), params, engine={engine!r})"
+        self.add(f"params = {text}", f"{name} = {how}")
         self._items[uuid] = name
 
     def batch_started(self, start_at: str = "") -> None:

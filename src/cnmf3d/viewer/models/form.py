@@ -9,12 +9,13 @@ from typing import Any
 from psygnal import Signal
 from pydantic import ValidationError
 
+from cnmf3d.batch.engines import divide
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import complaints, read_text
 from cnmf3d.viewer.models.form_fields import LENGTHS, fields
 
-CNMF, EVALUATION, MEMMAP, NAME = "cnmf_kwargs", "eval_kwargs", "memmap_uuid", "item_name"
+CNMF, EVALUATION, MEMMAP, NAME, ENGINE = "cnmf_kwargs", "eval_kwargs", "memmap_uuid", "item_name", "engine"
 """Entries of the form that are no parameters."""
 
 JUDGING = ("data.decay_time",)
@@ -45,6 +46,8 @@ class FormModel:
     overridden : dict
         Parameters that a box of keyword arguments sets, with their values: they win over the form's own.
     item_name : str
+    engine : str
+        Which engine computes the item; previews are always of the native one.
     keep_memmap, use_memmap : bool
     memmap_uuid : str
         UUID of the item whose cache is used; empty where none is chosen.
@@ -56,7 +59,8 @@ class FormModel:
     def __init__(self) -> None:
         self._values: dict[str, Any] = {name: field.page for name, field in fields().items()}
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
-        self.item_name = ""
+        self.item_name, self.engine = "", "native"
+        self._foreign: dict[str, Any] = {}
         self.keep_memmap = self.use_memmap = False
         self.memmap_uuid = ""
         self.errors: dict[str, str] = {}
@@ -126,6 +130,12 @@ class FormModel:
         if name != self.item_name:
             self.item_name = name
             self._changed(NAME)
+
+    def set_engine(self, name: str) -> None:
+        """Choose the engine; parameters that only it has are given as keyword arguments."""
+        if name != self.engine:
+            self.engine = name
+            self._changed(ENGINE)
 
     def set_memmap(self, *, keep: bool | None = None, use: bool | None = None, uuid: str | None = None) -> None:
         """Say what becomes of the item's cache: kept for others, or another item's used. One switches the other off."""
@@ -211,7 +221,7 @@ class FormModel:
             others.pop("patch.rf")
         return {
             "item_name": self.item_name,
-            "cnmf_kwargs": _bare(others),
+            "cnmf_kwargs": _bare(others) | self._foreign,
             "eval_kwargs": _bare(judging),
             "refit": values["refit"],
             "use_patches": not whole,
@@ -260,14 +270,18 @@ class FormModel:
     def _from_boxes(self) -> dict[str, Any]:
         """What the boxes of keyword arguments set; what can't be read goes to `errors`."""
         found: dict[str, Any] = {}
+        self._foreign = {}
         for name, box in self._boxes.items():
             if not box.used:
                 continue
             try:
-                given = read_parameters(read_text(box.text))
+                content = read_text(box.text)
+                ours, _ = divide(self.engine, content)
+                given = read_parameters(ours)
             except Cnmf3dError as error:
                 self.errors[name] = f"{error.problem}. {error.fix}"
                 continue
+            self._foreign |= {each: value for each, value in content.items() if each not in ours}
             for each, value in _given(given).items():
                 if each in found and found[each] != value:
                     self.errors[name] = f"{each} is set in both boxes"

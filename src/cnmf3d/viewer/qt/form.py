@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from cnmf3d.batch.engines import names
 from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.form import CNMF, EVALUATION, MEMMAP, FormModel
 from cnmf3d.viewer.models.form_fields import GROUPS, fields
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 
 TITLES = {"basic": "Basic", "patches": "Patches", "evaluation": "Evaluation", "advanced": "Advanced"}
 FOLDED = ("advanced", "Keyword arguments", "Memmap (cache)")
+
+
+ENGINE_TIP = (
+    "Which engine computes the item. caiman runs your own CaImAn; what only it has is given as keyword arguments. "
+    "Preview and estimates are of the native one."
+)
 
 
 class FormDock(QWidget):
@@ -144,10 +151,15 @@ class FormDock(QWidget):
         self.name.setPlaceholderText("Name of the item")
         self.name.textChanged.connect(self.form.set_name)
         self.name.returnPressed.connect(self._add)
+        self.engine = QComboBox()
+        self.engine.addItems(sorted(names(), key=lambda name: name != "native"))
+        self.engine.setToolTip(ENGINE_TIP)
+        self.engine.currentTextChanged.connect(self.form.set_engine)
         self.add = QPushButton("Add to batch")
         self.add.clicked.connect(self._add)
         row = QHBoxLayout()
         row.addWidget(self.name, 1)
+        row.addWidget(self.engine)
         row.addWidget(self.add)
         return row
 
@@ -178,9 +190,9 @@ class FormDock(QWidget):
             box.show_message()
         self.memmap.show_message()
         for group, fold in self.groups.items():
-            names = {**self.form.errors, **self.form.remarks}
-            wrong = any(self.rows[name].field.group == group for name in names if name in self.rows)
-            wrong = wrong or (group == "Keyword arguments" and bool({CNMF, EVALUATION} & names.keys()))
+            told = {**self.form.errors, **self.form.remarks}
+            wrong = any(self.rows[name].field.group == group for name in told if name in self.rows)
+            wrong = wrong or (group == "Keyword arguments" and bool({CNMF, EVALUATION} & told.keys()))
             fold.set_title(f"{TITLES.get(group, group)}{'  ⚠' if wrong else ''}")
         missing = self.form.missing()
         self.add.setToolTip(missing or "Add the movie with these parameters to the batch (Enter)")
