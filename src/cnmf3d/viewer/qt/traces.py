@@ -19,7 +19,10 @@ MOST = 20
 """How many ROIs are drawn at once."""
 
 COLOURS = ("#4cc3ff", "#ffb84c", "#7be07b", "#d79bff", "#ffe066", "#5fe0c8", "#ff9ecb", "#b0b8ff")
-"""Colours of traces, legible on light and dark ground."""
+"""Colours of traces on dark ground."""
+
+DARK = ("#1667a8", "#b85a00", "#1f8a2c", "#7b3fb5", "#8a6d00", "#00807a", "#b3155a", "#3b4cc0")
+"""The same on light ground."""
 
 LONG = 5000
 """Frames from which only what can be seen of a trace is drawn; that takes a second drawing."""
@@ -67,6 +70,7 @@ class TraceDock(QWidget):
         layout.addLayout(bar)
         layout.addWidget(self.plot, 1)
         self._seconds = 0.0
+        app.viewer.events.theme.connect(self._recolour)
         app.rois_changed.connect(self._other_rois)
         app.closed.connect(self.close_links)
         app.viewer.dims.events.current_step.connect(self._time_moved)
@@ -80,6 +84,7 @@ class TraceDock(QWidget):
 
     def close_links(self) -> None:
         """Listen no more to the viewer."""
+        self._app.viewer.events.theme.disconnect(self._recolour)
         self._app.viewer.dims.events.current_step.disconnect(self._time_moved)
 
     def draw(self) -> None:
@@ -93,12 +98,13 @@ class TraceDock(QWidget):
             return
         seconds = np.arange(store.frames) / self.rate
         self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
+        colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
         values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
         height = max((float(np.ptp(v, axis=1).max()) for v in values.values()), default=1.0) or 1.0
         for row, roi in enumerate(ids):
             base = -row * height * 1.05 if self.apart.isChecked() else 0.0
-            colour = pg.mkColor(COLOURS[row % len(COLOURS)])
+            colour = pg.mkColor(colours[row % len(colours)])
             for kind in chosen:
                 self._curve(seconds, values[kind][row] + base, kind, colour, str(roi))
             if self.apart.isChecked() and len(ids) > 1:
@@ -113,6 +119,7 @@ class TraceDock(QWidget):
             self._seconds = seconds
             self.plot.setXRange(0, seconds, padding=0.01)
         self.plot.setYRange(low, high, padding=0.03)
+        self.plot.scene().prepareForPaint()  # what moves while it is painted is painted twice
 
     def _curve(self, seconds: Any, values: Any, kind: str, colour: Any, name: str) -> None:
         """One line: raw thin and faint, the others clear."""
@@ -139,6 +146,9 @@ class TraceDock(QWidget):
         if store is not None:
             store.selected.connect(self.draw)
             store.changed.connect(self._changed)
+        self.draw()
+
+    def _recolour(self, event: Any = None) -> None:
         self.draw()
 
     def _changed(self, what: str, ids: Any) -> None:
