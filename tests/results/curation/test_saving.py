@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -359,3 +360,14 @@ def test_a_save_that_ends_after_closing_leaves_the_journal_alone(tmp_path, rando
         done()
         other.reject([3])
     assert [entry.ids for entry in logged(path)] == [(1,), (2,), (3,)]
+
+
+def test_what_a_killed_save_left_is_swept(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r [1].hdf5")
+    old, new, other = (tmp_path / name for name in (".r [1].hdf5.a.part", ".r [1].hdf5.b.part", ".r.hdf5.c.part"))
+    for part in (old, new, other):
+        part.write_bytes(b"half")
+        if part is not new:
+            os.utime(part, (1, 1))
+    CurationSession.open(path).close()
+    assert [part.exists() for part in (old, new, other)] == [False, True, True]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import glob
 import json
 import os
+import time
 import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,6 +30,10 @@ from cnmf3d.results.curation.storing import FORMAT, arrays_of, fingerprint_of, r
 
 if TYPE_CHECKING:
     from cnmf3d.results.model import Results
+
+
+STALE = 600.0
+"""Seconds after which a file that nobody writes to any more is taken for left over."""
 
 
 def journal_path(path: str | Path) -> Path:
@@ -176,6 +182,7 @@ class Journal:
 
     def _continue(self, results: Results) -> None:
         """Go on with the journal that is there where `results` have its steps; set it aside otherwise."""
+        _sweep(self.path)
         place, log = journal_path(self.path), () if results.curation is None else results.curation.log
         stored = Curation(stored_log(self.path), no_rois(results.components))
         found = _read(place, dataclasses.replace(results, curation=stored))
@@ -302,6 +309,14 @@ def _unwritable(path: Path, error: OSError) -> Cnmf3dError:
         f"the curation journal beside {path} could not be written: {error}",
         "Is the disk full, or the folder read-only? Work on a copy of the file elsewhere.",
     )
+
+
+def _sweep(path: Path) -> None:
+    """Remove copies of a results file that a killed program was writing."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > STALE:
+                part.unlink()
 
 
 def _free(place: Path) -> Path:
