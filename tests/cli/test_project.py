@@ -70,7 +70,7 @@ def test_from_results_to_a_table(folder, results, told, tmp_path):
             *("project", "add", folder, results, "--animal", "m1", "--trial", "3", "--set", "age=12"),
             *("--stimulus", f"odour={tmp_path / 'o.csv'}", "--stimuli-in", "frames", "--tags", tmp_path / "t.csv"),
             *("--date", "2026-05-17", "--json"),
-        )
+        ).splitlines()[0]
     )
     assert made["sample"] == "m1/3" and made["rois"] == 5
     assert "has a sample m1/3 already" in told(
@@ -137,7 +137,7 @@ def test_check_tells_what_is_wrong(folder, results, told, tmp_path, random_resul
     known = dataclasses.replace(known, provenance=dataclasses.replace(known.provenance, input_paths=(), fingerprint=""))
     told("project", "add", folder, write_results(known, tmp_path / "k.hdf5"), "--animal", "a", "--trial", "1")
     assert "1 samples, all is well" in told("project", "check", folder)
-    told("project", "add", folder, results, "--animal", "a", "--trial", "2")
+    assert "! its movie is not in" in told("project", "add", folder, results, "--animal", "a", "--trial", "2")
     wrong = told("project", "check", folder, code=3)
     assert "a/2: the movie of a/2 is not in" in wrong and "1 problems" in wrong
     assert json.loads(told("project", "check", folder, "--quick", "--json", code=3))[0]["what"] == "movie"

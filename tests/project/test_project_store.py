@@ -168,6 +168,18 @@ def test_a_project_that_is_moved_with_its_movies_finds_them(project, results, mo
         assert moved.movie("a/1").paths == (str(new / movie.name),)
 
 
+def test_a_movie_beside_its_results_is_found(project, results, movie, tmp_path, monkeypatch):
+    source = dataclasses.replace(results.provenance, input_paths=(f"elsewhere/{movie.name}",))
+    path = write_results(dataclasses.replace(results, provenance=source), tmp_path / "r.hdf5")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert project.add(path, animal="a", trial="1").movie.paths == (str(movie),)
+    values = np.zeros((40, 4, 9, 11), np.uint16)
+    tifffile.imwrite(movie, values, photometric="minisblack", metadata={"axes": "TZYX"})
+    other = project.add(path, animal="a", trial="2").movie
+    assert other.paths == (str(tmp_path / "here" / "elsewhere" / movie.name),) and other.found(project.folder) == ()
+
+
 def test_a_movie_that_was_moved_is_found_by_its_content(project, results, movie, tmp_path):
     project.add(results, animal="a", trial="1", opening={"rate": 5.0})
     for folder in ("wrong", "right"):

@@ -189,7 +189,7 @@ class Config:
         what = "column" if kind is None else f"{kind} column"
         raise UsageError(
             f"the project has no {what} {name}",
-            f"{hint}Columns are added with `cnmf3d project config DIR {FLAGS.get(kind, '')}`.",
+            f"{hint}Columns are added with `cnmf3d project config DIR {FLAGS.get(kind, '--add-roi-type NAME')}`.",
         )
 
     def with_column(self, column: Column) -> Config:

@@ -73,7 +73,10 @@ def movie_of(read: Read, given: Any, opening: Mapping[str, Any], folder: Path) -
         found = read.movie
         return reference(found.paths, folder, {**found.opening, **opening}, found.fingerprint)
     if given is None:
-        return reference(source.input_paths, folder, opening, source.fingerprint)
+        known_at = reference(source.input_paths, folder, opening, source.fingerprint)
+        if read.folder is None or not known_at.paths or known_at.found(folder):
+            return known_at
+        return _beside(known_at, read.folder, folder) or known_at
     if isinstance(given, Input):
         paths, opening = given.found(folder) or given.paths, {**given.opening, **opening}
         given = opened(paths, opening)
@@ -87,6 +90,18 @@ def movie_of(read: Read, given: Any, opening: Mapping[str, Any], folder: Path) -
             f"They are from {', '.join(source.input_paths) or 'a movie whose name is not known'}.",
         )
     return reference(movie.paths, folder, opening, fingerprint)
+
+
+def _beside(movie: Input, place: Path, project: Path) -> Input | None:
+    """A movie that lies beside its results, under the names that they tell, with the same content."""
+    there = tuple(str(place / Path(path).name) for path in movie.paths)
+    if not all(Path(path).exists() for path in there):
+        return None
+    try:
+        same = opened(there, movie.opening).fingerprint() == movie.fingerprint
+    except InputError:
+        return None
+    return reference(there, project, movie.opening, movie.fingerprint) if same else None
 
 
 def see_same(results: Results, movie: Input) -> None:

@@ -39,6 +39,8 @@ class Read:
         What the sample's file is written from: a file of ours is copied with everything that is in it.
     movie : Input or None
         The movie of a batch's item, which also tells how it is opened.
+    folder : Path or None
+        Where the results file lies.
     """
 
     results: Results
@@ -46,6 +48,7 @@ class Read:
     history: tuple[Mapping[str, Any], ...]
     kept: Results | Path
     movie: Input | None = None
+    folder: Path | None = None
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -75,7 +78,8 @@ def read_source(source: Source) -> Read:
         raise UsageError(f"a sample can't be made from a {type(source).__name__}", "Give results, or a results file.")
     history = with_curation([{"cnmf_3d": history_entry(results)}], results)
     movie = None if isinstance(source, Results) else _of_item(Path(source))
-    return Read(results, rois_of(results), history, kept, movie)
+    folder = None if isinstance(source, Results) else Path(source).absolute().parent
+    return Read(results, rois_of(results), history, kept, movie, folder)
 
 
 def made(uuid: str, info: Info, movie: Input, read: Read, written: Written) -> Sample:

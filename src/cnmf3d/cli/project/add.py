@@ -65,6 +65,12 @@ def add(
                 copy_movie=copy_movie,
                 **values,
             )
+        missing = not sample.copied and not sample.movie.found(project.folder)
+    if missing:
+        where = (
+            f"its movie is not in {', '.join(sample.movie.paths)}" if sample.movie.paths else "its movie is not known"
+        )
+        typer.secho(f"! {where}: say where it is with --movie, or `cnmf3d project relink`", fg="yellow", err=True)
     if as_json:
         typer.echo(json.dumps({"uuid": sample.uuid, "sample": sample.id, "rois": sample.rois}))
     else:
