@@ -2,7 +2,8 @@
 
 ``python benchmarks/preview.py [--repeats 5] [--json FILE]``
 
-*first* starts the process, reads and computes everything; *thresholds* changes what only judges; *cell size* changes
+*first* starts the process, reads and computes everything; *form open before* is the same with the process started when
+the form was seen, as the viewer does; *thresholds* changes what only judges; *cell size* changes
 what everything depends on.
 """
 
@@ -20,6 +21,9 @@ from cnmf3d.viewer.controllers.preview import Answer, Preview, Wish
 from cnmf3d.viewer.models.region import Region
 from cnmf3d.viewer.tasks import Tasks
 from measuring import movie_of
+
+READY = 8.0
+"""Seconds that somebody looks at the form before asking."""
 
 REGION = Region((0, 600), (2, 10), (10, 74), (10, 74))
 
@@ -40,13 +44,18 @@ def main() -> None:
 
 def measured(path: Path, repeats: int) -> dict[str, list[float]]:
     """Seconds of each kind of preview."""
-    out: dict[str, list[float]] = {"first": [], "thresholds": [], "cell size": []}
+    out: dict[str, list[float]] = {"first": [], "form open before": [], "thresholds": [], "cell size": []}
     for turn in range(repeats):
         asking = Asking(path)
         out["first"].append(asking.seconds(CnmfParameters()))
         out["thresholds"].append(asking.seconds(read_parameters({"min_SNR": 4.0 + turn})))
         out["cell size"].append(asking.seconds(read_parameters({"gSig": (4.0, 4.0, 1.5)})))
         asking.close()
+        ready = Asking(path)
+        ready.preview.warm_up()
+        time.sleep(READY)
+        out["form open before"].append(ready.seconds(CnmfParameters()))
+        ready.close()
     return out
 
 

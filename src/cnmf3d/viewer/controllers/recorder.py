@@ -71,10 +71,8 @@ class Recorder:
         """The current movie was added to the batch."""
         name = f"item_{len(self._items) + 1}"
         text = pformat(dict(params), sort_dicts=False, width=100)
-        how = "get_module('cnmf_3d', hide=True).add_to_batch(params)"
-        if engine != "native":
-            how = f"{MANAGER}.add_item('cnmf_3d', get_workEnv(), params, engine={engine!r})"
-        self.add(f"params = {text}", f"{name} = {how}")
+        by = "" if engine == "native" else f", engine={engine!r}"
+        self.add(f"params = {text}", f"{name} = get_module('cnmf_3d', hide=True).add_to_batch(params{by})")
         self._items[uuid] = name
 
     def batch_started(self, start_at: str = "") -> None:
