@@ -97,6 +97,7 @@ def read_movie(source: Any, task: Task, **opening: Any) -> Opened:
     task : Task
     """
     environment = ViewerWorkEnv.from_movie(source, **opening)
+    environment.comments = environment.comments or str(environment.imgdata.meta.get("comments", ""))
     task.report(1, 2)
     return Opened(environment, contrast_of(environment.imgdata.movie), notes=environment.warnings)
 

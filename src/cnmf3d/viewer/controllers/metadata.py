@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 if TYPE_CHECKING:
@@ -83,6 +84,71 @@ def set_value(app: App, name: str, text: str) -> str:
         return error.problem
     app.mark_unsaved("metadata")
     return ""
+
+
+def save_metadata(app: App) -> Path:
+    """Write what can be edited, and the comments, into the sidecar of the movie, which is read with it the next time.
+
+    What else the sidecar says stays.
+
+    Parameters
+    ----------
+    app : App
+
+    Returns
+    -------
+    Path
+        The sidecar: ``movie.json`` beside ``movie.tif``.
+
+    Raises
+    ------
+    UsageError
+        Where the movie isn't one file on this machine.
+    InputError
+        Where the sidecar that is there can't be read, or can't be written.
+    """
+    environment, movie = app.environment, app.movie
+    paths = () if movie is None else movie.paths
+    if len(paths) != 1 or "://" in paths[0]:
+        raise UsageError(
+            "metadata are saved beside a movie that is one file", "Write a sidecar by hand; see docs/movies.md."
+        )
+    sidecar = Path(paths[0]).with_suffix(".json")
+    known = _kept(sidecar)
+    for name in EDITABLE:
+        value = environment.imgdata.meta.get(name)
+        if value is None:
+            known.pop(name, None)
+        else:
+            known[name] = value
+    size = environment.imgdata.voxel_size
+    if size is not None:
+        known["voxel_size"] = list(size.xyz)
+    if environment.comments:
+        known["comments"] = environment.comments
+    beside = sidecar.with_name(f".{sidecar.name}.part")
+    try:
+        beside.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
+        beside.replace(sidecar)
+    except OSError as error:
+        raise InputError(f"{sidecar} can't be written: {error.strerror}", "Check its folder's permissions.") from error
+    for what in ("metadata", "comments"):
+        app.mark_unsaved(what, False)
+    app.tell(f"Saved in {sidecar}")
+    return sidecar
+
+
+def _kept(sidecar: Path) -> dict[str, Any]:
+    """What a sidecar says so far."""
+    if not sidecar.exists():
+        return {}
+    try:
+        told = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{sidecar} can't be read: {error}", "Mend it or move it away.") from error
+    if not isinstance(told, dict):
+        raise InputError(f"{sidecar} is no JSON object", "Mend it or move it away.")
+    return told
 
 
 def _value(name: str, text: str) -> Any:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QPlainTextEdit,
+    QPushButton,
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
@@ -19,7 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from cnmf3d.viewer.controllers.metadata import rows_of, set_value
+from cnmf3d.errors import Cnmf3dError
+from cnmf3d.viewer.controllers.metadata import rows_of, save_metadata, set_value
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ class EnvironmentDock(QWidget):
         box = QVBoxLayout(self)
         box.addWidget(self.title)
         box.addWidget(split)
+        self.save = QPushButton("Save beside the movie")
+        self.save.setToolTip("Write rate, voxel size, origin, date and comments into the movie's .json file")
+        self.save.clicked.connect(self._save)
+        box.addWidget(self.save)
         self._filling = False
         self._followed: object = None
         app.environment_changed.connect(self.show_environment)
@@ -113,6 +119,12 @@ class EnvironmentDock(QWidget):
         if problem:
             self._app.tell(problem)
         self.show_environment(self._app.environment)
+
+    def _save(self) -> None:
+        try:
+            save_metadata(self._app)
+        except Cnmf3dError as error:
+            self._app.fail(error)
 
     def _commented(self) -> None:
         if not self._filling:
