@@ -90,6 +90,40 @@ def test_results_without_their_movie_show_the_mean(
     assert "drop it on the window" in told[-1]
 
 
+def test_the_movie_that_results_lack_is_dropped_on_them(
+    app: Any, results_file: Path, movie_file: Path, tmp_path: Path, finish: Callable[..., None]
+) -> None:
+    moved = tmp_path / "elsewhere" / "other name.tif"
+    moved.parent.mkdir()
+    movie_file.rename(moved)
+    app.open(results_file)
+    finish(app)
+    app.rois.reject([0])
+    app.open(moved)
+    finish(app)
+    assert app.movie.paths == (str(moved),)
+    assert len(app.rois.ids) == 6
+    assert not app.rois.accepted[0]
+    assert app.viewer.layers["movie"].data.shape == (12, 4, 9, 11)
+    assert app.viewer.layers["ROIs"].visible
+
+
+def test_a_movie_that_isnt_theirs_is_opened_alone(
+    app: Any, results_file: Path, movie_file: Path, finish: Callable[..., None]
+) -> None:
+    movie_file.unlink()
+    app.open(results_file)
+    finish(app)
+    problems = heard(app)
+    other = results_file.with_name("other.npy")
+    np.save(other, np.zeros((5, 3, 8, 7), np.uint16))
+    app.open(other)
+    finish(app)
+    assert not problems
+    assert app.movie.shape == (5, 3, 8, 7)
+    assert app.rois is None
+
+
 def test_a_movie_of_another_size_is_refused(app: Any, results_file: Path, finish: Callable[..., None]) -> None:
     problems = heard(app)
     other = results_file.with_name("other.npy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,7 +16,7 @@ from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
 from cnmf3d.viewer.controllers.painting import Painter
 from cnmf3d.viewer.models.overlay import Overlay
-from cnmf3d.viewer.opening import Opened, kind_of, read_movie, read_results
+from cnmf3d.viewer.opening import Opened, kind_of, read_movie, read_movie_of, read_results
 from cnmf3d.viewer.recent import Recent
 from cnmf3d.viewer.tasks import Task, Tasks
 from cnmf3d.workspace.environment import ViewerWorkEnv
@@ -196,7 +197,9 @@ class App:
             return None
         if not self.may_discard():
             return None
-        read = read_results if kind == "results" else read_movie
+        read: Callable[..., Opened] = read_results if kind == "results" else read_movie
+        if kind == "movie" and self.results_path is not None and self.rois is not None and self.movie is None:
+            read = partial(read_movie_of, self.results_path)  # the ROIs that are open wait for it
         name = source if isinstance(source, (str, Path)) else "the movie"
         return self.tasks.start(
             f"Opening {Path(str(name)).name}",

@@ -126,6 +126,21 @@ def read_results(path: str | Path, task: Task, movie: Any = None, **opening: Any
     return Opened(environment, contrast, file, notes, ready(results))
 
 
+def read_movie_of(results_path: Path, source: Any, task: Task, **opening: Any) -> Opened:
+    """Open the movie that results lack, together with them; one that isn't theirs is opened alone.
+
+    Parameters
+    ----------
+    results_path : Path
+    source, task, **opening
+        As for `read_movie`.
+    """
+    try:
+        return read_results(results_path, task, movie=source, **opening)
+    except Cnmf3dError:
+        return read_movie(source, task, **opening)
+
+
 def ready(results: Results) -> RoiStore:
     """The ROIs of results, with what drawing and picking need worked out."""
     store = RoiStore.from_results(results)
