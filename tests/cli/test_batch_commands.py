@@ -283,8 +283,8 @@ def test_batches_of_mesmerize_core_become_items(say, folder, still):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_interrupts_and_another_run_goes_on(say, folder, scene):
-    (made,) = add(say, folder, scene)
+def test_ctrl_c_interrupts_and_another_run_goes_on(say, folder, longer):
+    (made,) = add(say, folder, longer)
     command = [sys.executable, "-m", "cnmf3d", "batch", "run", str(folder)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     worker = folder / "items" / made["uuid"] / "worker.json"

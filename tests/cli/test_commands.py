@@ -230,9 +230,9 @@ def test_info_of_a_movie_as_json(movie, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_an_interrupt_stops_cleanly(movie, tmp_path):
+def test_an_interrupt_stops_cleanly(longer, tmp_path):
     scratch = tmp_path / "scratch"
-    command = [sys.executable, "-m", "cnmf3d", "run", str(movie), "-o", str(tmp_path / "r.hdf5"), "--json"]
+    command = [sys.executable, "-m", "cnmf3d", "run", str(longer), "-o", str(tmp_path / "r.hdf5"), "--json"]
     process = subprocess.Popen(
         [*command, "--scratch", str(scratch)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

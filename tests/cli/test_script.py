@@ -235,10 +235,10 @@ def test_a_folder_that_is_no_batch_is_made_one_only_where_it_can_be(script, tmp_
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_ends_a_running_batch(recordings, script, tmp_path):
+def test_ctrl_c_ends_a_running_batch(longer, script, tmp_path):
     file = script(
         f"""
-        vi.viewer.workEnv = ViewerWorkEnv.from_tiff({str(recordings / "trial_1.tiff")!r})
+        vi.viewer.workEnv = ViewerWorkEnv.from_movie({str(longer)!r}, rate=10)
         get_module("cnmf_3d").add_to_batch({{"item_name": "m"}})
         get_batch_manager().process_batch(workers=1)
         """
