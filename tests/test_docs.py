@@ -36,7 +36,7 @@ def commands(page):
     """Commands of a page that begin with cnmf3d, as words."""
     lines = "".join(blocks(page, "sh", "console")).replace("\\\n", " ").splitlines()
     found = [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
-    return [words[1:] for words in found if words[:1] == ["cnmf3d"] and words[1] != "console"]
+    return [words[1:] for words in found if words[:1] == ["cnmf3d"] and words[1] not in ("console", "view")]
 
 
 @pytest.fixture(scope="module")
