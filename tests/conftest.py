@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,12 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Kinetics
 from cnmf3d.geometry import ZYX
 from cnmf3d.results import Provenance, Results
+
+with contextlib.suppress(ValueError):  # not the main thread
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's job in the background: Ctrl-C is tested all the same
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA = Path(__file__).parents[1] / "../shared/data"
 

@@ -25,6 +25,24 @@ def test_every_dock_of_the_table_can_be_shown(window: Any) -> None:
         window.show_dock("Nothing")
 
 
+def test_data_swapped_under_the_mouse_are_no_error(window: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari.utils.notifications import notification_manager
+
+    told: list[Any] = []
+    thread = window.main.status_thread
+    thread.status_and_tooltip_changed.connect(told.append)
+    before = len(notification_manager.records)
+    thread.calculate_status()
+
+    def torn(viewer: Any) -> None:
+        raise IndexError("index 5 is out of bounds")
+
+    monkeypatch.setattr("napari.components.ViewerModel._calc_status_from_cursor", torn)
+    thread.calculate_status()
+    thread.status_and_tooltip_changed.disconnect(told.append)
+    assert len(told) == 1 and len(notification_manager.records) == before
+
+
 def test_a_dropped_movie_is_opened(window: Any, qtbot: Any, movie_file: Path) -> None:
     from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
     from qtpy.QtGui import QDragEnterEvent, QDropEvent

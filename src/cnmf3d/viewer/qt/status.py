@@ -12,6 +12,30 @@ if TYPE_CHECKING:
     from cnmf3d.viewer.qt.window import Window
 
 
+def forgive(thread: Any) -> None:
+    """Let napari's thread for the value under the mouse pass over data that are being swapped.
+
+    It reads layers while the window changes them. What doesn't fit then is no mistake that a user should hear of: the
+    next move of the mouse asks again.
+
+    Parameters
+    ----------
+    thread : napari's StatusChecker
+    """
+
+    def calculate() -> None:
+        viewer = thread.viewer_ref()
+        if viewer is None:
+            return
+        try:
+            told = viewer._calc_status_from_cursor()
+        except (IndexError, ValueError, TypeError, AttributeError, KeyError, RuntimeError):
+            return
+        thread.status_and_tooltip_changed.emit(told)
+
+    thread.calculate_status = calculate
+
+
 class Status(QWidget):
     """The right end of the status bar, there while something runs.
 

@@ -15,7 +15,7 @@ from cnmf3d.viewer.qt.console import Scripting
 from cnmf3d.viewer.qt.docks import DOCKS, Dock
 from cnmf3d.viewer.qt.hosting import host
 from cnmf3d.viewer.qt.menu import Menu
-from cnmf3d.viewer.qt.status import Status
+from cnmf3d.viewer.qt.status import Status, forgive
 
 SIZE = (1440, 900)
 """Pixels of a laptop's screen, which the docks are laid out for."""
@@ -58,6 +58,7 @@ class Window(QObject):
         self.main.setAcceptDrops(True)
         self.main.installEventFilter(self)
         self.canvas_host.installEventFilter(self)
+        forgive(self.main.status_thread)
         self.status = Status(self)
         self.menu = Menu(self)
         self.scripting = Scripting(self)
