@@ -182,9 +182,9 @@ def test_what_is_painted_and_picked_is_what_the_footprints_say(random_results, s
         assert (np.diff(strengths) <= 0).all()
     shown = (share > 0) & (classes > 0)
     assert np.array_equal(painted.ravel() > 0, shown.any(axis=1))
-    sole = np.flatnonzero(shown.sum(axis=1) == 1)
-    assert np.array_equal(painted.ravel()[sole], classes[shown[sole].argmax(axis=1)])
     if len(store):
+        sole = np.flatnonzero(shown.sum(axis=1) == 1)
+        assert np.array_equal(painted.ravel()[sole], classes[shown[sole].argmax(axis=1)])
         changed = rng.permutation(len(store))[: rng.integers(1, len(store) + 1)]
         classes[changed] = rng.integers(0, 4, changed.size)
         store.repaint(painted, classes, store.ids[changed])

@@ -79,6 +79,9 @@ def test_nothing_of_what_was_cleared_is_held(window: Any, qtbot: Any, large: Pat
         "colours": weakref.ref(app.painter.volume),
     }
     assert app.clear()
-    qtbot.wait(50)
-    gc.collect()
-    assert [name for name, what in held.items() if what() is not None] == []
+
+    def nothing() -> None:  # napari's threads let go of what they look at when they next look
+        gc.collect()
+        assert [name for name, what in held.items() if what() is not None] == []
+
+    qtbot.waitUntil(nothing, timeout=10_000)

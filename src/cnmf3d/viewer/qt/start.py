@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -46,6 +47,9 @@ def start(
         With `screenshot`: what went wrong while opening.
     """
     check_screen()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell's job in the background: batches that are started here would not hear the signal that ends them.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if source is not None and not isinstance(source, list):
         from cnmf3d.viewer.opening import kind_of
 
