@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnmf3d.batch import arrow_strings
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.results.imports.objects import DAMAGE
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -65,21 +66,6 @@ _STANDING = {
     ("pyarrow.lib", "type_for_alias"): arrow_strings.alias,
 }
 """What may be in the file and has something of ours in its place."""
-
-_DAMAGE = (
-    pickle.UnpicklingError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What reading a damaged pickle ends with."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +159,7 @@ def _table(path: Path) -> DataFrame:
             table = _Restricted(file).load()
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the path of the batch.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise InputError(
             f"{path} is no batch of mesmerize-core, or is damaged", "Point at its .pickle file."
         ) from error
