@@ -28,7 +28,7 @@ lint: $(READY)  ## Style, types, import layers.
 	$(VENV)/bin/lint-imports
 
 bench: $(READY)  ## The figures of benchmarks/README.md, about half an hour.
-	$(PYTHON) benchmarks/accuracy.py --presets tiny small dense dim neuropil lightsheet --seeds 3
+	$(PYTHON) benchmarks/accuracy.py --presets tiny small dense dim neuropil lightsheet --seeds 0 1 2
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/memory.py
 
