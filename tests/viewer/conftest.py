@@ -128,6 +128,19 @@ def left(before: set[threading.Thread]) -> list[str]:
 
 
 @pytest.fixture
+def choose_row() -> Callable[[Any, int], None]:
+    """Select one row of a table, whatever keys the tests before have left down."""
+    from qtpy.QtCore import QItemSelectionModel
+
+    flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+
+    def choose(table: Any, row: int) -> None:
+        table.selectionModel().select(table.model().index(row, 0), flags)
+
+    return choose
+
+
+@pytest.fixture
 def finish() -> Callable[..., None]:
     """Wait until an app's tasks have ended, without Qt."""
 

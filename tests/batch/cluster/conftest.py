@@ -23,9 +23,9 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A movie that takes a few seconds."""
+    """A movie that takes several seconds."""
     path = tmp_path_factory.mktemp("longer") / "m.tif"
-    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "600"})
+    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "2000"})
     return path
 
 

@@ -21,7 +21,9 @@ def viewer(qtbot: Any) -> Iterator[Any]:
     made.close()
 
 
-def test_docks_of_a_plain_napari_share_what_is_open(viewer: Any, qtbot: Any, results_file: Path) -> None:
+def test_docks_of_a_plain_napari_share_what_is_open(
+    viewer: Any, qtbot: Any, results_file: Path, choose_row: Any
+) -> None:
     from cnmf3d.viewer import plugin
     from cnmf3d.viewer.app import app_of
 
@@ -33,5 +35,5 @@ def test_docks_of_a_plain_napari_share_what_is_open(viewer: Any, qtbot: Any, res
     qtbot.waitUntil(lambda: not app.tasks.running and app.rois is not None, timeout=20_000)
     assert rois.model.rowCount() == 6
     assert "ROIs" in viewer.layers
-    rois.table.selectRow(2)
+    choose_row(rois.table, 2)
     assert "ROI 2" in traces.told.text()

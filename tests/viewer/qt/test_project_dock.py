@@ -93,11 +93,11 @@ def test_the_browser_filters_edits_and_undoes(dock, app, project):
     assert [cell(dock, n, "trial").data() for n in range(2)] == ["2", "1"]
 
 
-def test_curves_are_drawn_with_their_stimuli_shaded(dock, app, project):
+def test_curves_are_drawn_with_their_stimuli_shaded(dock, app, project, choose_row):
     import pyqtgraph as pg
 
     app.open_project(project.folder)
-    dock.table.selectRow(1)
+    choose_row(dock.table, 1)
     items = dock.plot.plot.getPlotItem().items
     assert sum(isinstance(each, pg.PlotDataItem) for each in items) == 1
     regions = [each for each in items if isinstance(each, pg.LinearRegionItem)]
@@ -167,7 +167,7 @@ def test_columns_are_changed_after_a_look_at_what_that_means(dock, app, project)
     assert "cell type" in dock.table.model_.columns
 
 
-def test_rows_are_kept_as_a_tab_written_and_deleted(dock, app, project, tmp_path):
+def test_rows_are_kept_as_a_tab_written_and_deleted(dock, app, project, tmp_path, choose_row):
     import pandas as pd
 
     app.open_project(project.folder)
@@ -179,6 +179,6 @@ def test_rows_are_kept_as_a_tab_written_and_deleted(dock, app, project, tmp_path
     dock.tabs.tabCloseRequested.emit(2)
     assert dock.tabs.count() == 2
     dock.tabs.setCurrentIndex(1)
-    dock.table.selectRow(0)
+    choose_row(dock.table, 0)
     dock.delete()
     assert [each.id for each in project.samples()] == ["m1/2"] and dock.count.text() == "1 samples"

@@ -26,12 +26,12 @@ def key(window: Any, name: str) -> None:
     window.viewer.keymap[binding](window.viewer)
 
 
-def test_table_and_picture_share_a_selection(opened: Any, qtbot: Any) -> None:
+def test_table_and_picture_share_a_selection(opened: Any, qtbot: Any, choose_row: Any) -> None:
     dock, store = opened.docks["ROIs"], opened.app.rois
     assert dock.model.rowCount() == 6
     store.select([2, 4])
     assert sorted(index.row() for index in dock.table.selectionModel().selectedRows()) == [2, 4]
-    dock.table.selectRow(3)
+    choose_row(dock.table, 3)
     assert store.selection.tolist() == [3]
     z = round(store.centroids[3, 0])
     assert opened.viewer.dims.current_step[1] == z
