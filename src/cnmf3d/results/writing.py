@@ -223,6 +223,6 @@ def _own(group: h5py.Group, results: Results) -> None:
         quality[name] = np.asarray(values, np.float32)
     projections = group.create_group("projections")
     for name, volume in results.projections.items():
-        _big(projections, name, np.asarray(volume, np.float32))
+        projections[name] = np.asarray(volume, np.float32)  # plain: they are the first that a viewer reads
     if results.curation is not None:
         write_curation(group.create_group("curation"), results.curation)
