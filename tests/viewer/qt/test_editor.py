@@ -33,7 +33,7 @@ def write(editor, text):
 
 def test_a_script_runs_here_and_apart(editor, qtbot, app, tmp_path):
     editor.actions_.open_batch(tmp_path / "b")
-    write(editor, "print('from', get_batch_manager().folder.name)\n")
+    write(editor, "import time\ntime.sleep(1)\nprint('from', get_batch_manager().folder.name)\n")
     editor.here.click()
     assert editor.halt.isEnabled() and not editor.here.isEnabled()
     wait(editor, qtbot, app)
