@@ -1,4 +1,4 @@
-"""Movies on disk, in formats that no package writes for us."""
+"""Movies on disk, in formats that no package writes for us; and whether one is read as what was written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+
+from cnmf3d.movies import Movie
 
 
 def write_scanimage(path: Path, pages: np.ndarray, state: dict[str, object], *, first_frame: int = 1) -> None:
@@ -89,3 +91,15 @@ def write_nwb(path: Path, values: np.ndarray, *, series: tuple[str, ...] = ("Two
             group["imaging_plane"] = h5py.SoftLink("/general/optophysiology/plane")
             group["starting_time"] = 0.0
             group["starting_time"].attrs["rate"] = 5.0
+
+
+def assert_reads(movie: Movie, values: np.ndarray) -> None:
+    """All of it, parts of it, and nothing of it."""
+    assert movie.shape == values.shape
+    assert movie.dtype == values.dtype
+    assert np.array_equal(movie.read(0, len(values)), values)
+    assert np.array_equal(movie.read(1, 6, 2), values[1:6:2])
+    assert np.array_equal(movie.read(-2, 99), values[-2:])
+    assert movie.read(3, 3).shape == (0, *values.shape[1:])
+    mapped = movie.contiguous()
+    assert mapped is None or np.array_equal(mapped, values)
