@@ -372,6 +372,7 @@ def full_rate(
     known: Response | None,
 ) -> Demixed:
     """Traces, footprints and quality at the movie's rate: three passes over its frames."""
+    assert plan.sigma is not None  # measured before
     fit, clock = whole.fit, context.clock
     with clock.stage("traces"):
         start = start_traces(fit.traces, cache, context.movie.shape[0])
@@ -394,7 +395,7 @@ def full_rate(
             "r_value": r_values,
             "reliability": whole.reliability,
             "skewness": skewness(last.raw, plan.width),
-            "compactness": compactness(footprints, cache.shape, plan.sigma or ZYX(1.5, 3.0, 3.0)),
+            "compactness": compactness(footprints, cache.shape, plan.sigma),
         }
     return Demixed(footprints, last.raw, denoised, last.courses, quality, measured)
 

@@ -226,6 +226,42 @@ def test_addresses_where_nobody_answers(
     assert error.value.fix  # type: ignore[attr-defined]
 
 
+def test_a_client_that_cant_connect_is_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to the garbage collector, its end can wait for a lock that the same thread holds."""
+    from distributed import Client
+
+    made: list[Any] = []
+    usual = Client.__init__
+
+    def noted(client: Any, *words: Any, **options: Any) -> None:
+        made.append(client)
+        usual(client, *words, **options)
+
+    monkeypatch.setattr("cnmf3d.batch.cluster.scheduler.TIMEOUT", 0.5)
+    monkeypatch.setattr(Client, "__init__", noted)
+    for address in ("tcp://127.0.0.1:9", "nonsense://x"):
+        with pytest.raises((ClusterError, UsageError)):
+            connect(address)
+    assert [client.status for client in made] == ["closed"] * 2
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = Machines(tmp_path)
+    try:
+        machines.add()
+        found = connect(str(machines.file))
+        monkeypatch.setattr("cnmf3d.batch.cluster.scheduler.ANSWER", 1.0)
+        machines.scheduler.send_signal(signal.SIGSTOP)
+        found._asked = 0.0
+        with pytest.raises(ClusterError, match="doesn't answer") as error:
+            found.workers()
+        assert error.value.fix
+        machines.scheduler.send_signal(signal.SIGCONT)
+        found.close()
+    finally:
+        machines.end()
+
+
 def test_a_scheduler_file_that_is_none(tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
     for text in ("{}", "hello", '["a"]'):

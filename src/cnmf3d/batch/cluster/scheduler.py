@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import threading
 import time
 import warnings
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from cnmf3d.errors import Cnmf3dError, UsageError
@@ -71,8 +67,7 @@ class Scheduler:
         if time.monotonic() - self._asked > LOOK:
             found = _asked(self.address, self.client)
             if found.keys() - self._seen.keys():
-                versions = _answer(self.address, lambda: self.client.get_versions(packages=["cnmf3d"]))
-                check_versions(self.address, versions)
+                check_versions(self.address, _versions(self.address, self.client))
             self._seen, self._asked = found, time.monotonic()
         return self._seen
 
@@ -166,30 +161,23 @@ def _made(kind: type[Client], where: str) -> Client:
 def _asked(address: str, client: Client) -> dict[str, int]:
     """Workers that are there now."""
     try:
-        return dict(_answer(address, client.nthreads))
+        return dict(client.nthreads(callback_timeout=ANSWER))
+    except TimeoutError as error:
+        raise _silent(address) from error
     except (OSError, AttributeError) as error:  # the connection was closed; the client has given up
         raise _gone(address) from error
 
 
-def _answer(address: str, question: Callable[[], Any]) -> Any:
-    """Ask the cluster, and wait for the answer no longer than `ANSWER` seconds: Dask itself has no end."""
-    answers: SimpleQueue[Future[Any]] = SimpleQueue()
-
-    def ask() -> None:
-        answer: Future[Any] = Future()
-        try:
-            answer.set_result(question())
-        except Exception as error:  # noqa: BLE001 - raised again where it was asked
-            answer.set_exception(error)
-        answers.put(answer)
-
-    threading.Thread(target=ask, daemon=True, name="cnmf3d-dask").start()
+def _versions(address: str, client: Client) -> Any:
+    """What `Client.get_versions` answers, which itself has no end to its patience."""
     try:
-        return answers.get(timeout=ANSWER).result()
-    except Empty:
-        raise ClusterError(
-            f"the scheduler at {address} doesn't answer", "See what it wrote; start it again if it hangs."
-        ) from None
+        return client.sync(client._get_versions, packages=["cnmf3d"], callback_timeout=ANSWER)
+    except TimeoutError as error:
+        raise _silent(address) from error
+
+
+def _silent(address: str) -> ClusterError:
+    return ClusterError(f"the scheduler at {address} doesn't answer", "See what it wrote; start it again if it hangs.")
 
 
 def _gone(address: str) -> ClusterError:
