@@ -104,6 +104,21 @@ def test_a_running_item_is_aborted_and_only_one_supervisor_runs(batch, movie):
     assert batch.item("x").status is Status.ABORTED and not psutil.pid_exists(worker["pid"])
 
 
+@pytest.mark.parametrize("work_dir", [False, True])
+def test_ctrl_c_while_an_item_is_being_started(batch, movie, tmp_path, work_dir):
+    batch.add(movie, name="x")
+    fast = tmp_path / "fast"
+    fast.mkdir()
+
+    def stop(item, event):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        supervise(batch, workers=1, reporter=stop, work_dir=fast if work_dir else None)
+    assert batch.item("x").status is Status.INTERRUPTED
+    assert supervise(batch, workers=1).done == 1
+
+
 def test_what_was_computed_elsewhere_is_picked_up(batch, movie):
     item = batch.add(movie, name="x")
     process = supervisor_of(batch)

@@ -234,17 +234,18 @@ class _Supervisor:
         started = {"attempts": item.attempts + 1, "started": now(), "finished": "", "error": "", "abort": 0}
         if not self.batch.change(item.uuid, item.status, status, why="started", **started):
             return None  # somebody else was faster
-        self.reporter(item, {"kind": "start"})
-        if self.work_dir is not None:
-            try:
-                folder = self._sent(item, self.work_dir)
-            except Cnmf3dError as error:
-                return self._cannot(item, Status.MOVING, error)
-        folder.write(job)
         try:
+            self.reporter(item, {"kind": "start"})
+            if self.work_dir is not None:
+                try:
+                    folder = self._sent(item, self.work_dir)
+                except Cnmf3dError as error:
+                    return self._cannot(item, Status.MOVING, error)
+            folder.write(job)
             self.running.append(_Run(item, folder, self.starter.start(folder)))
-        except BaseException:
-            self.batch.change(item.uuid, Status.RUNNING, Status.INTERRUPTED, why="it could not be started")
+        except BaseException:  # Ctrl-C, too, at whatever moment
+            there = self.batch.item(item.uuid).status
+            self.batch.change(item.uuid, there, Status.INTERRUPTED, why="it could not be started")
             raise
         return None
 
