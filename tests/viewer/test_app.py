@@ -187,3 +187,23 @@ def test_a_script_that_sets_the_environment_shows_it(app: Any, movie_file: Path)
     app.environment.imgdata.meta["voxel_size"] = [2.0, 2.0, 5.0]
     app.space.update()
     np.testing.assert_allclose(app.viewer.layers["movie"].scale, (1, 5, 2, 2))
+
+
+def test_what_was_read_is_forgotten_where_a_script_sets_another_environment(
+    app: Any, results_file: Path, movie_file: Path, finish: Callable[..., None]
+) -> None:
+    import tifffile
+
+    from cnmf3d.workspace.environment import ViewerWorkEnv
+
+    app.open(results_file)
+    finish(app)
+    before = app.viewer.layers["movie"].contrast_limits
+    other = movie_file.with_name("bright.tif")
+    values = np.random.default_rng(0).integers(5000, 9000, (12, 4, 9, 11)).astype(np.uint16)
+    tifffile.imwrite(other, values, metadata={"axes": "TZYX"}, photometric="minisblack")
+    app.space.workEnv = ViewerWorkEnv.from_tiff(other)
+    app.space.update()
+    assert app.results_path is None and app.rois is None
+    low, high = app.viewer.layers["movie"].contrast_limits
+    assert 4900 < low < high < 9100 and before[1] < low

@@ -258,7 +258,7 @@ class App:
         if not self.may_discard():
             return False
         self._unsaved.clear()
-        self.contrast = self.results_path = self._read = None
+        self._read = None
         self.environment.clear()
         self.space.workEnv = ViewerWorkEnv()
         self.space.update()
@@ -323,6 +323,8 @@ class App:
         self.tasks.ask(lambda: self._show_here(environment))
 
     def _show_here(self, environment: ViewerWorkEnv) -> None:
+        if environment is not self._read:  # nothing that was read belongs to it, as where a script has set it
+            self.contrast = self.results_path = self._ready = None
         self.environment_changed.emit(environment)
         seen = (id(environment.imgdata.seq), environment.UUID)
         if seen != self._shown:
@@ -357,8 +359,6 @@ class App:
         from cnmf3d.viewer.models.roi_store import RoiStore
 
         ready, self._ready = self._ready, None
-        if self.environment is not self._read:  # a script has set another one
-            return RoiStore.from_results(results)
         store = ready or RoiStore.from_results(results)
         if self.results_path is not None:
             try:
