@@ -61,6 +61,20 @@ def test_what_is_added_is_there_when_it_is_opened_again(filled, tmp_path):
             space.vi.save_sample()
 
 
+def test_what_a_script_did_to_the_rois_is_in_the_sample(filled, tmp_path):
+    with Workspace() as space:
+        space.viewer.open_project(tmp_path / "p").configure(Add(Column("odour", Kind.STIMULUS)))
+        space.viewer.workEnv = filled
+        wrong = int(np.flatnonzero(filled.roi_manager.accepted)[0])
+        filled.roi_manager.session.reject([wrong])
+        space.vi.add_to_project("a", "1")
+        assert not curated(space.get_project().results("a/1")).results.components.accepted[wrong]
+        space.vi.open_sample("a/1")
+        space.get_workEnv().roi_manager.session.delete([3])
+        space.vi.save_sample()
+        assert curated(space.get_project().results("a/1")).ids.tolist() == [0, 1, 2, 4]
+
+
 def test_a_sample_whose_movie_is_gone_opens_without_it(filled, tmp_path):
     told = []
     with Workspace(reporter=lambda event: told.append(event.text)) as space:

@@ -97,7 +97,6 @@ class App:
         self.space = space or Viewer(self._report)
         self.space.updated.append(self._show)
         self.space.project_opened.append(lambda project: self.tasks.ask(lambda: self.project_changed.emit(project)))
-        self.space.curated = lambda: None if self.rois is None else self.rois.results
         self.tasks = Tasks()
         self.recent = Recent()
         self.confirm: Callable[[str], Answer] = lambda question: "cancel"
@@ -337,6 +336,8 @@ class App:
         manager = environment.roi_manager
         results = None if manager is None else manager.results
         if results is self._results:
+            if manager is not None and self.rois is not None:
+                manager.session = self.rois
             return
         from cnmf3d.viewer.controllers.curating import Curator
 

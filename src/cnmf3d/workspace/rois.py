@@ -31,6 +31,12 @@ class RoiManager:
         return self._results
 
     @property
+    def curated(self) -> Results:
+        """The same, with the curation so far: in a window, through `session`, or from the file."""
+        results = self.results
+        return results if self._session is None else self._session.results
+
+    @property
     def session(self) -> CurationSession:
         """What is done to the ROIs: ``roi_manager.session.reject([3, 5])``, ``.tag(...)``, ``.undo()``.
 

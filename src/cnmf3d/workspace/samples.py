@@ -19,10 +19,9 @@ def add_to_project(
     *,
     animal: str,
     trial: str,
-    results: Results | None = None,
     **values: Any,
 ) -> Sample:
-    """Add what a work environment has to a project: ROIs, movie, metadata, history, stimuli, comments.
+    """Add a work environment to a project: ROIs as they are curated now, movie, metadata, history, stimuli, comments.
 
     Parameters
     ----------
@@ -31,8 +30,6 @@ def add_to_project(
         Becomes the sample's: its `UUID` and `sample_id` are set.
     animal, trial : str
         Together unlike those of every other sample.
-    results : Results, optional
-        The ROIs as they are curated now; else those that were imported.
     **values
         ``date``, ``comments``, ``custom``, ``stimuli``, ``tags``, ``copy_movie``; they win over what `env` says.
 
@@ -41,7 +38,7 @@ def add_to_project(
     UsageError, InputError
         As `Project.add`, and where there are no ROIs, or the movie is only in memory.
     """
-    rois = rois_of(env) if results is None else results
+    rois = rois_of(env)
     told: dict[str, Any] = {"comments": env.comments, "meta": env.imgdata.meta, "stimuli": env.stim_maps or {}}
     date = env.imgdata.meta.get("date")
     if isinstance(date, str):
@@ -58,16 +55,14 @@ def add_to_project(
     return sample
 
 
-def save_to_project(project: Project, env: ViewerWorkEnv, *, results: Results | None = None, **values: Any) -> Sample:
-    """Save a sample that was opened anew: its ROIs, and what the environment says of it.
+def save_to_project(project: Project, env: ViewerWorkEnv, **values: Any) -> Sample:
+    """Save a sample that was opened anew: its ROIs as they are curated now, and what the environment says of it.
 
     Parameters
     ----------
     project : Project
     env : ViewerWorkEnv
         From `open_sample` or `add_to_project`.
-    results : Results, optional
-        The ROIs as they are curated now.
     **values
         As for `Project.save`.
 
@@ -78,7 +73,7 @@ def save_to_project(project: Project, env: ViewerWorkEnv, *, results: Results | 
     """
     if not is_sample(project, env):
         raise UsageError("the work environment is no sample of this project", "Add it: vi.add_to_project(...).")
-    rois = rois_of(env) if results is None else results
+    rois = rois_of(env)
     told = {"comments": env.comments, "meta": env.imgdata.meta, "stimuli": env.stim_maps or {}}
     sample = project.save(str(env.UUID), rois, **{**told, **values})
     env.history_trace[:] = [dict(entry) for entry in sample.info.history]
@@ -133,7 +128,7 @@ def open_sample(project: Project, key: str) -> tuple[ViewerWorkEnv, tuple[str, .
 
 
 def rois_of(env: ViewerWorkEnv) -> Results:
-    """The ROIs of a work environment.
+    """The ROIs of a work environment, as they are curated now.
 
     Raises
     ------
@@ -145,4 +140,4 @@ def rois_of(env: ViewerWorkEnv) -> Results:
             "the work environment has no ROIs",
             "Import the output of an item first: load_item_output, or a double-click.",
         )
-    return env.roi_manager.results
+    return env.roi_manager.curated

@@ -13,7 +13,6 @@ from cnmf3d.workspace.environment import ViewerWorkEnv
 
 if TYPE_CHECKING:
     from cnmf3d.project import Project, Sample
-    from cnmf3d.results import Results
 
 
 def _check_name(name: str, *, right: str) -> None:
@@ -36,8 +35,6 @@ class Viewer:
         The open project.
     project_opened : list of callable
         Called with a project that was opened.
-    curated : callable
-        Gives the ROIs as they are curated now, where somebody curates them.
     """
 
     def __init__(self, reporter: Reporter = silent) -> None:
@@ -46,7 +43,6 @@ class Viewer:
         self._env = ViewerWorkEnv()
         self.project: Project | None = None
         self.project_opened: list[Callable[[Project], None]] = []
-        self.curated: Callable[[], Results | None] = lambda: None
         self._told: UUID | None = None
 
     @property
@@ -167,8 +163,7 @@ class ViewerUtils:
         from cnmf3d.workspace.samples import add_to_project
 
         viewer = self.viewer
-        project = viewer.the_project()
-        return add_to_project(project, viewer.workEnv, animal=animal, trial=trial, results=viewer.curated(), **values)
+        return add_to_project(viewer.the_project(), viewer.workEnv, animal=animal, trial=trial, **values)
 
     def open_sample(self, key: str) -> None:
         """Make a sample of the open project the work environment.
@@ -197,4 +192,4 @@ class ViewerUtils:
         from cnmf3d.workspace.samples import save_to_project
 
         viewer = self.viewer
-        return save_to_project(viewer.the_project(), viewer.workEnv, results=viewer.curated(), **values)
+        return save_to_project(viewer.the_project(), viewer.workEnv, **values)

@@ -104,7 +104,7 @@ class ProjectActions:
             For values that can't be.
         """
         project = self._project()
-        sample = add_to_project(project, self.app.environment, results=self._results(), **values)
+        sample = add_to_project(project, self.app.environment, **values)
         self._kept(sample, f"Added the sample {sample.id}")
         return sample
 
@@ -118,7 +118,7 @@ class ProjectActions:
         """Save the sample that is open, over what it was; whether that worked."""
 
         def save() -> None:
-            sample = save_to_project(self._project(), self.app.environment, results=self._results())
+            sample = save_to_project(self._project(), self.app.environment)
             self._kept(sample, f"Saved the sample {sample.id}")
 
         return self._try(save)
@@ -135,9 +135,6 @@ class ProjectActions:
         if self.app.project is None:
             raise UsageError("no project is open", "Open one, or make a new one, in the dock Project.")
         return self.app.project
-
-    def _results(self) -> Any:
-        return None if self.app.rois is None else self.app.rois.results
 
     def _try(self, do: Callable[[], object]) -> bool:
         try:
