@@ -12,8 +12,8 @@ from cnmf3d.errors import UsageError
 from cnmf3d.movies import open_movie
 from cnmf3d.project import Add, Column, Kind, Project, StimulusMap
 from cnmf3d.results import curated, write_results
+from cnmf3d.results.history import history_entry
 from cnmf3d.workspace import ViewerWorkEnv, Workspace
-from cnmf3d.workspace.history import history_entry
 from cnmf3d.workspace.rois import RoiManager
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies import Movie
 from cnmf3d.results import Results, load_results
+from cnmf3d.results.history import history_entry
 from cnmf3d.viewer.models.movie_array import contrast_of
 from cnmf3d.viewer.models.roi_store import RoiStore
 from cnmf3d.workspace.environment import ViewerWorkEnv
-from cnmf3d.workspace.history import history_entry
 from cnmf3d.workspace.rois import RoiManager
 
 if TYPE_CHECKING:

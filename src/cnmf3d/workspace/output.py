@@ -6,9 +6,9 @@ from cnmf3d.batch import Batch, Item, Status
 from cnmf3d.batch.jobs import movie_of
 from cnmf3d.errors import UsageError
 from cnmf3d.results import load_results
+from cnmf3d.results.history import history_entry
 from cnmf3d.workspace.carried import carried
 from cnmf3d.workspace.environment import ViewerWorkEnv
-from cnmf3d.workspace.history import history_entry
 from cnmf3d.workspace.imgdata import ImgData
 from cnmf3d.workspace.rois import RoiManager
 

@@ -12,6 +12,7 @@ from cnmf3d.components import Components
 from cnmf3d.errors import EngineError, UsageError
 from cnmf3d.movies import open_movie
 from cnmf3d.results import Results, load_results, write_results
+from cnmf3d.results.curation.choosing import where
 from cnmf3d.results.curation.thresholds import Limits
 from cnmf3d.viewer.controllers import curating
 from cnmf3d.viewer.controllers.curating import Curator, Footage
@@ -182,18 +183,18 @@ def test_cancelling_ends_the_process(filmed, tasks, monkeypatch):
     assert len(filmed.store.log) == 0
 
 
-def test_rules_select_and_tag_in_one_step(curator):
+def test_rules_choose_what_is_selected_and_tagged_in_one_step(curator):
     store = curator.store
     snr = store.metrics["snr"]
     wanted = store.ids[(snr > 3) & store.accepted].tolist()
-    assert curator.select_where("snr > 3 and accepted") == len(wanted)
+    store.select(where(store, "snr > 3 and accepted"))
     assert store.selection.tolist() == wanted
-    assert curator.tag_where("snr > 3 and accepted", "cell type", "PV") == len(wanted)
+    store.tag(where(store, "snr > 3 and accepted"), "cell type", "PV")
     assert len(store.log) == 1
-    assert curator.select_where("`cell type` == 'PV'") == len(wanted)
-    assert curator.select_where("z >= 0 and id != 2") == 4
+    assert where(store, "`cell type` == 'PV'").tolist() == wanted
+    assert len(where(store, "z >= 0 and id != 2")) == 4
     with pytest.raises(UsageError, match="unknown name"):
-        curator.select_where("nope > 3")
+        where(store, "nope > 3")
 
 
 def test_thresholds_judge_all_in_one_step(curator):

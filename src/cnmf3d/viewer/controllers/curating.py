@@ -23,8 +23,6 @@ from cnmf3d.errors import Cnmf3dError, EngineError, InputError, UsageError
 from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
 from cnmf3d.results.curation import making, storing
-from cnmf3d.results.curation.choosing import where
-from cnmf3d.results.curation.log import Value
 from cnmf3d.results.curation.scene import Scene, cell_reach, ellipsoid, read_voxels, scene_of
 from cnmf3d.results.curation.shapes import shapes_of
 from cnmf3d.results.curation.thresholds import Counts, Limits, counts, passing
@@ -102,18 +100,6 @@ class Curator:
         return self.footage is not None and self.footage.movie.shape == shape
 
     # by rule
-
-    def select_where(self, rule: str) -> int:
-        """Select the ROIs that a rule is true of; how many they are."""
-        ids = where(self.store, rule)
-        self.store.select(ids)
-        return len(ids)
-
-    def tag_where(self, rule: str, column: str, value: Value | None) -> int:
-        """Tag the ROIs that a rule is true of, in one step; how many they are."""
-        ids = where(self.store, rule)
-        self.store.tag(ids, column, value)
-        return len(ids)
 
     def count(self, limits: Mapping[str, Limits]) -> Counts:
         """What thresholds on measures would do."""

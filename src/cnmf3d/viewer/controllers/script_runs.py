@@ -17,7 +17,6 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any, Protocol
 
 from cnmf3d.batch.processes import end_tree
-from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.scripting import run_here
 from cnmf3d.viewer.tasks import Cancelled, Tasks
 from cnmf3d.workspace.program import compiled, told
@@ -161,7 +160,7 @@ class ThreadRun:
             self._printed.put("[stopped]\n")
         except SystemExit as error:
             self._printed.put(f"[ended with exit code {error.code}]\n" if error.code else "[done]\n")
-        except (Exception, Cnmf3dError) as error:  # noqa: BLE001 - the script's own, told as Python tells it
+        except Exception as error:  # noqa: BLE001 - the script's own, told as Python tells it
             self._printed.put(told(error, self._path.absolute()))
         finally:
             sys.argv = argv

@@ -230,11 +230,6 @@ class FormModel:
             "keep_memmap": self.keep_memmap,
         }
 
-    def options(self) -> dict[str, Any]:
-        """Options of the item, as `cnmf3d.batch.Batch.add` takes them."""
-        used = {"use_memmap": True, "memmap_uuid": self.memmap_uuid} if self.use_memmap else {}
-        return {**used, **({"keep_memmap": True} if self.keep_memmap else {})}
-
     def complain(self, name: str, why: str) -> None:
         """Show at an entry what was found of it elsewhere, until something is changed or another movie is open."""
         self.remarks[name] = why

@@ -12,7 +12,7 @@ from psygnal import Signal
 
 from cnmf3d.components import Float
 from cnmf3d.errors import Cnmf3dError, UsageError
-from cnmf3d.project import Config, Kind, Period, Project, Type
+from cnmf3d.project import Config, Kind, Period, Project
 from cnmf3d.project.filters import And, Filter, kept, read_filter, read_filters
 from cnmf3d.project.rois import tag
 from cnmf3d.project.schema import FILE
@@ -256,11 +256,6 @@ class ProjectModel:
             return of_rois or known[column] is Kind.CUSTOM
         return column in OF_SAMPLES or (column == "accepted" and self.view.rows == "rois")
 
-    def is_bool(self, column: str) -> bool:
-        """Whether a column holds yes and no."""
-        custom = any(each.name == column and each.type is Type.BOOL for each in self.config.columns)
-        return custom or (column == "accepted" and self.view.rows == "rois")
-
     def edit(self, rows: Sequence[int], column: str, value: Any) -> bool:
         """Write a value into cells of a column; whether it could be. It can be undone.
 
@@ -319,7 +314,7 @@ class ProjectModel:
             return ""
         turn: Callable[[], str] = getattr(self.project, word)
         if self._try(lambda: done.append(turn())):
-            self._again()
+            self.refresh()
         return done[0] if done else ""
 
     # curves
@@ -356,10 +351,6 @@ class ProjectModel:
         """Of a row's sample."""
         assert self.frame is not None
         return str(self.frame["uuid"].iloc[row])
-
-    def _again(self) -> bool:
-        self.refresh()
-        return True
 
     def _try(self, do: Callable[[], object]) -> bool:
         """Do something; tell what went wrong."""
