@@ -19,9 +19,10 @@ from cnmf3d.components import Components
 from cnmf3d.engine import demix_rois
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.movies import Movie
-from cnmf3d.results.curation.making import columns_of, footprints_of, merged, parted, watershed_parts
+from cnmf3d.results.curation.making import merged, parted, watershed_parts
 from cnmf3d.results.curation.scene import cell_reach, ellipsoid, scene_of
 from cnmf3d.results.curation.session import CurationSession
+from cnmf3d.results.footprints import columns_of, footprints_of
 
 OVERLAP = 0.05
 """Cosine of two footprints from which they are neighbours."""

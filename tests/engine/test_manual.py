@@ -19,9 +19,9 @@ from cnmf3d.geometry import ZYX
 from cnmf3d.movies import open_movie
 from cnmf3d.results import Results
 from cnmf3d.results.curation import scene as scenes
-from cnmf3d.results.curation.making import footprints_of, unit
 from cnmf3d.results.curation.scene import Scene, cell_reach, ellipsoid, scene_of
 from cnmf3d.results.curation.storing import rois_of
+from cnmf3d.results.footprints import footprints_of, unit
 
 SHAPE, FRAMES, NOISE = (5, 20, 24), 300, 4.0
 PLACES = [(2, 6, 6), (2, 8, 9), (2, 13, 17)]  # the first two overlap

@@ -27,9 +27,10 @@ from cnmf3d.errors import Cnmf3dError, EngineError
 from cnmf3d.events import Reporter, silent, to_json
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie, open_movie
-from cnmf3d.results.curation.making import quality_of, rest_level, unit
+from cnmf3d.results.curation.making import quality_of, rest_level
 from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
+from cnmf3d.results.footprints import unit
 from cnmf3d.traces import decay_frames, delta_f_over_f
 
 ROUNDS = 12

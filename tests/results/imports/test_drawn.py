@@ -15,8 +15,8 @@ from cnmf3d.engine.seeds import footprints_of
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results import load_results
-from cnmf3d.results.curation.making import columns_of
 from cnmf3d.results.exports import Export, export
+from cnmf3d.results.footprints import columns_of
 from cnmf3d.results.imports import Given, import_results
 
 SHAPE = (4, 20, 30)

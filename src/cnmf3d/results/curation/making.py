@@ -17,10 +17,10 @@ from scipy import ndimage, sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import UsageError
+from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
 from cnmf3d.traces import decay_frames, delta_f_over_f, skewness, trace_snr
 
 Ints = npt.NDArray[np.int64]
-Footprints = sparse.csc_array[Any]
 
 TYPICAL_WINDOW = 10
 """Frames of a transient where nothing tells."""
@@ -203,42 +203,6 @@ def window_of(roi: Components) -> tuple[Float, Ints]:
     box = np.zeros(places.max(axis=0) - origin + 1, np.float32)
     box[tuple((places - origin).T)] = footprint.weights[kept]
     return box, origin.astype(np.int64)
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """One footprint: flat voxel numbers, and weights."""
-
-    voxels: Ints
-    weights: Float
-
-
-def columns_of(footprints: Footprints) -> list[Column]:
-    """The footprints one by one."""
-    ends = footprints.indptr
-    spans = [slice(ends[k], ends[k + 1]) for k in range(footprints.shape[1])]
-    return [Column(footprints.indices[s].astype(np.int64), footprints.data[s].astype(np.float32)) for s in spans]
-
-
-def footprints_of(columns: Any, voxels: int) -> Footprints:
-    """Footprints from pairs of voxel numbers and weights."""
-    pairs = [(np.asarray(v, np.int64), np.asarray(w, np.float32)) for v, w in columns]
-    ends = np.concatenate([[0], np.cumsum([v.size for v, _ in pairs])]).astype(np.int64)
-    indices = np.concatenate([np.zeros(0, np.int64), *(v for v, _ in pairs)])
-    data = np.concatenate([np.zeros(0, np.float32), *(w for _, w in pairs)])
-    out: Footprints = sparse.csc_array((data, indices, ends), shape=(voxels, len(pairs)))
-    out.sort_indices()
-    return out
-
-
-def unit(footprints: Footprints) -> tuple[Footprints, Float]:
-    """Footprints of unit norm without zeros, and the norms that they had."""
-    out = sparse.csc_array(footprints, dtype=np.float32, copy=True)
-    out.eliminate_zeros()
-    norms = np.sqrt(np.asarray(out.multiply(out).sum(axis=0), np.float64).ravel())
-    sizes = np.diff(out.indptr)
-    out.data = (out.data / np.repeat(np.maximum(norms, 1e-30), sizes)).astype(np.float32)
-    return out, norms.astype(np.float32)
 
 
 def rest_level(background: Background) -> Float:

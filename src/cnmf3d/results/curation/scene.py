@@ -15,7 +15,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
-from cnmf3d.results.curation.making import footprints_of
+from cnmf3d.results.footprints import footprints_of
 from cnmf3d.results.model import Results
 
 Ints = npt.NDArray[np.int64]

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from cnmf3d.results.footprints import relative
+
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 HIDDEN = 0
@@ -22,15 +24,6 @@ def spans(starts: npt.NDArray[np.integer[Any]], stops: npt.NDArray[np.integer[An
     lengths = stops - starts
     offsets = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
     return np.asarray(offsets + np.arange(int(lengths.sum())), np.int64)
-
-
-def relative(footprints: sparse.csc_array[Any]) -> npt.NDArray[np.float32]:
-    """Each entry over its column's greatest, from 0 to 1."""
-    sizes = np.diff(footprints.indptr)
-    filled = np.flatnonzero(sizes)
-    peaks = np.maximum.reduceat(footprints.data, footprints.indptr[filled]) if filled.size else np.zeros(0)
-    share = footprints.data / np.repeat(np.maximum(peaks, 1e-30), sizes[filled])
-    return np.asarray(np.clip(share, 0, 1), np.float32)
 
 
 def strength(footprints: sparse.csc_array[Any], column: int, voxel: int) -> float:

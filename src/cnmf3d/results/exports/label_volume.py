@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
+from cnmf3d.results.footprints import relative
 
 
 def label_volume(components: Components, ids: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -29,9 +30,7 @@ def label_volume(components: Components, ids: npt.NDArray[np.int64]) -> npt.NDAr
 
     footprints = components.footprints
     owner = np.repeat(np.arange(components.count), np.diff(footprints.indptr))
-    peaks = np.zeros(components.count, np.float32)
-    np.maximum.at(peaks, owner, footprints.data)
-    height = footprints.data / np.maximum(peaks[owner], 1e-12)
+    height = relative(footprints)
     chosen = np.flatnonzero(height >= LEVEL)
     chosen = chosen[np.argsort(height[chosen], kind="stable")]
     top = int(ids.max(initial=0)) + 1

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Float
 from cnmf3d.results.exports.exporter import Export, Exporter
+from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 
 FILES = ("F.npy", "Fneu.npy", "spks.npy", "stat.npy", "iscell.npy", "ops.npy")
@@ -45,8 +46,6 @@ def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
 
 def _main_plane(results: Results, index: int) -> int:
     """The plane that has most of a footprint's weight; the first one for an empty footprint."""
-    from cnmf3d.results.report.views import voxels_of
-
     (z, _, _), weights = voxels_of(results.components, index)
     return int(np.bincount(z, weights=weights, minlength=1).argmax())
 
@@ -81,8 +80,6 @@ def _course(trace: Float) -> dict[str, float]:
 
 def _shape(export: Export, index: int, plane: int) -> dict[str, Any]:
     """What Suite2p says of a ROI's pixels."""
-    from cnmf3d.results.report.views import voxels_of
-
     components = export.results.components
     (z, y, x), lam = voxels_of(components, index)
     here = z == plane

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from cnmf3d.components import VolumeShape
 from cnmf3d.errors import InputError
+from cnmf3d.results.footprints import footprints_of
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.imports.masks import mask_results
 from cnmf3d.results.model import Results
@@ -63,9 +62,8 @@ def read_imagej(path: Path, given: Given) -> Results:
     if not columns:
         raise InputError(f"{path} has no areas, only points or lines", "Draw outlines of the cells.")
     left_out = (f"{len(skipped)} ROIs without an area left out: {', '.join(skipped[:5])}",) if skipped else ()
-    return mask_results(
-        _matrix(columns, shape), shape, rate=given.rate or 0.0, voxel_size=given.voxel_size, warnings=left_out
-    )
+    footprints = footprints_of(((each, np.ones(each.size)) for each in columns), z * y * x)
+    return mask_results(footprints, shape, rate=given.rate or 0.0, voxel_size=given.voxel_size, warnings=left_out)
 
 
 def _rois(path: Path) -> list[ImagejRoi]:
@@ -129,14 +127,6 @@ def _filled(paths: list[npt.NDArray[np.float64]], size: tuple[int, int]) -> Ints
     for each in paths:
         odd ^= Outline(each).contains_points(centres)
     return pixels[odd]
-
-
-def _matrix(columns: list[Ints], shape: VolumeShape) -> sparse.csc_array[Any]:
-    ends = np.concatenate([[0], np.cumsum([c.size for c in columns])])
-    indices = np.concatenate(columns)
-    return sparse.csc_array(
-        (np.ones(indices.size, np.float32), indices, ends), shape=(int(np.prod(shape)), len(columns))
-    )
 
 
 IMPORTER = Importer(

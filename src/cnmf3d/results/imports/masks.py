@@ -9,6 +9,7 @@ from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.geometry import ZYX
+from cnmf3d.results.footprints import unit
 from cnmf3d.results.model import Provenance, Results
 
 
@@ -38,7 +39,7 @@ def mask_results(
     return Results(
         components=Components(
             shape=shape,
-            footprints=unit_norm(footprints),
+            footprints=unit(footprints)[0],
             traces=nothing,
             residuals=nothing,
             spikes=nothing,
@@ -53,13 +54,3 @@ def mask_results(
         voxel_size=voxel_size,
         provenance=Provenance(warnings=warnings),
     )
-
-
-def unit_norm(footprints: sparse.csc_array[Any]) -> sparse.csc_array[Any]:
-    """Footprints of norm one, sorted, with duplicates added and without zeros."""
-    out = sparse.csc_array(footprints, dtype=np.float32, copy=True)
-    out.sum_duplicates()
-    out.eliminate_zeros()
-    norms = np.sqrt(np.asarray(out.power(2).sum(axis=0), np.float64).ravel())
-    out.data = (out.data / np.repeat(np.maximum(norms, 1e-30), np.diff(out.indptr))).astype(np.float32)
-    return out

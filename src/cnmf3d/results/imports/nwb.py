@@ -23,6 +23,7 @@ from cnmf3d.movies.units import micrometres
 from cnmf3d.results.curation import Curation, Entry, Value, no_rois
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.flat import nested
+from cnmf3d.results.footprints import unit
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Provenance, Results
 
@@ -178,7 +179,7 @@ def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_arr
         (voxels["weight"].astype(np.float32), rows, starts), shape=(int(np.prod(shape)), len(ends))
     )
     stored.sum_duplicates()
-    return shape, stored if found.told else _unit(stored)
+    return shape, stored if found.told else unit(stored)[0]
 
 
 def _image_masks(masks: h5py.Dataset) -> tuple[VolumeShape, sparse.csc_array[Any]]:
@@ -189,7 +190,7 @@ def _image_masks(masks: h5py.Dataset) -> tuple[VolumeShape, sparse.csc_array[Any
     for start in range(0, len(masks), step):
         some = masks[start : start + step].astype(np.float32).reshape(-1, x, y, z).transpose(0, 3, 2, 1)
         parts.append(sparse.csc_array(some.reshape(len(some), -1).T))
-    return (z, y, x), _unit(sparse.csc_array(sparse.hstack(parts, format="csc")))
+    return (z, y, x), unit(sparse.csc_array(sparse.hstack(parts, format="csc")))[0]
 
 
 def _shape(found: Found, given: Given, places: list[npt.NDArray[np.int64]]) -> VolumeShape:
@@ -198,13 +199,6 @@ def _shape(found: Found, given: Given, places: list[npt.NDArray[np.int64]]) -> V
         told = [int(place.max(initial=0)) + 1 for place in places]
     z, y, x = (int(side) for side in told)
     return z, y, x
-
-
-def _unit(footprints: sparse.csc_array[Any]) -> sparse.csc_array[Any]:
-    """The footprints with norm 1; masks of other programs have any."""
-    norms = np.sqrt(np.asarray(footprints.power(2).sum(axis=0), np.float64)).ravel()
-    scale = sparse.diags_array(1 / np.where(norms > 0, norms, 1))
-    return sparse.csc_array(footprints @ scale, dtype=np.float32)
 
 
 def _traces(found: Found, count: int) -> dict[str, Float]:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
+from cnmf3d.results.exports.suite2p import WHOLE
+from cnmf3d.results.footprints import Footprints, footprints_of, unit
 from cnmf3d.results.imports.importer import Given, Importer
-from cnmf3d.results.imports.masks import unit_norm
 from cnmf3d.results.imports.objects import load_objects
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.traces import quiet_level
@@ -26,9 +26,6 @@ NEUROPIL = 0.7
 
 MEASURES = {"skew": "skewness", "compact": "compact", "aspect_ratio": "aspect_ratio", "radius": "radius"}
 """Entries of ``stat`` that become measures."""
-
-WHOLE = ("cnmf3d_zpix", "cnmf3d_ypix", "cnmf3d_xpix", "cnmf3d_lam")
-"""Where our own export keeps a footprint in all its planes."""
 
 PICTURES = {"meanImg": "mean", "max_proj": "max"}
 
@@ -212,8 +209,8 @@ def _shape(planes: Sequence[Plane], given: Given) -> VolumeShape:
     return depth, max(y for y, _ in known), max(x for _, x in known)
 
 
-def _footprints(planes: Sequence[Plane], shape: VolumeShape) -> sparse.csc_array[Any]:
-    rows, weights, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)], [0]
+def _footprints(planes: Sequence[Plane], shape: VolumeShape) -> Footprints:
+    columns = []
     for plane in planes:
         for row in plane.stat:
             *places, lam = _pixels(plane, row)
@@ -223,11 +220,8 @@ def _footprints(planes: Sequence[Plane], shape: VolumeShape) -> sparse.csc_array
                     f"{plane.folder / 'stat.npy'}: a ROI reaches beyond the volume",
                     f"It is at least --shape {x},{y},{z}.",
                 )
-            rows.append(np.ravel_multi_index(tuple(places), shape))
-            weights.append(np.maximum(np.nan_to_num(lam), 0).astype(np.float32))
-            ends.append(ends[-1] + lam.size)
-    parts = (np.concatenate(weights), np.concatenate(rows), np.array(ends))
-    return unit_norm(sparse.csc_array(parts, shape=(int(np.prod(shape)), len(ends) - 1)))
+            columns.append((np.ravel_multi_index(tuple(places), shape), np.maximum(np.nan_to_num(lam), 0)))
+    return unit(footprints_of(columns, int(np.prod(shape))))[0]
 
 
 def _delta_f(raw: Float, baseline: Float) -> Float:

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
-from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, limits, outline, seen, voxels_of
+from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, limits, outline, seen
 
 ACCEPTED, REJECTED, RAW, SPIKE, NEUROPIL = "#19d3a2", "#ff5d5d", "#9aa3ad", "#c2410c", "#4c6ef5"
 MAX_NUMBERS = 80

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
+from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 
 Float = npt.NDArray[np.float32]
@@ -45,13 +46,6 @@ def seen(volume: Float, view: View) -> Float:
     """A volume's maximum along a view, (vertical, horizontal)."""
     flat = volume.max(axis=view.along)
     return np.asarray(flat.T if view.horizontal < view.vertical else flat, np.float32)
-
-
-def voxels_of(components: Components, index: int) -> tuple[tuple[npt.NDArray[np.intp], ...], Float]:
-    """Coordinates (z, y, x) and weights of one footprint's voxels."""
-    footprints = components.footprints
-    part = slice(footprints.indptr[index], footprints.indptr[index + 1])
-    return np.unravel_index(footprints.indices[part], components.shape), np.asarray(footprints.data[part], np.float32)
 
 
 def outline(components: Components, index: int, view: View, plane: int | None = None) -> list[Line]:

@@ -26,6 +26,7 @@ from cnmf3d.results.curation import making, storing
 from cnmf3d.results.curation.scene import Scene, cell_reach, ellipsoid, read_voxels, scene_of
 from cnmf3d.results.curation.shapes import shapes_of
 from cnmf3d.results.curation.thresholds import Counts, Limits, counts, passing
+from cnmf3d.results.footprints import Footprints, columns_of, footprints_of
 from cnmf3d.viewer.models.roi_store import Ids, RoiStore
 from cnmf3d.viewer.tasks import Cancelled, Task, Tasks
 
@@ -139,9 +140,9 @@ class Curator:
             fix = "Try the other way, or draw one of the parts."
             raise UsageError(f"ROI {roi} has only one {'hill' if how == 'watershed' else 'part'}", fix)
         several = making.parted(whole, parts)
-        [column] = making.columns_of(whole.footprints)
+        [column] = columns_of(whole.footprints)
         every = [(column.voxels, np.ones(column.voxels.size, np.float32))] * several.count
-        support = making.footprints_of(every, whole.footprints.shape[0])
+        support = footprints_of(every, whole.footprints.shape[0])
         return self._make("split", np.array([roi]), several, support, fixed=False)
 
     def _parts(self, whole: Components, how: Way | Sequence[Ints], count: int | None) -> list[Ints]:
@@ -151,7 +152,7 @@ class Curator:
             if how == "watershed":
                 return making.watershed_parts(whole, count)
             raise UsageError(f"an ROI can't be split by {how!r}", "Give parts, watershed, or voxels.")
-        [column] = making.columns_of(whole.footprints)
+        [column] = columns_of(whole.footprints)
         drawn = [np.intersect1d(np.asarray(part, np.int64), column.voxels) for part in how]
         rest = np.setdiff1d(column.voxels, np.concatenate([np.zeros(0, np.int64), *drawn]))
         return [part for part in (*drawn, rest) if part.size]
@@ -173,10 +174,10 @@ class Curator:
         size = int(np.prod(self.store.shape))
         if not drawn.size or drawn[0] < 0 or drawn[-1] >= size:
             raise UsageError("nothing was drawn inside the volume", "Draw the cell in one or more planes.")
-        start = making.footprints_of([(drawn, np.ones(drawn.size, np.float32))], size)
+        start = footprints_of([(drawn, np.ones(drawn.size, np.float32))], size)
         return self._add(start, fixed=True, how={"drawn": int(drawn.size)})
 
-    def _add(self, start: making.Footprints, fixed: bool, how: Mapping[str, Any]) -> Task | None:
+    def _add(self, start: Footprints, fixed: bool, how: Mapping[str, Any]) -> Task | None:
         if not self.filmed:
             what = "that isn't open" if self.footage is None else "the one that is open has another size or length"
             raise UsageError(f"an ROI is added from the movie, and {what}", "Open the movie of these results.")
@@ -188,7 +189,7 @@ class Curator:
 
         return self._demix(_Plan("Adding an ROI", np.zeros(0, np.int64), scene, finish))
 
-    def _make(self, way: str, gone: Ints, rough: Components, support: making.Footprints, *, fixed: bool) -> Task | None:
+    def _make(self, way: str, gone: Ints, rough: Components, support: Footprints, *, fixed: bool) -> Task | None:
         """Put `rough` ROIs, or what the movie makes of them, in the place of others."""
         store = self.store
 
@@ -207,7 +208,7 @@ class Curator:
         title = {"merge": "Merging ROIs", "split": "Splitting an ROI", "edit": "Reshaping an ROI"}[way]
         return self._demix(_Plan(title, gone, scene, finish))
 
-    def _scene(self, start: making.Footprints, support: making.Footprints, gone: Ints, fixed: bool) -> Scene:
+    def _scene(self, start: Footprints, support: Footprints, gone: Ints, fixed: bool) -> Scene:
         """What the movie is demixed with: the ROIs that stay and lie in the box around the new ones."""
         store = self.store
         box = shapes_of(support, store.shape).box
