@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from cnmf3d.batch import Batch, Item
@@ -95,8 +94,7 @@ def _switch(given: Mapping[str, Any], name: str) -> bool:
 def _check(env: ViewerWorkEnv, parameters: CnmfParameters, engine: str) -> None:
     """See that the movie and the parameters go together, now rather than when the item is run."""
     data = env.imgdata
-    rate = data.rate
-    if rate is None and parameters.data.fr is None:
+    if data.rate is None and parameters.data.fr is None:
         raise InputError(
             f"nobody tells the rate of {', '.join(data.movie.paths[:1])}",
             "Set the volumes a second, get_meta()['fps'] = 5.0, or give a meta_path.",
@@ -104,4 +102,4 @@ def _check(env: ViewerWorkEnv, parameters: CnmfParameters, engine: str) -> None:
     if engine == "native":
         from cnmf3d.engine.planning import plan_of
 
-        plan_of(replace(data.movie, rate=rate, voxel_size=data.voxel_size), parameters)
+        plan_of(data.described, parameters)

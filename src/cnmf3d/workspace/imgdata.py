@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,19 @@ class ImgData:
             return self._seq.movie
         size = self.voxel_size
         return open_movie(self._seq, rate=self.rate, voxel_size=None if size is None else size.xyz)
+
+    @property
+    def described(self) -> Movie:
+        """The movie with the rate and the voxel size that the metadata have now: what a run of it computes with.
+
+        Raises
+        ------
+        UsageError
+            Where there is none.
+        InputError
+            Where the metadata have values that can't be.
+        """
+        return replace(self.movie, rate=self.rate, voxel_size=self.voxel_size)
 
     def source(self) -> tuple[str | tuple[str, ...], dict[str, Any]]:
         """What `open_movie` opens the same movie with, in another program too: the source, and the keywords.

@@ -78,3 +78,22 @@ def test_a_movie_in_memory_has_no_place_for_them(app: Any, finish: Callable[...,
     with pytest.raises(UsageError, match="one file"):
         save_metadata(app)
     assert {row.name for row in rows_of(app.environment) if row.editable} == {"fps", "voxel_size", "origin", "date"}
+
+
+def test_what_is_entered_is_what_a_run_is_foreseen_with(app: Any, tmp_path: Path, finish: Callable[..., None]) -> None:
+    """The movie's file tells no rate; the user does."""
+    import tifffile
+
+    from cnmf3d.viewer.controllers.actions import actions_of
+    from cnmf3d.viewer.controllers.exporting import known_of
+
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, np.zeros((200, 3, 40, 40), np.uint16), metadata={"axes": "TZYX"}, photometric="minisblack")
+    actions = actions_of(app)
+    app.open(path)
+    finish(app)
+    finish(app)  # the engine is loaded
+    assert not actions.foresight.good and "does not tell its rate" in actions.foresight.text
+    assert set_value(app, "fps", "5") == ""
+    assert actions.foresight.text.startswith("A run takes")
+    assert known_of(app)["rate"] == "5"

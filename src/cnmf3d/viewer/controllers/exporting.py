@@ -149,9 +149,9 @@ def _shape(text: str) -> VolumeShape | None:
 
 def known_of(app: App) -> dict[str, str]:
     """What the open movie says for an import, as the dialog's fields have it."""
-    movie = app.movie
-    if movie is None:
+    if app.environment.isEmpty:
         return {}
+    movie = app.environment.imgdata.described
     _, z, y, x = movie.shape
     told = {"shape": f"{x}, {y}, {z}"}
     if movie.rate:

@@ -54,13 +54,12 @@ class Foresight:
         """Look again."""
         if self._checking:
             return
-        movie = self._app.movie
-        if movie is None:
+        if self._app.environment.isEmpty:
             self._tell(NO_MOVIE, True)
         elif self._form.errors:
             self._tell("Mend the marked entries first.", False)
         elif "cnmf3d.engine.planning" in sys.modules:
-            self._say(movie, self._form.parameters())
+            self._say(self._form.parameters())
         elif not self._loading:
             self._loading = True
             self._app.tasks.start("Loading the engine", lambda task: load(), self._loaded, self._failed)
@@ -80,9 +79,9 @@ class Foresight:
         self._loading = False
         self._tell(error.problem, False)
 
-    def _say(self, movie: Movie, parameters: CnmfParameters) -> None:
+    def _say(self, parameters: CnmfParameters) -> None:
         try:
-            self._tell(*needs(movie, parameters))
+            self._tell(*needs(self._app.environment.imgdata.described, parameters))
         except Cnmf3dError as error:
             self._tell(error.problem, False)
             name = named_in(error.problem)

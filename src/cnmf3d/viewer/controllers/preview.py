@@ -21,6 +21,7 @@ from cnmf3d.batch.processes import end_tree
 from cnmf3d.errors import Cnmf3dError, EngineError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
+from cnmf3d.movies.movie import Frames
 from cnmf3d.parameters import CnmfParameters
 from cnmf3d.results import Results, load_results
 from cnmf3d.viewer.models.batch_progress import STAGES
@@ -220,7 +221,7 @@ class _Process:
         self._heard: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._listener = threading.Thread(target=self._listen, name="cnmf3d preview listener", daemon=True)
         self._listener.start()
-        self._array: tuple[int, Region, Path] | None = None
+        self._array: tuple[Frames, Region, Path] | None = None
 
     @property
     def lives(self) -> bool:
@@ -299,11 +300,12 @@ class _Process:
         r = wish.region
         z, y, x = r.shape
         inside = Region((0, r.frames[1] - r.frames[0]), (0, z), (0, y), (0, x))
-        if self._array is None or self._array[:2] != (id(wish.movie), r):
+        frames = wish.movie.frames
+        if self._array is None or self._array[0] is not frames or self._array[1] != r:
             path = Path(self._folder.name) / f"part-{self._number}.npy"
             values = wish.movie.read(*r.frames)[:, slice(*r.z), slice(*r.y), slice(*r.x)]
             np.save(path, values)
-            self._array = (id(wish.movie), r, path)
+            self._array = (frames, r, path)
         return str(self._array[2]), {"axes": "TZYX"}, inside
 
     def _listen(self) -> None:

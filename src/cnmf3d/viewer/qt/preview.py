@@ -99,11 +99,12 @@ class PreviewPanel(QWidget):
 
     def _wish(self, kind: str) -> Wish:
         """What is wanted, as things stand."""
-        movie = self._app.movie
-        if movie is None:
+        imgdata = self._app.environment.imgdata
+        if imgdata.isEmpty:
             raise UsageError("there is no movie", "Open one first.")
+        movie = imgdata.described
         try:
-            source, opening = self._app.environment.imgdata.source()
+            source, opening = imgdata.source()
         except UsageError:
             source, opening = None, {}
         seen, plane, frame = seen_by(self._app)
@@ -155,7 +156,7 @@ class PreviewPanel(QWidget):
     def _show(self, answer: Answer) -> None:
         self.button.setText("Preview")
         movie = self._app.movie
-        if movie is not answer.wish.movie and (movie is None or movie.paths != answer.wish.movie.paths):
+        if movie is None or movie.paths != answer.wish.movie.paths:
             return
         self._layer.show(answer)
         found = answer.results.components
