@@ -193,6 +193,19 @@ def test_a_movie_that_was_moved_is_found_by_its_content(project, results, movie,
     assert project.relink([tmp_path]) == [] and check(project) == []
 
 
+def test_a_moved_movie_is_found_behind_another_one_of_its_name(project, results, movie, tmp_path):
+    movie = movie.rename(tmp_path / "m [1].tif")
+    project.add(results, animal="a", trial="1", movie=movie, opening={"rate": 5.0})
+    for folder in ("a", "b"):
+        (tmp_path / "new" / folder).mkdir(parents=True)
+    values = np.zeros((40, 4, 9, 11), np.uint16)
+    tifffile.imwrite(tmp_path / "new" / "a" / movie.name, values, photometric="minisblack", metadata={"axes": "TZYX"})
+    moved = movie.rename(tmp_path / "new" / "b" / movie.name)
+    assert [each.id for each in project.without_movie()] == ["a/1"]
+    assert [each.movie.paths for each in project.relink([tmp_path / "new"])] == [(str(moved),)]
+    assert project.without_movie() == []
+
+
 def test_animal_and_trial_are_unique_and_renamed_with_all_references(project, results):
     for trial in "12":
         project.add(results, animal="a", trial=trial, tags={"layer": {0: "L1"}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,33 @@ class Input:
     relative: tuple[str, ...] = ()
     opening: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+
+    @classmethod
+    def at(cls, paths: tuple[str, ...], folder: Path, opening: Mapping[str, Any], fingerprint: str) -> Input:
+        """A movie in these files, told from a folder, too.
+
+        Parameters
+        ----------
+        paths : tuple of str
+            Paths, or addresses.
+        folder : Path
+            Of the batch or the project.
+        opening : mapping
+        fingerprint : str
+        """
+        absolute = tuple(path if "://" in path else str(Path(path).resolve()) for path in paths)
+        relative: tuple[str, ...] = ()
+        if not any("://" in path for path in paths):
+            try:
+                relative = tuple(os.path.relpath(path, folder.resolve()) for path in absolute)
+            except ValueError:  # another drive on Windows
+                relative = ()
+        return cls(absolute, relative, dict(opening), fingerprint)
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Input:
+        """Read what JSON keeps of one: lists where there were tuples."""
+        return cls(**{**told, "paths": tuple(told["paths"]), "relative": tuple(told["relative"])})
 
     def found(self, folder: Path) -> tuple[str, ...]:
         """Where the movie is, looked for from the batch's folder first; empty where it isn't."""
@@ -99,8 +127,9 @@ class Item:
 def item_of(row: Mapping[str, Any]) -> Item:
     """A row of the database, its JSON read, as an item."""
     values = {name: value for name, value in row.items() if name not in ("position", "abort")}
-    source = values["input"]
-    source = Input(**{**source, "paths": tuple(source["paths"]), "relative": tuple(source["relative"])})
-    return Item(
-        **{**values, "input": source, "status": Status(values["status"]), "warnings": tuple(values["warnings"])}
-    )
+    read = {
+        "input": Input.from_dict(values["input"]),
+        "status": Status(values["status"]),
+        "warnings": tuple(values["warnings"]),
+    }
+    return Item(**{**values, **read})

@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cnmf3d.batch.item import Input
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.movies import Movie, open_movie
-
-if TYPE_CHECKING:
-    from cnmf3d.batch.item import Input, Item
-    from cnmf3d.batch.store import Batch
 
 Index = Mapping[str, list[Path]]
 """Where there is a file or folder of each name that is sought."""
 
 
-def found_again(batch: Batch, places: Iterable[str | Path]) -> Iterator[tuple[Item, Movie]]:
-    """Items whose movies aren't where they were, with what has the same names and the same content below `places`.
+def found_again(lost: Sequence[Input], places: Iterable[str | Path]) -> Iterator[Movie | None]:
+    """For each movie what has the same names and the same content below `places`, or None.
 
     Parameters
     ----------
-    batch : Batch
+    lost : sequence of Input
     places : folders
         An earlier one is looked at first.
     """
-    lost = [item for item in batch.items() if not item.input.found(batch.folder)]
-    there = index(places, {Path(path).name for item in lost for path in item.input.paths})
-    for item in lost:
-        movie = next((each for each in _candidates(item.input, there) if _same(each, item.input)), None)
-        if movie is not None:
-            yield item, movie
+    there = index(places, {Path(path).name for source in lost for path in source.paths})
+    for source in lost:
+        yield next((each for each in _candidates(source, there) if _same(each, source)), None)
 
 
 def index(places: Iterable[str | Path], names: set[str]) -> Index:

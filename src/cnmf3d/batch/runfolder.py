@@ -91,9 +91,7 @@ class RunFolder:
         file = self.path / "job.json"
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-            source = values.pop("input")
-            source |= {name: tuple(source[name]) for name in ("paths", "relative")}
-            return Job(input=Input(**source), **values)
+            return Job(input=Input.from_dict(values.pop("input")), **values)
         except OSError as error:
             raise InputError(f"{self.path} is no run folder: {error.strerror}: job.json", "Export it again.") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -156,23 +155,15 @@ class Batch:
         """The movie by reference."""
         if not movie.paths:
             raise UsageError("an array in memory can't be an item's movie", "Save it to a file, and add that.")
-        local = [path for path in movie.paths if "://" not in path]
-        paths = tuple(path if "://" in path else str(Path(path).resolve()) for path in movie.paths)
-        relative: tuple[str, ...] = ()
-        if len(local) == len(paths):
-            try:
-                relative = tuple(os.path.relpath(path, self.folder.resolve()) for path in paths)
-            except ValueError:  # another drive on Windows
-                relative = ()
-        return Input(paths, relative, dict(opening), self._fingerprint(movie, paths))
+        return Input.at(movie.paths, self.folder, opening, self._fingerprint(movie))
 
-    def _fingerprint(self, movie: Movie, paths: tuple[str, ...]) -> str:
+    def _fingerprint(self, movie: Movie) -> str:
         """Fingerprint, once for each state of the files."""
         try:
-            facts = [Path(path).stat() for path in paths]
+            facts = [Path(path).stat() for path in movie.paths]
         except OSError:
             return movie.fingerprint()
-        key = (paths, movie.shape, *((fact.st_size, fact.st_mtime_ns) for fact in facts))
+        key = (movie.paths, movie.shape, *((fact.st_size, fact.st_mtime_ns) for fact in facts))
         if key not in self._fingerprints:
             self._fingerprints[key] = movie.fingerprint()
         return self._fingerprints[key]
@@ -355,7 +346,10 @@ class Batch:
         from cnmf3d.batch.relink import found_again
 
         mended = []
-        for item, movie in found_again(self, places):
+        lost = [item for item in self.items() if not item.input.found(self.folder)]
+        for item, movie in zip(lost, found_again([item.input for item in lost], places), strict=True):
+            if movie is None:
+                continue
             changed = dataclasses.asdict(self._input(movie, item.input.opening))
             with self.engine.begin() as connection:
                 query = update(schema.items).where(schema.items.c.uuid == item.uuid)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +34,7 @@ def reference(paths: tuple[str, ...], folder: Path, opening: Mapping[str, Any], 
         Keywords of `open_movie`.
     fingerprint : str
     """
-    absolute = tuple(path if "://" in path else str(Path(path).resolve()) for path in paths)
-    relative: tuple[str, ...] = ()
-    if not any("://" in path for path in paths):
-        try:
-            relative = tuple(os.path.relpath(path, folder.resolve()) for path in absolute)
-        except ValueError:  # another drive on Windows
-            relative = ()
-    return Input(absolute, relative, plain(dict(opening), "opening"), fingerprint)
+    return Input.at(paths, folder, plain(dict(opening), "opening"), fingerprint)
 
 
 def movie_of(read: Read, given: Any, opening: Mapping[str, Any], folder: Path) -> Input:
@@ -153,23 +145,6 @@ def source_of(sample: Sample, project: Path, copy: Path) -> tuple[str | tuple[st
             "Put it back, or say where it is: `cnmf3d project relink DIR FOLDER`.",
         )
     return paths[0] if len(paths) == 1 else paths, opening
-
-
-def found_below(movie: Input, places: Iterable[str | Path], project: Path) -> Input | None:
-    """A movie that was moved: files of the same names below one of several folders, with the same content."""
-    names = [Path(path).name for path in movie.paths]
-    for place in map(Path, places):
-        files = [next(iter(sorted(place.rglob(name))), None) for name in names]
-        there = tuple(str(path) for path in files if path is not None)
-        if len(there) < len(names):
-            continue
-        try:
-            same = opened(there, movie.opening).fingerprint() == movie.fingerprint
-        except InputError:
-            continue
-        if same:
-            return reference(there, project, movie.opening, movie.fingerprint)
-    return None
 
 
 def opened(paths: tuple[str, ...], opening: Mapping[str, Any]) -> Movie:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, select
 from cnmf3d.batch import Input
 from cnmf3d.errors import UsageError
 from cnmf3d.project import files, schema
+from cnmf3d.project.patch import NESTED
 from cnmf3d.project.sample import Info, Sample
 from cnmf3d.project.stimuli import StimulusMap
 
@@ -116,16 +117,11 @@ def roi_table(connection: Connection) -> list[Any]:
 
 def values_of(sample: Sample) -> dict[str, Any]:
     """A sample as a row, without its ROIs."""
-    info = sample.info
     return {
         **{name: getattr(sample, name) for name in ("uuid", "frames", "rate", "revision", "file", "size", "hash")},
-        **{name: getattr(info, name) for name in ("animal", "trial", "date", "comments")},
+        **_plain(sample.info),
         "added": sample.added,
         "changed": sample.changed,
-        "custom": dict(info.custom),
-        "stimuli": {name: each.to_dict() for name, each in info.stimuli.items()},
-        "meta": dict(info.meta),
-        "history": [dict(each) for each in info.history],
         "movie": {**dataclasses.asdict(sample.movie), "copied": sample.copied},
     }
 
@@ -133,10 +129,8 @@ def values_of(sample: Sample) -> dict[str, Any]:
 def cells_of(before: Info, after: Info) -> dict[str, Any]:
     """What differs, as fields of a patch."""
     old, new = _plain(before), _plain(after)
-    cells: dict[str, Any] = {
-        name: new[name] for name in new if name not in ("custom", "stimuli") and new[name] != old[name]
-    }
-    for group in ("custom", "stimuli"):
+    cells: dict[str, Any] = {name: new[name] for name in new if name not in NESTED and new[name] != old[name]}
+    for group in NESTED:
         for name in {**old[group], **new[group]}:
             if old[group].get(name) != new[group].get(name):
                 cells[f"{group}.{name}"] = new[group].get(name)
@@ -170,7 +164,7 @@ def _sample(row: Mapping[str, Any] | Any) -> Sample:
     return Sample(
         uuid=row["uuid"],
         info=info,
-        movie=Input(**{**movie, "paths": tuple(movie["paths"]), "relative": tuple(movie["relative"])}),
+        movie=Input.from_dict(movie),
         copied=copied,
         rois=row["rois"] or 0,
         accepted=row["accepted"] or 0,

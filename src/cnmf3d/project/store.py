@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, update
 from sqlalchemy.exc import IntegrityError
 
+from cnmf3d.batch.relink import found_again
 from cnmf3d.components import Float
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Reporter, silent
@@ -324,18 +325,25 @@ class Project:
             Folders to look in.
         """
         mended = []
-        for sample in self.samples():
-            if sample.copied or not sample.movie.paths or sample.movie.found(self.folder):
+        lost = self.without_movie()
+        for sample, movie in zip(lost, found_again([each.movie for each in lost], places), strict=True):
+            if movie is None:
                 continue
-            found = movies.found_below(sample.movie, places, self.folder)
-            if found is None:
-                continue
+            found = movies.reference(movie.paths, self.folder, sample.movie.opening, sample.movie.fingerprint)
             with self.engine.begin() as connection:
                 now = replace(rows.sample_with(connection, sample.uuid), movie=found)
                 cells = {sample.uuid: {"movie": rows.values_of(now)["movie"]}}
                 self._change(connection, f"find the movie of {sample.id}", cells)
             mended.append(self.sample(sample.uuid))
         return mended
+
+    def without_movie(self) -> list[Sample]:
+        """Samples whose movie isn't where it was any more, and isn't copied."""
+        return [
+            each
+            for each in self.samples()
+            if each.movie.paths and not each.copied and not each.movie.found(self.folder)
+        ]
 
     # what is in a sample
 
