@@ -194,3 +194,18 @@ def test_a_rerun_is_identical_and_tells_what_is_not(folder, movie, told, tmp_pat
     with Project.open(folder) as project:
         project.add(movie_less, animal="a", trial="3")
     assert "has no run of cnmf3d" in told("sample", "rerun", "a/3", "--project", folder, code=3)
+
+
+def test_moved_movies_are_found_again_and_the_others_told(folder, told, random_results, tmp_path):
+    movie = tmp_path / "m.npy"
+    np.save(movie, np.zeros((30, 3, 8, 8), np.uint16))
+    made = random_results()
+    source = dataclasses.replace(made.provenance, fingerprint=open_movie(movie, rate=5).fingerprint())
+    results = write_results(dataclasses.replace(made, provenance=source), tmp_path / "r.hdf5")
+    told("project", "add", folder, results, "--animal", "m1", "--trial", "1", "--movie", movie, "--fps", "5")
+    (tmp_path / "new").mkdir()
+    moved = movie.rename(tmp_path / "new" / "m.npy")
+    assert "is no folder" in told("project", "relink", folder, tmp_path / "nowhere", code=3)
+    (tmp_path / "empty").mkdir()
+    assert f"m1/1  not found: {movie}" in told("project", "relink", folder, tmp_path / "empty", code=1)
+    assert told("project", "relink", folder, tmp_path / "new") == f"m1/1  {moved}\nall movies are there\n"

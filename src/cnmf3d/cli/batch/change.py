@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from cnmf3d.cli.batch.facts import plain
 from cnmf3d.cli.batch.folder import Folder, Key, Keys, SomeKeys
+from cnmf3d.cli.checks import see_folders, to_be_deleted
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, Item, Status
@@ -49,17 +49,12 @@ def delete(
 ) -> None:
     """Delete items with their results. Movies stay where they are."""
     from cnmf3d.batch import Batch
-    from cnmf3d.errors import UsageError
 
     with Batch.open(folder) as batch:
         chosen = [batch.item(key) for key in keys]
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("nobody is there to be asked whether to delete", "Say so beforehand: --yes.")
-            names = ", ".join(item.name for item in chosen)
-            if not typer.confirm(f"Delete {names} and {'its' if len(chosen) == 1 else 'their'} results?"):
-                typer.echo("nothing was deleted")
-                return
+        names = ", ".join(plain(item.name) for item in chosen)
+        if not to_be_deleted(f"{names} and {'its' if len(chosen) == 1 else 'their'} results", yes=yes):
+            return
         batch.delete([item.uuid for item in chosen])
         _told("deleted", chosen)
 
@@ -82,11 +77,8 @@ def relink(
 ) -> None:
     """Find movies that were moved or renamed folders, by name and content."""
     from cnmf3d.batch import Batch
-    from cnmf3d.errors import InputError
 
-    for place in places:
-        if not place.is_dir():
-            raise InputError(f"{place} is no folder", "Name folders in which, or below which, the movies are.")
+    see_folders(places)
     with Batch.open(folder) as batch:
         for item in batch.relink(places):
             typer.echo(f"{plain(item.name)}  {item.input.paths[0]}")

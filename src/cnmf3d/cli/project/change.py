@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cnmf3d.cli.checks import see_folders, to_be_deleted
 from cnmf3d.cli.flags import Json
 from cnmf3d.cli.project.folder import Folder, Key, Keys, pairs
 
@@ -60,17 +60,12 @@ def delete(
     folder: Folder, keys: Keys, yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False
 ) -> None:
     """Delete samples with their data, for good. Movies stay where they are."""
-    from cnmf3d.errors import UsageError
     from cnmf3d.project import Project
 
     with Project.open(folder) as project:
         chosen = [project.sample(key) for key in keys]
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("nobody is there to be asked whether to delete", "Say so beforehand: --yes.")
-            if not typer.confirm(f"Delete {', '.join(each.id for each in chosen)} with all data?"):
-                typer.echo("nothing was deleted")
-                return
+        if not to_be_deleted(f"{', '.join(each.id for each in chosen)} with all data", yes=yes):
+            return
         project.delete([each.uuid for each in chosen])
     for each in chosen:
         typer.echo(f"deleted {each.id}")
@@ -83,12 +78,16 @@ def relink(
     """Find movies that were moved, by their names and contents."""
     from cnmf3d.project import Project
 
+    see_folders(places)
     with Project.open(folder) as project:
-        found = project.relink(places)
-    for each in found:
-        typer.echo(f"{each.id}: {', '.join(each.movie.paths)}")
-    if not found:
-        typer.echo("no movie was found that is missing")
+        for each in project.relink(places):
+            typer.echo(f"{each.id}  {each.movie.paths[0]}")
+        missing = project.without_movie()
+    for each in missing:
+        typer.echo(f"{each.id}  not found: {each.movie.paths[0]}", err=True)
+    if missing:
+        raise typer.Exit(1)
+    typer.echo("all movies are there")
 
 
 def undo(folder: Folder) -> None:
