@@ -7,10 +7,12 @@ import dataclasses
 import subprocess
 import sys
 import types
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 
+from cnmf3d import plugins
 from cnmf3d.cli.app import call
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import exports, write_results
@@ -155,9 +157,18 @@ def test_packages_of_others_can_add_theirs(random_results, tmp_path, monkeypatch
         return ("Done.",)
 
     entry = types.SimpleNamespace(load=lambda: Exporter("mine", "a count", write, (".txt",)))
-    monkeypatch.setattr(exports, "entry_points", lambda group: [entry] if group == "cnmf3d.exporters" else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == "cnmf3d.exporters" else [])
     assert export("mine", random_results(3), tmp_path / "r.txt") == ("Done.",)
     assert (tmp_path / "r.txt").read_text() == "3 ROIs"
+
+
+@pytest.mark.parametrize(("group", "words"), [("exporters", ["export"]), ("importers", ["import"])])
+def test_a_package_of_others_that_is_broken_is_named(group, words, monkeypatch, capsys):
+    entry = EntryPoint("mine", "nothing_of_this_name:EXPORTER", f"cnmf3d.{group}")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == entry.group else [])
+    assert call([*words, "--list"]) == 3
+    told = capsys.readouterr().err
+    assert f"the {group[:-1]} mine of another package can't be loaded (ModuleNotFoundError" in told and "Update" in told
 
 
 @pytest.mark.parametrize(("name", "package"), [("nwb", "pynwb"), ("parquet", "pyarrow")])

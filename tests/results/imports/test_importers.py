@@ -8,10 +8,11 @@ import types
 import numpy as np
 import pytest
 
+from cnmf3d import plugins
 from cnmf3d.cli.app import call
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
-from cnmf3d.results import Results, imports, load_results, write_results
+from cnmf3d.results import Results, load_results, write_results
 from cnmf3d.results.exports import export, export_of
 from cnmf3d.results.imports import FLAGS, Given, Importer, import_results, importers
 from cnmf3d.results.report import write_report
@@ -88,7 +89,7 @@ def test_files_of_rois_are_not_taken_for_the_movie(tmp_path):
 def test_packages_of_others_can_add_theirs(tmp_path, monkeypatch):
     mine = Importer("mine", "a file of mine", lambda path, given: Results)
     entry = types.SimpleNamespace(load=lambda: mine)
-    monkeypatch.setattr(imports, "entry_points", lambda group: [entry] if group == "cnmf3d.importers" else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [entry] if group == "cnmf3d.importers" else [])
     assert importers()["mine"] is mine
     with pytest.raises(UsageError, match="can't use --axes"):
         import_results("mine", tmp_path, Given(axes="xyz"))

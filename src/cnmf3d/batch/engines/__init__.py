@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
+from cnmf3d.plugins import load
 
 if TYPE_CHECKING:
     from cnmf3d.parameters.reading import Source
@@ -50,6 +51,8 @@ def engine_of(name: str) -> Engine:
     ------
     UsageError
         Where there is none.
+    InputError
+        Where one of another package can't be loaded; it names the package.
     """
     if name in _TABLE:
         module, _, attribute = _TABLE[name].partition(":")
@@ -57,7 +60,7 @@ def engine_of(name: str) -> Engine:
         return found
     for entry in entry_points(group=GROUP):
         if entry.name == name:
-            loaded: Engine = entry.load()
+            loaded: Engine = load(entry, "the engine")
             return loaded
     raise UsageError(f"there is no engine {name}", f"There are: {', '.join(names())}.")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.formats import caiman, hdf5, npy, nwb, tiff, zarr
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.stored import Place
+from cnmf3d.plugins import load_all
 
 BUILT_IN: tuple[Format, ...] = (
     nwb.FORMAT,
@@ -38,17 +38,7 @@ def outside() -> tuple[Format, ...]:
     InputError
         Where one can't be loaded; it names the package.
     """
-    found = []
-    for entry in entry_points(group=ENTRY_POINTS):
-        try:
-            found.append(entry.load())
-        except Exception as error:  # of somebody else, and anything
-            package = "another package" if entry.dist is None else f"the package {entry.dist.name}"
-            raise InputError(
-                f"the movie format {entry.name} of {package} can't be loaded ({type(error).__name__}: {error})",
-                "Update that package, or uninstall it.",
-            ) from error
-    return tuple(found)
+    return tuple(load_all(ENTRY_POINTS, "the movie format"))
 
 
 def format_of(place: Place) -> Format:

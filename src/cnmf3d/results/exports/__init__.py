@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from cnmf3d.errors import UsageError
+from cnmf3d.plugins import load_all
 from cnmf3d.results.curation import curated
 from cnmf3d.results.exports import caiman, figures, labels, nwb, ome_zarr, suite2p, traces
 from cnmf3d.results.exports.exporter import Export, Exporter, Interval
@@ -35,8 +35,14 @@ __all__ = ["BUILT_IN", "Export", "Exporter", "Interval", "export", "export_of", 
 
 
 def exporters() -> dict[str, Exporter]:
-    """All exporters by name."""
-    return {each.name: each for each in (*BUILT_IN, *(entry.load() for entry in entry_points(group=ENTRY_POINTS)))}
+    """All exporters by name.
+
+    Raises
+    ------
+    InputError
+        Where one of another package can't be loaded; it names the package.
+    """
+    return {each.name: each for each in (*BUILT_IN, *load_all(ENTRY_POINTS, "the exporter"))}
 
 
 def export_of(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.plugins import load_all
 from cnmf3d.results.imports import caiman, imagej, labels, nwb, suite2p
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Results
@@ -31,8 +31,14 @@ __all__ = ["BUILT_IN", "Given", "Importer", "import_results", "importers"]
 
 
 def importers() -> dict[str, Importer]:
-    """All importers by name."""
-    return {each.name: each for each in (*BUILT_IN, *(entry.load() for entry in entry_points(group=ENTRY_POINTS)))}
+    """All importers by name.
+
+    Raises
+    ------
+    InputError
+        Where one of another package can't be loaded; it names the package.
+    """
+    return {each.name: each for each in (*BUILT_IN, *load_all(ENTRY_POINTS, "the importer"))}
 
 
 def import_results(name: str, path: str | Path, given: Given | None = None) -> Results:
