@@ -57,7 +57,7 @@ def to_carry(env: ViewerWorkEnv) -> str:
         "sample_id": env.sample_id,
         "comments": env.comments,
     }
-    return json.dumps(_plain(told), indent=1) if any(told.values()) else ""
+    return json.dumps(plain(told), indent=1) if any(told.values()) else ""
 
 
 def carry(text: str, folder: RunFolder) -> None:
@@ -82,18 +82,24 @@ def carried(folder: RunFolder) -> Carried:
         return Carried()
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON has it."""
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value of metadata or history as JSON has it.
+
+    Raises
+    ------
+    UsageError
+        For one that contains itself.
+    """
     if depth > DEEPEST:
         raise UsageError("the metadata or the history contain themselves", "Set plain values: numbers, texts, lists.")
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(name): _plain(each, depth + 1) for name, each in value.items()}
+        return {str(name): plain(each, depth + 1) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each, depth + 1) for each in value]
+        return [plain(each, depth + 1) for each in value]
     if isinstance(value, (set, frozenset)):
-        return [_plain(each, depth + 1) for each in sorted(value, key=str)]
+        return [plain(each, depth + 1) for each in sorted(value, key=str)]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return value.isoformat() if isinstance(value, date) else str(value)

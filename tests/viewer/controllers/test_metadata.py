@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,13 @@ def test_what_is_saved_is_there_the_next_time(opened: Any, movie_file: Path, fin
     opened.open(movie_file)
     finish(opened)
     assert opened.environment.comments == "a good one"
+
+
+def test_what_a_script_set_is_saved_as_plain_values(opened: Any, movie_file: Path) -> None:
+    opened.environment.imgdata.meta |= {"fps": np.float32(7.5), "date": datetime.date(2026, 5, 17)}
+    save_metadata(opened)
+    told = json.loads(movie_file.with_suffix(".json").read_text())
+    assert (told["fps"], told["date"]) == (7.5, "2026-05-17")
 
 
 def test_a_damaged_sidecar_is_left_alone(opened: Any, movie_file: Path) -> None:

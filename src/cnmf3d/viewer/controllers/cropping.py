@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies import Movie
 from cnmf3d.movies.cropped import Span, cropped
+from cnmf3d.viewer.controllers.metadata import write_sidecar
 from cnmf3d.viewer.models.movie_array import contrast_of
 from cnmf3d.viewer.opening import Opened, read_movie
 from cnmf3d.workspace.environment import ViewerWorkEnv
@@ -114,15 +114,14 @@ def save_movie(app: App, path: str | Path) -> Task:
     movie = environment.imgdata.movie
     if any(Path(each).absolute() == target.absolute() for each in movie.paths):
         raise UsageError(f"{target} is the file that is read", "Choose another name.")
-    facts = {"fps": environment.imgdata.rate, "voxel_size": environment.imgdata.voxel_size}
-    told = {name: value for name, value in environment.imgdata.meta.items() if _plain(value)}
+    size = environment.imgdata.voxel_size
+    facts = {"fps": environment.imgdata.rate, "voxel_size": None if size is None else size.xyz}
+    told = {**environment.imgdata.meta, **facts}
+    known = {name: value for name, value in told.items() if value is not None and name not in ("axes", "format")}
 
     def work(task: Task) -> Opened:
         _write(movie, target, task)
-        size = facts["voxel_size"]
-        known = {**told, "fps": facts["fps"], "voxel_size": None if size is None else list(size.xyz)}  # type: ignore[union-attr]
-        known = {name: value for name, value in known.items() if value is not None and name not in ("axes", "format")}
-        target.with_suffix(".json").write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_sidecar(target.with_suffix(".json"), known)
         opened = read_movie(target, task)
         opened.environment.history_trace = list(environment.history_trace)
         opened.environment.comments = environment.comments
@@ -159,12 +158,3 @@ def _write(movie: Movie, path: Path, task: Task) -> None:
         raise InputError(f"{path} can't be written: {error.strerror or error}", "Choose another folder.") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _plain(value: Any) -> bool:
-    """Whether JSON can hold a value."""
-    try:
-        json.dumps(value)
-    except (TypeError, ValueError):
-        return False
-    return True

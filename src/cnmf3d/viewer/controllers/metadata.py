@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnmf3d.batch.runfolder import write_whole
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.workspace.carried import plain
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 if TYPE_CHECKING:
@@ -126,16 +129,25 @@ def save_metadata(app: App) -> Path:
         known["voxel_size"] = list(size.xyz)
     if environment.comments:
         known["comments"] = environment.comments
-    beside = sidecar.with_name(f".{sidecar.name}.part")
-    try:
-        beside.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
-        beside.replace(sidecar)
-    except OSError as error:
-        raise InputError(f"{sidecar} can't be written: {error.strerror}", "Check its folder's permissions.") from error
+    write_sidecar(sidecar, known)
     for what in ("metadata", "comments"):
         app.mark_unsaved(what, False)
     app.tell(f"Saved in {sidecar}")
     return sidecar
+
+
+def write_sidecar(sidecar: Path, known: Mapping[str, Any]) -> None:
+    """Write a sidecar, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        Where it can't be written.
+    """
+    try:
+        write_whole(sidecar, json.dumps(plain(known), ensure_ascii=False, indent=1))
+    except OSError as error:
+        raise InputError(f"{sidecar} can't be written: {error.strerror}", "Check its folder's permissions.") from error
 
 
 def _kept(sidecar: Path) -> dict[str, Any]:
