@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError
 
@@ -19,19 +20,60 @@ NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "lustre", "gpfs", "beegfs", "afs"
 PATIENCE = 20.0
 """Seconds that a program waits for another one's transaction."""
 
+Upgrades = Mapping[int, Callable[[Connection], None]]
+"""From a version to the next one."""
 
-def engine_of(file: Path) -> Engine:
-    """Reach a SQLite file; nothing is opened before the first transaction.
+
+def opened(
+    file: Path,
+    whose: str,
+    about: Table,
+    newest: int,
+    upgrades: Upgrades,
+    *,
+    first: Mapping[str, Any] | None = None,
+    before: Callable[[int], object] | None = None,
+) -> Engine:
+    """Open a database at its newest version, in one transaction with all that upgrades change.
 
     Parameters
     ----------
     file : Path
+    whose : str
+        ``"a batch's"``.
+    about : Table
+        With names and values, of which ``version`` is one.
+    newest : int
+        Version that this program knows.
+    upgrades : mapping
+    first : mapping, optional
+        Make the tables, with these names and values beside the version.
+    before : callable, optional
+        Called with an older version before it is upgraded.
 
-    Returns
-    -------
-    Engine
-        Every transaction takes the right to write at once, so that what it read is still so when it writes.
+    Raises
+    ------
+    InputError
+        Where it isn't such a database, is damaged, or of a newer version.
     """
+    engine = _engine(file)
+    with _explained(engine, file, whose), engine.begin() as connection:
+        if first is not None:
+            about.metadata.create_all(connection)
+            rows = [{"name": name, "value": value} for name, value in {"version": newest, **first}.items()]
+            connection.execute(insert(about), rows)
+        mine = about.c.name == "version"
+        version = _version(connection.execute(select(about.c.value).where(mine)).scalar(), newest, file, whose)
+        if version < newest and before is not None:
+            before(version)
+        for older in range(version, newest):
+            upgrades[older](connection)
+            connection.execute(update(about).where(mine).values(value=older + 1))
+    return engine
+
+
+def _engine(file: Path) -> Engine:
+    """Whose transactions take the right to write at once, so that what one read is still so when it writes."""
     engine = create_engine(URL.create("sqlite", database=str(file)), connect_args={"timeout": PATIENCE})
     mode = "DELETE" if on_network(file.parent) else "WAL"
 
@@ -49,21 +91,8 @@ def engine_of(file: Path) -> Engine:
 
 
 @contextmanager
-def explained(engine: Engine, file: Path, whose: str) -> Iterator[None]:
-    """Let go of a database that can't be used, and say why.
-
-    Parameters
-    ----------
-    engine : Engine
-    file : Path
-    whose : str
-        ``"a batch's"``.
-
-    Raises
-    ------
-    InputError
-        For every error of the database, and those that name themselves.
-    """
+def _explained(engine: Engine, file: Path, whose: str) -> Iterator[None]:
+    """Let go of a database that can't be used, and say why."""
     try:
         yield
     except DatabaseError as error:
@@ -78,25 +107,10 @@ def explained(engine: Engine, file: Path, whose: str) -> Iterator[None]:
         raise
 
 
-def version_in(found: str | None, newest: int, file: Path, whose: str) -> int:
-    """Read the version that a database tells.
-
-    Parameters
-    ----------
-    found : str or None
-        What it tells.
-    newest : int
-        What this program knows.
-    file : Path
-    whose : str
-
-    Raises
-    ------
-    InputError
-        Where it tells none, or a newer one.
-    """
+def _version(found: object, newest: int, file: Path, whose: str) -> int:
+    """The version that a database tells, as a number or as text; refused where it tells none, or a newer one."""
     try:
-        version = int(found or "")
+        version = int(str(found))
     except ValueError:
         owner = whose.removesuffix("'s")
         raise InputError(f"{file} is not {whose} database", f"Name the folder of {owner}.") from None

@@ -15,12 +15,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    insert,
-    select,
 )
 
 from cnmf3d.batch.glance import VERSION
-from cnmf3d.database import engine_of, explained, version_in
+from cnmf3d.database import opened
 
 tables = MetaData()
 
@@ -72,20 +70,4 @@ def connect(file: Path, *, create: bool = False) -> Engine:
     InputError
         Where it isn't a batch's, is damaged, or of a newer version than this.
     """
-    engine = engine_of(file)
-    with explained(engine, file, "a batch's"), engine.begin() as connection:
-        if create:
-            tables.create_all(connection)
-            connection.execute(insert(about).values(name="version", value=str(VERSION)))
-        _upgrade(connection, file)
-    return engine
-
-
-def _upgrade(connection: Connection, file: Path) -> None:
-    """Bring the tables to `VERSION`."""
-    found = connection.execute(select(about.c.value).where(about.c.name == "version")).scalar()
-    version = version_in(found, VERSION, file, "a batch's")
-    while version < VERSION:
-        UPGRADES[version](connection)
-        version += 1
-        connection.execute(about.update().where(about.c.name == "version").values(value=str(version)))
+    return opened(file, "a batch's", about, VERSION, UPGRADES, first={} if create else None)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -19,11 +20,9 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    insert,
-    select,
 )
 
-from cnmf3d.database import engine_of, explained, version_in
+from cnmf3d.database import opened
 
 VERSION = 1
 """Of the tables below."""
@@ -104,26 +103,12 @@ def connect(file: Path, *, create: bool = False) -> Engine:
     InputError
         Where it isn't a project's, is damaged, or of a newer version than this.
     """
-    engine = engine_of(file)
-    with explained(engine, file, "a project's"), engine.begin() as connection:
-        if create:
-            tables.create_all(connection)
-            connection.execute(insert(about).values(name="version", value=VERSION))
-            connection.execute(insert(about).values(name="columns", value={"columns": [], "visible": []}))
-        _upgrade(connection, file)
-    return engine
+    first: dict[str, Any] | None = {"columns": {"columns": [], "visible": []}} if create else None
 
-
-def _upgrade(connection: Connection, file: Path) -> None:
-    """Bring the tables to `VERSION`, in one transaction with everything that upgrades change."""
-    found = connection.execute(select(about.c.value).where(about.c.name == "version")).scalar()
-    version = version_in(None if found is None else str(found), VERSION, file, "a project's")
-    if version < VERSION:
+    def before(version: int) -> None:
         backup(file, f"version {version}")
-    while version < VERSION:
-        UPGRADES[version](connection)
-        version += 1
-        connection.execute(about.update().where(about.c.name == "version").values(value=version))
+
+    return opened(file, "a project's", about, VERSION, UPGRADES, first=first, before=before)
 
 
 def backup(file: Path, why: str) -> Path:
