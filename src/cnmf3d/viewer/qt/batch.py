@@ -18,12 +18,10 @@ from qtpy.QtWidgets import (
     QMenu,
     QMessageBox,
     QProgressBar,
-    QPushButton,
     QSizePolicy,
     QSplitter,
     QStackedLayout,
     QTimeEdit,
-    QToolButton,
     QVBoxLayout,
     QWidget,
     QWidgetAction,
@@ -34,6 +32,7 @@ from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.batch import COLOURS
 from cnmf3d.viewer.qt.batch_panes import Panes
 from cnmf3d.viewer.qt.batch_table import BatchTable
+from cnmf3d.viewer.qt.parts import beside, button, drop, tool
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -100,18 +99,14 @@ class BatchDock(QWidget):
         """Which batch it is, and search."""
         self.folder = QLabel()
         self.folder.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        new, open_ = QPushButton("New…"), QPushButton("Open…")
-        new.setToolTip("Make a new batch in an empty folder")
-        new.clicked.connect(self._new)
-        open_.clicked.connect(self._open)
         self.search = QLineEdit()
         self.search.setPlaceholderText("Find: name, status, movie, UUID")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self.table.proxy.search)
         self.search.setMaximumWidth(220)
         row = QHBoxLayout()
-        row.addWidget(new)
-        row.addWidget(open_)
+        row.addWidget(button("New…", self._new, "Make a new batch in an empty folder"))
+        row.addWidget(button("Open…", self._open, "Open a batch"))
         row.addWidget(self.folder, 1)
         row.addWidget(self.search)
         return row
@@ -119,35 +114,20 @@ class BatchDock(QWidget):
     def _button_row(self) -> QHBoxLayout:
         """What is done with the batch and with selected items."""
         alone = "Run everything that waits, in a process of its own: it goes on when the viewer is closed."
-        self.start = self._button("Start", lambda: self.actions_.start(), alone, self._start_menu())
+        self.start = tool("Start", self.actions_.start, alone, self._start_menu())
         which = "Abort the selected items; with none, the batch."
-        self.stop = self._button("Abort", self._abort, which, self._stop_menu())
-        self.retry = self._button("Retry", lambda: self.actions_.retry(self.table.selected()), "Make items wait again")
-        self.delete = self._button("Delete", self._delete, "Delete items with their data")
-        self.input = self._button("View input", self._view_input, "Show the item's movie")
-        self.output = self._button("Load output", self._load_output, "Show movie and components (or double-click)")
-        more = QToolButton()
-        more.setText("More ▾")
-        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        more.setMenu(self._more_menu())
+        self.stop = tool("Abort", self._abort, which, self._stop_menu())
+        self.retry = tool("Retry", lambda: self.actions_.retry(self.table.selected()), "Make items wait again")
+        self.delete = tool("Delete", self._delete, "Delete items with their data")
+        self.input = tool("View input", self._view_input, "Show the item's movie")
+        self.output = tool("Load output", self._load_output, "Show movie and components (or double-click)")
+        more = drop("More", self._more_menu())
         row = QHBoxLayout()
         row.setSpacing(3)
         for part in (self.start, self.stop, self.retry, self.delete, self.input, self.output, more):
             row.addWidget(part)
         row.addStretch(1)
         return row
-
-    def _button(self, text: str, do: Callable[[], object], tip: str, menu: QMenu | None = None) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: do())
-        if menu is not None:
-            button.setMenu(menu)
-            button.setStyleSheet("QToolButton { padding-right: 18px; }")
-            button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        return button
 
     def _keys(self) -> None:
         """Keys of the list."""
@@ -163,15 +143,9 @@ class BatchDock(QWidget):
         later = menu.addMenu("Start later")
         self.time = QTimeEdit(QTime(22, 0))
         self.time.setDisplayFormat("HH:mm")
-        go = QPushButton("Schedule")
-        go.clicked.connect(lambda: (menu.close(), self.schedule()))
-        holder = QWidget()
-        row = QHBoxLayout(holder)
-        row.addWidget(QLabel("at"))
-        row.addWidget(self.time)
-        row.addWidget(go)
+        go = button("Schedule", lambda: (menu.close(), self.schedule()))
         action = QWidgetAction(later)
-        action.setDefaultWidget(holder)
+        action.setDefaultWidget(beside(QLabel("at"), self.time, go))
         later.addAction(action)
         return menu
 

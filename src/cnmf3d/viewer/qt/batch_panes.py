@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHeaderView, QPlainTextEdit, QTableWidget, QTableWidg
 
 from cnmf3d.viewer.models.batch_facts import information_rows, parameter_rows, shown
 from cnmf3d.viewer.models.batch_progress import Follower
-from cnmf3d.viewer.qt.form_fields import BAD, MUTED
+from cnmf3d.viewer.qt.parts import BAD, MUTED
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Item

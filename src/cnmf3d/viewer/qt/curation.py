@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QVBox
 
 from cnmf3d.errors import UsageError
 from cnmf3d.viewer.controllers import keys
+from cnmf3d.viewer.qt.parts import button, relist
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -70,11 +71,8 @@ class CurationBar(QWidget):
             self._app.fail(error)
 
     def _button(self, name: str, act: Callable[[App], object], tip: str) -> QPushButton:
-        button = QPushButton(name)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: keys.press(self._app, keys.Key("", name, act)))
-        self.buttons[name] = button
-        return button
+        made = self.buttons[name] = button(name, lambda: keys.press(self._app, keys.Key("", name, act)), tip)
+        return made
 
     def _other_rois(self) -> None:
         store = self._app.rois
@@ -96,8 +94,4 @@ class CurationBar(QWidget):
         self.buttons["Undo"].setEnabled(store is not None and store.can_undo)
         self.buttons["Redo"].setEnabled(store is not None and store.can_redo)
         names = [] if store is None else list(store.tags)
-        if [self.column.itemText(i) for i in range(self.column.count())] != names:
-            text = self.column.currentText()
-            self.column.clear()
-            self.column.addItems(names)
-            self.column.setCurrentText(text or (names[0] if names else ""))
+        relist(self.column, names, self.column.currentText() or (names[0] if names else ""))

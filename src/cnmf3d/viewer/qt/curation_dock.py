@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,12 +23,13 @@ from cnmf3d.errors import Cnmf3dError
 from cnmf3d.results.curation.choosing import values_of, where
 from cnmf3d.results.curation.wording import said
 from cnmf3d.viewer.controllers.drawing import Drawing
+from cnmf3d.viewer.qt.parts import button
+from cnmf3d.viewer.qt.rois import EMPTY
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
     from cnmf3d.viewer.models.roi_store import RoiStore
 
-EMPTY = "No ROIs yet. Open a results file, or double-click a finished item of a batch."
 LAST = 500
 """Steps that the list shows, the last ones."""
 
@@ -103,14 +103,6 @@ class Box(QGroupBox):
             act(store)
         except Cnmf3dError as error:
             self._app.fail(error)
-
-
-def button(text: str, act: Callable[[], object], tip: str = "") -> QPushButton:
-    """A button that does something."""
-    made = QPushButton(text)
-    made.setToolTip(tip)
-    made.clicked.connect(lambda: act())
-    return made
 
 
 class RuleBox(Box):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QSplitter,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +25,7 @@ from cnmf3d.viewer.controllers.script_runs import ProcessRun, Run, ThreadRun
 from cnmf3d.viewer.controllers.scripts import NEW, Script, Scripts, examples
 from cnmf3d.viewer.qt.batch_panes import Output
 from cnmf3d.viewer.qt.editor_tabs import CodeEdit
+from cnmf3d.viewer.qt.parts import drop, tool
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -199,23 +199,20 @@ class ScriptEditor(QWidget):
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(3)
-        self.here = self._button("▶ Run", HERE, self.run_here)
-        self.apart = self._button("Run as process", APART, self.run_apart)
-        self.halt = self._button("■ Stop", "End the script that runs", self.stop)
+        self.here = tool("▶ Run", self.run_here, HERE)
+        self.apart = tool("Run as process", self.run_apart, APART)
+        self.halt = tool("■ Stop", self.stop, "End the script that runs")
         self.words = QLineEdit()
         self.words.setPlaceholderText("arguments (sys.argv)")
         self.words.setMinimumWidth(90)
         self.words.setMaximumWidth(200)
-        self.record = self._button("● Record", "Write what I do in the window as a script", self.record_)
+        self.record = tool("● Record", self.record_, "Write what I do in the window as a script")
         self.record.setCheckable(True)
-        more = self._button("Examples ▾", "Scripts of the documentation", None)
-        more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        more.setMenu(self._examples())
+        more = drop("Examples", self._examples(), "Scripts of the documentation")
         parts = [
-            self._button("New", "A new script (Ctrl+N)", lambda: self.new()),
-            self._button("Open…", "Open a script (Ctrl+O)", self._ask),
-            self._button("Save", "Save the script (Ctrl+S)", lambda: self.save()),
+            tool("New", self.new, "A new script (Ctrl+N)"),
+            tool("Open…", self._ask, "Open a script (Ctrl+O)"),
+            tool("Save", self.save, "Save the script (Ctrl+S)"),
             more,
             self.here,
             self.apart,
@@ -228,14 +225,6 @@ class ScriptEditor(QWidget):
         row.addStretch(1)
         self.halt.setEnabled(False)
         return row
-
-    def _button(self, text: str, tip: str, do: Any) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        if do is not None:
-            button.clicked.connect(lambda: do())
-        return button
 
     def _examples(self) -> QMenu:
         menu = QMenu(self)

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QPlainTextEdit,
-    QPushButton,
     QSplitter,
     QTableWidget,
     QTableWidgetItem,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.metadata import rows_of, save_metadata, set_value
+from cnmf3d.viewer.qt.parts import button
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 if TYPE_CHECKING:
@@ -61,9 +61,8 @@ class EnvironmentDock(QWidget):
         box = QVBoxLayout(self)
         box.addWidget(self.title)
         box.addWidget(split)
-        self.save = QPushButton("Save beside the movie")
-        self.save.setToolTip("Write rate, voxel size, origin, date and comments into the movie's .json file")
-        self.save.clicked.connect(self._save)
+        tip = "Write rate, voxel size, origin, date and comments into the movie's .json file"
+        self.save = button("Save beside the movie", self._save, tip)
         box.addWidget(self.save)
         self._filling = False
         self._followed: object = None

@@ -12,11 +12,8 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QWidget,
 )
 
@@ -25,6 +22,7 @@ from cnmf3d.results.exports import exporters
 from cnmf3d.results.exports.nwb.metadata import template
 from cnmf3d.results.imports import importers
 from cnmf3d.viewer.controllers.exporting import Wish, known_of, start_export, start_import, suggested
+from cnmf3d.viewer.qt.parts import Message, beside, button
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -49,9 +47,7 @@ class _Dialog(QDialog):
         self.form = QFormLayout(self)
         self.format = QComboBox()
         self.form.addRow("Format", self.format)
-        self.wrong = QLabel()
-        self.wrong.setWordWrap(True)
-        self.wrong.setStyleSheet("color: #e03131")
+        self.wrong = Message()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.begin = self.buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
@@ -67,29 +63,13 @@ class _Dialog(QDialog):
         try:
             self.start()
         except Cnmf3dError as error:
-            self.wrong.setText(f"{error.problem}\n{error.fix}")
+            self.wrong.bad(f"{error.problem}\n{error.fix}")
             return
         super().accept()
 
     def start(self) -> None:
         """Begin what the dialog says."""
         raise NotImplementedError
-
-    def row(self, label: str, line: QLineEdit, *buttons: QPushButton) -> None:
-        """Add a line with buttons beside it."""
-        holder = QWidget()
-        layout = QHBoxLayout(holder)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (line, *buttons):
-            layout.addWidget(widget)
-        self.form.addRow(label, holder)
-
-
-def _button(text: str, action: object) -> QPushButton:
-    button = QPushButton(text)
-    button.setAutoDefault(False)
-    button.clicked.connect(action)
-    return button
 
 
 class ExportDialog(_Dialog):
@@ -111,11 +91,11 @@ class ExportDialog(_Dialog):
         self.pairs.setMaximumHeight(90)
         for each in exporters().values():
             self.format.addItem(f"{each.name}: {each.about}", each.name)
-        self.row("To", self.out, _button("Browse…", self.ask_out))
+        self.form.addRow("To", beside(self.out, button("Browse…", self.ask_out)))
         self.form.addRow(self.accepted_only)
         self.form.addRow(self.replace)
-        choose, fill = _button("Browse…", self.ask_metadata), _button("New…", self.new_metadata)
-        self.row("Metadata (YAML)", self.metadata, choose, fill)
+        choose, fill = button("Browse…", self.ask_metadata), button("New…", self.new_metadata)
+        self.form.addRow("Metadata (YAML)", beside(self.metadata, choose, fill))
         self.form.addRow("More metadata", self.pairs)
         self.finish()
         self.format.currentIndexChanged.connect(self.follow)
@@ -154,10 +134,10 @@ class ExportDialog(_Dialog):
         try:
             Path(path).write_text(template(), encoding="utf-8")
         except OSError as error:
-            self.wrong.setText(f"{path} can't be written: {error.strerror}")
+            self.wrong.bad(f"{path} can't be written: {error.strerror}. Choose another folder.")
             return
         self.metadata.setText(path)
-        self.wrong.setText(f"Fill in {path}, then export.")
+        self.wrong.said(f"Fill in {path}, then export.")
 
     def start(self) -> None:
         """Begin the export."""
@@ -188,11 +168,12 @@ class ImportDialog(_Dialog):
         self.replace = QCheckBox("Replace a results file")
         for each in importers().values():
             self.format.addItem(f"{each.name}: {each.about}", each.name)
-        self.row("From", self.source, _button("File…", self.ask_file), _button("Folder…", self.ask_folder))
+        file, folder = button("File…", self.ask_file), button("Folder…", self.ask_folder)
+        self.form.addRow("From", beside(self.source, file, folder))
         self.fields = {name: QLineEdit(known_of(app).get(name, "")) for name in FIELDS}
         for name, line in self.fields.items():
             self.form.addRow(FIELDS[name], line)
-        self.row("Results file", self.out, _button("Browse…", self.ask_out))
+        self.form.addRow("Results file", beside(self.out, button("Browse…", self.ask_out)))
         self.form.addRow(self.replace)
         self.finish()
         self.format.currentIndexChanged.connect(self.follow)

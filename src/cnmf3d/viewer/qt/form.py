@@ -13,9 +13,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QPlainTextEdit,
-    QPushButton,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,7 +23,8 @@ from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.form import CNMF, EVALUATION, MEMMAP, FormModel
 from cnmf3d.viewer.models.form_fields import GROUPS, fields
 from cnmf3d.viewer.qt.fold import Fold
-from cnmf3d.viewer.qt.form_fields import BAD, MUTED, Message, Row
+from cnmf3d.viewer.qt.form_fields import Row
+from cnmf3d.viewer.qt.parts import BAD, MUTED, Message, button, drop
 from cnmf3d.viewer.qt.preview import PreviewPanel
 
 if TYPE_CHECKING:
@@ -82,21 +81,15 @@ class FormDock(QWidget):
         self.search.setPlaceholderText("Search parameters")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
-        self.estimate = QPushButton("Estimate from data")
-        self.estimate.setToolTip("Measure cell size, components in a patch and decay time on the visible part.")
-        self.estimate.clicked.connect(lambda: self.preview.ask("estimate"))
-        defaults = QToolButton()
-        defaults.setText("Defaults ▾")
-        defaults.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(defaults)
+        measured = "Measure cell size, components in a patch and decay time on the visible part."
+        self.estimate = button("Estimate from data", lambda: self.preview.ask("estimate"), measured)
+        menu = QMenu(self)
         menu.addAction("Of the CNMF 3D page", lambda: self.form.reset())
         menu.addAction("Everything measured on the data (auto)", lambda: self.form.reset(automatic=True))
-        defaults.setMenu(menu)
-        defaults.setStyleSheet("QToolButton::menu-indicator { image: none; }")
         row = QHBoxLayout()
         row.addWidget(self.search, 1)
         row.addWidget(self.estimate)
-        row.addWidget(defaults)
+        row.addWidget(drop("Defaults", menu))
         return row
 
     def _body(self) -> QScrollArea:
@@ -155,8 +148,7 @@ class FormDock(QWidget):
         self.engine.addItems(sorted(names(), key=lambda name: name != "native"))
         self.engine.setToolTip(ENGINE_TIP)
         self.engine.currentTextChanged.connect(self.form.set_engine)
-        self.add = QPushButton("Add to batch")
-        self.add.clicked.connect(self._add)
+        self.add = button("Add to batch", self._add)
         row = QHBoxLayout()
         row.addWidget(self.name, 1)
         row.addWidget(self.engine)

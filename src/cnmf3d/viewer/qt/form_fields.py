@@ -15,18 +15,15 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from cnmf3d.viewer.models.form_fields import Field
+from cnmf3d.viewer.qt.parts import MUTED, Message, tool
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.models.form import FormModel
-
-BAD, MUTED = "#e5484d", "#868c97"
-"""Colours of messages, legible on dark and on light: what can't be, and what is only said."""
 
 LABEL_WIDTH = 120
 
@@ -113,14 +110,12 @@ class FilePath(QWidget):
         super().__init__()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        self.line, button = QLineEdit(), QToolButton()
+        self.line = QLineEdit()
         self.line.setPlaceholderText("none")
         self.line.setClearButtonEnabled(True)
         self.line.textChanged.connect(lambda _: self.changed.emit())
-        button.setText("…")
-        button.clicked.connect(lambda: self._choose(title))
         row.addWidget(self.line)
-        row.addWidget(button)
+        row.addWidget(tool("…", lambda: self._choose(title)))
 
     def _choose(self, title: str) -> None:
         path, _ = QFileDialog.getOpenFileName(self, title, self.line.text())
@@ -275,33 +270,6 @@ USUAL: dict[str, Any] = {
     "background.nb": 1,
 }
 """What a field shows first where it has no default of the page."""
-
-
-class Message(QLabel):
-    """A line below an entry; it takes no room while there is nothing to say."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setWordWrap(True)
-        self.hide()
-
-    def bad(self, text: str) -> None:
-        """Say what can't be."""
-        self._say(text, BAD)
-
-    def said(self, text: str) -> None:
-        """Say something."""
-        self._say(text, MUTED)
-
-    def clear(self) -> None:
-        """Say nothing."""
-        super().clear()
-        self.hide()
-
-    def _say(self, text: str, colour: str) -> None:
-        self.setText(text)
-        self.setStyleSheet(f"color: {colour}; background: transparent;")
-        self.show()
 
 
 def _shown(value: Any) -> str:

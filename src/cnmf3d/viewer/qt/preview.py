@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.viewer.controllers.actions import actions_of
@@ -14,7 +14,7 @@ from cnmf3d.viewer.models.form import CNMF, EVALUATION
 from cnmf3d.viewer.models.form_fields import fields
 from cnmf3d.viewer.models.region import FRAMES, PLANES, region_of
 from cnmf3d.viewer.preview_layer import PreviewLayer, seen_by
-from cnmf3d.viewer.qt.form_fields import BAD
+from cnmf3d.viewer.qt.parts import BAD, button
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -36,9 +36,8 @@ class PreviewPanel(QWidget):
         self._app, self._actions = app, actions_of(app)
         self._layer = PreviewLayer(app)
         self._begun = False
-        self.button = QPushButton("Preview")
-        self.button.setToolTip("Find the components of the visible part of the movie with these parameters.")
-        self.button.clicked.connect(self._clicked)
+        found = "Find the components of the visible part of the movie with these parameters."
+        self.button = button("Preview", self._clicked, found)
         self.live = QCheckBox("Live")
         self.live.setToolTip("After the first preview: again at every change of a parameter.")
         self.live.setChecked(True)

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QMessageBox,
-    QPushButton,
     QSplitter,
     QStackedLayout,
     QTabBar,
@@ -28,6 +27,7 @@ from qtpy.QtWidgets import (
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.project import project_actions
 from cnmf3d.viewer.models.project import FIRST
+from cnmf3d.viewer.qt.parts import button
 from cnmf3d.viewer.qt.project_dialogs import AddDialog, ColumnDialog
 from cnmf3d.viewer.qt.project_filters import FilterBar, Values
 from cnmf3d.viewer.qt.project_plot import ProjectPlot
@@ -95,38 +95,29 @@ class ProjectDock(QWidget):
         self._reset()
 
     def _tab_row(self) -> QHBoxLayout:
-        keep = QPushButton("Keep as tab…")
-        keep.setToolTip("Keep these rows, with their filters, as a tab of their own")
-        keep.clicked.connect(self._keep)
         row = QHBoxLayout()
         row.addWidget(self.tabs, 1)
         row.addWidget(self.count)
-        row.addWidget(keep)
+        row.addWidget(button("Keep as tab…", self._keep, "Keep these rows, with their filters, as a tab of their own"))
         return row
 
     def _button_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(3)
-        self.add = self._button("Add to project…", self.ask_sample, "Add movie and ROIs that are open as a sample")
-        self.save = self._button("Save sample", self.save_sample, "Save the sample that is open, over what it was")
-        self.undo = self._button("Undo", lambda: self._tell(self.project.undo(), "Undone"), "Undo cells and columns")
-        self.redo = self._button("Redo", lambda: self._tell(self.project.redo(), "Done again"), "Do it again")
-        self.columns = self._button("Columns…", self._columns, "Add, rename or remove columns")
-        self.export = self._button("Export…", self._export, "Write the rows that are shown as a table")
+        self.add = button("Add to project…", self.ask_sample, "Add movie and ROIs that are open as a sample")
+        self.save = button("Save sample", self.save_sample, "Save the sample that is open, over what it was")
+        self.undo = button("Undo", lambda: self._tell(self.project.undo(), "Undone"), "Undo cells and columns")
+        self.redo = button("Redo", lambda: self._tell(self.project.redo(), "Done again"), "Do it again")
+        self.columns = button("Columns…", self._columns, "Add, rename or remove columns")
+        self.export = button("Export…", self._export, "Write the rows that are shown as a table")
         self.folder = QLabel()
         self.folder.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        row.addWidget(self._button("New…", self._new, "Make a new project in an empty folder"))
-        row.addWidget(self._button("Open…", self._open, "Open a project"))
+        row.addWidget(button("New…", self._new, "Make a new project in an empty folder"))
+        row.addWidget(button("Open…", self._open, "Open a project"))
         for part in (self.add, self.save, self.undo, self.redo, self.columns, self.export):
             row.addWidget(part)
         row.addWidget(self.folder, 1)
         return row
-
-    def _button(self, text: str, do: Callable[[], object], tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda: do())
-        return button
 
     def _connect(self) -> None:
         """Listen to everything."""
@@ -214,8 +205,8 @@ class ProjectDock(QWidget):
             "" if frame is None else f"{len(frame)} {'ROIs' if self.project.view.rows == 'rois' else 'samples'}"
         )
         there = self.project.project is not None
-        for button in (self.undo, self.redo, self.columns, self.export):
-            button.setEnabled(there)
+        for each in (self.undo, self.redo, self.columns, self.export):
+            each.setEnabled(there)
         self.add.setEnabled(there and self._app.rois is not None)
         self.save.setEnabled(self.actions_.sample_is_open)
         self.plot.show_rows(self.table.rows())

@@ -14,10 +14,8 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QWidget,
 )
 
@@ -26,6 +24,7 @@ from cnmf3d.project import Add, Column, Config, Kind, Remove, Rename, Type, read
 from cnmf3d.project.columns import Change
 from cnmf3d.viewer.controllers.project import ProjectActions
 from cnmf3d.viewer.models.project import text_of
+from cnmf3d.viewer.qt.parts import Message, button
 
 UNKNOWN = ""
 
@@ -38,9 +37,8 @@ class Stimuli(QWidget):
         self.path, self.units = QLineEdit(), QComboBox()
         self.path.setPlaceholderText("CSV: name, start, end")
         self.units.addItems(["seconds", "frames"])
-        choose = QPushButton("…")
+        choose = button("…", self._choose)
         choose.setFixedWidth(28)
-        choose.clicked.connect(self._choose)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for part in (self.path, choose, self.units):
@@ -92,9 +90,7 @@ class AddDialog(QDialog):
         form.addRow("Comments", self.comments)
         self.copy = QCheckBox("copy the movie into the project (compressed)")
         form.addRow("Movie", self.copy)
-        self.told = QLabel()
-        self.told.setWordWrap(True)
-        self.told.setStyleSheet("color: #e06c5a")
+        self.told = Message()
         form.addRow(self.told)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -111,14 +107,17 @@ class AddDialog(QDialog):
         animal, trial = self.animal.currentText(), self.trial.currentText()
         problem = self._actions.problem(animal, trial)
         self.ok.setEnabled(not problem)
-        self.told.setText(problem if animal.strip() and trial.strip() else "")
+        if problem and animal.strip() and trial.strip():
+            self.told.bad(problem)
+        else:
+            self.told.clear()
 
     def add(self) -> None:
         """Check everything and add the sample; the dialog stays where that doesn't work."""
         try:
             self._actions.add(**self.values())
         except Cnmf3dError as error:
-            self.told.setText(f"{error.problem}\n{error.fix}")
+            self.told.bad(f"{error.problem}\n{error.fix}")
             return
         self.accept()
 
@@ -199,8 +198,7 @@ class ColumnDialog(QDialog):
         }
         for label, widget in fields.items():
             form.addRow(label, widget)
-        self.told = QLabel()
-        self.told.setWordWrap(True)
+        self.told = Message()
         form.addRow(self.told)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Apply | QDialogButtonBox.StandardButton.Close)
         self.apply = self.buttons.button(QDialogButtonBox.StandardButton.Apply)
@@ -241,13 +239,13 @@ class ColumnDialog(QDialog):
             self._form.setRowVisible(widget, seen)
         self.apply.setEnabled(False)
         if self._actions.app.project is None or (not removing and not self.name.text().strip()):
-            self.told.setText("")
+            self.told.clear()
             return
         try:
-            self.told.setText(str(self._actions.app.project.preview(self.asked())))
+            self.told.said(str(self._actions.app.project.preview(self.asked())))
             self.apply.setEnabled(True)
         except Cnmf3dError as error:
-            self.told.setText(f"{error.problem}. {error.fix}")
+            self.told.bad(f"{error.problem}. {error.fix}")
 
     def change(self) -> None:
         """Make the change; it can be undone in the browser."""
@@ -256,7 +254,7 @@ class ColumnDialog(QDialog):
         try:
             self._actions.app.project.configure(self.asked())
         except Cnmf3dError as error:
-            self.told.setText(f"{error.problem}. {error.fix}")
+            self.told.bad(f"{error.problem}. {error.fix}")
             return
         self._actions.model.refresh()
         self.accept()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from functools import partial
+
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
-    QPushButton,
     QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from cnmf3d.viewer.models.project import ProjectModel
+from cnmf3d.viewer.qt.parts import button, relist, tool
 
 HELP = """cell type: pyr      texts with that in them
 cell type: =PV      exactly that; = alone: empty
@@ -42,9 +44,7 @@ class FilterBar(QWidget):
         self.line.setPlaceholderText("Filter: cell type: pyr|PV   snr > 5   accepted = yes")
         self.line.setToolTip(HELP)
         self.line.returnPressed.connect(self.add)
-        self.query = QPushButton("Copy query")
-        self.query.setToolTip("Copy the filters as a query of pandas: frame.query(...)")
-        self.query.clicked.connect(self.copy)
+        self.query = button("Copy query", self.copy, "Copy the filters as a query of pandas: frame.query(...)")
         self._chips = QHBoxLayout()
         self._chips.setSpacing(3)
         row = QHBoxLayout(self)
@@ -79,11 +79,8 @@ class FilterBar(QWidget):
             chip.deleteLater()
         filters = self._project.view.filters
         for number, (column, text) in enumerate(filters):
-            chip = QToolButton()
-            chip.setText(f"{column}: {text}  ✕")
-            chip.setToolTip("Take this filter away")
-            chip.clicked.connect(lambda _=False, n=number: self._project.drop_filter(n))
-            self._chips.addWidget(chip)
+            away = partial(self._project.drop_filter, number)
+            self._chips.addWidget(tool(f"{column}: {text}  ✕", away, "Take this filter away"))
         self.query.setEnabled(bool(filters))
 
 
@@ -94,8 +91,6 @@ class Values(QWidget):
     ----------
     project : ProjectModel
     """
-
-    picked = Signal(str, str)
 
     def __init__(self, project: ProjectModel) -> None:
         super().__init__()
@@ -124,12 +119,7 @@ class Values(QWidget):
     def retake(self) -> None:
         """Take over the columns and the values that there are now."""
         before, names = self.column.currentText(), self._project.columns
-        if [self.column.itemText(n) for n in range(self.column.count())] != names:
-            self.column.blockSignals(True)
-            self.column.clear()
-            self.column.addItems(names)
-            self.column.setCurrentText(before if before in names else (names[0] if names else ""))
-            self.column.blockSignals(False)
+        relist(self.column, names, before if before in names else (names[0] if names else ""))
         self.fill()
 
     def fill(self) -> None:

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.viewer.models.project import ProjectModel
+from cnmf3d.viewer.qt.parts import relist
 from cnmf3d.viewer.qt.traces import COLOURS, MOST, NAMES
 
 SHADES = ("#4cc3ff", "#ffb84c", "#7be07b", "#d79bff", "#ff9ecb", "#5fe0c8")
@@ -58,13 +59,8 @@ class ProjectPlot(QWidget):
         self._rows = rows[:MOST]
         periods = self._project.periods(rows[0]) if rows else {}
         names = [NONE, *periods]
-        if [self.stimulus.itemText(n) for n in range(self.stimulus.count())] != names:
-            before = self.stimulus.currentText()
-            self.stimulus.blockSignals(True)
-            self.stimulus.clear()
-            self.stimulus.addItems(names)
-            self.stimulus.setCurrentText(before if before in names[1:] else names[-1])
-            self.stimulus.blockSignals(False)
+        before = self.stimulus.currentText()
+        relist(self.stimulus, names, before if before in names[1:] else names[-1])
         self.draw()
         if len(rows) > MOST:
             self.told.setText(f"The first {MOST} of {len(rows)} are drawn. {self.told.text()}")

@@ -25,6 +25,7 @@ from cnmf3d.viewer.controllers.browsing import jump
 from cnmf3d.viewer.controllers.keys import KEYS, press
 from cnmf3d.viewer.models.overlay import COLOURS, SHOWS
 from cnmf3d.viewer.qt.curation import CurationBar
+from cnmf3d.viewer.qt.parts import relist
 from cnmf3d.viewer.qt.roi_table import RoiTable
 from cnmf3d.viewer.qt.shortcuts import pressed
 from cnmf3d.viewer.qt.thresholds import ThresholdPanel
@@ -46,7 +47,6 @@ class RoiDock(QWidget):
     def __init__(self, app: App) -> None:
         super().__init__()
         self._app = app
-        self._taking = False
         self.model = RoiTable(app)
         self.count = QLabel(EMPTY)
         self.count.setWordWrap(True)
@@ -222,9 +222,7 @@ class OverlayBar(QWidget):
         if store is not None:
             names += [f"metric {name}" for name in store.metrics] + [f"tag {name}" for name in store.tags]
         self._filling = True
-        if [self.colour_box.itemText(i) for i in range(self.colour_box.count())] != names:
-            self.colour_box.clear()
-            self.colour_box.addItems(names)
+        relist(self.colour_box, names, overlay.colour)
         self.show_box.setCurrentText(overlay.show)
         self.colour_box.setCurrentText(overlay.colour)
         self.outline.setChecked(overlay.outline)

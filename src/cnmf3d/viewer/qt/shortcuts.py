@@ -13,8 +13,6 @@ from cnmf3d.viewer.controllers.keys import Key
 QT = {"Control": "Ctrl", "PageDown": "PgDown", "PageUp": "PgUp", "Delete": "Del"}
 """What Qt calls keys that napari calls otherwise."""
 
-PLAIN = {"Home", "End", "PageUp", "PageDown", "Delete"}
-
 
 def qt_name(key: Key) -> str:
     """Name of a key as Qt has it."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QDoubleRangeSlider
 
 from cnmf3d.results.curation.thresholds import Limits, counts, passing, spread
+from cnmf3d.viewer.qt.parts import button
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -28,11 +29,8 @@ class ThresholdPanel(QWidget):
         self.sliders: dict[str, Any] = {}
         self.told = QLabel()
         self.told.setWordWrap(True)
-        self.apply = QPushButton("Accept these")
-        self.apply.setToolTip("Accept ROIs within all limits and reject the others; undo takes it back")
-        self.apply.clicked.connect(self.decide)
-        self.reset = QPushButton("Reset")
-        self.reset.clicked.connect(self.fill)
+        tip = "Accept ROIs within all limits and reject the others; undo takes it back"
+        self.apply, self.reset = button("Accept these", self.decide, tip), button("Reset", self.fill)
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(2)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QGroupBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.movies import Movie
 from cnmf3d.viewer.controllers import cropping, measuring
 from cnmf3d.viewer.controllers.projections import Volume, projections
+from cnmf3d.viewer.qt.parts import button
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -31,12 +32,10 @@ class ToolsDock(QWidget):
         self._app = app
         self.told = QLabel(EMPTY)
         self.told.setWordWrap(True)
-        self.project = QPushButton("Mean, max, std, local correlation")
-        self.project.setToolTip("Computed over the whole movie in the background; each becomes a layer")
-        self.project.clicked.connect(self.start_projections)
-        self.measure = QPushButton("Measure lengths")
-        self.measure.setToolTip("Draw lines; their lengths stand beside them. Escape and the hand button end it")
-        self.measure.clicked.connect(lambda: measuring.begin(app))
+        computed = "Computed over the whole movie in the background; each becomes a layer"
+        self.project = button("Mean, max, std, local correlation", self.start_projections, computed)
+        drawn = "Draw lines; their lengths stand beside them. Escape and the hand button end it"
+        self.measure = button("Measure lengths", lambda: measuring.begin(app), drawn)
         self.spans: dict[str, tuple[QSpinBox, QSpinBox]] = {}
         self.parts = [self._group("Projections", self.project), self._crop(), self._group("Measure", self.measure)]
         box = QVBoxLayout(self)
@@ -114,11 +113,7 @@ class ToolsDock(QWidget):
             grid.addWidget(QLabel("up to"), row, 2)
             grid.addWidget(high, row, 3)
             self.spans[name] = (low, high)
-        view, crop, save = QPushButton("As seen"), QPushButton("Crop"), QPushButton("Save movie as…")
-        view.setToolTip("Take the rows and columns that are on the screen")
-        view.clicked.connect(self.take_view)
-        crop.clicked.connect(self.crop)
-        save.clicked.connect(self.save)
-        for column, button in ((1, view), (2, crop), (3, save)):
-            grid.addWidget(button, 4, column)
+        grid.addWidget(button("As seen", self.take_view, "Take the rows and columns that are on the screen"), 4, 1)
+        grid.addWidget(button("Crop", self.crop), 4, 2)
+        grid.addWidget(button("Save movie as…", self.save), 4, 3)
         return group
