@@ -61,6 +61,15 @@ def test_what_is_added_is_there_when_it_is_opened_again(filled, tmp_path):
             space.vi.save_sample()
 
 
+def test_a_project_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with Workspace() as space:
+        assert space.viewer.open_project("~/p").folder == tmp_path / "p"
+        assert space.viewer.open_project("~/p").folder == tmp_path / "p"  # there is one now
+
+
 def test_what_a_script_did_to_the_rois_is_in_the_sample(filled, tmp_path):
     with Workspace() as space:
         space.viewer.open_project(tmp_path / "p").configure(Add(Column("odour", Kind.STIMULUS)))

@@ -86,6 +86,20 @@ class Batch:
             raise InputError(f"{folder} is no batch: it holds no {FILE}", f"Make one: cnmf3d batch new {folder}")
         return cls(folder, create=False)
 
+    @classmethod
+    def open_or_create(cls, folder: str | Path) -> Batch:
+        """Open a batch, or make it where there is none yet; ``~`` is the user's home.
+
+        Raises
+        ------
+        UsageError
+            Where the folder can't be made.
+        InputError
+            Where its database can't be used.
+        """
+        folder = Path(folder).expanduser()
+        return cls.open(folder) if (folder / FILE).is_file() else cls.create(folder)
+
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()

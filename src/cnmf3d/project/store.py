@@ -77,6 +77,20 @@ class Project:
             )
         return cls(folder, create=False)
 
+    @classmethod
+    def open_or_create(cls, folder: str | Path) -> Project:
+        """Open a project, or make it where there is none yet; ``~`` is the user's home.
+
+        Raises
+        ------
+        UsageError
+            Where the folder can't be made.
+        InputError
+            Where its database can't be used.
+        """
+        folder = Path(folder).expanduser()
+        return cls.open(folder) if (folder / schema.FILE).is_file() else cls.create(folder)
+
     def close(self) -> None:
         """Let go of the database."""
         self.engine.dispose()

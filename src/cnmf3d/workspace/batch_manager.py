@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cnmf3d.batch import Batch, Item, Outcome
-from cnmf3d.batch.store import FILE
 from cnmf3d.errors import UsageError
 from cnmf3d.workspace.adding import add
 from cnmf3d.workspace.environment import ViewerWorkEnv
@@ -99,8 +98,7 @@ class BatchManager:
 
     def open_or_make(self, folder: str | Path) -> None:
         """Open a batch, or make it where there is none yet."""
-        there = (Path(folder).expanduser() / FILE).is_file()
-        (self.open_batch if there else self.new_batch)(folder)
+        self._take(Batch.open_or_create(folder))
 
     def close(self) -> None:
         """Let go of the batch."""

@@ -80,10 +80,8 @@ class Viewer:
     def open_project(self, folder: str | Path) -> Project:
         """Open a project, or make it where there is none."""
         from cnmf3d.project import Project
-        from cnmf3d.project.schema import FILE
 
-        there = (Path(folder) / FILE).exists()
-        opened = Project.open(folder) if there else Project.create(folder)
+        opened = Project.open_or_create(folder)
         if self.project is not None:
             self.project.close()
         self.project = opened

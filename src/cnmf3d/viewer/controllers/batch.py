@@ -19,6 +19,7 @@ from cnmf3d.batch import Batch, Item, sync
 from cnmf3d.batch.lease import holder
 from cnmf3d.batch.processes import end_tree, lives
 from cnmf3d.batch.runfolder import write_whole
+from cnmf3d.batch.store import FILE
 from cnmf3d.errors import EngineError, UsageError
 
 LOG, NOTE = "supervisor.log", "supervisor.json"
@@ -212,11 +213,9 @@ def open_or_create(folder: str | Path) -> Batch:
         Where its database can't be used.
     """
     path = Path(folder).expanduser()
-    if (path / "batch.sqlite").is_file():
-        return Batch.open(path)
-    if path.is_dir() and any(path.iterdir()):
+    if not (path / FILE).is_file() and path.is_dir() and any(path.iterdir()):
         raise UsageError(f"{path} holds other things already", "Choose a new or an empty folder for a batch.")
-    return Batch.create(path)
+    return Batch.open_or_create(path)
 
 
 def deletable(items: Sequence[Item]) -> list[Item]:

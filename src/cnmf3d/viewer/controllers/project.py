@@ -49,10 +49,7 @@ class ProjectActions:
 
     def new(self, folder: str | Path) -> bool:
         """Make a project, or open one that is there; whether that worked."""
-        from cnmf3d.project.schema import FILE
-
-        path = Path(folder)
-        return self._try(lambda: self.app.take_project(_opened(path, (path / FILE).exists())))
+        return self._try(lambda: self.app.take_project(Project.open_or_create(folder)))
 
     def open_sample(self, uuid: str) -> Task | None:
         """Show a sample with its movie, in a thread; None where the user keeps what is open."""
@@ -143,10 +140,6 @@ class ProjectActions:
             self.app.fail(error)
             return False
         return True
-
-
-def _opened(folder: Path, there: bool) -> Project:
-    return Project.open(folder) if there else Project.create(folder)
 
 
 _ACTIONS: dict[int, ProjectActions] = {}
