@@ -301,6 +301,15 @@ class App:
         """Say what went wrong, and what helps."""
         self.failed.emit(error.problem, error.fix)
 
+    def attempt(self, do: Callable[[], object]) -> bool:
+        """Do something that the user asked for; what goes wrong is told. Whether it was done."""
+        try:
+            do()
+        except Cnmf3dError as error:
+            self.fail(error)
+            return False
+        return True
+
     def close(self) -> None:
         """End what runs for this window and let go of what is open."""
         self.closed.emit()

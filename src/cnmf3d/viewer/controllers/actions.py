@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from cnmf3d.batch import sync
-from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import read_parameters
 from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
 from cnmf3d.viewer.controllers.foresight import Foresight
@@ -105,7 +105,7 @@ class Actions:
             self.app.recent.add(Path(folder))
             self.app.tell(f"Opened the batch {folder}")
 
-        return self._try(do)
+        return self.app.attempt(do)
 
     def add_item(self) -> Item | None:
         """Add the movie of the work environment to the batch, with what is in the form."""
@@ -125,7 +125,7 @@ class Actions:
             self.batch.poll()
             self.app.tell(f"Added {form.item_name}: {len(self.batch.items)} items in {batch.folder.name}")
 
-        return made[0] if self._try(do) else None
+        return made[0] if self.app.attempt(do) else None
 
     def start(self, *, start_at: str = "", at: str = "") -> bool:
         """Run the batch in a process of its own.
@@ -137,7 +137,7 @@ class Actions:
         at : str
             Time of day, ``HH:MM``; empty: now.
         """
-        return self._try(lambda: self.begin(start_at=start_at, at=at))
+        return self.app.attempt(lambda: self.begin(start_at=start_at, at=at))
 
     def begin(self, *, start_at: str = "", at: str = "") -> None:
         """Run the batch, as `start`.
@@ -199,7 +199,7 @@ class Actions:
             self.form_wanted.emit()
             self.app.tell(f"The form has the parameters of {item.name}.")
 
-        return self._try(do)
+        return self.app.attempt(do)
 
     def load_output(self, uuid: str) -> Task | None:
         """Show an item's movie and what was found in it; read in a thread."""
@@ -260,7 +260,7 @@ class Actions:
             self._loading.cancel()
         from cnmf3d.viewer.controllers.loading import read_input, read_output
 
-        if output and not self._try(lambda: _check_done(model)):
+        if output and not self.app.attempt(lambda: _check_done(model)):
             return None
         if not self.app.may_discard():
             return None
@@ -294,20 +294,11 @@ class Actions:
                 raise UsageError("no item is selected", "Select items in the list.")
             do(self._opened())
 
-        done = self._try(change)
+        done = self.app.attempt(change)
         self.batch.poll()
         if done:
             self.app.tell(f"{len(uuids)} item{'s' if len(uuids) > 1 else ''} {what}.")
         return done
-
-    def _try(self, do: Callable[[], object]) -> bool:
-        """Do something; what goes wrong is told. Whether it was done."""
-        try:
-            do()
-        except Cnmf3dError as error:
-            self.app.fail(error)
-            return False
-        return True
 
     def _take_batch(self, batch: Batch | None) -> None:
         self.supervision = None if batch is None else Supervision(batch)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.errors import UsageError
 from cnmf3d.viewer.controllers.browsing import jump
 
 if TYPE_CHECKING:
@@ -138,10 +138,7 @@ class Drawing:
         curator = self._app.curator
         if curator is None or self._layer is None:
             return False
-        try:
-            make(curator, self.voxels)
-        except Cnmf3dError as error:
-            self._app.fail(error)
+        if not self._app.attempt(lambda: make(curator, self.voxels)):
             return False
         self.discard()
         return True

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.browsing import step
 
 if TYPE_CHECKING:
@@ -141,10 +140,7 @@ KEYS: tuple[Key, ...] = (
 
 def press(app: App, key: Key) -> None:
     """Do what a key does; a mistake is told, never raised."""
-    try:
-        key.act(app)
-    except Cnmf3dError as error:
-        app.fail(error)
+    app.attempt(lambda: key.act(app))
 
 
 def _count(number: int) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.errors import UsageError
 from cnmf3d.project import Project
 from cnmf3d.viewer.models.movie_array import contrast_of
 from cnmf3d.viewer.models.project import ProjectModel
@@ -49,7 +48,7 @@ class ProjectActions:
 
     def new(self, folder: str | Path) -> bool:
         """Make a project, or open one that is there; whether that worked."""
-        return self._try(lambda: self.app.take_project(Project.open_or_create(folder)))
+        return self.app.attempt(lambda: self.app.take_project(Project.open_or_create(folder)))
 
     def open_sample(self, uuid: str) -> Task | None:
         """Show a sample with its movie, in a thread; None where the user keeps what is open."""
@@ -118,7 +117,7 @@ class ProjectActions:
             sample = save_to_project(self._project(), self.app.environment)
             self._kept(sample, f"Saved the sample {sample.id}")
 
-        return self._try(save)
+        return self.app.attempt(save)
 
     def _kept(self, sample: Sample, text: str) -> None:
         for what in self.app.unsaved:
@@ -132,14 +131,6 @@ class ProjectActions:
         if self.app.project is None:
             raise UsageError("no project is open", "Open one, or make a new one, in the dock Project.")
         return self.app.project
-
-    def _try(self, do: Callable[[], object]) -> bool:
-        try:
-            do()
-        except Cnmf3dError as error:
-            self.app.fail(error)
-            return False
-        return True
 
 
 _ACTIONS: dict[int, ProjectActions] = {}
