@@ -30,7 +30,7 @@ from cnmf3d.movies import Movie, open_movie
 from cnmf3d.results.curation.making import quality_of, rest_level
 from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
-from cnmf3d.results.footprints import unit
+from cnmf3d.results.footprints import Footprints, unit
 from cnmf3d.traces import decay_frames, delta_f_over_f
 
 ROUNDS = 12
@@ -134,13 +134,9 @@ def regressed(left: Float, weights: npt.NDArray[np.float64]) -> Float:
 
 def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> npt.NDArray[np.float64]:
     """Footprints smoothed as their noise asks for, and only what stands above it, connected."""
-    shape, volume = _shape(scene), int(np.prod(scene.shape))
-    columns = [sparse.csc_array(weights[:, [k]].astype(np.float32)) for k in range(weights.shape[1])]
-    wide = [sparse.csc_array((c.data, scene.voxels[c.indices], c.indptr), shape=(volume, 1)) for c in columns]
-    for column in wide:
-        column.indices = column.indices.astype(np.int32)
+    shape, wide = _shape(scene), _in_volume(sparse.csc_array(weights.astype(np.float32)), scene)
     centred = calcium - calcium.mean(axis=1, keepdims=True)
-    soft, errors = smoothed(sparse.csc_array(sparse.hstack(wide, format="csc")), centred, shape)
+    soft, errors = smoothed(wide, centred, shape)
     out = np.zeros_like(weights)
     for k in range(weights.shape[1]):
         span = slice(soft.indptr[k], soft.indptr[k + 1])
@@ -154,6 +150,12 @@ def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> n
 def _shape(scene: Scene) -> tuple[int, int, int]:
     z, y, x = (int(n) for n in scene.shape)
     return z, y, x
+
+
+def _in_volume(local: Footprints, scene: Scene) -> Footprints:
+    """Footprints on the scene's voxels as footprints of the volume."""
+    parts = (local.data, scene.voxels[local.indices], local.indptr)
+    return sparse.csc_array(parts, shape=(int(np.prod(scene.shape)), local.shape[1]))
 
 
 def _response(scene: Scene) -> Response | None:
@@ -188,8 +190,7 @@ def _components(
     raw, calcium = traces * scale, denoised.traces * scale
     quality = quality_of(raw, kinetics.g, MEASURES)
     quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
-    indices = scene.voxels[local.indices]
-    footprints = sparse.csc_array((local.data, indices, local.indptr), shape=(int(np.prod(scene.shape)), count))
+    footprints = _in_volume(local, scene)
     quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     return Components(
         shape=_shape(scene),

@@ -19,7 +19,7 @@ from cnmf3d.results.footprints import Footprints, footprints_of, unit
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.imports.objects import load_objects
 from cnmf3d.results.model import Provenance, Results
-from cnmf3d.traces import quiet_level
+from cnmf3d.traces import delta_f_over_f, quiet_level
 
 NEUROPIL = 0.7
 """Share of the neuropil that Suite2p takes away where its settings don't say."""
@@ -94,15 +94,16 @@ def read_suite2p(path: Path, given: Given) -> Results:
     baseline = quiet_level(raw)[0] if raw.size else np.zeros(len(raw), np.float32)
     ours = np.array([plane.ours for plane in planes for _ in plane.stat], bool)
     none = np.zeros(len(raw), np.float32)
+    level, footprints = np.where(ours, none, baseline), _footprints(planes, shape)
     components = Components(
         shape=shape,
-        footprints=_footprints(planes, shape),
+        footprints=footprints,
         traces=raw,
         residuals=np.zeros_like(raw),
         spikes=np.concatenate([plane.traces["spks"][:, :frames] for plane in planes]),
         background=Background(np.zeros((int(np.prod(shape)), 0), np.float32), np.zeros((0, frames), np.float32)),
-        kinetics=Kinetics(np.array(decay, np.float32).reshape(-1, 1), np.where(ours, none, baseline), none, none, none),
-        dff=_delta_f(raw, np.where(ours, none, baseline)),
+        kinetics=Kinetics(np.array(decay, np.float32).reshape(-1, 1), level, none, none, none),
+        dff=delta_f_over_f(raw, level, footprints, np.zeros(footprints.shape[0], np.float32)),
         quality=_quality(planes),
         accepted=np.concatenate([plane.iscell[:, 0] > 0 for plane in planes]),
     )
@@ -222,11 +223,6 @@ def _footprints(planes: Sequence[Plane], shape: VolumeShape) -> Footprints:
                 )
             columns.append((np.ravel_multi_index(tuple(places), shape), np.maximum(np.nan_to_num(lam), 0)))
     return unit(footprints_of(columns, int(np.prod(shape))))[0]
-
-
-def _delta_f(raw: Float, baseline: Float) -> Float:
-    safe = np.where(baseline > 0, baseline, 1)[:, None]
-    return np.where(baseline[:, None] > 0, (raw - baseline[:, None]) / safe, 0).astype(np.float32)
 
 
 def _quality(planes: Sequence[Plane]) -> dict[str, Float]:
