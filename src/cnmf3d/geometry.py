@@ -97,8 +97,3 @@ def voxel_size_of(value: AxisValue, name: str = "voxel_size") -> ZYX:
 def to_voxels(micrometres: ZYX, voxel_size: ZYX) -> ZYX:
     """Lengths in µm as lengths in voxels, for voxels of `voxel_size` µm."""
     return ZYX(*(length / size for length, size in zip(micrometres, voxel_size, strict=True)))
-
-
-def to_micrometres(voxels: ZYX, voxel_size: ZYX) -> ZYX:
-    """Lengths in voxels as lengths in µm, for voxels of `voxel_size` µm."""
-    return ZYX(*(length * size for length, size in zip(voxels, voxel_size, strict=True)))

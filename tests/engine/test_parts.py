@@ -15,20 +15,14 @@ from cnmf3d.engine.cache import ingest
 from cnmf3d.engine.cleaning import clean, grow, significant_part
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
-from cnmf3d.engine.evaluation.measures import (
-    active_frames,
-    compactness,
-    quiet_level,
-    skewness,
-    spatial_correlation,
-    trace_snr,
-)
+from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.supports import centroids, ellipsoids
 from cnmf3d.events import silent
 from cnmf3d.geometry import ZYX
+from cnmf3d.traces import quiet_level, skewness, trace_snr
 
 SHAPE = (5, 24, 24)
 SIGMA = ZYX(1.0, 2.5, 2.5)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float, Kinetics
-from cnmf3d.engine.evaluation.measures import quiet_level
 from cnmf3d.engine.kernels.numba import deconvolution as kernels
 from cnmf3d.engine.parallel import in_order
+from cnmf3d.traces import quiet_level
 
 PENALTY = 1.0
 """Spikes' L1 penalty in units of the noise of the best estimate of one spike, ``noise * ‖h‖``."""

@@ -22,7 +22,7 @@ from cnmf3d.engine.cleaning import SIGNIFICANT, grow
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.estimates import cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
-from cnmf3d.engine.evaluation.measures import active_frames, compactness, skewness, spatial_correlation, trace_snr
+from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan, half_size
@@ -36,6 +36,7 @@ from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
+from cnmf3d.traces import skewness, trace_snr
 
 PLAUSIBLE = 1.5
 """A cell size that is given is taken for right up to this factor: within it, the cells' own size is used."""

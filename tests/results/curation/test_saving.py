@@ -52,6 +52,12 @@ def assert_same(one: Results, other: Results) -> None:
     assert np.array_equal(a.results.components.kinetics.g, b.results.components.kinetics.g)
 
 
+def saved(journal: Journal, results: Results) -> None:
+    """What `CurationSession.save` does."""
+    storing.save_curation(journal.path, results)
+    journal.forget(results)
+
+
 def begun(path: Path, results: Results, steps: int) -> Journal:
     """A journal with the first steps of the curation of `results`, left open."""
     assert results.curation is not None
@@ -97,7 +103,7 @@ def test_a_crash_at_any_byte_loses_at_most_the_step_being_written(tmp_path, rand
             ),
         )
         if number in saves:
-            journal.save(now)
+            saved(journal, now)
             sizes = [0] * (number + 2)
         else:
             sizes.append(journal_path(path).stat().st_size)
@@ -128,7 +134,7 @@ def test_saving_puts_the_journal_into_the_file(tmp_path, random_results):
     journal = begun(path, results, 9)
     assert journal.unsaved == 4
     bytes_before = {name: h5py.File(path)[name][()].tobytes() for name in ("estimates/C", "estimates/YrA")}
-    journal.save(results)
+    saved(journal, results)
     journal.close()
     assert not journal_path(path).exists()
     assert_same(results, load_results(path))
@@ -142,7 +148,7 @@ def test_a_crash_between_saving_and_forgetting_the_journal_does_nothing_twice(tm
     results = with_curation(random_results(), 2, random_results)
     journal = begun(path, results, 9)
     shutil.copy(journal_path(path), tmp_path / "kept")
-    journal.save(results)
+    saved(journal, results)
     journal.close()
     shutil.copy(tmp_path / "kept", journal_path(path))
     assert_same(results, load_results(path))
@@ -160,7 +166,7 @@ def test_a_save_that_fails_leaves_file_and_journal(tmp_path, random_results, mon
     with monkeypatch.context() as patch:
         patch.setattr(storing, "write_curation", full)
         with pytest.raises(Cnmf3dError, match="No space left"):
-            journal.save(results)
+            saved(journal, results)
     assert path.read_bytes() == before
     assert_same(results, load_results(path))
     assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
@@ -189,7 +195,7 @@ def test_steps_that_another_program_saved_are_not_overwritten(tmp_path, random_r
     other = begun(path, with_curation(random_results(), 0, random_results), 2)
     with pytest.raises(UsageError, match="another program"):
         Journal.begin(path, old)
-    other.save(with_curation(random_results(), 0, random_results))
+    saved(other, with_curation(random_results(), 0, random_results))
     other.close()
     with pytest.raises(UsageError, match="other steps"):
         Journal.begin(path, old)
@@ -239,7 +245,7 @@ def test_a_file_of_caiman_is_curated_like_ours(tmp_path, random_results):
     results = load_results(path)
     curation = with_curation(random_results(), 1, random_results).curation
     journal = begun(path, dataclasses.replace(results, curation=curation), 9)
-    journal.save(dataclasses.replace(results, curation=curation))
+    saved(journal, dataclasses.replace(results, curation=curation))
     journal.close()
     again = load_results(path)
     assert "caiman" in again.parameters

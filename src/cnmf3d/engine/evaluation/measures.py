@@ -8,9 +8,6 @@ import numpy.typing as npt
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import Footprints, entry_columns
 from cnmf3d.geometry import ZYX
-from cnmf3d.traces import quiet_level, skewness, trace_snr
-
-__all__ = ["active_frames", "compactness", "quiet_level", "skewness", "spatial_correlation", "trace_snr"]
 
 
 def active_frames(traces: Float, window: int) -> Float:

@@ -26,7 +26,7 @@ from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.results.curation.curation import Curation, state_of
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import joined, no_rois
-from cnmf3d.results.curation.storing import FORMAT, arrays_of, fingerprint_of, rois_of, save_curation, stored_log
+from cnmf3d.results.curation.storing import FORMAT, arrays_of, fingerprint_of, rois_of, stored_log
 
 if TYPE_CHECKING:
     from cnmf3d.results.model import Results
@@ -246,22 +246,6 @@ class Journal:
                 self._file = place.open("ab")
             else:
                 place.unlink(missing_ok=True)
-
-    def save(self, results: Results) -> None:
-        """Put all steps into the results file, then forget them here.
-
-        Parameters
-        ----------
-        results : Results
-            With every step so far.
-
-        Raises
-        ------
-        Cnmf3dError
-            Where the file can't be written; file and journal are as they were.
-        """
-        save_curation(self.path, results)
-        self.forget(results)
 
     def forget(self, results: Results) -> None:
         """Keep only steps that `results`, which are in the file now, don't have; nothing once it is closed.

@@ -109,7 +109,7 @@ class CurationSession:
         Raises
         ------
         UsageError
-            For a store that wasn't opened from a file.
+            For a session that wasn't opened from a file.
         Cnmf3dError
             Where the file can't be written; file and journal are as they were.
         """

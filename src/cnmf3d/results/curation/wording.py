@@ -10,7 +10,7 @@ from cnmf3d.results.curation.log import Entry
 FEW = 8
 """ROIs that are named one by one."""
 
-VERBS = {"replace": "replaced", "edit": "reshaped", "merge": "merged", "split": "split"}
+VERBS = {"replace": "replaced", "merge": "merged", "split": "split"}
 
 
 def said(entry: Entry) -> str:
