@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from cnmf3d.batch.store import now
 from cnmf3d.errors import UsageError
 from cnmf3d.project import schema
 from cnmf3d.project.columns import Add, Change, Config, Remove, Rename
 from cnmf3d.project.patch import Patch, apply, config_of
 from cnmf3d.project.planning import plan
+from cnmf3d.results.curation.log import someone
 
 DONE, UNDONE, KEPT = "done", "undone", "kept"
 DROPPED = "dropped"
@@ -40,19 +40,6 @@ class Logged:
     who: str
     what: str
     state: str
-
-
-def now() -> str:
-    """Time of day with zone, ISO 8601."""
-    return datetime.now().astimezone().isoformat(timespec="milliseconds")
-
-
-def someone() -> str:
-    """Name of the user of this computer; empty where it has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
 
 
 def note(connection: Connection, what: str, done: Patch | None = None, undo: Patch | None = None) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 
 from cnmf3d.batch import Input, RunFolder
+from cnmf3d.batch.store import now
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.project.curating import with_curation
 from cnmf3d.project.files import Written
-from cnmf3d.project.log import now
 from cnmf3d.project.rois import Rois, rois_of
 from cnmf3d.project.sample import Info, Sample
 from cnmf3d.results import Results, load_results

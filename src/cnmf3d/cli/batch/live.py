@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cnmf3d.cli.batch.facts import clock, duration
+from cnmf3d.cli.batch.facts import clock, duration, plain
 from cnmf3d.cli.batch.lines import Lines, text_of, title
 
 if TYPE_CHECKING:
@@ -30,16 +30,14 @@ def shown(*, as_json: bool, quiet: bool) -> Iterator[Told]:
     if as_json:
         yield _json_line
     elif quiet:
-        yield _nothing
+        from cnmf3d.batch.supervisor import quiet as nobody
+
+        yield nobody
     elif sys.stderr.isatty():
         with _bars() as bars:
             yield Terminal(bars)
     else:
         yield Plain()
-
-
-def _nothing(item: Item, event: dict[str, Any]) -> None:
-    """Tell nobody."""
 
 
 def _json_line(item: Item, event: dict[str, Any]) -> None:
@@ -63,8 +61,6 @@ class Plain:
 
     def __call__(self, item: Item, event: dict[str, Any]) -> None:
         """Write one event, if it is time to."""
-        from cnmf3d.cli.batch.facts import plain
-
         name = f"{plain(item.name)}: "
         if event["kind"] == "start":
             self.lines.write(f"{name}started", "")
@@ -98,8 +94,6 @@ class Terminal:
 
     def __call__(self, item: Item, event: dict[str, Any]) -> None:
         """Show one event."""
-        from cnmf3d.cli.batch.facts import plain
-
         kind = event["kind"]
         if kind == "end":
             self._end(item)
@@ -118,8 +112,6 @@ class Terminal:
     def _end(self, item: Item) -> None:
         """The line that stays."""
         from rich.text import Text
-
-        from cnmf3d.cli.batch.facts import plain
 
         if item.uuid in self.tasks:
             self.bars.remove_task(self.tasks.pop(item.uuid))

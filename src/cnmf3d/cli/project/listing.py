@@ -60,14 +60,14 @@ def show(
                 )
             _sample(project, project.sample(key), as_json)
             return
-        frame, config = project.dataframe(where=where or ()), project.config
         if query:
-            whole = project.dataframe()
-            filters = tuple(read_filters(whole, text) for text in where or ())
-            if not filters:
+            if not where:
                 raise UsageError("there are no filters", 'Give some: --where "snr > 5".')
+            whole = project.dataframe()
+            filters = tuple(read_filters(whole, text) for text in where)
             typer.echo(And(filters).query() if len(filters) > 1 else filters[0].query())
             return
+        frame, config = project.dataframe(where=where or ()), project.config
     if as_json:
         typer.echo(frame.to_json(orient="records"))
         return
@@ -87,13 +87,14 @@ def _table(frame: pd.DataFrame) -> None:
 
 
 def _cell(value: Any) -> str:
+    import numpy as np
     import pandas as pd
 
     from cnmf3d.cli.batch.facts import plain
 
     if value is None or value is pd.NA or value != value:
         return ""
-    if isinstance(value, (bool,)) or type(value).__name__ == "bool":
+    if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else plain(str(value))
 
