@@ -64,7 +64,7 @@ def test_columns_are_shown_previewed_changed_and_changed_back(folder, told):
 
 def test_from_results_to_a_table(folder, results, told, tmp_path):
     (tmp_path / "o.csv").write_text("Name;Start;End\nrose;0;10\nnone;10;20\n")
-    (tmp_path / "t.csv").write_text("roi,cell type\n0,pyr\n3,PV\n")
+    (tmp_path / "t.csv").write_text("roi; cell type\n0;pyr\n\n3;PV\n")
     made = json.loads(
         told(
             *("project", "add", folder, results, "--animal", "m1", "--trial", "3", "--set", "age=12"),
@@ -156,7 +156,10 @@ def test_check_tells_what_is_wrong(folder, results, told, tmp_path, random_resul
             ["add", "DIR", "R", "--animal", "a", "--trial", "1", "--stimulus", "odour=gone.csv"],
             "gone.csv can't be read",
         ),
-        (["add", "DIR", "R", "--animal", "a", "--trial", "1", "--stimuli-in", "hours"], "Say seconds or frames"),
+        (
+            ["add", "DIR", "R", "--animal", "a", "--trial", "1", "--stimuli-in", "hours"],
+            "'hours' is not one of 'seconds', 'frames'",
+        ),
         (["add", "DIR", "R", "--animal", "a", "--trial", "1", "--tags", "R"], "can't be read"),
         (["show", "DIR", "x/y"], "no sample x/y"),
         (["show", "DIR", "--where", "snrr > 5"], "names no column"),
@@ -173,6 +176,21 @@ def test_mistakes_are_named(folder, results, told, words, problem):
     code = call(["project", *words])
     assert code in (2, 3)
     assert problem in told("project", *words, code=code)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("number,cell type\n0,pyr\n", "t.csv has no column roi"),
+        ("roi,cell type\n0,pyr\n1.5,PV\n", "t.csv: row 2 is of the ROI '1.5'"),
+        ("roi,cell type\n,pyr\n", "t.csv: row 1 is of the ROI ''"),
+        ("roi\tcell type\n9\tpyr\n", "tags the ROI 9, which is not there"),
+    ],
+)
+def test_tags_that_are_none_are_named(folder, results, told, tmp_path, text, problem):
+    (tmp_path / "t.csv").write_text(text)
+    words = ("project", "add", folder, results, "--animal", "a", "--trial", "1", "--tags", tmp_path / "t.csv")
+    assert problem in told(*words, code=3 if "t.csv" in problem else 2)
 
 
 def test_a_rerun_is_identical_and_tells_what_is_not(folder, movie, told, tmp_path, monkeypatch):

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnmf3d.cli.flags import StimuliIn
+
 if TYPE_CHECKING:
+    from cnmf3d.project.stimuli import Units
     from cnmf3d.results import Results
     from cnmf3d.results.exports import Interval
 
@@ -28,7 +31,7 @@ def export(
         list[Path] | None,
         typer.Option(metavar="FILE.csv", help="NWB: a stimulus map, columns name, start, end; may be given again."),
     ] = None,
-    stimuli_in: Annotated[str, typer.Option(help="What start and end are: seconds or frames.")] = "seconds",
+    stimuli_in: StimuliIn = "seconds",
     force: Annotated[bool, typer.Option("--force", help="Replace OUT where it exists.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List the formats.")] = False,
     template: Annotated[bool, typer.Option("--template", help="Print a metadata file to be filled in.")] = False,
@@ -60,19 +63,17 @@ def export(
     typer.echo(f"{out}: {len(leaving.ids)} ROIs")
 
 
-def _stimuli(paths: list[Path], units: str, results: Results) -> dict[str, list[Interval]]:
+def _stimuli(paths: list[Path], units: Units, results: Results) -> dict[str, list[Interval]]:
     """Stimulus maps by the names of their files, in seconds."""
     from cnmf3d.errors import UsageError
-    from cnmf3d.project.stimuli import UNITS, read_stimuli
+    from cnmf3d.project.stimuli import read_stimuli
     from cnmf3d.results.exports import Interval
 
     found: dict[str, list[Interval]] = {}
     for path in paths:
         if path.stem in found:
             raise UsageError(f"two stimulus maps are named {path.stem}", "Name their files differently.")
-        if units not in UNITS:
-            raise UsageError(f"--stimuli-in is {units!r}", "Say seconds or frames.")
-        told = read_stimuli(path, "frames" if units == "frames" else "seconds")
+        told = read_stimuli(path, units)
         told.see_inside(results.components.frames, results.rate, str(path))
         periods = told.within("seconds", results.rate)
         found[path.stem] = [Interval(each.name, each.start, each.end) for each in periods]

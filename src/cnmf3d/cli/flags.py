@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -20,6 +20,7 @@ MoviePaths = Annotated[
     list[str], typer.Argument(metavar="MOVIE", help="A file, a folder, a pattern, a URL; or several files in order.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+StimuliIn = Annotated[Literal["seconds", "frames"], typer.Option(help="What start and end of stimuli are.")]
 
 
 def with_flags(command: Callable[..., None]) -> Callable[..., None]:

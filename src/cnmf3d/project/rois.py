@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, insert
 
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.project import schema
 from cnmf3d.project.columns import Config, Kind
+from cnmf3d.project.csv_files import read_rows
 from cnmf3d.results import Results, curated
 from cnmf3d.results.curation import state_of
 
@@ -118,6 +120,33 @@ def tag(column: str, value: Any) -> str | None:
     if not isinstance(value, (str, int, float)):
         raise UsageError(f"a tag of {column} is {value!r}", "Tags are texts.")
     return str(value).strip() or None
+
+
+def read_tags(path: Path) -> dict[str, dict[int, str]]:
+    """Tags from a CSV file: a column ``roi`` with numbers, and a column for each column of tags.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        Where it can't be read, or a number is none.
+    """
+    header = "A column names ROIs by their numbers: roi,cell type"
+    names, rows = read_rows(path, header)
+    if "roi" not in names:
+        raise InputError(f"{path} has no column roi", header)
+    out: dict[str, dict[int, str]] = {name: {} for name in names if name != "roi"}
+    for number, row in enumerate(rows, 1):
+        try:
+            roi = int(row["roi"])
+        except ValueError:
+            raise InputError(f"{path}: row {number} is of the ROI {row['roi']!r}", "ROIs are whole numbers.") from None
+        for name, each in out.items():
+            each[roi] = row[name]
+    return out
 
 
 def verdict(value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.project.csv_files import read_rows
 
 Units = Literal["frames", "seconds"]
 UNITS: tuple[Units, ...] = get_args(Units)
@@ -138,20 +138,10 @@ def read_stimuli(source: Any, units: Units = "seconds") -> StimulusMap:
     return StimulusMap(tuple(_periods(named, "the stimuli")), units)
 
 
-def _of_file(path: Path) -> list[dict[str, Any]]:
-    """Rows of a CSV file, whatever separates its columns."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise InputError(f"{path} can't be read: {reason}", "Give a CSV file. " + HEADER) from error
-    lines = text.splitlines()
-    head = lines[0] if lines else ""
-    separator = max(",;\t", key=head.count)
-    reader = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
-    reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-    _whole(set(reader.fieldnames), str(path))
-    return [row for row in reader if any(isinstance(v, str) and v.strip() for v in row.values())]
+def _of_file(path: Path) -> list[dict[str, str]]:
+    names, rows = read_rows(path, HEADER)
+    _whole({name.lower() for name in names}, str(path))
+    return [{name.lower(): cell for name, cell in row.items()} for row in rows]
 
 
 def _whole(names: set[str], where: str) -> None:
