@@ -76,8 +76,4 @@ def _run(words: list[str], task: Task) -> None:
 
 def open_demo(app: App) -> Task:
     """Show the demonstration in a viewer, making it where it isn't there yet."""
-    return app.tasks.start("Preparing the demonstration", demo_results, lambda path: _open(app, path), app.fail)
-
-
-def _open(app: App, path: Path) -> None:
-    app.open(path)
+    return app.tasks.start("Preparing the demonstration", demo_results, app.open, app.fail)

@@ -10,6 +10,8 @@ import numpy as np
 
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies import Movie
+from cnmf3d.movies.formats import format_of
+from cnmf3d.movies.places import locate
 from cnmf3d.results import Results, load_results
 from cnmf3d.results.history import history_entry
 from cnmf3d.viewer.models.movie_array import contrast_of
@@ -59,15 +61,23 @@ def kind_of(source: Any) -> Kind:
         return "movie"
     path = Path(source).expanduser()
     for database, kind in DATABASES.items():
-        if (path / database).is_file():
-            return kind
-        if path.name == database and path.is_file():
+        if (path / database).is_file() or (path.name == database and path.is_file()):
             return kind
     if path.suffix.lower() in HDF5 and path.is_file() and _holds_results(path):
         return "results"
     if not path.exists() and not any(sign in path.name for sign in "*?["):
         raise InputError(f"{path} does not exist", "Check the name of the movie, results, batch or project.")
     return "movie"
+
+
+def opens(path: str) -> Kind | None:
+    """What we open a path as; None where it is nothing of ours."""
+    try:
+        kind = kind_of(path)
+        known = kind != "movie" or all(format_of(place) is not None for place in locate(path))
+    except Cnmf3dError:
+        return None
+    return kind if known else None
 
 
 DATABASES: dict[str, Kind] = {"batch.sqlite": "batch", "project.sqlite": "project"}
@@ -168,7 +178,7 @@ def _environment_of(results: Results, file: Path, movie: Any, opening: dict[str,
             check_fits(environment.imgdata.movie, results)
             return environment, ""
     environment = ViewerWorkEnv()
-    environment.imgdata.meta = {name: value for name, value in (("fps", known["rate"]),) if value}
+    environment.imgdata.meta = {"fps": known["rate"]} if known["rate"] else {}
     if size is not None:
         environment.imgdata.meta["voxel_size"] = dict(zip("xyz", size.xyz, strict=True))
     names = ", ".join(results.provenance.input_paths) or "the results name none"

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from cnmf3d.errors import Cnmf3dError
-
 LayerData = tuple[Any, dict[str, Any], str]
 
 
@@ -79,22 +77,10 @@ def reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
 
     A viewer whose docks are open takes over results with their ROIs; otherwise they come as layers.
     """
+    from cnmf3d.viewer.opening import opens
+
     paths = path if isinstance(path, list) else [path]
-    if not all(_ours(each) for each in paths):
-        return None
-    return _read
-
-
-def _ours(path: str) -> bool:
-    from cnmf3d.movies.formats import format_of
-    from cnmf3d.movies.places import locate
-    from cnmf3d.viewer.opening import kind_of
-
-    try:
-        kind = kind_of(path)
-        return kind == "results" or (kind == "movie" and all(format_of(place) is not None for place in locate(path)))
-    except Cnmf3dError:
-        return False
+    return _read if all(opens(each) in ("movie", "results") for each in paths) else None
 
 
 def _read(path: Any) -> list[LayerData]:

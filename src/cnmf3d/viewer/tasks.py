@@ -88,7 +88,7 @@ class Tasks:
         self,
         name: str,
         work: Callable[[Task], Any],
-        done: Callable[[Any], None],
+        done: Callable[[Any], object],
         failed: Callable[[Cnmf3dError], None],
     ) -> Task:
         """Begin a piece of work.
@@ -191,7 +191,7 @@ class Tasks:
         self._ready.put(call)
         self.wake()
 
-    def _end(self, task: Task, call: Callable[[Any], None] | None = None, value: Any = None) -> None:
+    def _end(self, task: Task, call: Callable[[Any], object] | None = None, value: Any = None) -> None:
         """Take a task off the list and hand its value on."""
         if task not in self.running:
             return

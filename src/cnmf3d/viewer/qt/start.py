@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnmf3d.errors import Cnmf3dError, EngineError, UsageError
+from cnmf3d.errors import EngineError, UsageError
 
 PATIENCE = 600.0
 """Seconds that a screenshot waits for what is being read."""
@@ -89,7 +89,7 @@ def settle(window: Any, seconds: float = PATIENCE) -> None:
 
     Raises
     ------
-    Cnmf3dError
+    EngineError
         Where that takes too long.
     """
     from qtpy.QtWidgets import QApplication
@@ -101,7 +101,8 @@ def settle(window: Any, seconds: float = PATIENCE) -> None:
         time.sleep(0.02)
         calm = 0 if window.app.tasks.running else calm + 1
         if time.monotonic() > until:
-            raise Cnmf3dError(f"{window.app.tasks.running[0].name} takes longer than {seconds:.0f} s")
+            names = ", ".join(task.name for task in window.app.tasks.running) or "Drawing"
+            raise EngineError(f"{names}: not done after {seconds:.0f} s", "Take the picture of a smaller movie.")
 
 
 def check_screen() -> None:

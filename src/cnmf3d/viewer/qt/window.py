@@ -8,9 +8,10 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
-from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.errors import UsageError
 from cnmf3d.viewer.app import Answer, App, app_of
 from cnmf3d.viewer.layers import AXES
+from cnmf3d.viewer.opening import opens
 from cnmf3d.viewer.qt.console import Scripting
 from cnmf3d.viewer.qt.docks import DOCKS, Dock
 from cnmf3d.viewer.qt.hosting import host
@@ -145,7 +146,7 @@ class Window(QObject):
         """Open what was dropped; False leaves it to napari."""
         urls = event.mimeData().urls()
         paths = [url.toLocalFile() if url.isLocalFile() else url.toString() for url in urls]
-        if not paths or not all(ours(path) for path in paths):
+        if not paths or not all(opens(path) for path in paths):
             return False
         source = paths[0] if len(paths) == 1 else sorted(paths)
         QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
@@ -219,17 +220,3 @@ class Window(QObject):
         self.main.removeEventFilter(self)
         self.canvas_host.removeEventFilter(self)
         self.app.close()
-
-
-def ours(path: str) -> bool:
-    """Whether we open what was dropped, rather than napari."""
-    from cnmf3d.movies.formats import format_of
-    from cnmf3d.movies.places import locate
-    from cnmf3d.viewer.opening import kind_of
-
-    try:
-        if kind_of(path) != "movie":
-            return True
-        return all(format_of(place) is not None for place in locate(path))
-    except Cnmf3dError:
-        return False
