@@ -143,6 +143,17 @@ def test_an_error_of_a_script_is_told_by_its_own_lines(app, tmp_path):
     assert "[stopped]" in finished(run, app)
 
 
+def test_a_script_imports_what_lies_beside_it(app, tmp_path, monkeypatch):
+    (tmp_path / "lies_beside_it.py").write_text("ANSWER = 42\n")
+    path = tmp_path / "s.py"
+    path.write_text("import lies_beside_it\nprint(lies_beside_it.ANSWER)\n")
+    before = list(sys.path)
+    monkeypatch.delitem(sys.modules, "lies_beside_it", raising=False)
+    assert finished(ThreadRun(path, actions_of(app).space.names(), app.tasks), app) == "42\n[done]\n"
+    assert finished(ProcessRun(path)) == "42\n[done]\n"
+    assert sys.path == before
+
+
 def test_only_the_script_prints_into_its_pane(capsys):
     before, taken = io.StringIO(), []
     stream = Redirected(before, taken.append)

@@ -148,6 +148,8 @@ class ThreadRun:
 
     def _run(self, names: dict[str, Any], words: list[str]) -> None:
         argv, sys.argv = sys.argv, words
+        beside = str(self._path.absolute().parent)
+        sys.path.insert(0, beside)  # what lies beside a script can be imported, as Python does it
         out, err = Redirected(sys.stdout, self._printed.put), Redirected(sys.stderr, self._printed.put)
         sys.stdout, sys.stderr = out, err
         try:
@@ -164,6 +166,8 @@ class ThreadRun:
             self._printed.put(told(error, self._path.absolute()))
         finally:
             sys.argv = argv
+            if beside in sys.path:
+                sys.path.remove(beside)
             sys.stdout, sys.stderr = out.undone(sys.stdout), err.undone(sys.stderr)
 
 
