@@ -105,15 +105,7 @@ class Components:
 
     def centroids(self) -> npt.NDArray[np.float64]:
         """(components, 3) centres of mass of the footprints, in voxels, order z, y, x."""
-        footprints = self.footprints
-        owner = np.repeat(np.arange(self.count), np.diff(footprints.indptr))
-
-        def total(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-            return np.asarray(np.bincount(owner, weights=values, minlength=self.count), np.float64)
-
-        mass = np.maximum(total(footprints.data), 1e-12)
-        places = np.unravel_index(footprints.indices, self.shape)
-        return np.stack([total(footprints.data * place) / mass for place in places], axis=1)
+        return centroids_of(self.footprints, self.shape)
 
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""
@@ -129,3 +121,13 @@ class Components:
             quality={name: values[index] for name, values in self.quality.items()},
             accepted=self.accepted[index],
         )
+
+
+def centroids_of(footprints: sparse.csc_array[Any], shape: VolumeShape) -> npt.NDArray[np.float64]:
+    """(columns, 3) centres of mass of footprints, in voxels, order z, y, x; zeros for one without weight."""
+    count = footprints.shape[1]
+    owner = np.repeat(np.arange(count), np.diff(footprints.indptr))
+    mass = np.maximum(np.bincount(owner, footprints.data, minlength=count), 1e-12)
+    places = np.unravel_index(footprints.indices, shape)
+    sums = [np.bincount(owner, footprints.data * place, minlength=count) for place in places]
+    return np.asarray(np.stack(sums, axis=1) / mass[:, None], np.float64)

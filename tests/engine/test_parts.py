@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from cnmf3d import open_movie
+from cnmf3d.components import centroids_of
 from cnmf3d.engine.block import STEP, Block, Fit
 from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cache import ingest
@@ -19,7 +20,7 @@ from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatia
 from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import chance_level, reliability, threshold
-from cnmf3d.engine.supports import centroids, ellipsoids
+from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.events import silent
 from cnmf3d.geometry import ZYX
 from cnmf3d.traces import quiet_level, skewness, trace_snr
@@ -199,7 +200,7 @@ def test_growing_adds_neighbours_and_keeps_values(z, y, x):
 
 def test_centres_of_ellipsoids_are_their_seeds():
     seeds = np.array([[2, 8, 8], [2, 12, 14]])
-    assert np.allclose(centroids(ellipsoids(SHAPE, seeds, ZYX(1, 3, 3)), SHAPE), seeds)
+    assert np.allclose(centroids_of(ellipsoids(SHAPE, seeds, ZYX(1, 3, 3)), SHAPE), seeds)
 
 
 def test_the_significant_part_is_never_empty():

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 from scipy import ndimage, sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Fit, Footprints, entry_columns, with_data
 from cnmf3d.engine.demix import unit_norm
-from cnmf3d.engine.supports import centroids, connected_part, dense_window
+from cnmf3d.engine.supports import connected_part, dense_window
 from cnmf3d.geometry import ZYX
 
 SIGNIFICANT = 2.0
@@ -56,7 +56,7 @@ def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
 
 def within_reach(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Footprints:
     """Footprints with zeros beyond `REACH` half-widths of their centre of mass."""
-    centre = centroids(footprints, shape)
+    centre = centroids_of(footprints, shape)
     columns = entry_columns(footprints)
     distance = np.zeros(footprints.nnz)
     for axis, position in enumerate(np.unravel_index(footprints.indices, shape)):

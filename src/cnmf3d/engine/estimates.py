@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Block, Fit, Footprints
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
@@ -21,7 +21,6 @@ from cnmf3d.engine.coarse import coarsen
 from cnmf3d.engine.demix import correlate_residual
 from cnmf3d.engine.seeding.activity import find_seeds
 from cnmf3d.engine.solve import Settings, empty_fit, solve, with_neuropil
-from cnmf3d.engine.supports import centroids
 from cnmf3d.geometry import ZYX
 
 LEAST, MOST = 0.5, 15.0
@@ -187,7 +186,7 @@ def _columns(footprints: Footprints, index: npt.NDArray[np.intp]) -> Footprints:
 
 def _whole(footprints: Footprints, shape: VolumeShape, index: npt.NDArray[np.intp], sigma: ZYX) -> npt.NDArray[np.intp]:
     """Those not cut by the window's border in y and x (in z, thin volumes cut most cells)."""
-    centre = centroids(_columns(footprints, index), shape)
+    centre = centroids_of(_columns(footprints, index), shape)
     inside = np.ones(index.size, bool)
     for axis in (1, 2):
         margin = min(1.5 * sigma[axis], shape[axis] / 4)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Bool, Float, VolumeShape
+from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset
 from cnmf3d.engine.blocks import Box
@@ -31,7 +31,6 @@ from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
 from cnmf3d.engine.storage import Files
-from cnmf3d.engine.supports import centroids
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
 from cnmf3d.geometry import ZYX
@@ -331,7 +330,7 @@ def solve_blocks(
 ) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
     settings = plan.settings(cache.shape, cache.bins)
-    centres = np.zeros((0, 3)) if start is None else centroids(start.footprints, cache.shape)
+    centres = np.zeros((0, 3)) if start is None else centroids_of(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
 
     def work(box: Box) -> Solved:

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.special import ndtri
 
-from cnmf3d.components import Bool, Float
+from cnmf3d.components import Bool, Float, centroids_of
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, with_data
 from cnmf3d.engine.demix import correlate_residual, covariance_of_pairs, overlaps
 from cnmf3d.engine.kernels.numba import block as kernels
-from cnmf3d.engine.supports import centroids, ellipsoids
+from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
 REACH = 2.5
@@ -77,7 +77,7 @@ def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
     """Correlation of the two held-out traces of each component, mean over both halves; (components,) float32."""
     if fit.count == 0:
         return np.zeros(0, np.float32)
-    centres = np.rint(centroids(fit.footprints, block.shape)).astype(np.int64)
+    centres = np.rint(centroids_of(fit.footprints, block.shape)).astype(np.int64)
     supports = ellipsoids(block.shape, centres, ZYX(*(REACH * s for s in sigma)))
     plain = dataclasses.replace(fit, footprints=supports)
     columns = entry_columns(supports)

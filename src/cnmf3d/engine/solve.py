@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from cnmf3d.components import Float
+from cnmf3d.components import Float, centroids_of
 from cnmf3d.engine import demix
 from cnmf3d.engine.background import SEEKING, SETTLED, constant_course, neuropil_courses
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, subset, with_data
@@ -22,7 +22,7 @@ from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
 from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
-from cnmf3d.engine.supports import centroids, ellipsoids
+from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
 FEW = 0.05
@@ -125,7 +125,7 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings, trace
 def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
     residual = coarse.residual(fit, background=True).reshape(*coarse.shape, block.bins)
     seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, settings.seed_score)
-    known = coarse.to_coarse(centroids(fit.footprints, block.shape))
+    known = coarse.to_coarse(centroids_of(fit.footprints, block.shape))
     seeds = without_echoes(seeds, coarse.sigma, known, fit.traces, banned)
     if settings.limit is not None:
         seeds = seeds.take(np.arange(min(len(seeds.positions), max(0, settings.limit - fit.count))))

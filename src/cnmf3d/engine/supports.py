@@ -61,12 +61,3 @@ def connected_part(box: Float, threshold: float) -> npt.NDArray[np.bool_]:
         return np.asarray(labels > 0)
     mass = ndimage.sum_labels(box, labels, index=np.arange(1, count + 1))
     return np.asarray(labels == 1 + int(np.argmax(mass)))
-
-
-def centroids(footprints: Footprints, shape: VolumeShape) -> npt.NDArray[np.float64]:
-    """(components, 3) centres of mass in voxels, order z, y, x."""
-    z, y, x = np.unravel_index(footprints.indices, shape)
-    columns = np.repeat(np.arange(footprints.shape[1]), np.diff(footprints.indptr))
-    mass = np.maximum(np.bincount(columns, footprints.data, minlength=footprints.shape[1]), 1e-12)
-    sums = [np.bincount(columns, footprints.data * axis, minlength=footprints.shape[1]) for axis in (z, y, x)]
-    return np.stack(sums, axis=1) / mass[:, None]

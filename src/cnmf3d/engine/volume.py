@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Fit, Footprints, subset
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cleaning import grow
 from cnmf3d.engine.merging import join_groups, same_cell
-from cnmf3d.engine.supports import centroids
 
 SAMPLED, ENOUGH_ROWS = 4, 64
 """One row in so many is looked at for the neuropil's courses, in tiles with enough rows."""
@@ -102,7 +101,7 @@ def stitch(
     for block, box in zip(blocks, boxes, strict=True):
         fit = block.fit
         origin = np.array([start for start, _ in box.outer])
-        centres = centroids(fit.footprints, box.shape) + origin
+        centres = centroids_of(fit.footprints, box.shape) + origin
         seeded = block.seeds is not None
         mine = np.arange(fit.count) if seeded else np.flatnonzero(box.owns(centres, volume, margin))
         local = sparse.csc_array(fit.footprints[:, mine])
