@@ -191,3 +191,9 @@ def test_an_item_for_caiman_takes_what_only_caiman_has(opened, app, tmp_path, fa
     assert not failed and "engine='caiman'" in opened.actions.recorder.stop()
     item = app.batch.item("c")
     assert item.engine == "caiman" and "sparse_nmf" in str(item.options) and item.parameters["init"]["K"] == 5
+    opened.engine.setCurrentText("native")
+    told = []
+    app.told.connect(told.append)
+    assert opened.actions.fill_form(item.uuid)
+    assert opened.engine.currentText() == opened.form.engine == "caiman"
+    assert told[-1] == "The form has the parameters of c, without options caiman."

@@ -195,9 +195,10 @@ class Actions:
 
         def do() -> None:
             item = self._opened().item(uuid)
-            self.form.load(read_parameters(item.parameters), item.options)
+            self.form.load(read_parameters(item.parameters), item.options, item.engine)
             self.form_wanted.emit()
-            self.app.tell(f"The form has the parameters of {item.name}.")
+            without = ", ".join(sorted(item.options.keys() - {"keep_memmap", "use_memmap", "memmap_uuid"}))
+            self.app.tell(f"The form has the parameters of {item.name}{without and f', without options {without}'}.")
 
         return self.app.attempt(do)
 

@@ -156,14 +156,21 @@ class FormModel:
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
         self._changed("")
 
-    def load(self, parameters: CnmfParameters | Mapping[str, Any], options: Mapping[str, Any] | None = None) -> None:
+    def load(
+        self,
+        parameters: CnmfParameters | Mapping[str, Any],
+        options: Mapping[str, Any] | None = None,
+        engine: str = "native",
+    ) -> None:
         """Show the parameters of an item, or of a results file.
 
         Parameters
         ----------
         parameters : CnmfParameters or mapping
         options : mapping, optional
-            Of the item: ``keep_memmap``, ``use_memmap``, ``memmap_uuid``.
+            Of the item: ``keep_memmap``, ``use_memmap``, ``memmap_uuid``; the form has no place for others.
+        engine : str
+            Of the item.
 
         Raises
         ------
@@ -173,7 +180,7 @@ class FormModel:
         values = read_parameters(parameters).to_dict()
         self._values = {name: _in(values, name) for name in fields()}
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
-        options = options or {}
+        options, self.engine = options or {}, engine
         self.keep_memmap, self.use_memmap = bool(options.get("keep_memmap")), bool(options.get("use_memmap"))
         self.memmap_uuid = str(options.get("memmap_uuid") or "")
         self._changed("")

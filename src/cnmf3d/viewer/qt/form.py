@@ -171,6 +171,7 @@ class FormDock(QWidget):
             self.rows[name].show_value()
         elif name in self.boxes:
             self.boxes[name].show_value()
+        self.engine.setCurrentText(self.form.engine)
         if self.name.text() != self.form.item_name:
             self.name.setText(self.form.item_name)
 
