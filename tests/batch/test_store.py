@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from cnmf3d import database
-from cnmf3d.batch import Batch, Job, RunFolder, Status, schema
+from cnmf3d.batch import Batch, Job, RunFolder, Status, lease, schema
 from cnmf3d.errors import Cnmf3dError
 
 
@@ -149,6 +149,15 @@ def test_newer_batches_are_refused_and_older_ones_upgraded(batch, monkeypatch):
     monkeypatch.setitem(schema.UPGRADES, 2, lambda connection: connection.exec_driver_sql("CREATE TABLE more (a)"))
     Batch.open(batch.folder).close()
     Batch.open(batch.folder).close()
+
+
+def test_the_lease_is_given_back_though_the_clock_was_set_meanwhile(batch, monkeypatch):
+    mine = lease.signature()
+    with lease.lease(batch):
+        assert lease.holder(batch)["pid"] == mine["pid"]
+        monkeypatch.setattr(lease, "signature", lambda: mine | {"created": mine["created"] + 0.5})
+        lease.renew(batch)
+    assert lease.holder(batch) is None
 
 
 def test_network_file_systems_have_no_shared_log(tmp_path, monkeypatch, movie):

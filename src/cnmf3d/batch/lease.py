@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cnmf3d.batch.processes import lives, signature
 from cnmf3d.batch.schema import about
@@ -20,9 +20,14 @@ NAME = "supervisor"
 def holder(batch: Batch) -> dict[str, Any] | None:
     """Who supervises the batch now (host, pid, ...); None where nobody does."""
     with batch.engine.connect() as connection:
-        held = connection.execute(select(about.c.value).where(about.c.name == NAME)).scalar()
-    who: dict[str, Any] | None = json.loads(held) if held else None
+        who = _held(connection)
     return who if lives(who) else None
+
+
+def _held(connection: Connection) -> dict[str, Any] | None:
+    """Who stands in the database, alive or not."""
+    held = connection.execute(select(about.c.value).where(about.c.name == NAME)).scalar()
+    return json.loads(held) if held else None
 
 
 @contextmanager
@@ -34,30 +39,26 @@ def lease(batch: Batch) -> Iterator[None]:
     UsageError
         Where another one lives.
     """
-    mine = json.dumps(signature())
+    mine = signature()
     with batch.engine.begin() as connection:
-        held = connection.execute(select(about.c.value).where(about.c.name == NAME)).scalar()
-        who = json.loads(held) if held else None
+        who = _held(connection)
         if who and lives(who):
             raise UsageError(
                 f"{batch.folder} is being run by process {who['pid']} on {who['host']}",
                 "Items that you add are computed there, too. Stop that one (Ctrl-C) to run it here.",
             )
         connection.execute(delete(about).where(about.c.name == NAME))
-        connection.execute(insert(about).values(name=NAME, value=mine))
+        connection.execute(insert(about).values(name=NAME, value=json.dumps(mine)))
     try:
         yield
     finally:
         with batch.engine.begin() as connection:
-            connection.execute(delete(about).where(about.c.name == NAME, about.c.value.contains(_pid(mine))))
+            who = _held(connection) or {}
+            if all(who.get(name) == mine[name] for name in ("host", "pid")):  # of others no living one has both
+                connection.execute(delete(about).where(about.c.name == NAME))
 
 
 def renew(batch: Batch) -> None:
     """Give a sign of life."""
     with batch.engine.begin() as connection:
         connection.execute(update(about).where(about.c.name == NAME).values(value=json.dumps(signature())))
-
-
-def _pid(mine: str) -> str:
-    facts = json.loads(mine)
-    return f'"pid": {facts["pid"]}, "created": {facts["created"]}'
