@@ -80,7 +80,9 @@ def columns_of(store: RoiStore, micrometres: bool) -> list[Column]:
     out.append(Column("z", np.round(np.nan_to_num(store.centroids[:, 0])).astype(int), tip="Plane of its centre"))
     for number, name in ((2, "x"), (1, "y")):
         out.append(Column(f"{name} ({unit})", place[:, number], 1, tip=f"Centre, {unit}"))
-    for name, values in store.metrics.items():
+    first = [name for name in TITLES if name in store.metrics]
+    for name in (*first, *(name for name in store.metrics if name not in TITLES)):
+        values = store.metrics[name]
         whole = np.asarray(values).dtype.kind in "iu"
         out.append(Column(TITLES.get(name, name), np.asarray(values), 0 if whole else 2, tip=TIPS.get(name, name)))
     for name, known in store.tags.items():
@@ -91,11 +93,22 @@ def columns_of(store: RoiStore, micrometres: bool) -> list[Column]:
     return out
 
 
-TITLES = {"snr": "SNR", "r_value": "r", "reliability": "rel."}
+TITLES = {
+    "snr": "SNR",
+    "r_value": "r",
+    "reliability": "rel.",
+    "skewness": "skew",
+    "compactness": "comp.",
+    "size": "size",
+}
+"""Of the measures that are looked at most, in the order of the table."""
+
 TIPS = {
     "snr": "Signal-to-noise ratio of the trace",
     "r_value": "Correlation of the footprint with the movie when it is active",
     "reliability": "Correlation of footprints from the two halves of the movie",
+    "skewness": "Skewness of the trace: transients only go up",
+    "compactness": "Cosine of the footprint with a Gaussian of a cell's size",
     "size": "Voxels of the footprint",
 }
 
