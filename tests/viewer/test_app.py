@@ -207,3 +207,25 @@ def test_what_was_read_is_forgotten_where_a_script_sets_another_environment(
     assert app.results_path is None and app.rois is None
     low, high = app.viewer.layers["movie"].contrast_limits
     assert 4900 < low < high < 9100 and before[1] < low
+
+
+def test_a_preview_is_in_the_movies_units(app: Any, movie_file: Path, finish: Callable[..., None]) -> None:
+    from types import SimpleNamespace
+
+    from cnmf3d.viewer.preview_layer import PreviewLayer
+
+    app.open(movie_file)
+    finish(app)
+    shown = PreviewLayer(app)
+    found = SimpleNamespace(shape=(2, 3, 4), accepted=np.zeros(0, bool), footprints=None)
+    answer: Any = SimpleNamespace(results=SimpleNamespace(components=found), wish=SimpleNamespace())
+    answer.wish.region = SimpleNamespace(origin=(1, 2, 3))
+    app.environment.imgdata.meta["voxel_size"] = None
+    shown.show(answer)
+    layer = app.viewer.layers["preview"]
+    assert {str(unit) for unit in layer.units} == {"pixel"}
+    app.environment.imgdata.meta["voxel_size"] = [2.0, 2.0, 5.0]
+    shown.show(answer)
+    assert {str(unit) for unit in layer.units} == {"micrometer"}
+    np.testing.assert_allclose(layer.scale, (5, 2, 2))
+    np.testing.assert_allclose(layer.translate, (5, 4, 6))

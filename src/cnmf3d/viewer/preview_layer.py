@@ -75,6 +75,7 @@ class PreviewLayer:
         data = volume_of(answer.results.components)
         size = self._app.environment.imgdata.voxel_size
         scale = (1.0, 1.0, 1.0) if size is None else (size.z, size.y, size.x)
+        units = ("pixel" if size is None else "um",) * 3
         layer = self._there()
         if layer is None:
             from napari.utils.colormaps import DirectLabelColormap
@@ -87,7 +88,7 @@ class PreviewLayer:
                 colormap=DirectLabelColormap(color_dict={**colours, None: "transparent"}),
                 scale=scale,
                 axis_labels=("z", "y", "x"),
-                units=("um",) * 3 if size is not None else ("pixel",) * 3,
+                units=units,
                 opacity=0.9,
             )
             layer.contour = 1
@@ -95,7 +96,7 @@ class PreviewLayer:
             self._app.viewer.layers.selection.active = active
         else:
             layer.data = data
-            layer.scale = scale
+            layer.scale, layer.units = scale, units
             layer.visible = True
         layer.translate = tuple(first * step for first, step in zip(answer.wish.region.origin, scale, strict=True))
 

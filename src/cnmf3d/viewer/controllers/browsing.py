@@ -41,6 +41,13 @@ def step(app: App, where: Step) -> int | None:
     return chosen
 
 
+def seek(app: App, frame: int) -> None:
+    """Show a volume of the movie, the first or the last one where it is outside."""
+    dims = app.viewer.dims
+    if dims.ndim == 4:
+        dims.set_current_step(0, min(max(frame, 0), int(dims.nsteps[0]) - 1))
+
+
 def jump(app: App, roi: int) -> None:
     """Show the plane of an ROI, with it in the middle of the picture.
 

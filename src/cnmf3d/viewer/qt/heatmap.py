@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from cnmf3d.viewer.controllers.browsing import jump, order_of
+from cnmf3d.viewer.controllers.browsing import jump, order_of, seek
 from cnmf3d.viewer.models.roi_store import KINDS
 from cnmf3d.viewer.qt.traces import NAMES
 
@@ -122,7 +122,4 @@ class HeatMapDock(QWidget):
             roi = int(self.ids[int(at.y())])
             store.select([roi])
             jump(self._app, roi)
-            dims = self._app.viewer.dims
-            if dims.ndim == 4:
-                step = int(at.x() * (store.rate if store.rate > 0 else 1.0))
-                dims.set_current_step(0, min(max(step, 0), int(dims.nsteps[0]) - 1))
+            seek(self._app, int(at.x() * (store.rate if store.rate > 0 else 1.0)))

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
 
 if TYPE_CHECKING:
@@ -168,10 +169,7 @@ class TraceDock(QWidget):
 
     def _go(self, seconds: float) -> None:
         """Move the time slider."""
-        dims = self._app.viewer.dims
-        if dims.ndim == 4:
-            step = round(seconds * self.rate)
-            dims.set_current_step(0, min(max(step, 0), int(dims.nsteps[0]) - 1))
+        seek(self._app, round(seconds * self.rate))
 
 
 def _span(values: Mapping[str, Any], apart: float) -> tuple[float, float]:
