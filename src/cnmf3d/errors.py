@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class Cnmf3dError(Exception):
     """Base of every foreseeable failure.
@@ -41,3 +44,9 @@ class InputError(Cnmf3dError):
     """A movie, sidecar or results file that can't be used (exit code 3)."""
 
     exit_code = 3
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """``Did you mean snr? `` for a name that is nearly one of those known, to begin a fix with; else empty."""
+    near = difflib.get_close_matches(name, list(known), 1, cutoff)
+    return f"Did you mean {near[0]}? " if near else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import UsageError, did_you_mean
 
 Size = tuple[
     Annotated[int, Field(ge=4, le=4096)],
@@ -155,9 +154,9 @@ def scene_of(scene: str | Scene, overrides: Mapping[str, Any] | None = None) -> 
     values = (PRESETS[scene] if isinstance(scene, str) else scene).model_dump()
     for name, value in (overrides or {}).items():
         if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1)
-            fix = f"Did you mean {close[0]!r}?" if close else f"A scene has: {', '.join(fields)}."
-            raise UsageError(f"A scene has no {name!r}", fix)
+            raise UsageError(
+                f"A scene has no {name!r}", f"{did_you_mean(name, fields)}A scene has: {', '.join(fields)}."
+            )
         is_list = isinstance(value, str) and isinstance(values[name], tuple)
         values[name] = tuple(value.split(",")) if is_list else value
     try:

@@ -6,13 +6,12 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from uuid import UUID as Uuid
 from uuid import uuid4
 
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.geometry import voxel_size_of
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.sidecar import Sidecar
@@ -98,8 +97,7 @@ class ViewerWorkEnv:
             Where a file can't be read, or a value in the metadata isn't what it should be.
         """
         if method not in METHODS:
-            near = get_close_matches(str(method), METHODS, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"It may be {', '.join(METHODS)}; all read the same here."
+            hint = f"{did_you_mean(str(method), METHODS)}It may be {', '.join(METHODS)}; all read the same here."
             raise UsageError(f"there is no method {method!r} to read a TIFF", hint)
         return cls.from_movie(path, meta_path=meta_path, meta_format=meta_format, axes=axes_order)
 
@@ -195,9 +193,8 @@ def _check_keywords(opening: Mapping[str, Any]) -> None:
     """See that all keywords are those of `open_movie`."""
     for name in opening:
         if name not in OPENING:
-            near = get_close_matches(name, OPENING, 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise UsageError(f"a movie can't be opened with {name}=", f"{hint}There are {', '.join(OPENING)}.")
+            hint = f"{did_you_mean(name, OPENING)}There are {', '.join(OPENING)}."
+            raise UsageError(f"a movie can't be opened with {name}=", hint)
 
 
 def _given(keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from xml.etree import ElementTree
 
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import InputError, UsageError, did_you_mean
 from cnmf3d.movies.formats import ome
 from cnmf3d.movies.sidecar import FORM, Sidecar, read_sidecar
 from cnmf3d.movies.stored import Place
@@ -68,6 +67,5 @@ def _known(form: str) -> str:
     name = form.lower().replace("-", "_")
     if name in FORMATS:
         return name
-    near = get_close_matches(name, FORMATS, 1)
-    hint = f"Did you mean {near[0]}?" if near else f"It may be {' or '.join(FORMATS)}, or be left out."
+    hint = f"{did_you_mean(name, FORMATS)}It may be {' or '.join(FORMATS)}, or be left out."
     raise UsageError(f"there is no meta_format {form!r}", hint)

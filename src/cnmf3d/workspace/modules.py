@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
 
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.workspace.adding import FORM
 from cnmf3d.workspace.batch_manager import BatchManager
 from cnmf3d.workspace.viewer import Viewer
@@ -27,8 +26,7 @@ def named(name: str) -> str:
     """
     if name in MODULES:
         return name
-    near = get_close_matches(str(name).lower(), MODULES, 1)
-    hint = f"Did you mean {near[0]}?" if near else f"There is {', '.join(MODULES)}."
+    hint = f"{did_you_mean(str(name).lower(), MODULES)}There is {', '.join(MODULES)}."
     raise UsageError(f"there is no module {name!r}", hint)
 
 

@@ -6,7 +6,6 @@ A rule is parsed into comparisons of named values; it is never run as code.
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 import re
 import warnings
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Bool
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import UsageError, did_you_mean
 
 Values = Mapping[str, npt.NDArray[Any]]
 
@@ -118,8 +117,7 @@ class _Rule:
     def column(self, name: str) -> npt.NDArray[Any]:
         name = self.names.get(name, name)
         if name not in self.values:
-            near = difflib.get_close_matches(name, list(self.values), 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
+            hint = did_you_mean(name, self.values)
             raise UsageError(
                 f"the rule {self.text!r} has an unknown name {name!r}", f"{hint}There are: {', '.join(self.values)}."
             )

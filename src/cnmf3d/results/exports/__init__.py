@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.plugins import load_all
 from cnmf3d.results.curation import curated
 from cnmf3d.results.exports import caiman, figures, labels, nwb, ome_zarr, suite2p, traces
@@ -87,9 +86,9 @@ def exporter_of(name: str) -> Exporter:
     """
     known = exporters()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise UsageError(f"there is no export to {name!r}", f"{hint}There are: {', '.join(known)}.")
+        raise UsageError(
+            f"there is no export to {name!r}", f"{did_you_mean(name, known)}There are: {', '.join(known)}."
+        )
     return known[name]
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 from pathlib import Path
 
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import InputError, UsageError, did_you_mean
 from cnmf3d.plugins import load_all
 from cnmf3d.results.imports import caiman, imagej, labels, nwb, suite2p
 from cnmf3d.results.imports.importer import Given, Importer
@@ -62,9 +61,9 @@ def import_results(name: str, path: str | Path, given: Given | None = None) -> R
     """
     known, path, given = importers(), Path(path), given or Given()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise UsageError(f"there is no import of {name!r}", f"{hint}There are: {', '.join(known)}.")
+        raise UsageError(
+            f"there is no import of {name!r}", f"{did_you_mean(name, known)}There are: {', '.join(known)}."
+        )
     chosen = known[name]
     for field in dataclasses.fields(given):
         if getattr(given, field.name) is not None and field.name not in chosen.takes:

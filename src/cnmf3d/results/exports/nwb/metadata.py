@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import InputError, UsageError, did_you_mean
 
 AGE = re.compile(r"P(?=.)(\d+(\.\d+)?[YMWD])*(T(\d+(\.\d+)?[HMS])+)?(/(P(\d+(\.\d+)?[YMWD])*)?)?")
 """A duration of ISO 8601, or a range of two."""
@@ -158,8 +157,7 @@ def grouped_names(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _unknown(full: str, name: str) -> UsageError:
     known = [field for model in GROUPS.values() for field in model.model_fields]
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    hint = f"Did you mean {near[0]}? " if near else ""
+    hint = did_you_mean(name, known, 0.5)
     return UsageError(f"NWB metadata has nothing named {full}", f"{hint}`cnmf3d export --template` shows all.")
 
 
