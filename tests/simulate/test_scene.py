@@ -37,7 +37,7 @@ def test_overrides_replace_fields_and_leave_the_preset():
     ("preset", "overrides", "said"),
     [
         ("smal", {}, "small"),
-        ("small", {"cell": 3}, "cells"),
+        ("small", {"cell": 3}, "Did you mean cells?"),
         ("small", {"qqqqq": 3}, "A scene has: size"),
         ("small", {"cells": "many"}, "cells = 'many'"),
         ("small", {"cells": "-1"}, "number of cells"),
