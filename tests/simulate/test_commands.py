@@ -40,7 +40,7 @@ def test_simulate_as_json_lines(tmp_path):
     assert events[-1]["cells"] == 0 and events[-1]["overlap"] is None
 
 
-@pytest.mark.parametrize(("pair", "said"), [("cells", "no '='"), ("cels=3", "Did you mean cells?"), ("frames=x", "frames")])
+@pytest.mark.parametrize(("pair", "said"), [("cells", "no '='"), ("cels=3", "mean cells?"), ("frames=x", "frames")])
 def test_simulate_refuses_fields_that_are_none(tmp_path, pair, said):
     with pytest.raises(UsageError, match=said):
         call("simulate", tmp_path / "m.tif", "--set", pair)

@@ -15,6 +15,7 @@ from cnmf3d.errors import Cnmf3dError
 from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
 from cnmf3d.viewer.controllers.painting import Painter
+from cnmf3d.viewer.memory import give_back
 from cnmf3d.viewer.models.overlay import Overlay
 from cnmf3d.viewer.opening import Opened, kind_of, read_movie, read_movie_of, read_results
 from cnmf3d.viewer.recent import Recent
@@ -261,6 +262,7 @@ class App:
         self.environment.clear()
         self.space.workEnv = ViewerWorkEnv()
         self.space.update()
+        give_back()
         return True
 
     def save(self) -> bool:
