@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage, sparse
 
 from cnmf3d.engine.bandpass import Bandpass
-from cnmf3d.engine.kernels.numba import block, frames, ingest
+from cnmf3d.engine.kernels.numba import block, frames, ingest, supports
 from cnmf3d.geometry import ZYX
 
 SETTINGS = settings(max_examples=30, deadline=None)
@@ -257,3 +257,100 @@ def test_bin_chunk(seed, length, width, dtype):
     means = np.stack([movie[b * width : (b + 1) * width].astype(float).mean(axis=0) for b in range(bins)])
     expected = np.clip((means - centre) * gain, -32767, 32767).T
     assert np.abs(out - expected).max() <= 0.55
+
+
+@SETTINGS
+@given(problems())
+def test_products_of_pairs(problem):
+    _, footprints, _ = problem
+    pattern = footprints.copy()
+    pattern.data[:] = 1
+    pairs = sparse.csr_array(pattern.T @ pattern)
+    scratch, gram = np.zeros(footprints.shape[0], np.float32), np.full(pairs.nnz, np.nan, np.float32)
+    block.gram_of_pairs(
+        footprints.indptr, footprints.indices, footprints.data, pairs.indptr, pairs.indices, scratch, gram
+    )
+    close(
+        sparse.csr_array((gram, pairs.indices, pairs.indptr), pairs.shape).toarray(),
+        (footprints.T @ footprints).toarray(),
+    )
+    assert not scratch.any()
+
+
+@SETTINGS
+@given(problems(), st.integers(0, 4))
+def test_images_seen_through_footprints(problem, count):
+    rows, footprints, _ = problem
+    images = np.random.default_rng(0).standard_normal((rows.shape[0], count)).astype(np.float32)
+    out = np.full((footprints.shape[1], count), np.nan, np.float32)
+    block.project_images(footprints.indptr, footprints.indices, footprints.data, images, out)
+    close(out, footprints.T @ images)
+    values, weights = footprints.data.copy(), np.ascontiguousarray(out.T)
+    block.subtract_images(footprints.indptr, footprints.indices, images, weights, values)
+    columns = np.repeat(np.arange(footprints.shape[1]), np.diff(footprints.indptr))
+    close(values, footprints.data - (images @ weights)[footprints.indices, columns])
+
+
+@SETTINGS
+@given(st.integers(0, 10**6), st.tuples(*[st.integers(1, 7)] * 3), st.integers(0, 2), st.integers(1, 4))
+def test_smooth_along(seed, shape, axis, reach):
+    rng = np.random.default_rng(seed)
+    box = rng.standard_normal(shape).astype(np.float32)
+    weights = rng.random(2 * reach + 1).astype(np.float32)
+    lines = box.reshape(int(np.prod(shape[:axis])), shape[axis], -1)
+    out = np.full(lines.shape, np.nan, np.float32)
+    block.smooth_along(lines, weights, out)
+    close(out.reshape(shape), ndimage.correlate1d(box, weights, axis=axis, mode="nearest"))
+
+
+@st.composite
+def volumes(draw):
+    """A volume with footprints (voxels, components) of which some are in pieces, some empty."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    shape = draw(st.tuples(*[st.integers(1, 6)] * 3))
+    voxels, count = int(np.prod(shape)), draw(st.integers(0, 4))
+    footprints = sparse.random_array((voxels, count), density=0.3, rng=rng, dtype=np.float32, format="csc")
+    footprints.sort_indices()
+    return shape, sparse.csc_array(footprints)
+
+
+@SETTINGS
+@given(volumes())
+def test_grown_supports(volume):
+    shape, footprints = volume
+    indptr, indices, position = supports.grow(footprints.indptr, footprints.indices, *shape)
+    assert np.array_equal(indices[position], footprints.indices)
+    for k in range(footprints.shape[1]):
+        mask = np.zeros(shape, bool)
+        mask.ravel()[footprints.indices[footprints.indptr[k] : footprints.indptr[k + 1]]] = True
+        grown = indices[indptr[k] : indptr[k + 1]]
+        assert np.array_equal(grown, np.flatnonzero(ndimage.binary_dilation(mask)))
+
+
+@SETTINGS
+@given(volumes(), st.floats(0, 1, width=32))
+def test_main_parts(volume, threshold):
+    shape, footprints = volume
+    inside = np.empty(footprints.nnz, bool)
+    least = np.full(footprints.shape[1], threshold, np.float32)
+    supports.main_parts(footprints.indptr, footprints.indices, footprints.data, least, *shape[1:], inside)
+    for k in range(footprints.shape[1]):
+        box = footprints[:, [k]].toarray().reshape(shape)
+        mine = slice(footprints.indptr[k], footprints.indptr[k + 1])
+        if not box.any():
+            assert not inside[mine].any()
+            continue
+        labels, count = ndimage.label(box > min(np.float32(threshold), box.max() / 2))
+        part = labels == 1 + np.argmax(ndimage.sum_labels(box, labels, np.arange(1, count + 1)))
+        assert np.array_equal(footprints.indices[mine][inside[mine]], np.flatnonzero(part))
+
+
+@SETTINGS
+@given(st.integers(0, 10**6), st.tuples(*[st.integers(1, 7)] * 3), st.floats(-1, 5, width=32))
+def test_peaks(seed, shape, threshold):
+    score = np.random.default_rng(seed).integers(-1, 5, shape).astype(np.float32)
+    near = np.argwhere(np.ones((3, 3, 3))) - 1
+    peak = np.empty(shape, bool)
+    supports.peaks(score, threshold, near, peak)
+    highest = ndimage.maximum_filter(score, size=3, mode="constant", cval=-np.inf)
+    assert np.array_equal(peak, (score == highest) & (score > threshold))

@@ -13,7 +13,7 @@ from cnmf3d.components import centroids_of
 from cnmf3d.engine.block import STEP, Block, Fit
 from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cache import ingest
-from cnmf3d.engine.cleaning import clean, grow, significant_part
+from cnmf3d.engine.cleaning import clean, grow, significant
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
@@ -204,9 +204,8 @@ def test_centres_of_ellipsoids_are_their_seeds():
 
 
 def test_the_significant_part_is_never_empty():
-    values = cell(2, 8, 8)
-    indices = np.flatnonzero(values).astype(np.int32)
-    assert significant_part(indices, values[indices], SHAPE, 10.0).size > 0
+    footprints = sparse.csc_array(np.stack([cell(2, 8, 8), 0 * cell(2, 8, 8)], axis=1))
+    assert significant(footprints, np.full(2, 10.0), SHAPE).any()
 
 
 # ---- measures

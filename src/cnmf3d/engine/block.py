@@ -20,6 +20,28 @@ Footprints = sparse.csc_array[Any]
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Footprints as the bare arrays of a CSC matrix: what kernels need, made in no time.
+
+    Attributes
+    ----------
+    data, indices, indptr : arrays
+    shape : (voxels, components)
+    """
+
+    data: Float
+    indices: npt.NDArray[np.int32]
+    indptr: npt.NDArray[np.int32]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, footprints: Footprints, data: Float | None = None) -> Columns:
+        """Those of a matrix, or the same places with other values."""
+        values = footprints.data if data is None else data
+        return cls(values, footprints.indices, footprints.indptr, footprints.shape)
+
+
+@dataclass(frozen=True)
 class Block:
     """A box of voxels with all its time bins.
 
@@ -39,7 +61,7 @@ class Block:
         """Number of time bins."""
         return int(self.rows.shape[1])
 
-    def project(self, footprints: Footprints) -> Float:
+    def project(self, footprints: Footprints | Columns) -> Float:
         """``Aᵀ z``, (components, bins), with z in units of noise."""
         out = np.empty((footprints.shape[1], self.bins), np.float32)
         weights = footprints.data.astype(np.float32) / np.float32(STEP)

@@ -6,76 +6,124 @@ Sources: Cichocki & Phan 2009 (HALS); Pnevmatikakis et al. 2016, Neuron 89:285 (
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Float
-from cnmf3d.engine.block import Block, Fit, entry_columns, with_data
+from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns, with_data
 from cnmf3d.engine.kernels.numba import block as kernels
 
 
-def update_traces(block: Block, fit: Fit, sweeps: int = 2) -> Fit:
+@dataclass(frozen=True)
+class Pairs:
+    """Which supports share voxels: (components, components) in CSR, each with itself.
+
+    Attributes
+    ----------
+    indptr, indices : arrays
+    """
+
+    indptr: npt.NDArray[np.int32]
+    indices: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, footprints: Footprints) -> Pairs:
+        """Of the footprints' supports."""
+        pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
+        shared = sparse.csr_array(pattern.T @ pattern)
+        return cls(shared.indptr, shared.indices)
+
+    @property
+    def count(self) -> int:
+        """Number of components."""
+        return self.indptr.size - 1
+
+    def gram(self, footprints: Footprints | Columns) -> Float:
+        """``AᵀA`` of each pair; the footprints may be zero on parts of their supports."""
+        out = np.empty(self.indices.size, np.float32)
+        scratch = np.zeros(footprints.shape[0], np.float32)
+        kernels.gram_of_pairs(
+            footprints.indptr, footprints.indices, footprints.data, self.indptr, self.indices, scratch, out
+        )
+        return out
+
+    def covariance(self, traces: Float) -> Float:
+        """``CCᵀ`` of each pair."""
+        rows = np.repeat(np.arange(self.count), np.diff(self.indptr))
+        return np.asarray((traces @ traces.T)[rows, self.indices], np.float32)
+
+
+def projected(block: Block, fit: Fit, footprints: Footprints | Columns) -> Float:
+    """``Aᵀ (z − background)``, (components, bins)."""
+    leak = np.empty((footprints.shape[1], fit.temporal.shape[0]), np.float32)
+    kernels.project_images(footprints.indptr, footprints.indices, footprints.data, fit.spatial, leak)
+    out = block.project(footprints)
+    out -= leak @ fit.temporal
+    return out
+
+
+def update_traces(block: Block, fit: Fit, pairs: Pairs | None = None, sweeps: int = 2) -> Fit:
     """Traces given footprints and background."""
     if fit.count == 0:
         return fit
-    projected = block.project(fit.footprints)
-    projected -= (fit.footprints.T @ fit.spatial) @ fit.temporal
-    gram = sparse.csr_array(fit.footprints.T @ fit.footprints)
+    pairs = pairs or Pairs.of(fit.footprints)
+    target, gram = projected(block, fit, fit.footprints), pairs.gram(fit.footprints)
     traces = fit.traces.copy()
     for _ in range(sweeps):
-        kernels.update_traces(projected, gram.indptr, gram.indices, gram.data, False, traces)
+        kernels.update_traces(target, pairs.indptr, pairs.indices, gram, False, traces)
     return dataclasses.replace(fit, traces=traces)
 
 
 def correlate_residual(block: Block, fit: Fit, traces: Float) -> Float:
     """``(z − background) · traceᵀ`` on the supports of `fit`."""
-    correlated = block.correlate(fit.footprints, traces)
-    leak = fit.temporal @ traces.T
-    columns = entry_columns(fit.footprints)
-    for r in range(fit.temporal.shape[0]):
-        correlated -= fit.spatial[fit.footprints.indices, r] * leak[r, columns]
+    supports = fit.footprints
+    correlated = block.correlate(supports, traces)
+    kernels.subtract_images(supports.indptr, supports.indices, fit.spatial, fit.temporal @ traces.T, correlated)
     return correlated
 
 
-def overlaps(fit: Fit) -> sparse.csr_array:
-    """Which supports share voxels: (components, components), each with itself."""
-    pattern = with_data(fit.footprints, np.ones(fit.footprints.nnz, np.float32))
-    return sparse.csr_array(pattern.T @ pattern)
-
-
-def covariance_of_pairs(pairs: sparse.csr_array, traces: Float) -> Float:
-    """``CCᵀ`` at the stored entries of `pairs`."""
-    covariance = traces @ traces.T
-    return np.asarray(covariance[np.repeat(np.arange(len(traces)), np.diff(pairs.indptr)), pairs.indices], np.float32)
-
-
-def update_footprints(block: Block, fit: Fit, sweeps: int = 2) -> Fit:
+def update_footprints(block: Block, fit: Fit, pairs: Pairs | None = None, sweeps: int = 2) -> Fit:
     """Footprints given traces and background, on their supports, then scaled to unit norm."""
     if fit.count == 0:
         return fit
+    pairs = pairs or Pairs.of(fit.footprints)
     correlated = correlate_residual(block, fit, fit.traces)
-    pairs = overlaps(fit)
-    gram = covariance_of_pairs(pairs, fit.traces)
-    data = fit.footprints.data.copy()
-    scratch = np.zeros(block.rows.shape[0], np.float32)
+    data = descended(fit.footprints, correlated, pairs, fit.traces, fit.footprints.data, sweeps)
+    return unit_norm(dataclasses.replace(fit, footprints=with_data(fit.footprints, data)))
+
+
+def descended(supports: Footprints, correlated: Float, pairs: Pairs, traces: Float, start: Float, sweeps: int) -> Float:
+    """Values on the supports after some sweeps of HALS from `start`, given ``(z − background) · traceᵀ`` there."""
+    gram, data = pairs.covariance(traces), start.copy()
+    scratch = np.zeros(supports.shape[0], np.float32)
     for _ in range(sweeps):
         kernels.update_footprints(
-            correlated, fit.footprints.indptr, fit.footprints.indices, pairs.indptr, pairs.indices, gram, data, scratch
+            correlated, supports.indptr, supports.indices, pairs.indptr, pairs.indices, gram, data, scratch
         )
-    return unit_norm(dataclasses.replace(fit, footprints=with_data(fit.footprints, data)))
+    return data
 
 
 def unit_norm(fit: Fit) -> Fit:
     """Move the scale of the footprints into the traces; components that vanished are left out."""
-    norms = np.sqrt(np.asarray(fit.footprints.multiply(fit.footprints).sum(axis=0)).ravel())
-    kept = np.flatnonzero((norms > 0) & (fit.traces.max(axis=1, initial=0) > 0))
-    footprints = sparse.csc_array(fit.footprints[:, kept])
-    norms = norms[kept].astype(np.float32)
-    data = np.asarray(footprints.data / norms[entry_columns(footprints)], np.float32)
+    footprints, traces = fit.footprints, fit.traces
+    norms = norms_of(footprints)
+    alive = (norms > 0) & (traces.max(axis=1, initial=0) > 0)
+    if not alive.all():
+        kept = np.flatnonzero(alive)
+        footprints, traces, norms = sparse.csc_array(footprints[:, kept]), traces[kept], norms[kept]
+    data = np.asarray(footprints.data / np.repeat(norms, np.diff(footprints.indptr)), np.float32)
     return dataclasses.replace(
-        fit, footprints=with_data(footprints, data), traces=np.ascontiguousarray(fit.traces[kept] * norms[:, None])
+        fit, footprints=with_data(footprints, data), traces=np.ascontiguousarray(traces * norms[:, None])
     )
+
+
+def norms_of(footprints: Footprints) -> Float:
+    """Root of the sum of squares of each footprint, (components,) float32."""
+    power = np.bincount(entry_columns(footprints), footprints.data**2, minlength=footprints.shape[1])
+    return np.sqrt(power).astype(np.float32)
 
 
 def with_courses(block: Block, fit: Fit, courses: Float) -> Fit:
@@ -92,8 +140,11 @@ def update_background_images(fit: Fit) -> Fit:
 
 def refine(block: Block, fit: Fit, rounds: int) -> Fit:
     """Alternate traces, footprints and background images."""
+    pairs = Pairs.of(fit.footprints)
     for _ in range(rounds):
-        fit = update_traces(block, fit)
-        fit = update_footprints(block, fit)
+        fit = update_traces(block, fit, pairs)
+        fit = update_footprints(block, fit, pairs)
+        if fit.count != pairs.count:
+            pairs = Pairs.of(fit.footprints)
         fit = update_background_images(fit)
-    return update_traces(block, fit)
+    return update_traces(block, fit, pairs)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, sparse
+from scipy import sparse
 
 from cnmf3d.components import Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Block, Fit, Footprints
@@ -36,12 +36,14 @@ def window_of(cache: Cache, side: int = 64, depth: int = 16) -> Box:
     size = (min(z, depth), min(y, side), min(x, side))
     spread = cache.statistics.std / np.maximum(cache.statistics.noise, 1e-6)
     excess = np.where(cache.statistics.valid, np.clip(spread - 1, 0, 3), 0).reshape(cache.shape)
-    smooth = ndimage.uniform_filter(excess.astype(np.float32), size=size, mode="constant")
-    best = np.unravel_index(int(np.argmax(smooth)), cache.shape)
-    ranges = []
-    for centre, length, extent in zip(best, size, cache.shape, strict=True):
-        start = int(np.clip(centre - length // 2, 0, extent - length))
-        ranges.append((start, start + length))
+    sums = excess
+    for axis, length in enumerate(size):
+        total = np.insert(np.cumsum(sums, axis=axis), 0, 0, axis=axis)
+        sums = np.take(total, np.arange(length, total.shape[axis]), axis) - np.take(
+            total, np.arange(total.shape[axis] - length), axis
+        )
+    starts = np.unravel_index(int(np.argmax(sums)), sums.shape)
+    ranges = [(int(start), int(start) + length) for start, length in zip(starts, size, strict=True)]
     outer = (ranges[0], ranges[1], ranges[2])
     return Box(outer=outer, core=outer)
 

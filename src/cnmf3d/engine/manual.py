@@ -18,7 +18,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float
-from cnmf3d.engine.cleaning import SIGNIFICANT, significant_part
+from cnmf3d.engine.block import entry_columns
+from cnmf3d.engine.cleaning import SIGNIFICANT, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
@@ -138,12 +139,10 @@ def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> n
     centred = calcium - calcium.mean(axis=1, keepdims=True)
     soft, errors = smoothed(wide, centred, shape)
     out = np.zeros_like(weights)
-    for k in range(weights.shape[1]):
-        span = slice(soft.indptr[k], soft.indptr[k + 1])
-        kept = significant_part(soft.indices[span], soft.data[span], shape, SIGNIFICANT * float(errors[k]))
-        if not kept.size:
-            raise EngineError("what is active there can't be told from noise", "Choose a brighter place.")
-        out[np.searchsorted(scene.voxels, soft.indices[span][kept]), k] = soft.data[span][kept]
+    inside, columns = significant(soft, SIGNIFICANT * errors, shape), entry_columns(soft)
+    if (np.bincount(columns[inside], minlength=weights.shape[1]) == 0).any():
+        raise EngineError("what is active there can't be told from noise", "Choose a brighter place.")
+    out[np.searchsorted(scene.voxels, soft.indices[inside]), columns[inside]] = soft.data[inside]
     return np.asarray(out / np.linalg.norm(out, axis=0), np.float64)
 
 

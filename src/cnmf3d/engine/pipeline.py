@@ -15,10 +15,10 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
 from cnmf3d.engine import refine
-from cnmf3d.engine.block import Footprints, subset
+from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.cleaning import SIGNIFICANT, grow
+from cnmf3d.engine.cleaning import SIGNIFICANT, grow, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.estimates import cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
@@ -415,7 +415,8 @@ def shapes_of(
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
     footprints, errors = smoothed(footprints, denoised.traces, cache.shape, source.workers)
-    footprints = refine.significant(footprints, SIGNIFICANT * errors, cache.shape)
+    inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
+    footprints = with_data(footprints, np.where(inside, footprints.data, np.float32(0)))
     footprints, scaled = refine.rescaled(footprints, denoised.traces)
     images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)
     r_values = spatial_correlation(footprints, images)

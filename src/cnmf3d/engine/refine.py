@@ -14,6 +14,7 @@ from scipy import sparse
 from cnmf3d.components import Float
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.cache import Cache, chunk_length, chunk_ranges, read_chunk
+from cnmf3d.engine.demix import Pairs, descended, norms_of
 from cnmf3d.engine.kernels.numba import block as block_kernels
 from cnmf3d.engine.kernels.numba import frames as kernels
 from cnmf3d.engine.parallel import in_order
@@ -234,18 +235,7 @@ def fit_footprints(
     sweeps : int
     """
     target = sums - neuropil_part(supports, traces, neuropil, courses)
-    pattern = with_data(supports, np.ones(supports.nnz, np.float32))
-    pairs = sparse.csr_array(pattern.T @ pattern)
-    covariance = traces @ traces.T
-    rows = np.repeat(np.arange(len(traces)), np.diff(pairs.indptr))
-    gram = np.asarray(covariance[rows, pairs.indices], np.float32)
-    data = supports.data.copy()
-    scratch = np.zeros(supports.shape[0], np.float32)
-    for _ in range(sweeps):
-        block_kernels.update_footprints(
-            target, supports.indptr, supports.indices, pairs.indptr, pairs.indices, gram, data, scratch
-        )
-    return with_data(supports, data)
+    return with_data(supports, descended(supports, target, Pairs.of(supports), traces, supports.data, sweeps))
 
 
 def neuropil_part(supports: Footprints, weights: Float, neuropil: Neuropil, courses: Float) -> Float:
@@ -297,21 +287,7 @@ def _near(values: Float, footprints: Footprints) -> sparse.csr_array:
 
 def rescaled(footprints: Footprints, traces: Float) -> tuple[Footprints, Float]:
     """Unit norm footprints, their scale in the traces; vanished footprints stay as zeros."""
-    norms = np.sqrt(np.asarray(footprints.multiply(footprints).sum(axis=0)).ravel()).astype(np.float32)
+    norms = norms_of(footprints)
     safe = np.where(norms > 0, norms, 1)
     data = np.asarray(footprints.data / safe[entry_columns(footprints)], np.float32)
     return with_data(footprints, data), np.asarray(traces * norms[:, None], np.float32)
-
-
-def significant(footprints: Footprints, thresholds: Float, shape: tuple[int, int, int]) -> Footprints:
-    """Set to zero what doesn't stand above its component's threshold or isn't connected to the main part."""
-    from cnmf3d.engine.cleaning import significant_part
-
-    data = np.zeros_like(footprints.data)
-    for k in range(footprints.shape[1]):
-        span = slice(footprints.indptr[k], footprints.indptr[k + 1])
-        values = footprints.data[span]
-        if values.size and values.max() > 0:
-            inside = span.start + significant_part(footprints.indices[span], values, shape, float(thresholds[k]))
-            data[inside] = footprints.data[inside]
-    return with_data(footprints, data)

@@ -9,15 +9,15 @@ chosen on all the data, and would carry noise from one half to the other.
 from __future__ import annotations
 
 import dataclasses
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import ndtri
 
 from cnmf3d.components import Bool, Float, centroids_of
-from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, with_data
-from cnmf3d.engine.demix import correlate_residual, covariance_of_pairs, overlaps
+from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns
+from cnmf3d.engine.demix import Pairs, correlate_residual, descended, projected
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
@@ -63,7 +63,7 @@ def chance_level(block: Block, fit: Fit, sigma: ZYX) -> float:
     footprints: Footprints = sparse.csc_array(sparse.hstack([fit.footprints, supports]))
     traces = np.concatenate([fit.traces, np.ones((PLACES, block.bins), np.float32)])
     agreement = reliability(block, dataclasses.replace(fit, footprints=footprints, traces=traces), sigma)[fit.count :]
-    low = float(np.percentile(agreement, LOWEST)) - float(ndtri(LOWEST / 100)) * deviation(block.bins)
+    low = float(np.percentile(agreement, LOWEST)) - NormalDist().inv_cdf(LOWEST / 100) * deviation(block.bins)
     return float(np.clip(low, 0, MOST_CHANCE))
 
 
@@ -83,19 +83,17 @@ def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
     columns = entry_columns(supports)
     position = _positions(supports, block.shape)
     start = _gaussian(position - centres[columns], columns, sigma, fit.count)
-    first = _clipped(_demixed(block, plain, with_data(supports, start), signed=True))
+    pairs = Pairs.of(supports)
+    first = _clipped(_demixed(block, plain, start, pairs))
     tile = np.maximum(1, np.rint(0.75 * np.array(sigma)).astype(np.int64))
     colour = (position // tile).sum(axis=1) % 2 == 0
     half = time_halves(block.bins)
     total = np.zeros(fit.count, np.float64)
     for fitted in (half, ~half):
-        data = _footprints_on(block, plain, np.ascontiguousarray(first * fitted), start)
-        twice = _clipped(_demixed(block, plain, with_data(supports, data), signed=True)) * fitted
-        data = _footprints_on(block, plain, np.ascontiguousarray(twice), data)
-        pair = [
-            _demixed(block, plain, with_data(supports, data * side), signed=True)[:, ~fitted]
-            for side in (colour, ~colour)
-        ]
+        data = _footprints_on(block, plain, first * fitted, start, pairs)
+        twice = _clipped(_demixed(block, plain, data, pairs)) * fitted
+        data = _footprints_on(block, plain, twice, data, pairs)
+        pair = [_demixed(block, plain, data * side, pairs)[:, ~fitted] for side in (colour, ~colour)]
         total += _correlation(pair[0], pair[1])
     return (total / 2).astype(np.float32)
 
@@ -110,12 +108,13 @@ def _gaussian(offset: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], sig
     return np.asarray(weights / norms[columns], np.float32)
 
 
-def _demixed(block: Block, fit: Fit, footprints: Footprints, *, signed: bool) -> Float:
-    projected = block.project(footprints) - (footprints.T @ fit.spatial) @ fit.temporal
-    gram = sparse.csr_array(footprints.T @ footprints)
-    traces = np.zeros(projected.shape, np.float32)
+def _demixed(block: Block, fit: Fit, data: Float, pairs: Pairs) -> Float:
+    """Signed traces of footprints with `data` on the supports of `fit`."""
+    footprints = Columns.of(fit.footprints, data)
+    target, gram = projected(block, fit, footprints), pairs.gram(footprints)
+    traces = np.zeros(target.shape, np.float32)
     for _ in range(8):
-        kernels.update_traces(projected, gram.indptr, gram.indices, gram.data, signed, traces)
+        kernels.update_traces(target, pairs.indptr, pairs.indices, gram, True, traces)
     return traces
 
 
@@ -123,18 +122,9 @@ def _clipped(traces: Float) -> Float:
     return np.asarray(np.maximum(traces - np.median(traces, axis=1, keepdims=True), 0), np.float32)
 
 
-def _footprints_on(block: Block, fit: Fit, traces: Float, start: Float) -> Float:
-    supports = fit.footprints
-    correlated = correlate_residual(block, fit, traces)
-    pairs = overlaps(fit)
-    gram = covariance_of_pairs(pairs, traces)
-    data = start.copy()
-    scratch = np.zeros(block.rows.shape[0], np.float32)
-    for _ in range(3):
-        kernels.update_footprints(
-            correlated, supports.indptr, supports.indices, pairs.indptr, pairs.indices, gram, data, scratch
-        )
-    return data
+def _footprints_on(block: Block, fit: Fit, traces: Float, start: Float, pairs: Pairs) -> Float:
+    """Values on the supports of `fit`, regressed on `traces`."""
+    return descended(fit.footprints, correlate_residual(block, fit, traces), pairs, traces, start, 3)
 
 
 def _correlation(left: Float, right: Float) -> npt.NDArray[np.float64]:

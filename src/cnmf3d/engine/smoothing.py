@@ -9,10 +9,10 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import Footprints, with_data
+from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.supports import dense_window
 
@@ -68,7 +68,7 @@ def _least_risk(indices: npt.NDArray[np.int32], data: Float, error: float, shape
         for axis, width in enumerate((ACROSS[across], IN_PLANE[plane], IN_PLANE[plane])):
             if width:
                 weights = gaussian(width)
-                values = ndimage.correlate1d(values, weights, axis=axis, mode="nearest")
+                values = _along(values, weights, axis)
                 own *= float(weights[weights.size // 2])
                 power *= float((weights**2).sum())
         candidate = values[place]
@@ -85,6 +85,14 @@ def _least_risk(indices: npt.NDArray[np.int32], data: Float, error: float, shape
                 best, least, left, at = candidate, risk, share, (plane, across)
                 steps.append(step)
     return best, left
+
+
+def _along(box: Float, weights: Float, axis: int) -> Float:
+    """Weighted means along an axis; beyond its ends the last value goes on."""
+    lines = box.reshape(int(np.prod(box.shape[:axis])), box.shape[axis], int(np.prod(box.shape[axis + 1 :])))
+    out = np.empty(lines.shape, np.float32)
+    kernels.smooth_along(lines, weights, out)
+    return out.reshape(box.shape)
 
 
 def _framed(box: Float, origin: tuple[int, int, int], shape: VolumeShape) -> tuple[Float, tuple[int, int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, sparse
+from scipy import sparse
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import Footprints
@@ -49,15 +49,3 @@ def dense_window(indices: npt.NDArray[np.int32], data: Float, shape: VolumeShape
     box = np.zeros(size, np.float32)
     box[z - origin[0], y - origin[1], x - origin[2]] = data
     return box, origin
-
-
-_NEIGHBOURS = ndimage.generate_binary_structure(3, 1)
-
-
-def connected_part(box: Float, threshold: float) -> npt.NDArray[np.bool_]:
-    """The 6-connected part above `threshold` that holds the most mass."""
-    labels, count = ndimage.label(box > threshold, structure=_NEIGHBOURS)
-    if count <= 1:
-        return np.asarray(labels > 0)
-    mass = ndimage.sum_labels(box, labels, index=np.arange(1, count + 1))
-    return np.asarray(labels == 1 + int(np.argmax(mass)))

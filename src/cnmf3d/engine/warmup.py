@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest
+from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, supports
 from cnmf3d.events import Note, Progress, Reporter
 
 TIME_SPENT = 2.0
@@ -77,6 +77,14 @@ def _call_all(dtype: npt.DTypeLike) -> None:
     block.apply_along(
         data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32)
     )
+    block.gram_of_pairs(indptr, indices, data, *one[:2], np.zeros(8, np.float32), np.empty(1, np.float32))
+    image = np.ones((8, 1), np.float32)
+    block.project_images(indptr, indices, data, image, np.empty((1, 1), np.float32))
+    block.subtract_images(indptr, indices, image, np.ones((1, 1), np.float32), data.copy())
+    block.smooth_along(data.reshape(2, 2, 2), data[:3], np.empty((2, 2, 2), np.float32))
+    supports.grow(indptr, indices, 2, 2, 2)
+    supports.main_parts(indptr, indices, data, np.ones(1, np.float32), 2, 2, np.empty(8, bool))
+    supports.peaks(data.reshape(2, 2, 2), 0.0, np.zeros((1, 3), np.int64), np.empty((2, 2, 2), bool))
     deconvolution.response(0.5, 0.0, traces[0])
     out = np.zeros((2, 4), np.float32)
     deconvolution.oasis_ar1(traces[0], 0.5, 0.1, out[0], out[1])

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.bandpass import Bandpass
 from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.kernels.numba import supports
 from cnmf3d.engine.supports import ellipsoid_offsets
 from cnmf3d.geometry import ZYX
 
@@ -64,11 +64,9 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     kernels.activity(passed, EXCURSION, energy, spread)
     score = ((energy - bins * _MEAN) / np.sqrt(bins * _VARIANCE)).reshape(shape)
     reach = ellipsoid_offsets(ZYX(*(1.2 * s for s in sigma)))
-    size = reach.max(axis=0)
-    footprint = np.zeros(2 * size + 1, bool)
-    footprint[tuple((reach + size).T)] = True
-    highest = ndimage.maximum_filter(score, footprint=footprint, mode="constant", cval=-np.inf)
-    positions = np.argwhere((score == highest) & (score > threshold))
+    peak = np.empty(shape, bool)
+    supports.peaks(score, threshold, reach, peak)
+    positions = np.argwhere(peak)
     flat = np.asarray(np.ravel_multi_index(tuple(positions.T), shape) if len(positions) else [], np.intp)
     order = np.argsort(-score.ravel()[flat], kind="stable")
     flat = flat[order]

@@ -198,6 +198,70 @@ def update_footprints(
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def gram_of_pairs(indptr: Any, indices: Any, data: Any, pair_ptr: Any, pair: Any, scratch: Any, gram: Any) -> None:
+    """Products of the footprints of each pair.
+
+    Parameters
+    ----------
+    indptr, indices, data : CSC arrays of the footprints, (voxels, components)
+    pair_ptr, pair : CSR structure of the pairs whose supports overlap (each with itself)
+    scratch : (voxels,) float32
+        Zeros; left as zeros.
+    gram : (pairs,) float32, written
+    """
+    for k in range(indptr.size - 1):
+        for e in range(indptr[k], indptr[k + 1]):
+            scratch[indices[e]] = data[e]
+        for entry in range(pair_ptr[k], pair_ptr[k + 1]):
+            j = pair[entry]
+            total = np.float32(0)
+            for e in range(indptr[j], indptr[j + 1]):
+                total += data[e] * scratch[indices[e]]
+            gram[entry] = total
+        for e in range(indptr[k], indptr[k + 1]):
+            scratch[indices[e]] = 0
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def project_images(indptr: Any, indices: Any, data: Any, images: Any, out: Any) -> None:
+    """``out = Aᵀ images``.
+
+    Parameters
+    ----------
+    indptr, indices, data : CSC arrays of A, (voxels, components)
+    images : (voxels, n) float32
+    out : (components, n) float32, written
+    """
+    n = images.shape[1]
+    for k in range(indptr.size - 1):
+        for r in range(n):
+            out[k, r] = 0
+        for e in range(indptr[k], indptr[k + 1]):
+            for r in range(n):
+                out[k, r] += data[e] * images[indices[e], r]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def subtract_images(indptr: Any, indices: Any, images: Any, weights: Any, values: Any) -> None:
+    """``values -= images · weights`` on each component's support only, in place.
+
+    Parameters
+    ----------
+    indptr, indices : CSC structure of the supports
+    images : (voxels, n) float32
+    weights : (n, components) float32
+    values : (entries,) float32, changed
+    """
+    n = images.shape[1]
+    for k in range(indptr.size - 1):
+        for e in range(indptr[k], indptr[k + 1]):
+            total = np.float32(0)
+            for r in range(n):
+                total += images[indices[e], r] * weights[r, k]
+            values[e] -= total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def activity(rows: Any, threshold: float, energy: Any, spread: Any) -> None:
     """Energy of the upward excursions of each trace, in units of the trace's own noise.
 
@@ -300,29 +364,55 @@ def apply_along(values: Any, first: Any, weights: Any, out: Any) -> None:
     """
     outer, _, inner = values.shape
     m, band = weights.shape
-    size = 2048
+    size = 1024
     for o in range(outer):
         for start in range(0, inner, size):
             stop = min(start + size, inner)
             for i in range(m):
                 j = first[i]
+                # rows as arrays of their own: only then does the compiler see that they don't overlap
+                acc = out[o, i, start:stop]
+                row0 = values[o, j, start:stop]
                 w0 = weights[i, 0]
-                for t in range(start, stop):
-                    out[o, i, t] = w0 * values[o, j, t]
+                for t in range(stop - start):
+                    acc[t] = w0 * row0[t]
                 b = 1
                 while b + 3 < band:
                     w0, w1, w2, w3 = weights[i, b], weights[i, b + 1], weights[i, b + 2], weights[i, b + 3]
-                    k = j + b
-                    for t in range(start, stop):
-                        out[o, i, t] += (
-                            w0 * values[o, k, t]
-                            + w1 * values[o, k + 1, t]
-                            + w2 * values[o, k + 2, t]
-                            + w3 * values[o, k + 3, t]
-                        )
+                    row0 = values[o, j + b, start:stop]
+                    row1 = values[o, j + b + 1, start:stop]
+                    row2 = values[o, j + b + 2, start:stop]
+                    row3 = values[o, j + b + 3, start:stop]
+                    for t in range(stop - start):
+                        acc[t] += w0 * row0[t] + w1 * row1[t] + w2 * row2[t] + w3 * row3[t]
                     b += 4
                 while b < band:
                     w0 = weights[i, b]
-                    for t in range(start, stop):
-                        out[o, i, t] += w0 * values[o, j + b, t]
+                    row0 = values[o, j + b, start:stop]
+                    for t in range(stop - start):
+                        acc[t] += w0 * row0[t]
                     b += 1
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def smooth_along(values: Any, weights: Any, out: Any) -> None:
+    """Weighted means along the middle axis; beyond its ends the last value goes on.
+
+    Parameters
+    ----------
+    values : (outer, n, inner) float32
+    weights : (2 * reach + 1,) float32
+    out : (outer, n, inner) float32, written
+    """
+    outer, n, inner = values.shape
+    reach = weights.size // 2
+    for o in range(outer):
+        for i in range(n):
+            acc = out[o, i]
+            for t in range(inner):
+                acc[t] = 0
+            for b in range(weights.size):
+                row = values[o, min(max(i + b - reach, 0), n - 1)]
+                weight = weights[b]
+                for t in range(inner):
+                    acc[t] += weight * row[t]
