@@ -7,7 +7,7 @@ from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
-from cnmf3d.engine.pipeline import Outcome
+from cnmf3d.engine.stages import Outcome
 from cnmf3d.traces import delta_f_over_f
 
 

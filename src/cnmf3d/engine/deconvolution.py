@@ -210,8 +210,8 @@ def _costs(traces: Float, noise: Float, responses: Sequence[Response], workers: 
         row = np.empty(len(shapes))
         sigma = float(noise[k])
         residual = np.empty(traces.shape[1], np.float32)
-        for j, kernel in enumerate(shapes):
-            spikes = np.zeros(traces.shape[1], np.float32)
+        spikes = np.zeros(traces.shape[1], np.float32)
+        for j, kernel in enumerate(shapes):  # from what explained it with the response before: soon there
             norm = float(np.linalg.norm(kernel))
             kernels.nonnegative_spikes(traces[k], kernel, EVIDENCE * sigma * norm, 0.02 * sigma, 10, spikes, residual)
             unexplained = float(np.dot(residual, residual)) / sigma**2

@@ -20,11 +20,14 @@ from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.coarse import coarsen
 from cnmf3d.engine.demix import correlate_residual
 from cnmf3d.engine.seeding.activity import find_seeds
-from cnmf3d.engine.solve import Settings, empty_fit, solve, with_neuropil
+from cnmf3d.engine.solve import Settings, empty_fit, prune, search, with_neuropil
 from cnmf3d.geometry import ZYX
 
 LEAST, MOST = 0.5, 15.0
 """Plausible half-widths in voxels."""
+
+AGREE = 1.2
+"""Factor within which the size that cells were sought with does for measuring them: that then comes out within 5 %."""
 
 HALF_HEIGHT = 1.7
 """Distance at half height over root of second moment: 1.18 for a Gaussian, 2.24 for a solid ellipsoid; between both."""
@@ -157,14 +160,15 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
     block : Block
         A window of the volume.
     rounds : int
-        How often cells are found and measured; each time with the size measured before.
+        How often cells are found and measured at most; each time with the size measured before, until both `AGREE`.
     """
     sigma = first_guess(block)
     cells = 0
     if sigma is None:
         return CellSize(default_size(block.shape), 0, "a usual soma: nothing is active here")
     for _ in range(rounds):
-        fit = solve(block, Settings(sigma, rounds=1))
+        settings = Settings(sigma, rounds=1)
+        fit = prune(block, search(block, coarsen(block, sigma), settings), settings)
         best = strongest(fit, 20)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size
@@ -172,7 +176,9 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
             break
         sizes = measured_size(_columns(fit.footprints, inside), block.shape)
         z, y, x = np.clip(np.median(sizes, axis=0), LEAST, MOST)
-        sigma = ZYX(float(z), float(y), float(x))
+        used, sigma = sigma, ZYX(float(z), float(y), float(x))
+        if all(1 / AGREE < new / old < AGREE for new, old in zip(sigma, used, strict=True)):
+            break
     why = f"median of {cells} cells measured" if cells >= 3 else "from images of the most active places: few cells"
     return CellSize(sigma, cells, why)
 

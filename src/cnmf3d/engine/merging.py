@@ -50,17 +50,19 @@ def join_groups(fit: Fit, groups: Groups) -> Fit:
     """One component for each group, in the order of the groups' numbers."""
     if fit.count == 0 or groups.max() + 1 == fit.count:
         return fit
-    order = np.argsort(groups, kind="stable")
-    bounds = np.flatnonzero(np.diff(groups[order])) + 1
-    columns: list[Footprints] = []
-    traces: list[Float] = []
-    for members in np.split(order, bounds):
-        footprint, trace = join(sparse.csc_array(fit.footprints[:, members]), fit.traces[members])
-        columns.append(footprint)
-        traces.append(trace)
-    return dataclasses.replace(
-        fit, footprints=sparse.csc_array(sparse.hstack(columns)), traces=np.stack(traces).astype(np.float32)
-    )
+    first, sizes = np.unique(groups, return_index=True, return_counts=True)[1:]
+    alone = sparse.csc_array(fit.footprints[:, first])
+    pieces = np.split(np.arange(alone.nnz), alone.indptr[1:-1])
+    indices, data = [alone.indices[piece] for piece in pieces], [alone.data[piece] for piece in pieces]
+    traces = fit.traces[first]
+    for group in np.flatnonzero(sizes > 1):
+        members = np.flatnonzero(groups == group)
+        footprint, traces[group] = join(sparse.csc_array(fit.footprints[:, members]), fit.traces[members])
+        indices[group], data[group] = footprint.indices, footprint.data
+    indptr = np.append(0, np.cumsum([part.size for part in indices])).astype(np.int32)
+    shape = (fit.footprints.shape[0], len(indices))
+    footprints = sparse.csc_array((np.concatenate(data), np.concatenate(indices), indptr), shape=shape)
+    return dataclasses.replace(fit, footprints=footprints, traces=traces)
 
 
 def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:

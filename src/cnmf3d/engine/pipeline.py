@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
 
-from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
+from cnmf3d.components import Float, centroids_of
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
@@ -30,12 +28,12 @@ from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
+from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, transient
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
-from cnmf3d.traces import skewness, trace_snr
 
 PLAUSIBLE = 1.5
 """A cell size that is given is taken for right up to this factor: within it, the cells' own size is used."""
@@ -82,118 +80,6 @@ class Traces:
     courses: Float
 
 
-@dataclass(frozen=True)
-class Demixed:
-    """The whole volume's fit at the movie's full rate, in units of noise.
-
-    Attributes
-    ----------
-    footprints : csc (voxels, components), unit norm
-    raw : (components, frames) float32
-        Demixed traces before deconvolution.
-    deconvolved : Deconvolved
-    courses : (tiles * rank, frames) float32
-        Neuropil.
-    quality : mapping of name to (components,) float32
-        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``.
-    response : Response or None
-        Kinetics that were measured; None where no trace told them.
-    """
-
-    footprints: Footprints
-    raw: Float
-    deconvolved: Deconvolved
-    courses: Float
-    quality: dict[str, Float]
-    response: Response | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Everything that a run found, in units of noise; `assemble` makes results of it.
-
-    Attributes
-    ----------
-    plan : Plan
-        With every "auto" replaced.
-    cache : Cache
-    demixed : Demixed
-    accepted : (components,) bool
-    neuropil : Neuropil
-    level, scale : (voxels,) float32
-        ``z = (y − level) / scale``.
-    correlation : (Z, Y, X) float32
-        Local correlation image.
-    grid : two of (Z, Y, X)
-        Core and halo of the blocks.
-    estimates : mapping
-        What was estimated, and how.
-    """
-
-    plan: Plan
-    cache: Cache
-    demixed: Demixed
-    accepted: Bool
-    neuropil: Neuropil
-    level: Float
-    scale: Float
-    correlation: Float
-    grid: tuple[VolumeShape, VolumeShape]
-    estimates: dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Given:
-    """The part of a `Start` that concerns one block.
-
-    Attributes
-    ----------
-    footprints : csc (voxels of the block, components), unit norm
-    traces : (components, bins) float32 or None
-    which : (components,) int64
-        Their numbers in the start.
-    mine : (n,) int
-        Those that the block owns.
-    """
-
-    footprints: Footprints
-    traces: Float | None
-    which: npt.NDArray[np.int64]
-    mine: npt.NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Components to start from, so that none is sought.
-
-    Attributes
-    ----------
-    footprints : csc (voxels, components)
-    traces : (components, bins) float32 or None
-        In units of a bin's noise; None where they aren't known.
-    """
-
-    footprints: Footprints
-    traces: Float | None = None
-
-    def within(self, box: Box, volume: VolumeShape, centres: npt.NDArray[np.float64]) -> Given:
-        """What reaches into a block; `centres` (components, 3) are where the components lie in the volume."""
-        local, which = seeds_within(self.footprints, volume, box)
-        mine = np.flatnonzero(box.owns(centres[which], volume, 0.0))
-        return Given(local, None if self.traces is None else self.traces[which], which, mine)
-
-    @staticmethod
-    def again(outcome: Outcome) -> Start:
-        """The accepted components of a fit, for a refit."""
-        good = np.flatnonzero(outcome.accepted)
-        calcium, cache = outcome.demixed.deconvolved.traces[good], outcome.cache
-        edges = np.arange(0, calcium.shape[1], cache.width)[: cache.bins]
-        frames = np.diff(np.append(edges, min(calcium.shape[1], cache.bins * cache.width)))
-        binned = np.add.reduceat(calcium[:, : edges[-1] + frames[-1]], edges, axis=1) / frames * np.sqrt(cache.width)
-        footprints = sparse.csc_array(outcome.demixed.footprints[:, good])
-        return Start(footprints, np.maximum(binned, 0).astype(np.float32))
-
-
 def run_plan(context: Context, plan: Plan, files: Files, seeds: Footprints | None = None) -> Outcome:
     """All stages on one movie.
 
@@ -212,11 +98,14 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Footprints | Non
     context = dataclasses.replace(context, solutions=solutions)
     with clock.stage("estimate"):
         plan, why = with_cell_size(context, plan, cache)
-    outcome = fit_volume(context, plan, cache, why, None if seeds is None else Start(seeds))
-    if not (plan.refit and outcome.accepted.any()):
-        return outcome
-    reporter(Note("blocks", f"refit with {int(outcome.accepted.sum())} accepted components"))
-    return fit_volume(context, plan, cache, outcome.estimates, Start.again(outcome), outcome.demixed.response)
+    draft = fit_volume(context, plan, cache, why, None if seeds is None else Start(seeds))
+    if plan.refit:
+        with clock.stage("evaluate"):
+            good = np.flatnonzero(decide(draft.quality(draft.raw), plan, cache.bins))
+        if good.size:
+            reporter(Note("blocks", f"refit with {good.size} accepted components"))
+            draft = fit_volume(context, plan, cache, draft.estimates, Start.again(draft, good), draft.response)
+    return finished(context, draft)
 
 
 def fit_volume(
@@ -226,33 +115,59 @@ def fit_volume(
     why: dict[str, dict[str, Any]],
     start: Start | None,
     response: Response | None = None,
-) -> Outcome:
-    """Blocks, full rate, evaluation; kinetics are measured where no `response` is given."""
+) -> Draft:
+    """Blocks, and their footprints at the full rate; kinetics are measured where no `response` is given."""
     boxes = plan.boxes(cache.shape, cache.bins)
     about_patches(plan, cache, context.reporter)
     with context.clock.stage("blocks"):
         solved, correlation = solve_blocks(context, cache, plan, boxes, start)
-    assert plan.sigma is not None
+    assert plan.sigma is not None  # measured before
     margin = 0.5 * max(plan.sigma)
     agreement = plan.merge_threshold if start is None else NEVER
     whole = strongest(stitch(solved, boxes, cache.shape, agreement, margin), plan.total)
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
-    demixed = full_rate(context, plan, cache, source, neuropil, whole, response)
+    clock, footprints = context.clock, whole.fit.footprints
+    with clock.stage("traces"):
+        first = traces_of(source, footprints, neuropil, start_traces(whole.fit.traces, cache, context.movie.shape[0]))
+    order = max(plan.p, 1)
+    with clock.stage("deconvolve"):
+        measured = response or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
+        denoised = deconvolve(first.raw, order, measured or Response(TYPICAL_DECAY * plan.rate), context.workers)
+    with clock.stage("shapes"):
+        window = transient(measured or Response(TYPICAL_DECAY * plan.rate))
+        footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
     if response is None:
-        why = {**why, **kinetics_found(plan, demixed.response, context.reporter)}
-    accepted = decide(demixed.quality, plan, cache.bins)
+        why = {**why, **kinetics_found(plan, measured, context.reporter)}
+    measures = {
+        "r_value": r_values,
+        "reliability": whole.reliability,
+        "compactness": compactness(footprints, cache.shape, plan.sigma),
+    }
+    return Draft(plan, cache, source, neuropil, footprints, first.raw, scaled, measures, measured, correlation, why)
+
+
+def finished(context: Context, draft: Draft) -> Outcome:
+    """Traces demixed with the last footprints, deconvolved and judged: the last pass over the movie."""
+    plan, cache, clock = draft.plan, draft.cache, context.clock
+    with clock.stage("traces"):
+        last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
+    with clock.stage("deconvolve"):
+        denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
+    with clock.stage("evaluate"):
+        quality = draft.quality(last.raw)
+        accepted = decide(quality, plan, cache.bins)
     return Outcome(
         plan=plan,
         cache=cache,
-        demixed=demixed,
+        demixed=Demixed(draft.footprints, last.raw, denoised, last.courses, quality, draft.response),
         accepted=accepted,
-        neuropil=neuropil,
-        level=source.level,
-        scale=source.scale,
-        correlation=correlation,
+        neuropil=draft.neuropil,
+        level=draft.source.level,
+        scale=draft.source.scale,
+        correlation=draft.correlation,
         grid=plan.cores(cache.shape, cache.bins),
-        estimates=why,
+        estimates=draft.estimates,
     )
 
 
@@ -348,56 +263,6 @@ def solve_blocks(
         done = len(solved)
         context.reporter(Progress("blocks", done, len(boxes), "blocks", done * volume_frames // len(boxes)))
     return solved, correlation
-
-
-def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> tuple[Footprints, npt.NDArray[np.int64]]:
-    """Footprints of the volume in the coordinates of a block, unit norm; and which of them reach into it."""
-    grid = np.arange(int(np.prod(volume))).reshape(volume)[box.slices].ravel()
-    local = sparse.csc_array(sparse.csr_array(seeds)[grid])
-    keep = np.flatnonzero(np.diff(local.indptr) > 0).astype(np.int64)
-    part = sparse.csc_array(local[:, keep]).astype(np.float32)
-    part.sort_indices()
-    norms = np.sqrt(np.asarray(part.multiply(part).sum(axis=0)).ravel())
-    part.data /= np.repeat(norms, np.diff(part.indptr))
-    return part, keep
-
-
-def full_rate(
-    context: Context,
-    plan: Plan,
-    cache: Cache,
-    source: refine.Source,
-    neuropil: Neuropil,
-    whole: Solved,
-    known: Response | None,
-) -> Demixed:
-    """Traces, footprints and quality at the movie's rate: three passes over its frames."""
-    assert plan.sigma is not None  # measured before
-    fit, clock = whole.fit, context.clock
-    with clock.stage("traces"):
-        start = start_traces(fit.traces, cache, context.movie.shape[0])
-        first = traces_of(source, fit.footprints, neuropil, start)
-    order = max(plan.p, 1)
-    with clock.stage("deconvolve"):
-        measured = known or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
-        response = measured or Response(TYPICAL_DECAY * plan.rate)
-        denoised = deconvolve(first.raw, order, response, context.workers)
-    window = max(1, int(np.ceil(response.decay)))
-    with clock.stage("shapes"):
-        footprints, scaled, r_values = shapes_of(source, cache, neuropil, fit.footprints, denoised, first, window)
-    with clock.stage("traces"):
-        last = traces_of(source, footprints, neuropil, scaled)
-    with clock.stage("deconvolve"):
-        denoised = deconvolve(last.raw, plan.p, response, context.workers)
-    with clock.stage("evaluate"):
-        quality = {
-            "snr": trace_snr(last.raw, window),
-            "r_value": r_values,
-            "reliability": whole.reliability,
-            "skewness": skewness(last.raw, plan.width),
-            "compactness": compactness(footprints, cache.shape, plan.sigma),
-        }
-    return Demixed(footprints, last.raw, denoised, last.courses, quality, measured)
 
 
 def shapes_of(

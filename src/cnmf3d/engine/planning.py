@@ -8,8 +8,9 @@ import numpy as np
 
 from cnmf3d.components import VolumeShape
 from cnmf3d.engine.coarse import supervoxel
-from cnmf3d.engine.pipeline import NEVER, Outcome
+from cnmf3d.engine.pipeline import NEVER
 from cnmf3d.engine.plan import Plan, bin_width, deviation, half_size
+from cnmf3d.engine.stages import Outcome
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes, to_voxels
 from cnmf3d.movies import Movie

@@ -17,10 +17,11 @@ from cnmf3d.components import Components
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.parallel import cores
-from cnmf3d.engine.pipeline import Clock, Context, Outcome, run_plan
+from cnmf3d.engine.pipeline import Clock, Context, run_plan
 from cnmf3d.engine.plan import half_size
 from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import footprints_of
+from cnmf3d.engine.stages import Outcome
 from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warm_up

@@ -81,6 +81,13 @@ def empty_fit(block: Block) -> Fit:
 def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
     coarse = coarsen(block, settings.sigma, settings.grid)
+    fit = search(block, coarse, settings)
+    fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
+    return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
+
+
+def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
+    """Rounds of seeding and demixing, until one finds little; some of what is there may be no cell."""
     fit = with_neuropil(block, coarse, empty_fit(block), settings)
     banned = np.zeros((0, 3))
     for round_ in range(settings.rounds):
@@ -94,8 +101,7 @@ def solve(block: Block, settings: Settings) -> Fit:
             fit = prune(block, fit, settings)
         if round_ > 1 and len(seeds.positions) < FEW * fit.count:
             break
-    fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
-    return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
+    return fit
 
 
 def solve_seeded(block: Block, footprints: Footprints, settings: Settings, traces: Float | None = None) -> Fit:

@@ -1,0 +1,200 @@
+"""What one stage of a run hands to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from cnmf3d.components import Bool, Float, VolumeShape
+from cnmf3d.engine import refine
+from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.blocks import Box
+from cnmf3d.engine.cache import Cache
+from cnmf3d.engine.deconvolution import Deconvolved, Response
+from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
+from cnmf3d.engine.volume import Neuropil
+from cnmf3d.traces import skewness, trace_snr
+
+
+@dataclass(frozen=True)
+class Demixed:
+    """The whole volume's fit at the movie's full rate, in units of noise.
+
+    Attributes
+    ----------
+    footprints : csc (voxels, components), unit norm
+    raw : (components, frames) float32
+        Demixed traces before deconvolution.
+    deconvolved : Deconvolved
+    courses : (tiles * rank, frames) float32
+        Neuropil.
+    quality : mapping of name to (components,) float32
+        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``.
+    response : Response or None
+        Kinetics that were measured; None where no trace told them.
+    """
+
+    footprints: Footprints
+    raw: Float
+    deconvolved: Deconvolved
+    courses: Float
+    quality: dict[str, Float]
+    response: Response | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a run found, in units of noise; `assemble` makes results of it.
+
+    Attributes
+    ----------
+    plan : Plan
+        With every "auto" replaced.
+    cache : Cache
+    demixed : Demixed
+    accepted : (components,) bool
+    neuropil : Neuropil
+    level, scale : (voxels,) float32
+        ``z = (y − level) / scale``.
+    correlation : (Z, Y, X) float32
+        Local correlation image.
+    grid : two of (Z, Y, X)
+        Core and halo of the blocks.
+    estimates : mapping
+        What was estimated, and how.
+    """
+
+    plan: Plan
+    cache: Cache
+    demixed: Demixed
+    accepted: Bool
+    neuropil: Neuropil
+    level: Float
+    scale: Float
+    correlation: Float
+    grid: tuple[VolumeShape, VolumeShape]
+    estimates: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The part of a `Start` that concerns one block.
+
+    Attributes
+    ----------
+    footprints : csc (voxels of the block, components), unit norm
+    traces : (components, bins) float32 or None
+    which : (components,) int64
+        Their numbers in the start.
+    mine : (n,) int
+        Those that the block owns.
+    """
+
+    footprints: Footprints
+    traces: Float | None
+    which: npt.NDArray[np.int64]
+    mine: npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Components to start from, so that none is sought.
+
+    Attributes
+    ----------
+    footprints : csc (voxels, components)
+    traces : (components, bins) float32 or None
+        In units of a bin's noise; None where they aren't known.
+    """
+
+    footprints: Footprints
+    traces: Float | None = None
+
+    def within(self, box: Box, volume: VolumeShape, centres: npt.NDArray[np.float64]) -> Given:
+        """What reaches into a block; `centres` (components, 3) are where the components lie in the volume."""
+        local, which = seeds_within(self.footprints, volume, box)
+        mine = np.flatnonzero(box.owns(centres[which], volume, 0.0))
+        return Given(local, None if self.traces is None else self.traces[which], which, mine)
+
+    @staticmethod
+    def again(draft: Draft, good: npt.NDArray[np.intp]) -> Start:
+        """The components `good` of a fit, for a refit."""
+        calcium, cache = draft.traces[good], draft.cache
+        edges = np.arange(0, calcium.shape[1], cache.width)[: cache.bins]
+        frames = np.diff(np.append(edges, min(calcium.shape[1], cache.bins * cache.width)))
+        binned = np.add.reduceat(calcium[:, : edges[-1] + frames[-1]], edges, axis=1) / frames * np.sqrt(cache.width)
+        footprints = sparse.csc_array(draft.footprints[:, good])
+        return Start(footprints, np.maximum(binned, 0).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A fit of the whole volume whose traces were not yet demixed with its last footprints.
+
+    Attributes
+    ----------
+    plan : Plan
+    cache : Cache
+    source : refine.Source
+    neuropil : Neuropil
+    footprints : csc (voxels, components), unit norm
+    raw, traces : (components, frames) float32
+        Demixed, with the blocks' footprints; denoised, in the scale of `footprints`.
+    measures : mapping of name to (components,) float32
+        ``r_value``, ``reliability``, ``compactness``: those that don't depend on the raw traces.
+    response : Response or None
+        Kinetics that were measured; None where no trace told them.
+    correlation : (Z, Y, X) float32
+        Local correlation image.
+    estimates : mapping
+        What was estimated, and how.
+    """
+
+    plan: Plan
+    cache: Cache
+    source: refine.Source
+    neuropil: Neuropil
+    footprints: Footprints
+    raw: Float
+    traces: Float
+    measures: dict[str, Float]
+    response: Response | None
+    correlation: Float
+    estimates: dict[str, dict[str, Any]]
+
+    @property
+    def kinetics(self) -> Response:
+        """Those that were measured, or typical ones."""
+        return self.response or Response(TYPICAL_DECAY * self.plan.rate)
+
+    def quality(self, raw: Float) -> dict[str, Float]:
+        """All measures, with what these raw traces tell."""
+        known = self.measures
+        return {
+            "snr": trace_snr(raw, transient(self.kinetics)),
+            "r_value": known["r_value"],
+            "reliability": known["reliability"],
+            "skewness": skewness(raw, self.plan.width),
+            "compactness": known["compactness"],
+        }
+
+
+def transient(response: Response) -> int:
+    """Frames over which a transient is looked at."""
+    return max(1, int(np.ceil(response.decay)))
+
+
+def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> tuple[Footprints, npt.NDArray[np.int64]]:
+    """Footprints of the volume in the coordinates of a block, unit norm; and which of them reach into it."""
+    grid = np.arange(int(np.prod(volume))).reshape(volume)[box.slices].ravel()
+    local = sparse.csc_array(sparse.csr_array(seeds)[grid])
+    keep = np.flatnonzero(np.diff(local.indptr) > 0).astype(np.int64)
+    part = sparse.csc_array(local[:, keep]).astype(np.float32)
+    part.sort_indices()
+    norms = np.sqrt(np.asarray(part.multiply(part).sum(axis=0)).ravel())
+    part.data /= np.repeat(norms, np.diff(part.indptr))
+    return part, keep
