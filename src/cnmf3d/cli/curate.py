@@ -118,7 +118,8 @@ def split(
 ) -> None:
     """Make several ROIs of one, by the hills of its footprint; all keep its time course."""
     from cnmf3d.errors import UsageError
-    from cnmf3d.results.curation.making import connected_parts, parted, watershed_parts
+    from cnmf3d.results.curation.making import parted
+    from cnmf3d.results.curation.splitting import connected_parts, watershed_parts
 
     with _session(results, who) as session:
         whole = session.components([roi])

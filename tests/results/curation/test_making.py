@@ -12,7 +12,7 @@ from scipy import sparse
 
 from cnmf3d.components import Components, Kinetics
 from cnmf3d.errors import UsageError
-from cnmf3d.results.curation import making
+from cnmf3d.results.curation import making, splitting
 
 SHAPE = (3, 8, 10)
 
@@ -76,7 +76,7 @@ def test_raw_traces_and_spikes_take_the_same_weights(random_results):
 def test_parts_add_up_to_the_roi(random_results):
     two = ball(1, 3, 2) + ball(1, 5, 7)
     roi = cells(random_results, two[None], np.random.default_rng(0).random((1, 20)))
-    parts = making.connected_parts(roi)
+    parts = splitting.connected_parts(roi)
     assert len(parts) == 2
     split = making.parted(roi, parts)
     assert np.allclose(split.footprints.toarray() @ split.traces, roi.footprints.toarray() @ roi.traces, atol=1e-6)
@@ -87,14 +87,14 @@ def test_parts_add_up_to_the_roi(random_results):
 def test_a_watershed_divides_touching_cells_along_the_valley(random_results):
     hills = ball(1, 4, 2, 3.0) + 0.8 * ball(1, 4, 7, 3.0)
     roi = cells(random_results, hills[None], np.ones((1, 5)))
-    assert len(making.connected_parts(roi)) == 1
-    parts = making.watershed_parts(roi)
+    assert len(splitting.connected_parts(roi)) == 1
+    parts = splitting.watershed_parts(roi)
     assert len(parts) == 2
     x = [np.unravel_index(part, SHAPE)[2] for part in parts]
     assert x[0].max() <= 5
     assert x[1].min() >= 4
     assert np.array_equal(np.sort(np.concatenate(parts)), np.flatnonzero(hills.ravel() > 0))
-    assert len(making.watershed_parts(roi, count=1)) == 1
+    assert len(splitting.watershed_parts(roi, count=1)) == 1
 
 
 def test_an_edited_footprint_keeps_its_weights_and_fills_in_new_ones(random_results):
@@ -154,6 +154,6 @@ def test_masks_without_traces_are_merged_and_split(random_results):
     both = rois.footprints.toarray().sum(axis=1)
     assert np.allclose(one.footprints.toarray().ravel(), both / np.linalg.norm(both), atol=1e-6)
     assert one.traces.shape == (1, 0)
-    assert making.parted(one, making.watershed_parts(one)).count == 2
+    assert making.parted(one, splitting.watershed_parts(one)).count == 2
     silent = cells(random_results, np.stack([ball(1, 3, 3), ball(1, 4, 6)]), np.zeros((2, 9)))
     assert np.allclose(making.merged(silent).footprints.toarray(), one.footprints.toarray())

@@ -22,7 +22,7 @@ from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError, EngineError, InputError, UsageError
 from cnmf3d.events import Event, Progress
 from cnmf3d.movies import Movie
-from cnmf3d.results.curation import making, storing
+from cnmf3d.results.curation import making, splitting, storing
 from cnmf3d.results.curation.scene import Scene, cell_reach, ellipsoid, read_voxels, scene_of
 from cnmf3d.results.curation.shapes import shapes_of
 from cnmf3d.results.curation.thresholds import Counts, Limits, counts, passing
@@ -148,9 +148,9 @@ class Curator:
     def _parts(self, whole: Components, how: Way | Sequence[Ints], count: int | None) -> list[Ints]:
         if isinstance(how, str):
             if how == "parts":
-                return making.connected_parts(whole)
+                return splitting.connected_parts(whole)
             if how == "watershed":
-                return making.watershed_parts(whole, count)
+                return splitting.watershed_parts(whole, count)
             raise UsageError(f"an ROI can't be split by {how!r}", "Give parts, watershed, or voxels.")
         [column] = columns_of(whole.footprints)
         drawn = [np.intersect1d(np.asarray(part, np.int64), column.voxels) for part in how]
