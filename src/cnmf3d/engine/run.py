@@ -24,7 +24,7 @@ from cnmf3d.engine.seeds import footprints_of
 from cnmf3d.engine.stages import Outcome
 from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
-from cnmf3d.engine.warmup import warm_up
+from cnmf3d.engine.warmup import warmed_up
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Event, Reporter, silent
 from cnmf3d.movies import Movie
@@ -105,9 +105,11 @@ def run(
     clock = Clock()
     fingerprint = movie.fingerprint()
     storage = Storage.of(scratch, caches, checkpoint)
-    with threadpool_limits(1), storage.files(movie, plan.width, fingerprint, heard) as files:
-        with clock.stage("compile"):
-            warm_up(kernel_type(movie.dtype), heard)
+    with (
+        threadpool_limits(1),
+        storage.files(movie, plan.width, fingerprint, heard) as files,
+        warmed_up(kernel_type(movie.dtype), heard),
+    ):
         context = Context(movie, workers, heard, clock)
         outcome = run_plan(context, plan, files, start)
         about_voxels(outcome.cache.statistics, movie, heard)

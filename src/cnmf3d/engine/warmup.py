@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +16,15 @@ from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, su
 from cnmf3d.events import Note, Progress, Reporter
 
 TIME_SPENT = 2.0
-"""Seconds above which compiling is worth a line in the log."""
+"""Seconds above which loading kernels was compiling them."""
 
 
-def warm_up(dtype: npt.DTypeLike, reporter: Reporter) -> None:
-    """Compile all kernels for frames of `dtype`, or load them from numba's cache.
+@contextmanager
+def warmed_up(dtype: npt.DTypeLike, reporter: Reporter) -> Iterator[None]:
+    """Compile all kernels for frames of `dtype` first; where they only have to be loaded, do so beside the work.
+
+    A kernel that is wanted before its turn is loaded by who wants it. The first stage reads the movie, in kernels
+    that let others work.
 
     Parameters
     ----------
@@ -26,17 +33,19 @@ def warm_up(dtype: npt.DTypeLike, reporter: Reporter) -> None:
     reporter : Reporter
         Told before and after when the kernels are not in the cache.
     """
-    cached = kernels_cached()
-    start = time.perf_counter()
-    if not cached:
+    if not kernels_cached():
         reporter(Progress("compile", 0, 1, "kernels"))
         reporter(Note("compile", "first run on this machine: compiling the kernels, this is done once"))
-    _call_all(dtype)
-    spent = time.perf_counter() - start
-    if not cached:
+        spent = _call_all(dtype)
         reporter(Progress("compile", 1, 1, "kernels"))
-    if not cached or spent > TIME_SPENT:
         reporter(Note("compile", f"kernels compiled in {spent:.0f} s and kept for the next runs"))
+        yield
+        return
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(_call_all, dtype)
+        yield
+    if loading.result() > TIME_SPENT:  # they were compiled for another type of pixel
+        reporter(Note("compile", f"kernels compiled in {loading.result():.0f} s and kept for the next runs"))
 
 
 def kernels_cached() -> bool:
@@ -48,8 +57,9 @@ def kernels_cached() -> bool:
     return any(index.stat().st_mtime >= newest for index in found)
 
 
-def _call_all(dtype: npt.DTypeLike) -> None:
-    """Call each kernel on next to nothing, with the types that the stages use."""
+def _call_all(dtype: npt.DTypeLike) -> float:
+    """Call each kernel on next to nothing, with the types that the stages use; the seconds that it took."""
+    start = time.perf_counter()
     frame = np.ones((3, 8), dtype)
     level = np.zeros(8, np.float32)
     rows = np.ones((8, 4), np.int16)
@@ -89,3 +99,4 @@ def _call_all(dtype: npt.DTypeLike) -> None:
     out = np.zeros((2, 4), np.float32)
     deconvolution.oasis_ar1(traces[0], 0.5, 0.1, out[0], out[1])
     deconvolution.nonnegative_spikes(traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1])
+    return time.perf_counter() - start
