@@ -103,9 +103,14 @@ def kernel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
 
 
 def prepared(frames: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Frames as (frames, voxels) in a type that the kernels take, contiguous; not-a-number stays."""
+    """Frames as (frames, voxels) as the kernels take them: of a type of theirs, contiguous, not to be written to.
+
+    Not-a-number stays.
+    """
     flat = frames.reshape(len(frames), -1)
-    return np.ascontiguousarray(flat, kernel_type(flat.dtype))
+    out = np.ascontiguousarray(flat, kernel_type(flat.dtype)).view()
+    out.flags.writeable = False
+    return out
 
 
 def chunk_ranges(frames: int, length: int) -> list[tuple[int, int]]:
@@ -134,7 +139,7 @@ def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -
     finite = np.isfinite(flat)
     if finite.all():
         return flat, None
-    flat = np.where(finite, flat, 0.0 if fill is None else fill[None, :]).astype(np.float32)
+    flat = prepared(np.where(finite, flat, 0.0 if fill is None else fill[None, :]).astype(np.float32))
     return flat, np.asarray((~finite).sum(axis=0), np.float32)
 
 
@@ -202,7 +207,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         whole = min(chunk_bins, bins - chunk * chunk_bins)
         if whole > 0:
             binned = np.zeros((voxels, chunk_bins), np.int16)
-            kernels.bin_chunk(frames[: whole * width], width, centre, gain, binned[:, :whole])
+            kernels.bin_chunk(frames[: whole * width], width, centre, gain, binned)
             with path.open("r+b") as file:
                 file.seek(chunk * voxels * chunk_bins * 2)
                 file.write(binned.data)

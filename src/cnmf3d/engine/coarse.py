@@ -82,7 +82,8 @@ def _grouping(shape: VolumeShape, factor: npt.NDArray[np.int64]) -> tuple[npt.ND
 def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
     counts = np.bincount(group)
     weights = (1 / np.sqrt(counts))[group].astype(np.float32)
-    return sparse.csr_array((weights, (group, np.arange(group.size))), shape=(counts.size, group.size))
+    place = (group.astype(np.int32), np.arange(group.size, dtype=np.int32))
+    return sparse.csr_array((weights, place), shape=(counts.size, group.size))
 
 
 def supervoxel(sigma: ZYX) -> npt.NDArray[np.int64]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.engine.cache import prepared
 from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, supports
 from cnmf3d.events import Note, Progress, Reporter
 
@@ -60,7 +61,7 @@ def kernels_cached() -> bool:
 def _call_all(dtype: npt.DTypeLike) -> float:
     """Call each kernel on next to nothing, with the types that the stages use; the seconds that it took."""
     start = time.perf_counter()
-    frame = np.ones((3, 8), dtype)
+    frame = prepared(np.ones((3, 8), dtype))
     level = np.zeros(8, np.float32)
     rows = np.ones((8, 4), np.int16)
     traces = np.ones((1, 4), np.float32)
@@ -69,7 +70,7 @@ def _call_all(dtype: npt.DTypeLike) -> float:
     data = np.ones(8, np.float32)
     one = np.array([0, 1], np.int32), np.zeros(1, np.int32), np.ones(1, np.float32)
     ingest.chunk_statistics(frame, level, np.empty((5, 8), np.float32))
-    ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 2), np.int16)[:, :1])
+    ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 1), np.int16))
     frames.project_frames(frame, indptr, indices, data, level, np.empty((1, 3), np.float32))
     runs = np.array([[0, 0, 8]], np.int64)
     frames.project_runs(frame, runs, data[None], level, np.zeros((1, 3)))

@@ -62,7 +62,7 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     energy = np.empty(passed.shape[0], np.float32)
     spread = np.empty(passed.shape[0], np.float32)
     kernels.activity(passed, EXCURSION, energy, spread)
-    score = ((energy - bins * _MEAN) / np.sqrt(bins * _VARIANCE)).reshape(shape)
+    score = ((energy - bins * _MEAN) / float(np.sqrt(bins * _VARIANCE))).reshape(shape)
     reach = ellipsoid_offsets(ZYX(*(1.2 * s for s in sigma)))
     peak = np.empty(shape, bool)
     supports.peaks(score, threshold, reach, peak)

@@ -77,10 +77,10 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
         The last bin may be short.
     centre, gain : (voxels,) float32
         ``out = round((bin mean - centre) * gain)``, clipped to the range of int16.
-    out : (voxels, bins) int16, written
+    out : (voxels, bins or more) int16, written as far as there are frames
     """
     n_frames, n_voxels = frames.shape
-    n_bins = out.shape[1]
+    n_bins = (n_frames + width - 1) // width
     sums = np.empty((n_bins, TILE), np.float32)
     for start in range(0, n_voxels, TILE):
         stop = min(start + TILE, n_voxels)
