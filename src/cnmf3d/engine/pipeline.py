@@ -23,12 +23,12 @@ from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.parallel import in_order
-from cnmf3d.engine.plan import TYPICAL_DECAY, Plan, half_size
+from cnmf3d.engine.plan import Plan, half_size
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
-from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, transient
+from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, or_typical, transient
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Note, Progress, Reporter
@@ -133,9 +133,10 @@ def fit_volume(
     order = max(plan.p, 1)
     with clock.stage("deconvolve"):
         measured = response or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
-        denoised = deconvolve(first.raw, order, measured or Response(TYPICAL_DECAY * plan.rate), context.workers)
+        kinetics = or_typical(measured, plan)
+        denoised = deconvolve(first.raw, order, kinetics, context.workers)
     with clock.stage("shapes"):
-        window = transient(measured or Response(TYPICAL_DECAY * plan.rate))
+        window = transient(kinetics)
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
     if response is None:
         why = {**why, **kinetics_found(plan, measured, context.reporter)}
@@ -144,7 +145,19 @@ def fit_volume(
         "reliability": whole.reliability,
         "compactness": compactness(footprints, cache.shape, plan.sigma),
     }
-    return Draft(plan, cache, source, neuropil, footprints, first.raw, scaled, measures, measured, correlation, why)
+    return Draft(
+        plan=plan,
+        cache=cache,
+        source=source,
+        neuropil=neuropil,
+        footprints=footprints,
+        raw=first.raw,
+        traces=scaled,
+        measures=measures,
+        response=measured,
+        correlation=correlation,
+        estimates=why,
+    )
 
 
 def finished(context: Context, draft: Draft) -> Outcome:

@@ -169,7 +169,7 @@ class Draft:
     @property
     def kinetics(self) -> Response:
         """Those that were measured, or typical ones."""
-        return self.response or Response(TYPICAL_DECAY * self.plan.rate)
+        return or_typical(self.response, self.plan)
 
     def quality(self, raw: Float) -> dict[str, Float]:
         """All measures, with what these raw traces tell."""
@@ -181,6 +181,11 @@ class Draft:
             "skewness": skewness(raw, self.plan.width),
             "compactness": known["compactness"],
         }
+
+
+def or_typical(measured: Response | None, plan: Plan) -> Response:
+    """The kinetics that were measured, or those of a common indicator."""
+    return measured or Response(TYPICAL_DECAY * plan.rate)
 
 
 def transient(response: Response) -> int:
