@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +13,6 @@ import numpy.typing as npt
 from cnmf3d.engine.cache import prepared
 from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, supports
 from cnmf3d.events import Note, Progress, Reporter
-
-TIME_SPENT = 2.0
-"""Seconds above which loading kernels was compiling them."""
 
 
 @contextmanager
@@ -34,28 +29,34 @@ def warmed_up(dtype: npt.DTypeLike, reporter: Reporter) -> Iterator[None]:
     reporter : Reporter
         Told before and after when the kernels are not in the cache.
     """
-    if not kernels_cached():
+    if not kernels_cached(dtype):
         reporter(Progress("compile", 0, 1, "kernels"))
-        reporter(Note("compile", "first run on this machine: compiling the kernels, this is done once"))
+        reporter(
+            Note(
+                "compile",
+                f"first run on this machine with {np.dtype(dtype)} pixels: compiling the kernels, this is done once",
+            )
+        )
         spent = _call_all(dtype)
         reporter(Progress("compile", 1, 1, "kernels"))
         reporter(Note("compile", f"kernels compiled in {spent:.0f} s and kept for the next runs"))
         yield
         return
     with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(_call_all, dtype)
+        pool.submit(_call_all, dtype)
         yield
-    if loading.result() > TIME_SPENT:  # they were compiled for another type of pixel
-        reporter(Note("compile", f"kernels compiled in {loading.result():.0f} s and kept for the next runs"))
 
 
-def kernels_cached() -> bool:
-    """Whether compiled kernels, newer than their sources, lie beside them or in ``NUMBA_CACHE_DIR``."""
-    folder = Path(block.__file__).parent
-    places = [folder / "__pycache__", Path(os.environ.get("NUMBA_CACHE_DIR", folder / "__pycache__"))]
-    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
-    found = [index for place in places if place.is_dir() for index in place.rglob("block.project*.nbi")]
-    return any(index.stat().st_mtime >= newest for index in found)
+def kernels_cached(dtype: npt.DTypeLike) -> bool:
+    """Whether kernels for frames of `dtype` were compiled before: the first of them, loaded or compiled, tells."""
+    compiled = ingest.chunk_statistics.stats.cache_misses.total()
+    _first(dtype)
+    return bool(ingest.chunk_statistics.stats.cache_misses.total() == compiled)
+
+
+def _first(dtype: npt.DTypeLike) -> None:
+    """Call the first kernel of a run."""
+    ingest.chunk_statistics(prepared(np.ones((3, 8), dtype)), np.zeros(8, np.float32), np.empty((5, 8), np.float32))
 
 
 def _call_all(dtype: npt.DTypeLike) -> float:
@@ -69,7 +70,7 @@ def _call_all(dtype: npt.DTypeLike) -> float:
     indices = np.arange(8, dtype=np.int32)
     data = np.ones(8, np.float32)
     one = np.array([0, 1], np.int32), np.zeros(1, np.int32), np.ones(1, np.float32)
-    ingest.chunk_statistics(frame, level, np.empty((5, 8), np.float32))
+    _first(dtype)
     ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 1), np.int16))
     frames.project_frames(frame, indptr, indices, data, level, np.empty((1, 3), np.float32))
     runs = np.array([[0, 0, 8]], np.int64)
