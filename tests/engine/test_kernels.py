@@ -291,18 +291,6 @@ def test_images_seen_through_footprints(problem, count):
     close(values, footprints.data - (images @ weights)[footprints.indices, columns])
 
 
-@SETTINGS
-@given(st.integers(0, 10**6), st.tuples(*[st.integers(1, 7)] * 3), st.integers(0, 2), st.integers(1, 4))
-def test_smooth_along(seed, shape, axis, reach):
-    rng = np.random.default_rng(seed)
-    box = rng.standard_normal(shape).astype(np.float32)
-    weights = rng.random(2 * reach + 1).astype(np.float32)
-    lines = box.reshape(int(np.prod(shape[:axis])), shape[axis], -1)
-    out = np.full(lines.shape, np.nan, np.float32)
-    block.smooth_along(lines, weights, out)
-    close(out.reshape(shape), ndimage.correlate1d(box, weights, axis=axis, mode="nearest"))
-
-
 @st.composite
 def volumes(draw):
     """A volume with footprints (voxels, components) of which some are in pieces, some empty."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import ndimage, sparse
 
-from cnmf3d.engine.smoothing import smoothed
+from cnmf3d.engine.smoothing import ACROSS, IN_PLANE, smoothed
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
@@ -48,3 +48,42 @@ def test_nothing_smoothed_is_nothing():
     assert smoothed(none, np.zeros((0, 5), np.float32), SHAPE)[0].shape[1] == 0
     empty = sparse.csc_array((int(np.prod(SHAPE)), 1), dtype=np.float32)
     assert smoothed(empty, np.zeros((1, 5), np.float32), SHAPE)[0].nnz == 0
+
+
+def least_risk(box, inside, error):
+    """The twin in plain numpy, on a volume with one footprint: values on its support, and the share of noise left."""
+    data, variance = box[inside], inside.sum() * error**2
+    best, least, share, at, steps = data, 0.0, 1.0, (0, 0), [(1, 0)] + [(0, 1)] * (box.shape[0] > 1)
+    while steps:
+        step = steps.pop(0)
+        plane, across = at[0] + step[0], at[1] + step[1]
+        if plane == len(IN_PLANE) or across == len(ACROSS):
+            continue
+        values, own, power = box, 1.0, 1.0
+        for axis, width in enumerate((ACROSS[across], IN_PLANE[plane], IN_PLANE[plane])):
+            if width:
+                reach = int(np.ceil(3 * width))
+                weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+                weights /= weights.sum()
+                values = ndimage.correlate1d(values, weights, axis=axis, mode="nearest")
+                own *= weights[reach]
+                power *= (weights**2).sum()
+        risk = ((values[inside] - data) ** 2).sum() - 2 * variance * (1 - own)
+        if risk < least:
+            best, least, share, at = values[inside], risk, power**0.5, (plane, across)
+            steps.append(step)
+    return best, share
+
+
+@pytest.mark.parametrize("error", [0.02, 0.1, 0.3, 1.0])
+@pytest.mark.parametrize("shape", [(9, 25, 25), (1, 25, 25), (3, 25, 25)])
+def test_as_much_as_plain_numpy_says(shape, error):
+    rng = np.random.default_rng(7)
+    footprint = ellipsoids(shape, np.array([[shape[0] // 2, 12, 12]]), ZYX(2, 6, 6))
+    footprint.data[:] = np.maximum(0.5 + error * rng.standard_normal(footprint.nnz), 0)
+    inside = np.zeros(shape, bool)
+    inside.ravel()[footprint.indices] = True
+    box = np.where(inside, footprint.toarray().reshape(shape), 0).astype(np.float64)
+    best, share = least_risk(box, inside, error)
+    result, errors = smoothed(footprint, np.array([[1 / error]], np.float32), shape)
+    assert np.allclose(result.data, best, atol=1e-5) and errors[0] == pytest.approx(error * share, rel=1e-5)

@@ -14,11 +14,11 @@ PROGRAM = """
 import sys
 from cnmf3d import open_movie, run
 from cnmf3d.engine import warmup
-from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, supports
+from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, smoothing, supports
 
 kernels = {
     name: kernel
-    for module in (block, deconvolution, frames, ingest, supports)
+    for module in (block, deconvolution, frames, ingest, smoothing, supports)
     for name, kernel in vars(module).items()
     if hasattr(kernel, "signatures") and not name.startswith("_")
 }

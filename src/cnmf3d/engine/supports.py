@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import VolumeShape
 from cnmf3d.engine.block import Footprints
 from cnmf3d.geometry import ZYX
 
@@ -38,14 +38,3 @@ def ellipsoids(shape: VolumeShape, centres: Index, radius: ZYX) -> Footprints:
     indices = flat[inside].astype(np.int32)
     data = np.ones(indices.size, np.float32)
     return sparse.csc_array((data, indices, indptr), shape=(int(np.prod(shape)), len(centres)))
-
-
-def dense_window(indices: npt.NDArray[np.int32], data: Float, shape: VolumeShape) -> tuple[Float, tuple[int, int, int]]:
-    """One footprint as a small dense box, with the box's origin."""
-    z, rest = np.divmod(indices, shape[1] * shape[2])
-    y, x = np.divmod(rest, shape[2])
-    origin = (int(z.min()), int(y.min()), int(x.min()))
-    size = (int(z.max()) - origin[0] + 1, int(y.max()) - origin[1] + 1, int(x.max()) - origin[2] + 1)
-    box = np.zeros(size, np.float32)
-    box[z - origin[0], y - origin[1], x - origin[2]] = data
-    return box, origin

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.engine.cache import prepared
-from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, supports
+from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, smoothing, supports
+from cnmf3d.engine.smoothing import gaussians
 from cnmf3d.events import Note, Progress, Reporter
 
 
@@ -93,7 +94,7 @@ def _call_all(dtype: npt.DTypeLike) -> float:
     image = np.ones((8, 1), np.float32)
     block.project_images(indptr, indices, data, image, np.empty((1, 1), np.float32))
     block.subtract_images(indptr, indices, image, np.ones((1, 1), np.float32), data.copy())
-    block.smooth_along(data.reshape(2, 2, 2), data[:3], np.empty((2, 2, 2), np.float32))
+    smoothing.smooth_footprints(indptr, indices, data.copy(), np.ones(1, np.float32), (2, 2, 2), gaussians(), 6)
     supports.grow(indptr, indices, 2, 2, 2)
     supports.main_parts(indptr, indices, data, np.ones(1, np.float32), 2, 2, np.empty(8, bool))
     supports.peaks(data.reshape(2, 2, 2), 0.0, np.zeros((1, 3), np.int64), np.empty((2, 2, 2), bool))

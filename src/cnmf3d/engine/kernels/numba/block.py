@@ -392,27 +392,3 @@ def apply_along(values: Any, first: Any, weights: Any, out: Any) -> None:
                     for t in range(stop - start):
                         acc[t] += w0 * row0[t]
                     b += 1
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def smooth_along(values: Any, weights: Any, out: Any) -> None:
-    """Weighted means along the middle axis; beyond its ends the last value goes on.
-
-    Parameters
-    ----------
-    values : (outer, n, inner) float32
-    weights : (2 * reach + 1,) float32
-    out : (outer, n, inner) float32, written
-    """
-    outer, n, inner = values.shape
-    reach = weights.size // 2
-    for o in range(outer):
-        for i in range(n):
-            acc = out[o, i]
-            for t in range(inner):
-                acc[t] = 0
-            for b in range(weights.size):
-                row = values[o, min(max(i + b - reach, 0), n - 1)]
-                weight = weights[b]
-                for t in range(inner):
-                    acc[t] += weight * row[t]
