@@ -203,7 +203,8 @@ class Layers:
     def _refresh_rois(self) -> None:
         layer = self._made.get(ROIS)
         if layer is not None:
-            layer.refresh(extent=False, thumbnail=False, highlight=False)
+            with self.app.viewer.layers.events.blocker():  # the list of layers would be drawn again, and the window twice
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def _turn_solid(self) -> None:
         """Fill footprints in 3D."""
