@@ -107,17 +107,22 @@ class Components:
         """(components, 3) centres of mass of the footprints, in voxels, order z, y, x."""
         return centroids_of(self.footprints, self.shape)
 
+    def rows(self, field: str, index: npt.NDArray[np.integer[Any]]) -> Float:
+        """(k, frames) some rows of ``traces``, ``residuals``, ``spikes`` or ``dff``."""
+        values: Float = getattr(self, field)[index]
+        return values
+
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""
         index = np.flatnonzero(keep) if keep.dtype == bool else keep
         return dataclasses.replace(
             self,
             footprints=sparse.csc_array(self.footprints[:, index]),
-            traces=self.traces[index],
-            residuals=self.residuals[index],
-            spikes=self.spikes[index],
+            traces=self.rows("traces", index),
+            residuals=self.rows("residuals", index),
+            spikes=self.rows("spikes", index),
             kinetics=Kinetics(**{f.name: getattr(self.kinetics, f.name)[index] for f in dataclasses.fields(Kinetics)}),
-            dff=self.dff[index],
+            dff=self.rows("dff", index),
             quality={name: values[index] for name, values in self.quality.items()},
             accepted=self.accepted[index],
         )

@@ -92,3 +92,28 @@ def test_closing_ends_the_threads() -> None:
     tasks.close()
     assert not thread.is_alive()
     tasks.deliver()
+
+
+def test_what_is_got_ready_aside_is_no_task_and_closing_waits_for_it() -> None:
+    tasks, begun, go, done = Tasks(), threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        begun.set()
+        go.wait(5)
+        done.append(threading.current_thread())
+        raise InputError("the disk is gone", "Plug it in.")
+
+    tasks.aside(work)
+    assert not tasks.running
+    assert begun.wait(5)
+    threading.Timer(0.05, go.set).start()
+    tasks.close()
+    assert done and done[0] is not threading.current_thread()
+
+
+def test_nothing_is_begun_aside_once_the_window_is_closed() -> None:
+    tasks, done = Tasks(), []
+    tasks.aside(lambda: done.append(1))
+    tasks.close()
+    time.sleep(0.01)
+    assert not done

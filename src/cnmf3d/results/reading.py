@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
 from cnmf3d.results.model import Provenance, Results
+from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.writing import FORMAT
 from cnmf3d.traces import delta_f_over_f, quiet_level
 
 
-def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
+def load_results(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Results:
     """Read a results file, with the curation that is in it and in the journal beside it.
 
     Parameters
@@ -33,6 +35,9 @@ def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
     axes : str
         What ``dims`` are in a file that CaImAn wrote, which doesn't say: ``xyz``, or ``yxz`` where it was given
         a movie of T × Y × X × Z. Our own files know.
+    later : bool
+        Leave traces and background of our own files there until they are asked for; see `StoredComponents`. Not under
+        Windows, where a file that is open can't be saved anew.
 
     Raises
     ------
@@ -42,10 +47,10 @@ def load_results(path: str | Path, *, axes: str = "xyz") -> Results:
         Where there is no such file, it isn't HDF5 or is cut short, it isn't a results file, or a newer version of
         cnmf3d wrote it.
     """
-    return with_journal(read_file(path, axes=axes), path)
+    return with_journal(read_file(path, axes=axes, later=later), path)
 
 
-def read_file(path: str | Path, *, axes: str = "xyz") -> Results:
+def read_file(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Results:
     """As `load_results`, without steps of curation that only the journal has."""
     path = Path(path)
     if sorted(axes) != ["x", "y", "z"]:
@@ -55,6 +60,9 @@ def read_file(path: str | Path, *, axes: str = "xyz") -> Results:
     if path.is_dir():
         raise InputError(f"{path} is a folder", "Give the results file in it, which ends in .hdf5.")
     try:
+        if later and os.name != "nt":
+            stored = Stored(path)
+            return _read(stored.file, path, axes, stored)
         with h5py.File(path, "r") as file:
             return _read(file, path, axes)
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
@@ -68,7 +76,7 @@ def read_file(path: str | Path, *, axes: str = "xyz") -> Results:
         ) from error
 
 
-def _read(file: h5py.File, path: Path, axes: str) -> Results:
+def _read(file: h5py.File, path: Path, axes: str, stored: Stored | None = None) -> Results:
     if "estimates" not in file or "A" not in file["estimates"] or "C" not in file["estimates"]:
         raise InputError(
             f"{path} is HDF5, but holds no results: it has {', '.join(sorted(file)) or 'nothing'}",
@@ -82,7 +90,7 @@ def _read(file: h5py.File, path: Path, axes: str) -> Results:
         )
     estimates = file["estimates"]
     shape, order = _volume(file, estimates, path, axes)
-    components = _components(estimates, own, shape, order, path)
+    components = _components(estimates, own, shape, order, path, stored if own is not None else None)
     noise = _array(estimates, "sn")
     volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32)
     results = _results(file, own, components, volume)
@@ -101,8 +109,8 @@ def _own(file: h5py.File) -> h5py.Group | None:
 
 
 def _results(file: h5py.File, own: h5py.Group | None, components: Components, noise: Float | None) -> Results:
-    params = _dictionary(file["params"]) if "params" in file else {}
     if own is None:
+        params = _dictionary(file["params"]) if "params" in file else {}
         rate = float(params.get("data", {}).get("fr") or 0.0)
         source = Provenance(input_paths=tuple(p for p in (str(file.attrs.get("mmap_file", "")),) if p))
         return Results(components, {"caiman": params}, rate, None, noise, {}, source)
@@ -150,33 +158,10 @@ def _volume(
 
 
 def _components(
-    estimates: h5py.Group, own: h5py.Group | None, shape: VolumeShape, order: Any, path: Path
+    estimates: h5py.Group, own: h5py.Group | None, shape: VolumeShape, order: Any, path: Path, stored: Stored | None
 ) -> Components:
-    group = estimates["A"]
-    stored = sparse.csc_array(
-        (group["data"][()].astype(np.float32), group["indices"][()], group["indptr"][()]), shape=tuple(group["shape"])
-    )
-    stored.check_format(full_check=True)
-    if stored.shape[0] != np.prod(shape):
-        raise InputError(
-            f"{path}: footprints have {stored.shape[0]} voxels, the volume {int(np.prod(shape))}",
-            "The file is damaged or its dims are wrong.",
-        )
-    footprints = stored if isinstance(order, slice) else sparse.csc_array(sparse.csr_array(stored)[order])
-    traces = np.asarray(estimates["C"][()], np.float32)
-    count, frames = footprints.shape[1], traces.shape[1] if traces.ndim == 2 else 0
-    traces = traces.reshape(count, frames)
-
-    def stored_traces(*names: str) -> Float | None:
-        for name in names:
-            values = _array(estimates, name)
-            if values is not None and values.shape == traces.shape:
-                return values.astype(np.float32, copy=False)
-        return None
-
-    def like_traces(*names: str) -> Float:
-        values = stored_traces(*names)
-        return np.zeros_like(traces) if values is None else values
+    footprints = _footprints(estimates["A"], shape, order, path)
+    count = footprints.shape[1]
 
     def each(name: str, fill: float = 0.0) -> Float:
         values = _array(estimates, name)
@@ -192,22 +177,74 @@ def _components(
         noise=each("neurons_sn"),
         sparsity=each("lam"),
     )
+    rest: dict[str, Any] = {
+        "shape": shape,
+        "footprints": footprints,
+        "kinetics": kinetics,
+        "quality": _quality(estimates, own, count),
+        "accepted": _accepted(estimates, count),
+    }
+    if stored is not None and _all_there(estimates, count):
+        names = {field: f"estimates/{name}" for field, name in TRACES.items()}
+        frames = stored.shape(names["traces"])[1]
+        background = StoredBackground.of(
+            lambda: stored.read(lambda: _background(stored.file["estimates"], order, frames))
+        )
+        return StoredComponents.of(stored, names, {**rest, "background": background})
+    return Components(**rest, **_traces(estimates, footprints, order))
+
+
+def _footprints(group: h5py.Group, shape: VolumeShape, order: Any, path: Path) -> sparse.csc_array[Any]:
+    data, indices, indptr = (group[name][()] for name in ("data", "indices", "indptr"))
+    matrix = sparse.csc_array((np.asarray(data, np.float32), indices, indptr), shape=tuple(group["shape"]))
+    matrix.check_format(full_check=True)
+    if matrix.shape[0] != np.prod(shape):
+        raise InputError(
+            f"{path}: footprints have {matrix.shape[0]} voxels, the volume {int(np.prod(shape))}",
+            "The file is damaged or its dims are wrong.",
+        )
+    return matrix if isinstance(order, slice) else sparse.csc_array(sparse.csr_array(matrix)[order])
+
+
+TRACES = {"traces": "C", "residuals": "YrA", "spikes": "S", "dff": "F_dff"}
+"""Matrices of a row a component, as our own files have them."""
+
+
+def _all_there(estimates: h5py.Group, count: int) -> bool:
+    """Whether all traces are matrices of one shape, which can be read in parts."""
+    shape: tuple[int, ...] = getattr(estimates["C"], "shape", ())
+    same = all(name in estimates and getattr(estimates[name], "shape", None) == shape for name in TRACES.values())
+    return same and len(shape) == 2 and int(shape[0]) == count
+
+
+def _traces(estimates: h5py.Group, footprints: sparse.csc_array[Any], order: Any) -> dict[str, Any]:
+    """Traces and background, with zeros for what the file doesn't have, and ΔF/F computed where it is absent."""
+    traces = np.asarray(estimates["C"][()], np.float32)
+    count, frames = footprints.shape[1], traces.shape[1] if traces.ndim == 2 else 0
+    traces = traces.reshape(count, frames)
+
+    def stored_traces(*names: str) -> Float | None:
+        for name in names:
+            values = _array(estimates, name)
+            if values is not None and values.shape == traces.shape:
+                return values.astype(np.float32, copy=False)
+        return None
+
+    def like_traces(*names: str) -> Float:
+        values = stored_traces(*names)
+        return np.zeros_like(traces) if values is None else values
+
     residuals, background = like_traces("YrA", "R"), _background(estimates, order, frames)
     dff = stored_traces("F_dff")
     if dff is None:
         dff = _delta_f(traces + residuals, footprints, background)
-    return Components(
-        shape=shape,
-        footprints=footprints,
-        traces=traces,
-        residuals=residuals,
-        spikes=like_traces("S"),
-        background=background,
-        kinetics=kinetics,
-        dff=dff,
-        quality=_quality(estimates, own, count),
-        accepted=_accepted(estimates, count),
-    )
+    return {
+        "traces": traces,
+        "residuals": residuals,
+        "spikes": like_traces("S"),
+        "background": background,
+        "dff": dff,
+    }
 
 
 def _delta_f(raw: Float, footprints: sparse.csc_array[Any], background: Background) -> Float:
@@ -222,7 +259,7 @@ def _background(estimates: h5py.Group, order: Any, frames: int) -> Background:
     if spatial is None or temporal is None:
         voxels = int(estimates["A"]["shape"][0])
         return Background(np.zeros((voxels, 0), np.float32), np.zeros((0, frames), np.float32))
-    return Background(spatial[order].astype(np.float32), np.atleast_2d(temporal).astype(np.float32))
+    return Background(np.asarray(spatial[order], np.float32), np.atleast_2d(temporal).astype(np.float32))
 
 
 def _quality(estimates: h5py.Group, own: h5py.Group | None, count: int) -> dict[str, Float]:

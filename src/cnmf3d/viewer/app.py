@@ -365,6 +365,8 @@ class App:
                 self.rois.changed.connect(lambda: self.mark_unsaved("ROIs"))
         self.painter.show(self.rois)
         self.rois_changed.emit(self.rois)
+        if self.rois is not None:
+            self.tasks.aside(self.rois.prepare)
 
     def _store_of(self, results: Results) -> RoiStore:
         """ROIs whose steps are saved at once beside their file, where they have one that can be written."""

@@ -203,7 +203,7 @@ class Layers:
     def _refresh_rois(self) -> None:
         layer = self._made.get(ROIS)
         if layer is not None:
-            with self.app.viewer.layers.events.blocker():  # the list of layers would be drawn again, and the window twice
+            with self.app.viewer.layers.events.blocker():  # the list of layers needn't be drawn again
                 layer.refresh(extent=False, thumbnail=False, highlight=False)
 
     def _turn_solid(self) -> None:

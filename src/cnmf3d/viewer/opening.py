@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -125,15 +126,17 @@ def read_results(path: str | Path, task: Task, movie: Any = None, **opening: Any
         Keywords of `cnmf3d.open_movie`.
     """
     file = Path(path).expanduser()
-    results = load_results(file)
+    results = load_results(file, later=True)
     task.report(1, 3)
-    environment, note = _environment_of(results, file, movie, opening)
-    task.report(2, 3)
-    environment.roi_manager = RoiManager(results)
-    environment.history_trace.append({"cnmf_3d": history_entry(results)})
-    contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
-    notes = (*environment.warnings, *((note,) if note else ()))
-    return Opened(environment, contrast, file, notes, ready(results))
+    with ThreadPoolExecutor(1) as beside:
+        rois = beside.submit(ready, results)
+        environment, note = _environment_of(results, file, movie, opening)
+        contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
+        task.report(2, 3)
+        environment.roi_manager = RoiManager(results)
+        environment.history_trace.append({"cnmf_3d": history_entry(results)})
+        notes = (*environment.warnings, *((note,) if note else ()))
+        return Opened(environment, contrast, file, notes, rois.result())
 
 
 def read_movie_of(results_path: Path, source: Any, task: Task, **opening: Any) -> Opened:
@@ -152,11 +155,10 @@ def read_movie_of(results_path: Path, source: Any, task: Task, **opening: Any) -
 
 
 def ready(results: Results) -> RoiStore:
-    """The ROIs of results, with what drawing and picking need worked out."""
+    """The ROIs of results, with what drawing and listing them needs worked out."""
     store = RoiStore.from_results(results)
-    hidden = np.zeros(len(store), np.uint8)
-    store.paint(hidden)
-    store.paint(hidden, outline=True)
+    store.paint(np.zeros(len(store), np.uint8), outline=True)
+    _ = store.centroids  # of the table; kept
     return store
 
 

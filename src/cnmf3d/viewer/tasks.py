@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -13,6 +14,9 @@ from cnmf3d.errors import Cnmf3dError, EngineError
 
 LEAVE = 10.0
 """Seconds that closing waits for the threads to notice."""
+
+DRAWN = 0.5
+"""Seconds in which a window draws what it was just given, undisturbed by what is done aside."""
 
 LOOK = 0.1
 """Seconds between two looks whether the window is still there."""
@@ -83,6 +87,8 @@ class Tasks:
         self._told = threading.Event()
         self._home = threading.get_ident()
         self._closed = False
+        self._over = threading.Event()
+        self._aside: list[threading.Thread] = []
 
     def start(
         self,
@@ -125,6 +131,21 @@ class Tasks:
         task.thread.start()
         self.changed.emit(self.running)
         return task
+
+    def aside(self, work: Callable[[], object]) -> None:
+        """Do in a thread what is only got ready, without telling anybody; what fails will fail where it is needed.
+
+        Begins after `DRAWN`, and not at all where the window was closed by then.
+        """
+
+        def run() -> None:
+            if not self._over.wait(DRAWN):
+                with contextlib.suppress(Cnmf3dError, Cancelled):
+                    work()
+
+        thread = threading.Thread(target=run, name="cnmf3d aside", daemon=True)
+        self._aside = [each for each in self._aside if each.is_alive()] + [thread]
+        thread.start()
 
     def deliver(self) -> None:
         """Call back what has become ready; call it in the window's thread."""
@@ -173,11 +194,14 @@ class Tasks:
     def close(self) -> None:
         """Cancel everything and wait for the threads; nothing is called back any more."""
         self._closed = True
+        self._over.set()
         for task in self.running:
             task.cancel()
         for task in self.running:
             if task.thread is not None:
                 task.thread.join(LEAVE)
+        for thread in self._aside:
+            thread.join(LEAVE)
         self.running = []
         self.wake = _nothing
 

@@ -35,13 +35,15 @@ def input_of(batch: Batch, item: Item) -> ViewerWorkEnv:
     return env
 
 
-def output_of(batch: Batch, item: Item) -> ViewerWorkEnv:
+def output_of(batch: Batch, item: Item, *, later: bool = False) -> ViewerWorkEnv:
     """The movie of an item with the components that were found in it.
 
     Parameters
     ----------
     batch : Batch
     item : Item
+    later : bool
+        Leave traces in the file until they are asked for; see `load_results`.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def output_of(batch: Batch, item: Item) -> ViewerWorkEnv:
     """
     if item.status is not Status.DONE:
         raise UsageError(f"{item.name} is {item.status.value}: it has no output", _help(item))
-    results = load_results(batch.run_folder(item).results)
+    results = load_results(batch.run_folder(item).results, later=later)
     env = input_of(batch, item) if item.input.found(batch.folder) else _without_movie(batch, item)
     env.roi_manager = RoiManager(results)
     entry = history_entry(results) | {"item_uuid": item.uuid, "item_name": item.name, "engine": item.engine}

@@ -365,3 +365,17 @@ def test_a_step_that_cannot_be_saved_is_not_made(tmp_path, random_results, monke
 def test_saving_needs_a_file(store):
     with pytest.raises(UsageError, match="aren't curated in a file"):
         store.save()
+
+
+def test_preparing_reads_what_clicks_and_the_first_step_need(tmp_path, random_results) -> None:
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    store = RoiStore.from_results(load_results(path, later=True), path=path)
+    components = store.results.components
+    assert "traces" not in vars(components)
+    store.prepare()
+    assert "traces" in vars(components)
+    assert "spikes" not in vars(components)
+    path.rename(tmp_path / "elsewhere.hdf5")
+    store.accept([0])
+    assert store.at(*(int(v) for v in np.unravel_index(components.footprints.indices[0], store.shape))).size
+    store.close()

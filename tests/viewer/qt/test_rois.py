@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnmf3d.errors import InputError
+
 
 @pytest.fixture
 def opened(window: Any, qtbot: Any, results_file: Path) -> Iterator[Any]:
@@ -159,6 +161,21 @@ def test_traces_follow_selection_and_time(opened: Any) -> None:
     assert opened.viewer.dims.current_step[0] == 3
     dock._go(99)
     assert opened.viewer.dims.current_step[0] == 11
+
+
+def test_traces_whose_file_is_gone_are_told(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(kind: str, ids: Any) -> Any:
+        raise InputError("results.hdf5 can't be read any more", "Open the file again.")
+
+    told: list[tuple[str, str]] = []
+    opened.app.failed.connect(lambda problem, fix: told.append((problem, fix)))
+    monkeypatch.setattr(opened.app.rois, "traces", gone)
+    opened.app.rois.select([2])
+    opened.show_dock("Heat map")
+    opened.docks["Heat map"].repaint()
+    opened.docks["Heat map"].draw()
+    assert told[0] == ("results.hdf5 can't be read any more", "Open the file again.")
+    assert len(told) >= 2
 
 
 def test_the_heat_map_has_the_accepted_ones_in_the_tables_order(opened: Any) -> None:

@@ -106,3 +106,16 @@ def test_recent_files_are_in_the_menu(window: Any, qtbot: Any, movie_file: Path)
     opened(window, qtbot, movie_file)
     window.menu.fill_recent()
     assert [action.text() for action in window.menu.recent.actions()] == [str(movie_file)]
+
+
+def test_warming_leaves_an_empty_window_as_it_was(window: Any, qtbot: Any, movie_file: Path) -> None:
+    from cnmf3d.viewer.qt.warming import warm
+
+    viewer = window.viewer
+    window.app.clear()
+    before = (viewer.dims.ndim, viewer.help, viewer.canvas.overlays.scale_bar.visible, len(viewer.layers))
+    warm(viewer)
+    assert (viewer.dims.ndim, viewer.help, viewer.canvas.overlays.scale_bar.visible, len(viewer.layers)) == before
+    opened(window, qtbot, movie_file)
+    assert [layer.name for layer in viewer.layers] == ["movie"]
+    assert tuple(viewer.dims.axis_labels) == ("t", "z", "y", "x")

@@ -14,6 +14,7 @@ import json
 import os
 import time
 import zlib
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -132,7 +133,8 @@ class Journal:
         self.path = path
         self.aside: Path | None = None
         self._lines: list[bytes] = []
-        self._digest, self._entries = "", 0
+        self._of: Components | None = None
+        self._entries = 0
         self._closed = False
         self._lock = lock
         self._file: IO[bytes] | None = None
@@ -190,7 +192,7 @@ class Journal:
             os.truncate(place, found.whole)
             self._lines = place.read_bytes().splitlines(keepends=True)[-len(found.steps) :]
             self._file = place.open("ab")
-            self._digest, self._entries = fingerprint_of(results.components), len(stored.log)
+            self._of, self._entries = results.components, len(stored.log)
             return
         if stored.log != log:
             raise UsageError(
@@ -200,11 +202,17 @@ class Journal:
             self.aside = _free(place)
             place.replace(self.aside)
         place.unlink(missing_ok=True)
-        self._digest, self._entries = fingerprint_of(results.components), len(log)
+        self._of, self._entries = results.components, len(log)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells the components that are curated from others; takes as long as reading their traces."""
+        assert self._of is not None
+        return fingerprint_of(self._of)
 
     def _head(self) -> bytes:
         """The first line."""
-        told = {"format": FORMAT, "results": self._digest, "entries": self._entries}
+        told = {"format": FORMAT, "results": self.digest, "entries": self._entries}
         return json.dumps(told).encode() + b"\n"
 
     def add(self, entry: Entry, made: Components | None = None) -> None:

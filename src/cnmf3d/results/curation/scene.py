@@ -148,7 +148,7 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
         starts=first.astype(np.float32),
         support=allowed | (first > 0),
         others=some.astype(np.float32),
-        courses=(others.traces[near] + others.residuals[near]).astype(np.float32),
+        courses=(others.rows("traces", near) + others.rows("residuals", near)).astype(np.float32),
         images=back.spatial[voxels].astype(np.float32),
         background=(back.temporal if back.temporal.size else empty).astype(np.float32),
         noise=np.where(noise > 0, noise, good).astype(np.float32),

@@ -251,8 +251,8 @@ class CurationSession:
         rows = self._view.rows[self.positions(ids)]
         out = np.empty((len(rows), self.frames), np.float32)
         for part, mine, columns in self._pool.among(rows):
-            values = getattr(part.components, KINDS[kind])[columns]
-            out[mine] = values + part.components.residuals[columns] if kind == "raw" else values
+            values = part.components.rows(KINDS[kind], columns)
+            out[mine] = values + part.components.rows("residuals", columns) if kind == "raw" else values
         return out
 
     def components(self, ids: Ids) -> Components:

@@ -83,10 +83,10 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
 def fingerprint_of(components: Components) -> str:
     """32 hexadecimal digits that tell original components from others: footprints and traces."""
     footprints = components.footprints
-    digest = xxhash.xxh3_128(repr((components.shape, components.traces.shape)).encode())
+    digest = xxhash.xxh3_128(repr((components.shape, (components.count, components.frames))).encode())
     for array in (footprints.indptr.astype(np.int64), footprints.indices.astype(np.int64), footprints.data):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(np.ascontiguousarray(components.traces).tobytes())
+        digest.update(np.ascontiguousarray(array).data)
+    digest.update(np.ascontiguousarray(components.traces).data)
     return str(digest.hexdigest())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,29 +40,36 @@ class VoxelIndex:
     Parameters
     ----------
     footprints : csc (voxels, columns)
+
+    Attributes
+    ----------
+    voxels : (entries,) int32
+        Ascending.
+    columns : (entries,) int32
+        The column of each of `voxels`.
     """
 
     def __init__(self, footprints: sparse.csc_array[Any]) -> None:
-        voxels, columns = footprints.shape
-        column = np.repeat(np.arange(columns, dtype=np.int32), np.diff(footprints.indptr))
+        count = footprints.shape[1]
         steps = np.ceil(relative(footprints) * STEPS).astype(np.uint8)
-        order = np.argsort(steps, kind="stable").astype(np.int32)
-        order = order[np.count_nonzero(steps == 0) :]  # what weighs nothing lies nowhere
-        # one row of a matrix, turned into columns: a counting sort by voxel that keeps the order by strength
-        ends = np.array([0, order.size], np.int32)
-        row = sparse.csr_array((column[order], footprints.indices[order], ends), shape=(1, voxels))
-        turned = sparse.csc_array(row)
-        self.starts: npt.NDArray[np.integer[Any]] = turned.indptr
-        self.columns: npt.NDArray[np.int32] = turned.data
-
-    @cached_property
-    def voxels(self) -> npt.NDArray[np.int32]:
-        """The voxel of each of `columns`."""
-        return np.repeat(np.arange(self.starts.size - 1, dtype=np.int32), np.diff(self.starts))
+        bits = count.bit_length()
+        # voxel, strength and column in one number, which sorts many times faster than places do
+        key = footprints.indices.astype(np.int64)
+        key <<= 8
+        key |= steps
+        key <<= bits
+        key |= np.repeat(np.arange(count, dtype=np.int32), np.diff(footprints.indptr))
+        if not steps.all():  # what weighs nothing lies nowhere
+            key = key[steps > 0]
+        key.sort()
+        self.columns: npt.NDArray[np.int32] = (key & ((1 << bits) - 1)).astype(np.int32)
+        key >>= 8 + bits
+        self.voxels: npt.NDArray[np.int32] = key.astype(np.int32)
 
     def at(self, voxel: int) -> Ints:
         """Columns at a voxel, the weakest first."""
-        return self.columns[self.starts[voxel] : self.starts[voxel + 1]].astype(np.int64)
+        start, stop = np.searchsorted(self.voxels, np.array([voxel, voxel + 1], np.int32))
+        return self.columns[start:stop].astype(np.int64)
 
     def paint(self, classes: Bytes, volume: Bytes) -> None:
         """Write over a flat `volume` wherever a column lies: the class of the strongest one that isn't `HIDDEN`.
@@ -83,7 +89,8 @@ class VoxelIndex:
 
     def repaint(self, voxels: npt.NDArray[np.integer[Any]], classes: Bytes, volume: Bytes) -> None:
         """Write over some voxels of a flat `volume`, as `paint` would."""
-        starts, stops = self.starts[voxels], self.starts[voxels + 1]
+        wanted = voxels.astype(np.int32)  # of the same type: nothing large is converted
+        starts, stops = np.searchsorted(self.voxels, wanted), np.searchsorted(self.voxels, wanted, side="right")
         values = classes[self.columns[spans(starts, stops)]]
         voxel = np.repeat(voxels, stops - starts)
         shown = values != HIDDEN

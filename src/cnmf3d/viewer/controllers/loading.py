@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cnmf3d.viewer.models.movie_array import contrast_of
-from cnmf3d.viewer.opening import Opened
+from cnmf3d.viewer.opening import Opened, ready
 from cnmf3d.workspace.output import input_of, output_of
 
 if TYPE_CHECKING:
@@ -28,11 +28,12 @@ def read_output(batch: Batch, item: Item, task: Task) -> Opened:
     InputError
         Where its results can't be read.
     """
-    environment = output_of(batch, item)
+    environment = output_of(batch, item, later=True)
     task.report(1, 2)
     contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
     missing = () if not environment.isEmpty else (f"The movie {item.input.paths[0]} is not there: relink it.",)
-    return Opened(environment, contrast, batch.run_folder(item).results, (*environment.warnings, *missing))
+    file, notes, manager = batch.run_folder(item).results, (*environment.warnings, *missing), environment.roi_manager
+    return Opened(environment, contrast, file, notes, None if manager is None else ready(manager.results))
 
 
 def read_input(batch: Batch, item: Item, task: Task) -> Opened:

@@ -11,7 +11,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.project import Project
 from cnmf3d.viewer.models.movie_array import contrast_of
 from cnmf3d.viewer.models.project import ProjectModel
-from cnmf3d.viewer.opening import Opened
+from cnmf3d.viewer.opening import Opened, ready
 from cnmf3d.workspace.samples import add_to_project, is_sample, open_sample, save_to_project
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class ProjectActions:
             environment, notes = open_sample(project, uuid)
             task.report(1, 2)
             contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
-            return Opened(environment, contrast, None, notes or (f"Opened the sample {environment.sample_id}",))
+            manager, told = environment.roi_manager, notes or (f"Opened the sample {environment.sample_id}",)
+            return Opened(environment, contrast, None, told, None if manager is None else ready(manager.results))
 
         return self.app.tasks.start("Opening the sample", read, self.app.show, self.app.fail)
 

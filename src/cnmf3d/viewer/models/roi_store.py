@@ -46,6 +46,11 @@ class RoiStore(CurationSession):
         super().__init__(results, who)
         self._selection: Ints = np.zeros(0, np.int64)
 
+    def prepare(self) -> None:
+        """Get ready, in another thread, what a click, colours by correlation and the first step need beyond drawing."""
+        base, journal = self._pool.base, self.journal
+        _ = (base.index, base.components.traces, None if journal is None else journal.digest)
+
     # where they are
 
     def at(self, z: int, y: int, x: int) -> Ints:

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.browsing import jump, order_of, seek
 from cnmf3d.viewer.models.roi_store import KINDS
 from cnmf3d.viewer.qt.traces import NAMES
@@ -87,7 +88,11 @@ class HeatMapDock(QWidget):
         self.told.setText(f"{len(self.ids)} accepted ROIs, in the table's order" if self.ids.size else EMPTY)
         if store is None or not self.ids.size or not store.frames:  # masks of other programs have no traces
             return
-        rows = store.traces(self.kind.currentData(), self.ids)
+        try:
+            rows = store.traces(self.kind.currentData(), self.ids)
+        except Cnmf3dError as error:  # their file isn't there any more
+            self._app.fail(error)
+            return
         spread = rows.std(axis=1, keepdims=True)
         rows = (rows - np.median(rows, axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
         self.image.setImage(rows, levels=(-0.5, 4.0))

@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
 
@@ -101,7 +102,11 @@ class TraceDock(QWidget):
         self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
-        values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
+        try:
+            values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
+        except Cnmf3dError as error:  # their file isn't there any more
+            self._app.fail(error)
+            return
         height = max((float(np.ptp(v, axis=1).max()) for v in values.values()), default=1.0) or 1.0
         for row, roi in enumerate(ids):
             base = -row * height * 1.05 if self.apart.isChecked() else 0.0

@@ -11,12 +11,14 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 from cnmf3d.errors import UsageError
 from cnmf3d.viewer.app import Answer, App, app_of
 from cnmf3d.viewer.layers import AXES
+from cnmf3d.viewer.memory import share_one_arena
 from cnmf3d.viewer.opening import opens
 from cnmf3d.viewer.qt.console import Scripting
 from cnmf3d.viewer.qt.docks import DOCKS, Dock
 from cnmf3d.viewer.qt.hosting import host
 from cnmf3d.viewer.qt.menu import Menu
 from cnmf3d.viewer.qt.status import Status, forgive
+from cnmf3d.viewer.qt.warming import load_tables, load_units, warm
 
 SIZE = (1440, 900)
 """Pixels of a laptop's screen, which the docks are laid out for."""
@@ -47,6 +49,7 @@ class Window(QObject):
 
     def __init__(self, *, show: bool = True) -> None:
         super().__init__()
+        share_one_arena()
         import napari
 
         self.viewer = napari.Viewer(title="cnmf3d", axis_labels=AXES, show=False)
@@ -72,7 +75,7 @@ class Window(QObject):
             QApplication.processEvents()
         self._lay_out()
         self._share()
-        QTimer.singleShot(300, self._warm)
+        self.app.tasks.aside(self._load)
 
     @property
     def main(self) -> Any:
@@ -152,13 +155,16 @@ class Window(QObject):
         QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
         return True
 
-    def _warm(self) -> None:
-        """Load what the first layers need (tables, units of length), once the window is there."""
-        if self._open:
-            import pandas  # noqa: F401
-            from napari.utils.transforms._units import get_units_from_name
+    def _load(self) -> None:
+        """Load beside the window what the first layers need, and get it ready for them."""
+        load_tables()
+        self.app.tasks.ask(load_units)
+        self.app.tasks.ask(self._warm)
 
-            get_units_from_name("um")
+    def _warm(self) -> None:
+        """Get ready for the first layers, unless they are coming already."""
+        if self._open and not self.viewer.layers and not self.app.tasks.running:
+            warm(self.viewer)
 
     def _size(self) -> None:
         """Give the window a laptop's size, or that of a smaller screen."""
