@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 ROLE = Qt.ItemDataRole
 NOWHERE = QModelIndex()
 
+# each cell is asked for all of these whenever it is drawn: Qt's enumerations are slow to look up
+TEXT = frozenset((int(ROLE.DisplayRole), int(ROLE.EditRole)))
+ALIGNMENT, DECORATION, CHECK = int(ROLE.TextAlignmentRole), int(ROLE.DecorationRole), int(ROLE.CheckStateRole)
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+ANSWERED = TEXT | {ALIGNMENT, DECORATION, CHECK}
+
 
 class RoiTable(QAbstractTableModel):
     """One row an ROI that the filter lets through.
@@ -128,18 +134,18 @@ class RoiTable(QAbstractTableModel):
 
     def data(self, index: Any, role: int = ROLE.DisplayRole) -> Any:
         """One cell."""
-        if not index.isValid():
+        if role not in ANSWERED or not index.isValid():
             return None
         column, at = self.columns[index.column()], int(self.rows[index.row()])
         if column.title == "ok":
-            if role == ROLE.CheckStateRole:
+            if role == CHECK:
                 return Qt.CheckState.Checked if column.values[at] else Qt.CheckState.Unchecked
             return None
-        if role in (ROLE.DisplayRole, ROLE.EditRole):
+        if role in TEXT:
             return column.text(at)
-        if role == ROLE.TextAlignmentRole and column.tag is None:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == ROLE.DecorationRole and index.column() == 0:
+        if role == ALIGNMENT and column.tag is None:
+            return RIGHT
+        if role == DECORATION and index.column() == 0:
             classes = self._app.painter.classes
             return self._colours[classes[at]] if at < len(classes) and classes[at] else None
         return None
