@@ -140,7 +140,7 @@ class Tasks:
 
         def run() -> None:
             if not self._over.wait(DRAWN):
-                with contextlib.suppress(Cnmf3dError, Cancelled):
+                with contextlib.suppress(Cnmf3dError):
                     work()
 
         thread = threading.Thread(target=run, name="cnmf3d aside", daemon=True)

@@ -10,12 +10,12 @@ NAME = "warming"
 SIZE = (2, 2, 8, 8)
 
 
-def load_tables() -> None:
-    """Import what napari's layers keep their tables with: a second, in which another thread can do other things."""
+def load_tables(viewer: Any) -> None:
+    """Import what napari's layers keep their tables with. Not in a thread: two that import may see half a module."""
     import pandas  # noqa: F401
 
 
-def load_units() -> None:
+def load_units(viewer: Any) -> None:
     """Read the table of units of length."""
     from napari.utils.transforms._units import get_units_from_name
 
@@ -44,3 +44,7 @@ def warm(viewer: Any) -> None:
     viewer.window._qt_viewer.canvas._scene_canvas.render()  # into memory: the screen isn't touched
     viewer.layers.clear()
     viewer.help, scale_bar.visible = before
+
+
+STEPS = (load_tables, load_units, warm)
+"""Some tenths of a second each, between which the window listens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cnmf3d.viewer.qt.docks import DOCKS, Dock
 from cnmf3d.viewer.qt.hosting import host
 from cnmf3d.viewer.qt.menu import Menu
 from cnmf3d.viewer.qt.status import Status, forgive
-from cnmf3d.viewer.qt.warming import load_tables, load_units, warm
+from cnmf3d.viewer.qt.warming import STEPS
 
 SIZE = (1440, 900)
 """Pixels of a laptop's screen, which the docks are laid out for."""
@@ -75,7 +76,7 @@ class Window(QObject):
             QApplication.processEvents()
         self._lay_out()
         self._share()
-        self.app.tasks.aside(self._load)
+        QTimer.singleShot(300, self._warm)
 
     @property
     def main(self) -> Any:
@@ -155,16 +156,12 @@ class Window(QObject):
         QTimer.singleShot(0, lambda: self.app.open(source))  # the drag ends first: a question may come
         return True
 
-    def _load(self) -> None:
-        """Load beside the window what the first layers need, and get it ready for them."""
-        load_tables()
-        self.app.tasks.ask(load_units)
-        self.app.tasks.ask(self._warm)
-
-    def _warm(self) -> None:
-        """Get ready for the first layers, unless they are coming already."""
+    def _warm(self, steps: tuple[Callable[[Any], None], ...] = STEPS) -> None:
+        """Get ready for the first layers, one step after the other, unless they are coming already."""
         if self._open and not self.viewer.layers and not self.app.tasks.running:
-            warm(self.viewer)
+            steps[0](self.viewer)
+            if steps[1:]:
+                QTimer.singleShot(50, lambda: self._warm(steps[1:]))
 
     def _size(self) -> None:
         """Give the window a laptop's size, or that of a smaller screen."""
