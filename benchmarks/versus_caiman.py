@@ -114,8 +114,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         out = folder / "ours.hdf5"
-        ours(movie, out, flag, threads=1)
-        mine = min((ours(movie, out, flag, threads=1) for _ in range(3)), key=lambda run: run.seconds)
+        first = ours(movie, out, flag, threads=1)
+        seconds = min(ours(movie, out, flag, threads=1, memory=False).seconds for _ in range(3))
+        mine = dataclasses.replace(first, seconds=seconds)
         print(line("cnmf3d", mine, score(load_results(out).components, truth), size), flush=True)
         theirs, stages, file = caiman(python, movie, scene, folder, refit=not options.no_refit)
         print(line("CaImAn", theirs, score(load_results(file).components, truth), size), flush=True)

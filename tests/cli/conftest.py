@@ -21,5 +21,5 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A movie that takes long enough to be stopped, on a busy machine too."""
     path = tmp_path_factory.mktemp("longer") / "long.tif"
-    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "1500"})
+    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "4000"})
     return path

@@ -25,7 +25,7 @@ def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A movie that takes several seconds."""
     path = tmp_path_factory.mktemp("longer") / "m.tif"
-    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "2000"})
+    simulate(path, "tiny", seed=2, overrides={"size": "60,60,10", "cells": "25", "frames": "6000"})
     return path
 
 
