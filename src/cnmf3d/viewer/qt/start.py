@@ -92,12 +92,14 @@ def settle(window: Any, seconds: float = PATIENCE) -> None:
     EngineError
         Where that takes too long.
     """
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
     until = time.monotonic() + seconds
     calm = 0
     while calm < 10:
         QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # what Qt's own loop does, which doesn't run
         time.sleep(0.02)
         calm = 0 if window.app.tasks.running else calm + 1
         if time.monotonic() > until:
