@@ -10,6 +10,7 @@ from scipy import sparse, stats
 
 from cnmf3d import open_movie
 from cnmf3d.components import centroids_of
+from cnmf3d.engine import cache as caching
 from cnmf3d.engine.block import STEP, Block, Fit
 from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cache import ingest
@@ -137,6 +138,16 @@ def test_a_part_of_the_cache_is_that_part_of_the_whole(tmp_path):
     for box in cut((4, 12, 10), (2, 5, 6), (1, 2, 2)):
         part = cache.load(box)
         assert np.array_equal(part.rows.reshape(*part.shape, -1), rows[box.slices])
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
+def test_bins_are_left_out_evenly_over_all_chunks(tmp_path, monkeypatch, step):
+    values = np.random.default_rng(1).poisson(50, (125, 2, 6, 5)).astype(np.uint16)
+    monkeypatch.setattr(caching, "CHUNK_BYTES", 10 * 2 * 60)
+    cache = ingest(open_movie(values, rate=5), tmp_path / "c", 2, workers=2, reporter=silent)
+    (box,) = cut((2, 6, 5), (2, 6, 5), (0, 0, 0))
+    assert cache.chunk_bins == 5 and cache.bins == 62
+    assert np.array_equal(cache.load(box, step).rows, cache.load(box).rows[:, ::step])
 
 
 # ---- merging

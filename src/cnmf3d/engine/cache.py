@@ -81,19 +81,20 @@ class Cache:
     statistics: Statistics
     source: str = ""
 
-    def load(self, box: Box) -> Block:
-        """Read one block, halo included; voxels that are not valid are zero."""
+    def load(self, box: Box, step: int = 1) -> Block:
+        """Read one block, halo included, all bins or each of so many; voxels that are not valid are zero."""
         chunks = -(-self.bins // self.chunk_bins)
-        rows = np.empty((*box.shape, self.bins), np.int16)
+        rows = np.empty((*box.shape, -(-self.bins // step)), np.int16)
         size = (*self.shape, self.chunk_bins)
         for chunk in range(chunks):  # a map for each: what is mapped counts as memory in use
             stored = np.memmap(self.path, np.int16, "r", offset=2 * chunk * int(np.prod(size)), shape=size)
             start = chunk * self.chunk_bins
-            part = min(self.chunk_bins, self.bins - start)
-            rows[..., start : start + part] = stored[box.slices][..., :part]
-            del stored
+            part = stored[box.slices][..., -start % step : self.bins - start : step]
+            first = -(-start // step)
+            rows[..., first : first + part.shape[-1]] = part
+            del stored, part
         rows[~self.statistics.valid.reshape(self.shape)[box.slices]] = 0
-        return Block(rows.reshape(-1, self.bins), box.shape)
+        return Block(rows.reshape(-1, rows.shape[-1]), box.shape)
 
 
 def kernel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:

@@ -29,6 +29,10 @@ LEAST, MOST = 0.5, 15.0
 AGREE = 1.2
 """Factor within which the size that cells were sought with does for measuring them: that then comes out within 5 %."""
 
+ENOUGH_BINS = 500
+"""Time bins that tell the size of cells: of a longer movie every second, third, ... is looked at, so that memory stays
+bounded."""
+
 HALF_HEIGHT = 1.7
 """Distance at half height over root of second moment: 1.18 for a Gaussian, 2.24 for a solid ellipsoid; between both."""
 

@@ -18,7 +18,7 @@ from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
-from cnmf3d.engine.estimates import cell_size, window_of
+from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
@@ -220,7 +220,8 @@ def with_cell_size(context: Context, plan: Plan, cache: Cache) -> tuple[Plan, di
     """The plan with the cells' size as measured; where a size was given, within `PLAUSIBLE` of that."""
 
     def measure() -> Arrays:
-        return size_arrays(cell_size(cache.load(window_of(cache))))
+        step = -(-cache.bins // ENOUGH_BINS)
+        return size_arrays(cell_size(cache.load(window_of(cache), step)))
 
     size = size_of(context.solutions.once("cell size", (), measure))
     sigma, why = size.sigma, size.why
