@@ -57,7 +57,7 @@ def measured(
     folder : path, optional
         Where it runs.
     memory : bool
-        Look at its memory twenty times a second, which takes a little of the time that short commands have.
+        Look at its memory, which takes a little of the time that short commands have.
     """
     environment = dict(os.environ)
     if threads is not None:
@@ -80,9 +80,9 @@ def measured(
 
 
 def _watch(pid: int, peaks: list[int]) -> None:
-    """Sample the memory of a process and its children until it ends."""
+    """Sample the memory of a process and its children until it ends: 20 times a second, ever more seldom later on."""
     try:
-        root = psutil.Process(pid)
+        root, began = psutil.Process(pid), time.perf_counter()
         while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
             resident = private = 0
             for process in [root, *root.children(recursive=True)]:
@@ -93,7 +93,7 @@ def _watch(pid: int, peaks: list[int]) -> None:
                 resident += facts.rss
                 private += facts.rss - facts.shared
             peaks[0], peaks[1] = max(peaks[0], resident), max(peaks[1], private)
-            time.sleep(0.05)
+            time.sleep(max(0.05, (time.perf_counter() - began) / 100))
     except psutil.Error:
         return
 

@@ -223,6 +223,7 @@ def test_correlate_frames(dtype):
     traces = rng.random((4, 9)).astype(np.float32)
     traces[:, 3] = 0
     flags = (rng.random((4, 9)) < 0.4).astype(np.float32)
+    flags[0], flags[1], traces[1] = 0, 0, 0  # only one of both sums, and none
     sums = np.zeros((2, supports.nnz), np.float32)
     frames.correlate_frames(movie, supports.indptr, supports.indices, levels[supports.indices], traces, flags, sums)
     columns = np.repeat(np.arange(4), np.diff(supports.indptr))

@@ -230,3 +230,15 @@ def test_the_estimate_grows_with_the_movie(recording):
     small, large = (movie_of(recording[0][:n]) for n in (100, 400))
     assert estimate(large).disk > estimate(small).disk
     assert estimate(large, workers=4).memory > estimate(large, workers=1).memory
+
+
+def test_the_cells_size_is_told_by_a_bounded_number_of_bins(recording, monkeypatch):
+    from cnmf3d.engine import pipeline
+
+    seen = []
+    measure = pipeline.cell_size
+    monkeypatch.setattr(pipeline, "ENOUGH_BINS", 30)
+    monkeypatch.setattr(pipeline, "cell_size", lambda block: seen.append(block.bins) or measure(block))
+    found = run(movie_of(recording[0]))
+    assert len(seen) == 1 and 15 < seen[0] <= 30
+    assert accuracy(found, recording[1]).accepted.f1 > 0.9

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cnmf3d.engine import warmup
+from cnmf3d.events import Note, Progress
 from cnmf3d.simulate import simulate
 
 PROGRAM = """
@@ -20,7 +22,7 @@ kernels = {
     name: kernel
     for module in (block, deconvolution, frames, ingest, smoothing, supports)
     for name, kernel in vars(module).items()
-    if hasattr(kernel, "signatures") and not name.startswith("_")
+    if hasattr(kernel, "signatures") and not name.startswith("_") and "inline" not in kernel.targetoptions
 }
 movie = open_movie(sys.argv[1])
 warmup._call_all(movie.dtype)
@@ -40,3 +42,29 @@ def test_no_kernel_is_compiled_once_a_run_is_under_way(tmp_path: Path, order: in
     command = [sys.executable, "-c", PROGRAM, str(movie), str(order)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_compiling_is_told_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(warmup, "kernels_cached", lambda dtype: False)
+    monkeypatch.setattr(warmup, "_call_all", lambda dtype: told.append("compiled") or 12.3)
+    with warmup.warmed_up("uint8", told.append):
+        told.append("at work")
+    assert [type(each) if isinstance(each, (Note, Progress)) else each for each in told] == [
+        Progress,
+        Note,
+        "compiled",
+        Progress,
+        Note,
+        "at work",
+    ]
+    assert "uint8" in str(told[1]) and "12 s" in str(told[4])
+
+
+def test_kernels_that_were_compiled_are_loaded_without_a_word() -> None:
+    told: list[object] = []
+    warmup.kernels_cached("uint16")
+    assert warmup.kernels_cached("uint16")
+    with warmup.warmed_up("uint16", told.append):
+        pass
+    assert told == []

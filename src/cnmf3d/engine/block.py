@@ -119,6 +119,18 @@ def entry_columns(structure: Footprints) -> npt.NDArray[np.int64]:
     return np.repeat(np.arange(structure.shape[1]), np.diff(structure.indptr))
 
 
+def overlaps(footprints: Footprints) -> sparse.csr_array[Any]:
+    """Voxels that each pair of supports shares, (components, components); nothing is stored for pairs without."""
+    pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
+    return sparse.csr_array(pattern.T @ pattern)
+
+
+def norms_of(footprints: Footprints) -> Float:
+    """Root of the sum of squares of each footprint, (components,) float32."""
+    power = np.bincount(entry_columns(footprints), footprints.data**2, minlength=footprints.shape[1])
+    return np.sqrt(power).astype(np.float32)
+
+
 def subset(fit: Fit, keep: npt.NDArray[np.intp]) -> Fit:
     """Some of the components of a fit."""
     return dataclasses.replace(fit, footprints=sparse.csc_array(fit.footprints[:, keep]), traces=fit.traces[keep])

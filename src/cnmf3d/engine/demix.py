@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Float
-from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns, with_data
+from cnmf3d.engine.block import Block, Columns, Fit, Footprints, norms_of, overlaps, with_data
 from cnmf3d.engine.kernels.numba import block as kernels
 
 
@@ -32,8 +32,7 @@ class Pairs:
     @classmethod
     def of(cls, footprints: Footprints) -> Pairs:
         """Of the footprints' supports."""
-        pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
-        shared = sparse.csr_array(pattern.T @ pattern)
+        shared = overlaps(footprints)
         return cls(shared.indptr, shared.indices)
 
     @property
@@ -118,12 +117,6 @@ def unit_norm(fit: Fit) -> Fit:
     return dataclasses.replace(
         fit, footprints=with_data(footprints, data), traces=np.ascontiguousarray(traces * norms[:, None])
     )
-
-
-def norms_of(footprints: Footprints) -> Float:
-    """Root of the sum of squares of each footprint, (components,) float32."""
-    power = np.bincount(entry_columns(footprints), footprints.data**2, minlength=footprints.shape[1])
-    return np.sqrt(power).astype(np.float32)
 
 
 def with_courses(block: Block, fit: Fit, courses: Float) -> Fit:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from cnmf3d.components import Bool, Float
-from cnmf3d.engine.block import Fit, Footprints, with_data
+from cnmf3d.engine.block import Fit, Footprints, overlaps
 from cnmf3d.geometry import ZYX
 
 LEAST_SIZE = 0.33
@@ -56,8 +55,7 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     """
     brightness = np.linalg.norm(fit.traces, axis=1)
     size = relative_size(effective_size(fit.footprints, sigma), brightness)
-    pattern = with_data(grown, np.ones(grown.nnz, np.float32))
-    touching = sparse.csr_array(pattern.T @ pattern)
+    touching = overlaps(grown)
     centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)
     echo = size < ALONE
     for k in np.argsort(-brightness, kind="stable"):

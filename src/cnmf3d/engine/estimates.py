@@ -27,7 +27,7 @@ LEAST, MOST = 0.5, 15.0
 """Plausible half-widths in voxels."""
 
 AGREE = 1.2
-"""Factor within which the size that cells were sought with does for measuring them: that then comes out within 5 %."""
+"""Factor within which the size that cells were sought with does for measuring them: that then comes out within 10 %."""
 
 ENOUGH_BINS = 500
 """Time bins that tell the size of cells: of a longer movie every second, third, ... is looked at, so that memory stays

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from cnmf3d.components import Float
-from cnmf3d.engine.block import Fit, Footprints, with_data
+from cnmf3d.engine.block import Fit, Footprints, overlaps
 from cnmf3d.engine.seeding.activity import standardised
 
 Groups = npt.NDArray[np.int64]
@@ -66,8 +66,7 @@ def join_groups(fit: Fit, groups: Groups) -> Fit:
 
 
 def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:
-    pattern = with_data(grown, np.ones(grown.nnz, np.float32))
-    touching = sparse.coo_array(sparse.triu(pattern.T @ pattern, k=1))
+    touching = sparse.coo_array(sparse.triu(overlaps(grown), k=1))
     left, right = touching.row, touching.col
     gram = sparse.csr_array(fit.footprints.T @ fit.footprints)
     cosine = np.asarray(gram[left, right]).ravel() if left.size else np.zeros(0)

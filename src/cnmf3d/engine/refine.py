@@ -12,9 +12,9 @@ import numpy as np
 from scipy import sparse
 
 from cnmf3d.components import Float
-from cnmf3d.engine.block import Footprints, entry_columns, with_data
+from cnmf3d.engine.block import Footprints, entry_columns, norms_of, overlaps, with_data
 from cnmf3d.engine.cache import Cache, chunk_length, chunk_ranges, read_chunk
-from cnmf3d.engine.demix import Pairs, descended, norms_of
+from cnmf3d.engine.demix import Pairs, descended
 from cnmf3d.engine.kernels.numba import block as block_kernels
 from cnmf3d.engine.kernels.numba import frames as kernels
 from cnmf3d.engine.parallel import in_order
@@ -279,8 +279,7 @@ def residual_images(
 
 def _near(values: Float, footprints: Footprints) -> sparse.csr_array:
     """`values` (components, components) only where supports overlap."""
-    pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
-    overlap = sparse.coo_array(pattern.T @ pattern)
+    overlap = sparse.coo_array(overlaps(footprints))
     data = values[overlap.row, overlap.col]
     return sparse.csr_array((data, (overlap.row, overlap.col)), shape=overlap.shape)
 

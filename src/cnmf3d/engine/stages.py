@@ -11,7 +11,7 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine import refine
-from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.block import Footprints, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.deconvolution import Deconvolved, Response
@@ -200,6 +200,5 @@ def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> tuple[Foot
     keep = np.flatnonzero(np.diff(local.indptr) > 0).astype(np.int64)
     part = sparse.csc_array(local[:, keep]).astype(np.float32)
     part.sort_indices()
-    norms = np.sqrt(np.asarray(part.multiply(part).sum(axis=0)).ravel())
-    part.data /= np.repeat(norms, np.diff(part.indptr))
+    part.data /= np.repeat(norms_of(part), np.diff(part.indptr))
     return part, keep

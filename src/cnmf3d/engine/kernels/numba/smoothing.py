@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from cnmf3d.engine.kernels.numba.supports import _bounds, _place
+from cnmf3d.engine.kernels.numba.supports import bounds, place
 
 
 @njit(cache=True, nogil=True)
@@ -48,13 +48,13 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
         first, stop = indptr[k], indptr[k + 1]
         if first == stop or data[first:stop].max() <= 0:
             continue
-        low_z, low_y, low_x, high_z, high_y, high_x = _bounds(indices[first:stop], plane, width)
+        low_z, low_y, low_x, high_z, high_y, high_x = bounds(indices[first:stop], plane, width)
         # zeros around, but not where the volume ends: beyond that a cell goes on, unseen
         low_z, low_y, low_x = max(low_z - 1, 0), max(low_y - 1, 0), max(low_x - 1, 0)
         high_z, high_y, high_x = min(high_z + 1, depth - 1), min(high_y + 1, height - 1), min(high_x + 1, width - 1)
         box = np.zeros((high_z - low_z + 1, high_y - low_y + 1, high_x - low_x + 1), np.float32)
         for e in range(first, stop):
-            z, y, x = _place(indices[e], plane, width)
+            z, y, x = place(indices[e], plane, width)
             box[z - low_z, y - low_y, x - low_x] = data[e]
         variance = (stop - first) * np.float64(errors[k]) ** 2
         best = data[first:stop].copy()
@@ -83,7 +83,7 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
                         left *= power[w]
                 risk = -2 * variance * (1 - own)
                 for e in range(first, stop):
-                    z, y, x = _place(indices[e], plane, width)
+                    z, y, x = place(indices[e], plane, width)
                     value = tried[z - low_z, y - low_y, x - low_x]
                     candidate[e - first] = value
                     risk += np.float64(value - data[e]) ** 2

@@ -37,12 +37,12 @@ def grow(indptr: Any, indices: Any, depth: int, height: int, width: int) -> Any:
     for k in range(count):
         first, stop = indptr[k], indptr[k + 1]
         if first < stop:
-            low_z, low_y, low_x, high_z, high_y, high_x = _bounds(indices[first:stop], plane, width)
+            low_z, low_y, low_x, high_z, high_y, high_x = bounds(indices[first:stop], plane, width)
             low_z, low_y, low_x = max(low_z - 1, 0), max(low_y - 1, 0), max(low_x - 1, 0)
             high_z, high_y, high_x = min(high_z + 1, depth - 1), min(high_y + 1, height - 1), min(high_x + 1, width - 1)
             box = np.full((high_z - low_z + 1, high_y - low_y + 1, high_x - low_x + 1), -1, np.int32)
             for e in range(first, stop):
-                z, y, x = _place(indices[e], plane, width)
+                z, y, x = place(indices[e], plane, width)
                 z, y, x = z - low_z, y - low_y, x - low_x
                 for dz, dy, dx in ((0, 0, 0), (-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)):
                     a, b, c = z + dz, y + dy, x + dx
@@ -56,7 +56,7 @@ def grow(indptr: Any, indices: Any, depth: int, height: int, width: int) -> Any:
                             grown[n] = (z + low_z) * plane + (y + low_y) * width + x + low_x
                             n += 1
             for e in range(first, stop):
-                z, y, x = _place(indices[e], plane, width)
+                z, y, x = place(indices[e], plane, width)
                 position[e] = box[z - low_z, y - low_y, x - low_x]
         ptr[k + 1] = n
     return ptr, grown[:n].copy(), position
@@ -88,12 +88,12 @@ def main_parts(indptr: Any, indices: Any, data: Any, thresholds: Any, height: in
         if top <= 0:
             continue
         threshold = min(thresholds[k], np.float32(0.5) * top)
-        low_z, low_y, low_x, high_z, high_y, high_x = _bounds(indices[first:stop], plane, width)
+        low_z, low_y, low_x, high_z, high_y, high_x = bounds(indices[first:stop], plane, width)
         box = np.full((high_z - low_z + 1, high_y - low_y + 1, high_x - low_x + 1), -1, np.int64)
         for e in range(first, stop):
             part[e] = -1
             if data[e] > threshold:
-                z, y, x = _place(indices[e], plane, width)
+                z, y, x = place(indices[e], plane, width)
                 box[z - low_z, y - low_y, x - low_x] = e
         best, most, parts = -1, -1.0, 0
         for start in range(first, stop):
@@ -107,7 +107,7 @@ def main_parts(indptr: Any, indices: Any, data: Any, thresholds: Any, height: in
                 waiting -= 1
                 e = stack[waiting]
                 mass += data[e]
-                z, y, x = _place(indices[e], plane, width)
+                z, y, x = place(indices[e], plane, width)
                 z, y, x = z - low_z, y - low_y, x - low_x
                 for dz, dy, dx in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)):
                     a, b, c = z + dz, y + dy, x + dx
@@ -152,7 +152,7 @@ def peaks(score: Any, threshold: float, offsets: Any, peak: Any) -> None:
 
 
 @njit(inline="always")
-def _place(voxel: int, plane: int, width: int) -> Any:
+def place(voxel: int, plane: int, width: int) -> Any:
     """Plane, row and column of a voxel."""
     z = voxel // plane
     rest = voxel - z * plane
@@ -161,12 +161,12 @@ def _place(voxel: int, plane: int, width: int) -> Any:
 
 
 @njit(inline="always")
-def _bounds(indices: Any, plane: int, width: int) -> Any:
+def bounds(indices: Any, plane: int, width: int) -> Any:
     """Lowest and highest plane, row and column of some voxels."""
-    low_z, low_y, low_x = _place(indices[0], plane, width)
+    low_z, low_y, low_x = place(indices[0], plane, width)
     high_z, high_y, high_x = low_z, low_y, low_x
     for voxel in indices:
-        z, y, x = _place(voxel, plane, width)
+        z, y, x = place(voxel, plane, width)
         low_z, low_y, low_x = min(low_z, z), min(low_y, y), min(low_x, x)
         high_z, high_y, high_x = max(high_z, z), max(high_y, y), max(high_x, x)
     return low_z, low_y, low_x, high_z, high_y, high_x
