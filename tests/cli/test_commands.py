@@ -214,7 +214,7 @@ def test_all_parameters_are_listed(capsys):
     assert code == 0 and "quality.reliability_z" in said
 
 
-@pytest.mark.parametrize("name", ["", *(command.__name__ for command in COMMANDS)])
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_help_is_there(name, capsys):
     code, said, _ = say(capsys, *([name] if name else []), "--help")
     assert code == 0 and "Usage" in said

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage, sparse
 
 from cnmf3d.engine.bandpass import Bandpass
+from cnmf3d.engine.demix import ByVoxel
 from cnmf3d.engine.kernels.numba import block, frames, ingest, supports
 from cnmf3d.geometry import ZYX
 
@@ -29,6 +30,12 @@ def problems(draw):
 def close(ours, theirs, scale=None):
     size = np.abs(theirs).max(initial=1) if scale is None else scale
     assert np.allclose(ours, theirs, atol=1e-4 * size, rtol=1e-4)
+
+
+def by_voxel(footprints):
+    """Where each voxel's entries are, for kernels that go from voxel to voxel."""
+    supports = ByVoxel.of(footprints)
+    return supports.indptr, supports.columns, supports.entries
 
 
 @SETTINGS
@@ -98,34 +105,32 @@ def test_update_traces_is_a_sweep_of_hals(problem, signed):
 
 
 @SETTINGS
-@given(problems())
-def test_update_footprints_is_a_sweep_of_hals(problem):
+@given(problems(), st.integers(1, 3))
+def test_update_footprints_is_sweeps_of_hals(problem, sweeps):
     rows, footprints, traces = problem
     traces = np.abs(traces)
     correlated = np.empty(footprints.nnz, np.float32)
     block.correlate(rows, footprints.indptr, footprints.indices, traces, correlated)
-    pattern = footprints.copy()
-    pattern.data[:] = 1
-    pairs = sparse.csr_array(pattern.T @ pattern)
-    pairs.sort_indices()
-    gram = traces.astype(float) @ traces.T.astype(float)
-    rows_of = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+    gram = traces @ traces.T
     dense, mask = footprints.toarray().astype(float), footprints.toarray() != 0
     wanted = np.zeros_like(dense)
-    wanted[footprints.indices, np.repeat(np.arange(dense.shape[1]), np.diff(footprints.indptr))] = correlated
-    for k in range(dense.shape[1]):
-        near = [j for j in range(dense.shape[1]) if (mask[:, j] & mask[:, k]).any()]
-        if gram[k, k] > 0:
-            step = (wanted[:, k] - dense[:, near] @ gram[near, k]) / gram[k, k]
-            dense[mask[:, k], k] = np.maximum(dense[:, k] + step, 0)[mask[:, k]]
-    data, scratch = footprints.data.copy(), np.zeros(len(rows), np.float32)
-    values = gram[rows_of, pairs.indices].astype(np.float32)
-    block.update_footprints(
-        correlated, footprints.indptr, footprints.indices, pairs.indptr, pairs.indices, values, data, scratch
-    )
     columns = np.repeat(np.arange(dense.shape[1]), np.diff(footprints.indptr))
+    wanted[footprints.indices, columns] = correlated
+    for _ in range(sweeps):
+        for k in range(dense.shape[1]):
+            if gram[k, k] > 0:
+                step = (wanted[:, k] - dense @ gram[:, k].astype(float)) / gram[k, k]
+                dense[mask[:, k], k] = np.maximum(dense[:, k] + step, 0)[mask[:, k]]
+    data = footprints.data.copy()
+    block.update_footprints(correlated, *by_voxel(footprints), gram, sweeps, data)
     close(data, dense[footprints.indices, columns])
-    assert not scratch.any()
+
+
+def test_a_component_without_a_trace_keeps_its_footprint():
+    footprints = sparse.csc_array(np.array([[1, 2], [3, 0]], np.float32))
+    gram, data = np.array([[0, 0], [0, 4]], np.float32), footprints.data.copy()
+    block.update_footprints(np.full(3, 8, np.float32), *by_voxel(footprints), gram, 2, data)
+    assert data.tolist() == [1, 3, 2]
 
 
 @SETTINGS
@@ -262,20 +267,11 @@ def test_bin_chunk(seed, length, width, dtype):
 
 @SETTINGS
 @given(problems())
-def test_products_of_pairs(problem):
+def test_products_of_footprints(problem):
     _, footprints, _ = problem
-    pattern = footprints.copy()
-    pattern.data[:] = 1
-    pairs = sparse.csr_array(pattern.T @ pattern)
-    scratch, gram = np.zeros(footprints.shape[0], np.float32), np.full(pairs.nnz, np.nan, np.float32)
-    block.gram_of_pairs(
-        footprints.indptr, footprints.indices, footprints.data, pairs.indptr, pairs.indices, scratch, gram
-    )
-    close(
-        sparse.csr_array((gram, pairs.indices, pairs.indptr), pairs.shape).toarray(),
-        (footprints.T @ footprints).toarray(),
-    )
-    assert not scratch.any()
+    gram = np.zeros((footprints.shape[1], footprints.shape[1]), np.float32)
+    block.gram_of_footprints(*by_voxel(footprints), footprints.data, gram)
+    close(gram, (footprints.T @ footprints).toarray())
 
 
 @SETTINGS

@@ -1,71 +1,50 @@
-"""The command line: one table of commands, and how errors become messages and exit codes."""
+"""The command line: one table of commands, and how errors become messages and exit codes.
+
+Only the command that is called is imported, so that each starts as soon as it can.
+"""
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.cli import (
-    batch,
-    cache,
-    console,
-    curate,
-    export,
-    import_,
-    info,
-    params,
-    project,
-    report,
-    run,
-    sample,
-    score,
-    script,
-    simulate,
-    view,
-)
 from cnmf3d.errors import Cnmf3dError
 
-COMMANDS: tuple[Callable[..., Any], ...] = (
-    run.run,
-    info.info,
-    report.report,
-    params.params,
-    simulate.simulate,
-    score.score,
-    export.export,
-    import_.import_,
-    view.view,
-    script.script,
-    console.console,
-)
-"""Each is a function in a file of its own."""
-
-GROUPS: tuple[typer.Typer, ...] = (batch.app, project.app, sample.app, curate.app, cache.app)
-"""Commands of commands, each in a file or folder of its own: ``cnmf3d cache list``."""
+COMMANDS = {
+    "run": "run:run",
+    "info": "info:info",
+    "report": "report:report",
+    "params": "params:params",
+    "simulate": "simulate:simulate",
+    "score": "score:score",
+    "export": "export:export",
+    "import": "import_:import_",
+    "view": "view:view",
+    "script": "script:script",
+    "console": "console:console",
+    "batch": "batch:app",
+    "project": "project:app",
+    "sample": "sample:app",
+    "curate": "curate:app",
+    "cache": "cache:app",
+}
+"""Where each is: in a file of its own; or a folder, where it is a group of commands (`cnmf3d cache list`)."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 USAGE = 2
-
-app = typer.Typer(
-    help="Volumetric calcium imaging movies into neurons: footprints, traces, spikes, judged.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for command in COMMANDS:
-    app.command(context_settings=getattr(command, "context_settings", None))(command)
-for group in GROUPS:
-    app.add_typer(group)
 
 
 def _version(wanted: bool) -> None:
@@ -74,7 +53,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -83,9 +61,25 @@ def options(
     """Volumetric calcium imaging movies into neurons: footprints, traces, spikes, judged."""
 
 
+def command_line(words: Sequence[str]) -> typer.Typer:
+    """The command line with the command that `words` start with; with all of them where they name none."""
+    app = typer.Typer(help=options.__doc__, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(options)
+    for name in words[:1] if words[0] in COMMANDS else COMMANDS:
+        module, _, member = COMMANDS[name].partition(":")
+        found = getattr(import_module(f"cnmf3d.cli.{module}"), member)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found)
+        else:
+            app.command(context_settings=getattr(found, "context_settings", None))(found)
+    return app
+
+
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted."""
-    sys.exit(call(sys.argv[1:] if words is None else list(words)))
+    code = call(sys.argv[1:] if words is None else list(words))
+    gc.freeze()  # the process ends: to look for garbage in the compiler's modules would take a third of a second
+    sys.exit(code)
 
 
 def call(words: Sequence[str]) -> int:
@@ -104,7 +98,7 @@ def call(words: Sequence[str]) -> int:
     if not words:
         words = ["--help"]
     try:
-        done = get_command(app).main(list(words), prog_name="cnmf3d", standalone_mode=False)
+        done = get_command(command_line(words)).main(list(words), prog_name="cnmf3d", standalone_mode=False)
         if done == INTERRUPTED:  # typer has made this of Ctrl-C
             raise KeyboardInterrupt
         return done if isinstance(done, int) else 0

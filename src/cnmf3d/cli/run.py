@@ -12,6 +12,7 @@ import typer
 from cnmf3d.cli.flags import RUNNING, MovieFlags, MoviePaths, ParameterFlags, with_flags
 from cnmf3d.cli.output import beside, check_output
 from cnmf3d.cli.progress import shown
+from cnmf3d.garbage import uncollected
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -78,10 +79,11 @@ def _compute(
     quiet: bool,
 ) -> None:
     """Run, write, and say what was found."""
-    from cnmf3d.caches import default_folder
-    from cnmf3d.engine import run as compute
-    from cnmf3d.events import Progress
-    from cnmf3d.results import write_results
+    with uncollected():
+        from cnmf3d.caches import default_folder
+        from cnmf3d.engine import run as compute
+        from cnmf3d.events import Progress
+        from cnmf3d.results import write_results
 
     begun = time.perf_counter()
     with shown(as_json=as_json, quiet=quiet) as reporter:

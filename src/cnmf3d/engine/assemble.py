@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from scipy import sparse
 
@@ -65,8 +67,7 @@ def background_of(outcome: Outcome) -> Background:
     neuropil = outcome.neuropil
     if neuropil.rank == 0:
         return Background(rest, constant)
-    images = neuropil.matrix(sampled=False)
-    images = sparse.csc_array(sparse.diags_array(outcome.scale) @ images)
+    images = dataclasses.replace(neuropil, images=neuropil.images * outcome.scale).matrix(sampled=False)
     courses = outcome.demixed.courses
     if neuropil.tiles == 1:
         spatial, temporal = images.toarray(), courses
@@ -78,7 +79,7 @@ def background_of(outcome: Outcome) -> Background:
     )
 
 
-def _leading(images: Footprints, courses: Float, rank: int) -> tuple[Float, Float]:
+def _leading(images: sparse.csr_array, courses: Float, rank: int) -> tuple[Float, Float]:
     """Leading `rank` singular vectors of ``images @ courses``, by way of the small Gram matrix of the images."""
     gram = (images.T @ images).toarray().astype(np.float64)
     values, vectors = np.linalg.eigh(gram)

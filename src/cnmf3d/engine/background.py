@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse
+from scipy import linalg
 
 from cnmf3d.components import Float, VolumeShape
 
@@ -31,17 +29,13 @@ def constant_course(bins: int) -> Float:
     return np.full((1, bins), 1 / np.sqrt(bins), np.float32)
 
 
-def neuropil_courses(
-    residual: Float, pooling: sparse.csr_array[Any], grid: VolumeShape, rank: int | None, alike: float = SEEKING
-) -> Float:
+def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: float = SEEKING) -> Float:
     """Time courses that whole regions of the block share.
 
     Parameters
     ----------
-    residual : (supervoxels, bins) float32
-        What components leave unexplained, noise of variance one.
-    pooling : (pools, supervoxels) csr
-        Rows of unit norm that average supervoxels over about 2.5 cell half-widths.
+    pooled : (pools, bins) float32
+        What components leave unexplained, averaged over about 2.5 cell half-widths, noise of variance one.
     grid : (Z, Y, X)
         Arrangement of the pools.
     rank : int or None
@@ -58,14 +52,13 @@ def neuropil_courses(
     -----
     The largest singular value of an m × n matrix of white noise is close to ``√m + √n`` (Marchenko & Pastur 1967).
     """
-    bins = residual.shape[1]
+    bins = pooled.shape[1]
     constant = constant_course(bins)
-    pooled = pooling @ residual
-    pooled -= (pooled @ constant.T) @ constant
-    if rank == 0 or min(pooled.shape) < 4:
+    moving = np.asarray(pooled - (pooled @ constant.T) @ constant, np.float32)
+    if rank == 0 or min(moving.shape) < 4:
         return constant
-    edge = np.sqrt(pooled.shape[0]) + np.sqrt(bins)
-    images, courses = leading(pooled, ABOVE_NOISE * edge if rank is None else 0.0)
+    edge = np.sqrt(moving.shape[0]) + np.sqrt(bins)
+    images, courses = leading(moving, ABOVE_NOISE * edge if rank is None else 0.0)
     if rank is not None:
         return np.concatenate([constant, courses[:rank]])
     if images.shape[1] == 0:

@@ -154,7 +154,7 @@ def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
     return xxhash.xxh3_128_hexdigest(b"".join(in_order(digest, ranges, workers)))
 
 
-def sample_levels(movie: Movie, segments: int = 12, length: int = 12) -> tuple[Float, Float]:
+def sample_levels(movie: Movie, workers: int = 1, segments: int = 12, length: int = 12) -> tuple[Float, Float]:
     """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling."""
     total = movie.shape[0]
     length = min(length, total)
@@ -166,9 +166,13 @@ def sample_levels(movie: Movie, segments: int = 12, length: int = 12) -> tuple[F
     centre = (np.where(finite, first, 0).sum(axis=0, dtype=np.float64) / known).astype(np.float32)
     sums = np.zeros(voxels, np.float64)
     bends = np.zeros(voxels, np.float64)
-    out = np.empty((5, voxels), np.float32)
-    for start in starts:
+
+    def looked(start: int) -> Float:
+        out = np.empty((5, voxels), np.float32)
         kernels.chunk_statistics(read_chunk(movie, start, start + length, fill=centre)[0], centre, out)
+        return out
+
+    for out in in_order(looked, starts, workers):
         sums += out[0]
         bends += out[4]
     level = centre + sums / (len(starts) * length)
@@ -193,7 +197,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     """
     total, shape = movie.shape[0], (movie.shape[1], movie.shape[2], movie.shape[3])
     voxels = int(np.prod(shape))
-    centre, scale = sample_levels(movie)
+    centre, scale = sample_levels(movie, workers)
     bins = max(1, total // width)
     length = min(chunk_length(movie, width), bins * width)
     chunk_bins = length // width

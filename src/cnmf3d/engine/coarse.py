@@ -38,6 +38,8 @@ class Coarse:
         Rows of unit norm.
     pooling : csr (pools, supervoxels)
         Rows of unit norm, over `POOL` cell half-widths: the scale of neuropil.
+    pooled : (pools, bins) float32
+        ``pooling @ data``.
     pool_grid : (Z, Y, X)
         Arrangement of the pools.
     bandpass : Bandpass
@@ -49,18 +51,22 @@ class Coarse:
     sigma: ZYX
     summing: sparse.csr_array[Any]
     pooling: sparse.csr_array[Any]
+    pooled: Float
     pool_grid: VolumeShape
     bandpass: Bandpass
 
-    def residual(self, fit: Fit, *, background: bool) -> Float:
-        """What components (and background) leave unexplained, (supervoxels, bins)."""
+    def residual(self, fit: Fit) -> Float:
+        """What components and background leave unexplained, (supervoxels, bins)."""
         left = self.data.copy()
         if fit.count:
             model = sparse.csr_array(self.summing @ fit.footprints)
             kernels.subtract_model(left, model.indptr, model.indices, model.data, fit.traces)
-        if background:
-            left -= np.asarray(self.summing @ fit.spatial) @ fit.temporal
+        left -= np.asarray(self.summing @ fit.spatial) @ fit.temporal
         return left
+
+    def pooled_residual(self, fit: Fit) -> Float:
+        """What components alone leave unexplained, (pools, bins)."""
+        return np.asarray(self.pooled - (self.pooling @ (self.summing @ fit.footprints)) @ fit.traces, np.float32)
 
     def to_coarse(self, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Voxel positions on the coarse grid."""
@@ -104,5 +110,15 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
     coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
     pool_factor = np.maximum(1, np.rint(POOL * np.array(coarse_sigma))).astype(np.int64)
     pools, pool_shape = _grouping(shape, pool_factor)
-    bandpass = Bandpass.design(shape, coarse_sigma)
-    return Coarse(data, shape, factor, coarse_sigma, _averaging(group), _averaging(pools), pool_shape, bandpass)
+    pooling = _averaging(pools)
+    return Coarse(
+        data=data,
+        shape=shape,
+        factor=factor,
+        sigma=coarse_sigma,
+        summing=_averaging(group),
+        pooling=pooling,
+        pooled=np.asarray(pooling @ data, np.float32),
+        pool_grid=pool_shape,
+        bandpass=Bandpass.design(shape, coarse_sigma),
+    )

@@ -18,41 +18,61 @@ from cnmf3d.engine.kernels.numba import block as kernels
 
 
 @dataclass(frozen=True)
+class ByVoxel:
+    """Supports in the order of voxels, as CSR arrays (voxels, components).
+
+    Attributes
+    ----------
+    indptr : (voxels + 1,) int32
+    columns, entries : (entries,) int32
+        Component of each, and its place among the footprints' values.
+    count : int
+        Number of components.
+    """
+
+    indptr: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+    entries: npt.NDArray[np.int32]
+    count: int
+
+    @classmethod
+    def of(cls, footprints: Footprints) -> ByVoxel:
+        """Of the footprints' supports."""
+        places = sparse.csr_array(with_data(footprints, np.arange(footprints.nnz, dtype=np.int32)))
+        return cls(places.indptr, places.indices, places.data, int(footprints.shape[1]))
+
+
+@dataclass(frozen=True)
 class Pairs:
     """Which supports share voxels: (components, components) in CSR, each with itself.
 
     Attributes
     ----------
     indptr, indices : arrays
+    by_voxel : ByVoxel
     """
 
     indptr: npt.NDArray[np.int32]
     indices: npt.NDArray[np.int32]
+    by_voxel: ByVoxel
 
     @classmethod
     def of(cls, footprints: Footprints) -> Pairs:
         """Of the footprints' supports."""
         shared = overlaps(footprints)
-        return cls(shared.indptr, shared.indices)
+        return cls(shared.indptr, shared.indices, ByVoxel.of(footprints))
 
     @property
     def count(self) -> int:
         """Number of components."""
         return self.indptr.size - 1
 
-    def gram(self, footprints: Footprints | Columns) -> Float:
-        """``AᵀA`` of each pair; the footprints may be zero on parts of their supports."""
-        out = np.empty(self.indices.size, np.float32)
-        scratch = np.zeros(footprints.shape[0], np.float32)
-        kernels.gram_of_pairs(
-            footprints.indptr, footprints.indices, footprints.data, self.indptr, self.indices, scratch, out
-        )
-        return out
-
-    def covariance(self, traces: Float) -> Float:
-        """``CCᵀ`` of each pair."""
+    def gram(self, data: Float) -> Float:
+        """``AᵀA`` of each pair, for footprints with these values on the supports."""
+        out, place = np.zeros((self.count, self.count), np.float32), self.by_voxel
+        kernels.gram_of_footprints(place.indptr, place.columns, place.entries, data, out)
         rows = np.repeat(np.arange(self.count), np.diff(self.indptr))
-        return np.asarray((traces @ traces.T)[rows, self.indices], np.float32)
+        return out[rows, self.indices]
 
 
 def projected(block: Block, fit: Fit, footprints: Footprints | Columns) -> Float:
@@ -69,7 +89,7 @@ def update_traces(block: Block, fit: Fit, pairs: Pairs | None = None, sweeps: in
     if fit.count == 0:
         return fit
     pairs = pairs or Pairs.of(fit.footprints)
-    target, gram = projected(block, fit, fit.footprints), pairs.gram(fit.footprints)
+    target, gram = projected(block, fit, fit.footprints), pairs.gram(fit.footprints.data)
     traces = fit.traces.copy()
     for _ in range(sweeps):
         kernels.update_traces(target, pairs.indptr, pairs.indices, gram, False, traces)
@@ -90,18 +110,15 @@ def update_footprints(block: Block, fit: Fit, pairs: Pairs | None = None, sweeps
         return fit
     pairs = pairs or Pairs.of(fit.footprints)
     correlated = correlate_residual(block, fit, fit.traces)
-    data = descended(fit.footprints, correlated, pairs, fit.traces, fit.footprints.data, sweeps)
+    data = descended(pairs.by_voxel, correlated, fit.traces, fit.footprints.data, sweeps)
     return unit_norm(dataclasses.replace(fit, footprints=with_data(fit.footprints, data)))
 
 
-def descended(supports: Footprints, correlated: Float, pairs: Pairs, traces: Float, start: Float, sweeps: int) -> Float:
+def descended(supports: ByVoxel, correlated: Float, traces: Float, start: Float, sweeps: int) -> Float:
     """Values on the supports after some sweeps of HALS from `start`, given ``(z − background) · traceᵀ`` there."""
-    gram, data = pairs.covariance(traces), start.copy()
-    scratch = np.zeros(supports.shape[0], np.float32)
-    for _ in range(sweeps):
-        kernels.update_footprints(
-            correlated, supports.indptr, supports.indices, pairs.indptr, pairs.indices, gram, data, scratch
-        )
+    data = start.copy()
+    gram = np.asarray(traces @ traces.T, np.float32)
+    kernels.update_footprints(correlated, supports.indptr, supports.columns, supports.entries, gram, sweeps, data)
     return data
 
 

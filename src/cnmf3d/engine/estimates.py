@@ -77,11 +77,11 @@ def first_guess(block: Block, rounds: int = 2) -> ZYX | None:
     axis. The median over places is the scale at which they are sought again. None where nothing is active.
     """
     sigma = ZYX(min(1.0, block.shape[0] / 4), 2.0, 2.0)
-    for _ in range(rounds):
-        settings = Settings(sigma)
-        coarse = coarsen(block, sigma)
+    for round_ in range(rounds):
+        settings = Settings(sigma, grid=2 if round_ == 0 else None)  # half the resolution will do to find places
+        coarse = coarsen(block, sigma, settings.grid)
         fit = with_neuropil(block, coarse, empty_fit(block), settings)
-        residual = coarse.residual(fit, background=True).reshape(*coarse.shape, block.bins)
+        residual = coarse.residual(fit).reshape(*coarse.shape, block.bins)
         seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, 8.0)
         seeds = seeds.take(np.arange(min(len(seeds.positions), 60)))
         if len(seeds.positions) < 3:
@@ -172,7 +172,7 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
         return CellSize(default_size(block.shape), 0, "a usual soma: nothing is active here")
     for _ in range(rounds):
         settings = Settings(sigma, rounds=1)
-        fit = prune(block, search(block, coarsen(block, sigma), settings), settings)
+        fit, _ = prune(block, search(block, coarsen(block, sigma), settings), settings)
         best = strongest(fit, 20)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size

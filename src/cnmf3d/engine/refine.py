@@ -14,7 +14,7 @@ from scipy import sparse
 from cnmf3d.components import Float
 from cnmf3d.engine.block import Footprints, entry_columns, norms_of, overlaps, with_data
 from cnmf3d.engine.cache import Cache, chunk_length, chunk_ranges, read_chunk
-from cnmf3d.engine.demix import Pairs, descended
+from cnmf3d.engine.demix import ByVoxel, descended
 from cnmf3d.engine.kernels.numba import block as block_kernels
 from cnmf3d.engine.kernels.numba import frames as kernels
 from cnmf3d.engine.parallel import in_order
@@ -235,7 +235,7 @@ def fit_footprints(
     sweeps : int
     """
     target = sums - neuropil_part(supports, traces, neuropil, courses)
-    return with_data(supports, descended(supports, target, Pairs.of(supports), traces, supports.data, sweeps))
+    return with_data(supports, descended(ByVoxel.of(supports), target, traces, supports.data, sweeps))
 
 
 def neuropil_part(supports: Footprints, weights: Float, neuropil: Neuropil, courses: Float) -> Float:
@@ -243,10 +243,7 @@ def neuropil_part(supports: Footprints, weights: Float, neuropil: Neuropil, cour
     out = np.zeros(supports.nnz, np.float32)
     if not neuropil.rank:
         return out
-    tile_of = np.empty(neuropil.images.shape[1], np.int64)
-    for tile, first, stop in neuropil.runs:
-        tile_of[first:stop] = tile
-    tile = tile_of[supports.indices]
+    tile = neuropil.tile_of[supports.indices]
     leak = courses @ weights.T
     columns = entry_columns(supports)
     for r in range(neuropil.rank):

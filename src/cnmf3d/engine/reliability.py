@@ -17,7 +17,7 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Float, centroids_of
 from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns
-from cnmf3d.engine.demix import Pairs, correlate_residual, descended, projected
+from cnmf3d.engine.demix import ByVoxel, Pairs, correlate_residual, descended, projected
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
@@ -26,7 +26,7 @@ REACH = 2.5
 """Half-axes of the supports in cell half-widths."""
 
 
-PLACES, LOWEST = 150, 5.0
+PLACES, LOWEST = 60, 5.0
 """Places at random that tell what chance gives, and the percentile of them that no cell reaches into."""
 
 MOST_CHANCE = 0.6
@@ -88,12 +88,13 @@ def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
     tile = np.maximum(1, np.rint(0.75 * np.array(sigma)).astype(np.int64))
     colour = (position // tile).sum(axis=1) % 2 == 0
     half = time_halves(block.bins)
+    sides = [(side, *_part(plain, pairs, side)) for side in (colour, ~colour)]
     total = np.zeros(fit.count, np.float64)
     for fitted in (half, ~half):
         data = _footprints_on(block, plain, first * fitted, start, pairs)
         twice = _clipped(_demixed(block, plain, data, pairs)) * fitted
         data = _footprints_on(block, plain, twice, data, pairs)
-        pair = [_demixed(block, plain, data * side, pairs)[:, ~fitted] for side in (colour, ~colour)]
+        pair = [_demixed(block, part, data[side], shared)[:, ~fitted] for side, part, shared in sides]
         total += _correlation(pair[0], pair[1])
     return (total / 2).astype(np.float32)
 
@@ -108,10 +109,17 @@ def _gaussian(offset: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], sig
     return np.asarray(weights / norms[columns], np.float32)
 
 
+def _part(fit: Fit, pairs: Pairs, side: Bool) -> tuple[Fit, Pairs]:
+    """The footprints on one of two sets of voxels; `side` (entries,) tells which entries are in it."""
+    supports = fit.footprints
+    indptr = np.append(0, np.cumsum(side))[supports.indptr].astype(np.int32)
+    part = sparse.csc_array((supports.data[side], supports.indices[side], indptr), shape=supports.shape)
+    return dataclasses.replace(fit, footprints=part), dataclasses.replace(pairs, by_voxel=ByVoxel.of(part))
+
+
 def _demixed(block: Block, fit: Fit, data: Float, pairs: Pairs) -> Float:
     """Signed traces of footprints with `data` on the supports of `fit`."""
-    footprints = Columns.of(fit.footprints, data)
-    target, gram = projected(block, fit, footprints), pairs.gram(footprints)
+    target, gram = projected(block, fit, Columns.of(fit.footprints, data)), pairs.gram(data)
     traces = np.zeros(target.shape, np.float32)
     for _ in range(8):
         kernels.update_traces(target, pairs.indptr, pairs.indices, gram, True, traces)
@@ -124,7 +132,7 @@ def _clipped(traces: Float) -> Float:
 
 def _footprints_on(block: Block, fit: Fit, traces: Float, start: Float, pairs: Pairs) -> Float:
     """Values on the supports of `fit`, regressed on `traces`."""
-    return descended(fit.footprints, correlate_residual(block, fit, traces), pairs, traces, start, 3)
+    return descended(pairs.by_voxel, correlate_residual(block, fit, traces), traces, start, 3)
 
 
 def _correlation(left: Float, right: Float) -> npt.NDArray[np.float64]:

@@ -25,8 +25,8 @@ from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
-FEW = 0.05
-"""Rounds end when a round offers fewer new seeds than this share of the components."""
+FEW, LITTLE = 0.05, 0.02
+"""Rounds end when a round offers fewer new seeds than `FEW` of the components, or two confirm fewer than `LITTLE`."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +78,28 @@ def empty_fit(block: Block) -> Fit:
     return demix.with_courses(block, Fit(none, np.zeros((0, block.bins), np.float32), images, course, images), course)
 
 
-def solve(block: Block, settings: Settings) -> Fit:
-    """Find and demix all components of a block."""
+def solve(block: Block, settings: Settings) -> tuple[Fit, Float]:
+    """Find and demix all components of a block.
+
+    Returns
+    -------
+    fit : Fit
+    scores : (components,) float32
+        Their reliability.
+    """
     coarse = coarsen(block, settings.sigma, settings.grid)
     fit = search(block, coarse, settings)
-    fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
-    return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
+    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
+    fit, scores = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
+    fit = demix.refine(block, dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape)), 2)
+    # supports don't count for the scores; where a component has vanished meanwhile, nobody knows whose they are
+    return fit, scores if scores.size == fit.count else reliability(block, fit, settings.sigma)
 
 
 def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
-    """Rounds of seeding and demixing, until one finds little; some of what is there may be no cell."""
+    """Rounds of seeding and demixing, until they find little; some of what is there may be no cell."""
     fit = with_neuropil(block, coarse, empty_fit(block), settings)
-    banned = np.zeros((0, 3))
+    banned, known = np.zeros((0, 3)), 0
     for round_ in range(settings.rounds):
         seeds = _next_seeds(block, coarse, fit, banned, settings)
         if len(seeds.positions) == 0:
@@ -98,8 +108,13 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
         fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.start))
         fit = _settle(block, coarse, fit, settings)
         if round_ % 2 == 1:
-            fit = prune(block, fit, settings)
-        if round_ > 1 and len(seeds.positions) < FEW * fit.count:
+            fit, _ = prune(block, fit, settings)
+            if fit.count - known < LITTLE * fit.count:
+                break
+            known = fit.count
+        elif round_ == 0:
+            known = fit.count
+        elif len(seeds.positions) < FEW * fit.count:
             break
     return fit
 
@@ -129,7 +144,7 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings, trace
 
 
 def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
-    residual = coarse.residual(fit, background=True).reshape(*coarse.shape, block.bins)
+    residual = coarse.residual(fit).reshape(*coarse.shape, block.bins)
     seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, settings.seed_score)
     known = coarse.to_coarse(centroids_of(fit.footprints, block.shape))
     seeds = without_echoes(seeds, coarse.sigma, known, fit.traces, banned)
@@ -160,9 +175,7 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
 
 def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, alike: float = SEEKING) -> Fit:
     """Background courses and images anew, from what the components leave unexplained."""
-    courses = neuropil_courses(
-        coarse.residual(fit, background=False), coarse.pooling, coarse.pool_grid, settings.rank, alike
-    )
+    courses = neuropil_courses(coarse.pooled_residual(fit), coarse.pool_grid, settings.rank, alike)
     return demix.with_courses(block, fit, courses)
 
 
@@ -174,13 +187,26 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     return demix.refine(block, with_neuropil(block, coarse, fit, settings), 2)
 
 
-def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fit:
+def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> tuple[Fit, Float]:
     """Leave out what is too small to be a cell, echoes of brighter neighbours, and what held-out data don't confirm.
 
-    `chance` is the reliability of places without a cell.
+    Parameters
+    ----------
+    block : Block
+    fit : Fit
+    settings : Settings
+    chance : float
+        Reliability of places without a cell.
+
+    Returns
+    -------
+    fit : Fit
+    scores : (components,) float32
+        Their reliability.
     """
     fit = clean(fit, block.shape, settings.sigma)
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
-    score = reliability(block, fit, settings.sigma)
-    return subset(fit, np.flatnonzero(score > threshold(block.bins, settings.significance, chance)))
+    scores = reliability(block, fit, settings.sigma)
+    good = np.flatnonzero(scores > threshold(block.bins, settings.significance, chance))
+    return subset(fit, good), scores[good]

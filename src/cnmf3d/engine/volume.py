@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,18 +49,28 @@ class Neuropil:
         """Courses a tile."""
         return int(self.images.shape[0])
 
-    def matrix(self, *, sampled: bool) -> sparse.csc_array[Any]:
+    @cached_property
+    def tile_of(self) -> npt.NDArray[np.int32]:
+        """(voxels,) tile that each voxel belongs to."""
+        return _tiles(self.runs, self.images.shape[1])
+
+    def matrix(self, *, sampled: bool) -> sparse.csr_array[Any]:
         """(voxels, tiles * rank): one column a tile and course; `sampled`: zero outside of the sampled runs."""
-        runs = self.sampled if sampled else self.runs
-        lengths = runs[:, 2] - runs[:, 1]
-        tile = np.repeat(runs[:, 0], lengths)
-        starts = np.repeat(runs[:, 1] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-        voxel = starts + np.arange(int(lengths.sum()))
-        rows = np.tile(voxel, self.rank)
-        columns = np.concatenate([tile * self.rank + r for r in range(self.rank)] or [np.zeros(0, np.int64)])
-        data = self.images[:, voxel].ravel()
-        shape = (self.images.shape[1], self.tiles * self.rank)
-        return sparse.csc_array((data, (rows, columns)), shape=shape)
+        voxels, rank = self.images.shape[1], self.rank
+        tile = _tiles(self.sampled, voxels) if sampled else self.tile_of
+        inside = tile >= 0
+        indptr = np.append(0, np.cumsum(inside) * rank).astype(np.int32)
+        columns = (tile[inside, None] * rank + np.arange(rank, dtype=np.int32)).ravel()
+        return sparse.csr_array((self.images.T[inside].ravel(), columns, indptr), shape=(voxels, self.tiles * rank))
+
+
+def _tiles(runs: npt.NDArray[np.int64], voxels: int) -> npt.NDArray[np.int32]:
+    """Tile of each voxel of the `runs`; −1 outside of them."""
+    lengths = runs[:, 2] - runs[:, 1]
+    starts = np.repeat(runs[:, 1] - (np.cumsum(lengths) - lengths), lengths)
+    tile = np.full(voxels, -1, np.int32)
+    tile[starts + np.arange(starts.size)] = np.repeat(runs[:, 0], lengths)
+    return tile
 
 
 @dataclass(frozen=True)

@@ -84,13 +84,14 @@ def _call_all(dtype: npt.DTypeLike) -> float:
     block.coarsen(rows, np.zeros(8, np.int64), np.zeros((1, 4), np.float32))
     block.subtract_model(np.ones((1, 4), np.float32), *one, traces)
     block.update_traces(traces, *one, False, traces.copy())
-    block.update_footprints(data, indptr, indices, *one, data.copy(), np.zeros(8, np.float32))
+    voxels = np.arange(9, dtype=np.int32), np.zeros(8, np.int32), indices
+    block.update_footprints(data, *voxels, np.ones((1, 1), np.float32), 1, data.copy())
     block.activity(traces, 2.5, np.empty(1, np.float32), np.empty(1, np.float32))
     block.neighbour_correlation(rows, 2, 2, 2, np.empty(8, np.float32))
     block.apply_along(
         data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32)
     )
-    block.gram_of_pairs(indptr, indices, data, *one[:2], np.zeros(8, np.float32), np.empty(1, np.float32))
+    block.gram_of_footprints(*voxels, data, np.zeros((1, 1), np.float32))
     image = np.ones((8, 1), np.float32)
     block.project_images(indptr, indices, data, image, np.empty((1, 1), np.float32))
     block.subtract_images(indptr, indices, image, np.ones((1, 1), np.float32), data.copy())

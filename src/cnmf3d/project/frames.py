@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnmf3d.errors import UsageError
+from cnmf3d.garbage import uncollected
 from cnmf3d.project import rows
 from cnmf3d.project.columns import Column, Config, Kind, Type
 from cnmf3d.project.curves import KINDS, Curve
@@ -98,7 +97,7 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
     wrong = [kind for kind in curves if kind not in KINDS]
     if wrong:
         raise UsageError(f"there are no curves {wrong[0]}", f"There are {', '.join(KINDS)}.")
-    with _uncollected():
+    with uncollected():
         with project.engine.begin() as connection:
             config, samples = config_of(connection), rows.all_samples(connection)
             table = rows.roi_table(connection)
@@ -111,18 +110,6 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
         lazy = [Curve(project, uuid, roi, kind) for uuid, roi in pairs]
         frame[kind] = pandas().Series(lazy, index=frame.index, dtype=object)
     return frame
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which takes a third of the time where many small objects live for a moment."""
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
 
 
 def _assembled(config: Config, samples: Sequence[Sample], table: Sequence[Any]) -> DataFrame:

@@ -33,6 +33,10 @@ NONE_FIELDS = (
 """Members of CaImAn's estimates that stay empty."""
 
 
+WORTH = 8 * 2**20
+"""Bytes from which compressing saves more room than its time is worth."""
+
+
 def write_results(results: Results, path: str | Path) -> Path:
     """Write `results` to an HDF5 file; it appears whole or not at all.
 
@@ -129,7 +133,7 @@ def _none(group: h5py.Group, name: str) -> None:
 
 def _big(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> None:
     """A dataset that is compressed lightly where it is worth it."""
-    if data.nbytes > 2**20:
+    if data.nbytes > WORTH:
         group.create_dataset(name, data=data, chunks=True, compression="gzip", compression_opts=1, shuffle=True)
     else:
         group.create_dataset(name, data=data)

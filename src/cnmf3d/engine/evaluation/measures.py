@@ -70,7 +70,8 @@ def compactness(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Float
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
     weights = footprints.data.astype(np.float64)
-    position = np.stack(np.unravel_index(footprints.indices, shape), axis=1).astype(np.float64)
+    voxel = np.unravel_index(footprints.indices, shape)
+    position = np.stack(voxel, axis=1).astype(np.float64)
     mass = np.maximum(np.bincount(columns, weights, minlength=count), 1e-30)
     length = np.sqrt(np.maximum(np.bincount(columns, weights**2, minlength=count), 1e-30))
     sums = np.stack([np.bincount(columns, weights * axis, minlength=count) for axis in position.T], axis=1)
@@ -82,11 +83,12 @@ def compactness(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Float
     for wide in (1.0, 1.4):
         width = wide * np.maximum(np.array(sigma), 0.5)
         for place in (centre, peak, (centre + peak) / 2):
-            values = np.exp(-0.5 * (((position - place[columns]) / width) ** 2).sum(axis=1))
-            whole = np.ones(count)
+            values, whole = weights, np.ones(count)
             for axis, extent in enumerate(shape):
                 offset = (np.arange(extent)[None, :] - place[:, axis, None]) / width[axis]
-                whole *= np.exp(-(offset**2)).sum(axis=1)
-            product = np.bincount(columns, weights * values, minlength=count)
+                gaussian = np.exp(-0.5 * offset**2)
+                values = values * gaussian[columns, voxel[axis]]
+                whole *= (gaussian**2).sum(axis=1)
+            product = np.bincount(columns, values, minlength=count)
             found = np.maximum(found, product / (length * np.sqrt(whole)))
     return found.astype(np.float32)

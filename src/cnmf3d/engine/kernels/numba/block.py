@@ -160,66 +160,70 @@ def update_traces(projected: Any, indptr: Any, indices: Any, gram: Any, signed: 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def update_footprints(
-    correlated: Any, indptr: Any, indices: Any, pair_ptr: Any, pair: Any, gram: Any, data: Any, scratch: Any
+    correlated: Any, voxel_ptr: Any, columns: Any, entries: Any, gram: Any, sweeps: int, data: Any
 ) -> None:
-    """One sweep of HALS over the footprints on their supports, in place.
+    """Sweeps of HALS over the footprints on their supports, in place.
 
-    ``a_k += (P_k − Σ_j a_j (CCᵀ)_jk) / (CCᵀ)_kk``, then clipped at zero.
+    ``a_k += (P_k − Σ_j a_j (CCᵀ)_jk) / (CCᵀ)_kk``, then clipped at zero. Given the traces no voxel depends on another:
+    each has all of its sweeps in turn.
 
     Parameters
     ----------
     correlated : (entries,) float32
         ``P = (Y − background) Cᵀ`` on the supports.
-    indptr, indices : CSC structure of the supports
-    pair_ptr, pair : CSR structure of the pairs whose supports overlap (each with itself)
-    gram : (pairs,) float32
-        ``CCᵀ`` of each pair.
+    voxel_ptr, columns, entries : CSR arrays of the supports by voxel
+        Component, and place in `data`, of each.
+    gram : (components, components) float32
+        ``CCᵀ``.
+    sweeps : int
+        At least one.
     data : (entries,) float32, changed
-    scratch : (voxels,) float32
-        Zeros; left as zeros.
     """
-    for k in range(indptr.size - 1):
-        own = np.float32(0)
-        for entry in range(pair_ptr[k], pair_ptr[k + 1]):
-            j = pair[entry]
-            weight = gram[entry]
-            if j == k:
-                own = weight
-            for e in range(indptr[j], indptr[j + 1]):
-                scratch[indices[e]] += weight * data[e]
-        if own > 0:
-            scale = np.float32(1) / own
-            for e in range(indptr[k], indptr[k + 1]):
-                data[e] = max(np.float32(0), data[e] + scale * (correlated[e] - scratch[indices[e]]))
-        for entry in range(pair_ptr[k], pair_ptr[k + 1]):
-            j = pair[entry]
-            for e in range(indptr[j], indptr[j + 1]):
-                scratch[indices[e]] = 0
+    n = gram.shape[0]
+    inverse = np.zeros(n, np.float32)
+    for k in range(n):
+        if gram[k, k] > 0:
+            inverse[k] = np.float32(1) / gram[k, k]
+    here, wanted = np.empty(n, np.float32), np.empty(n, np.float32)
+    for v in range(voxel_ptr.size - 1):
+        first = voxel_ptr[v]
+        count = voxel_ptr[v + 1] - first
+        if count == 1:  # nobody else here: the first sweep is the last
+            k = columns[first]
+            if inverse[k] > 0:
+                data[entries[first]] = max(np.float32(0), correlated[entries[first]] * inverse[k])
+            continue
+        for i in range(count):
+            here[i] = data[entries[first + i]]
+            wanted[i] = correlated[entries[first + i]]
+        for _ in range(sweeps):
+            for i in range(count):
+                k = columns[first + i]
+                left = wanted[i]
+                for j in range(count):
+                    left -= gram[k, columns[first + j]] * here[j]
+                here[i] = max(np.float32(0), here[i] + left * inverse[k])
+        for i in range(count):
+            data[entries[first + i]] = here[i]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def gram_of_pairs(indptr: Any, indices: Any, data: Any, pair_ptr: Any, pair: Any, scratch: Any, gram: Any) -> None:
-    """Products of the footprints of each pair.
+def gram_of_footprints(voxel_ptr: Any, columns: Any, entries: Any, data: Any, gram: Any) -> None:
+    """``gram += AᵀA``.
 
     Parameters
     ----------
-    indptr, indices, data : CSC arrays of the footprints, (voxels, components)
-    pair_ptr, pair : CSR structure of the pairs whose supports overlap (each with itself)
-    scratch : (voxels,) float32
-        Zeros; left as zeros.
-    gram : (pairs,) float32, written
+    voxel_ptr, columns, entries : CSR arrays of the supports by voxel
+        Component, and place in `data`, of each.
+    data : (entries,) float32
+    gram : (components, components) float32, added to
     """
-    for k in range(indptr.size - 1):
-        for e in range(indptr[k], indptr[k + 1]):
-            scratch[indices[e]] = data[e]
-        for entry in range(pair_ptr[k], pair_ptr[k + 1]):
-            j = pair[entry]
-            total = np.float32(0)
-            for e in range(indptr[j], indptr[j + 1]):
-                total += data[e] * scratch[indices[e]]
-            gram[entry] = total
-        for e in range(indptr[k], indptr[k + 1]):
-            scratch[indices[e]] = 0
+    for v in range(voxel_ptr.size - 1):
+        for i in range(voxel_ptr[v], voxel_ptr[v + 1]):
+            products = gram[columns[i]]
+            value = data[entries[i]]
+            for j in range(voxel_ptr[v], voxel_ptr[v + 1]):
+                products[columns[j]] += value * data[entries[j]]
 
 
 @njit(cache=True, nogil=True, fastmath=True)

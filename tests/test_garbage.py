@@ -1,0 +1,28 @@
+"""The garbage collector is kept away for a while only, and stays off where it was off."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from cnmf3d.garbage import uncollected
+
+
+def test_it_comes_back_also_after_an_error() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="meanwhile"), uncollected():
+        raise ValueError("meanwhile")
+    assert gc.isenabled()
+
+
+def test_it_stays_off_where_it_was_off() -> None:
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
