@@ -37,6 +37,16 @@ def test_help_needs_no_engine():
     assert done.stderr.strip() == "[]"
 
 
+def test_a_command_imports_no_other():
+    code = (
+        "import sys\nfrom cnmf3d.cli.app import call\ncall(['info', 'nowhere.tif'])\n"
+        "sys.stderr.write(str([n for n in sys.modules if n.startswith('cnmf3d.cli.')]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stderr.splitlines()[-1]
+    assert "cnmf3d.cli.info" in loaded and "cnmf3d.cli.run" not in loaded and "cnmf3d.cli.batch" not in loaded
+
+
 def test_no_file_is_too_long():
     long = [
         path.name for path in (ROOT / "src").rglob("*.py") if len(path.read_text(encoding="utf-8").splitlines()) > 500

@@ -285,3 +285,18 @@ def test_a_console_without_ipython_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "IPython.terminal.ipapp", None)
     code, _, told = say(capsys, "console")
     assert code == 2 and "cnmf3d[console]" in told
+
+
+def test_what_a_script_leaves_open_is_closed_when_it_ends(script, tmp_path):
+    file = script(
+        """
+        class Last:
+            def __del__(self):
+                open("last.txt", "w").close()
+
+        last = Last()
+        """
+    )
+    command = [sys.executable, "-m", "cnmf3d", "script", str(file)]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert (tmp_path / "last.txt").exists()

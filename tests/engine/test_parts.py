@@ -1,4 +1,5 @@
-"""Parts of the engine alone: blocks, cache, merging, cleaning, measures, reliability, cell size."""
+"""Parts of the engine alone: blocks, cache, merging, cleaning, measures, reliability, rounds of
+seeding, cell size."""
 
 from __future__ import annotations
 
@@ -11,17 +12,22 @@ from scipy import sparse, stats
 from cnmf3d import open_movie
 from cnmf3d.components import centroids_of
 from cnmf3d.engine import cache as caching
-from cnmf3d.engine.block import STEP, Block, Fit
+from cnmf3d.engine import solve as solving
+from cnmf3d.engine.block import STEP, Block, Fit, subset
 from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cache import ingest
 from cnmf3d.engine.cleaning import clean, grow, significant
+from cnmf3d.engine.coarse import coarsen
+from cnmf3d.engine.demix import Pairs
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import chance_level, reliability, threshold
+from cnmf3d.engine.reliability import _demixed, _part, chance_level, reliability, threshold
+from cnmf3d.engine.solve import Settings, empty_fit, search
 from cnmf3d.engine.supports import ellipsoids
+from cnmf3d.engine.volume import Neuropil
 from cnmf3d.events import silent
 from cnmf3d.geometry import ZYX
 from cnmf3d.traces import quiet_level, skewness, trace_snr
@@ -367,3 +373,89 @@ def test_the_size_of_cells_is_measured(sigma):
     assert size.cells >= 5
     for ours, true in zip(size.sigma, sigma, strict=True):
         assert 0.75 < ours / true < 1.35
+
+
+def test_a_side_of_the_voxels_sees_what_the_other_sides_values_left_out_would():
+    rng = np.random.default_rng(9)
+    footprints = np.stack([cell(2, 8, 8), cell(2, 9, 12), cell(0, 20, 20)], axis=1)
+    block, fit = block_of(footprints, transients(rng, 60, 3), rng)
+    pairs, data = Pairs.of(fit.footprints), fit.footprints.data
+    side = rng.random(data.size) < 0.5
+    side[fit.footprints.indptr[2] :] = False  # one has no voxel on this side
+    part, shared = _part(fit, pairs, side)
+    assert part.footprints.nnz == side.sum()
+    ours, all_others_zero = _demixed(block, part, data[side], shared), _demixed(block, fit, data * side, pairs)
+    assert np.allclose(ours, all_others_zero, atol=1e-3) and not ours[2].any()
+
+
+# ---- demixing and rounds of seeding
+
+
+@given(st.integers(0, 10**6), st.integers(0, 6))
+def test_products_of_pairs_are_those_of_the_footprints(seed, count):
+    rng = np.random.default_rng(seed)
+    footprints = sparse.csc_array(sparse.random_array((30, count), density=0.3, rng=rng, dtype=np.float32))
+    pairs = Pairs.of(footprints)
+    gram = sparse.csr_array((pairs.gram(footprints.data), pairs.indices, pairs.indptr), (count, count)).toarray()
+    assert np.allclose(gram, (footprints.T @ footprints).toarray(), atol=1e-5)
+
+
+def test_pools_hold_what_the_components_leave():
+    rng = np.random.default_rng(10)
+    footprints = np.stack([cell(2, 8, 8), cell(2, 16, 16)], axis=1)
+    block, fit = block_of(footprints, transients(rng, 80, 2), rng)
+    coarse = coarsen(block, SIGMA)
+    left = coarse.data - coarse.summing @ (fit.footprints @ fit.traces)
+    assert np.allclose(coarse.pooled_residual(fit), coarse.pooling @ left, atol=1e-3)
+    nobody = empty_fit(block)
+    assert np.allclose(coarse.pooled_residual(nobody), coarse.pooled, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_neuropil_has_a_column_for_each_tile_and_course(rank, sampled):
+    images = np.arange(1, 1 + rank * 6, dtype=np.float32).reshape(rank, 6)
+    runs = np.array([[0, 0, 2], [1, 2, 3], [0, 3, 5], [1, 5, 6]])
+    neuropil = Neuropil(images, np.zeros(6, np.float32), runs, runs[:2], 2)
+    assert neuropil.tile_of.tolist() == [0, 0, 1, 0, 0, 1]
+    expected = np.zeros((6, 2 * rank))
+    for tile, first, stop in runs[:2] if sampled else runs:
+        for r in range(rank):
+            expected[first:stop, tile * rank + r] = images[r, first:stop]
+    assert np.array_equal(neuropil.matrix(sampled=sampled).toarray(), expected)
+
+
+def rounds_of(monkeypatch, block, **changes):
+    """How many rounds of seeding a search takes, and how many components it finds."""
+    tried = []
+    ours = solving.initialise
+    monkeypatch.setattr(solving, "initialise", lambda *args: tried.append(0) or ours(*args))
+    options = Settings(SIGMA, **changes)
+    fit = search(block, coarsen(block, options.sigma), options)
+    return len(tried), fit.count
+
+
+def test_rounds_end_when_nothing_is_confirmed(monkeypatch):
+    rng = np.random.default_rng(11)
+    noise, _ = block_of(np.stack([cell(2, 8, 8)], axis=1), np.zeros((1, 300), np.float32), rng)
+    rounds, found = rounds_of(monkeypatch, noise, seed_score=2.5)
+    assert 1 <= rounds <= 2 and found <= 1
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_places_that_pruning_frees_are_filled_again(monkeypatch, limit):
+    rng = np.random.default_rng(12)
+    footprints = np.stack([cell(2, y, x) for y in (4, 12, 20) for x in (4, 12, 20)], axis=1)
+    block, _ = block_of(footprints, transients(rng, 300, 9, size=8), rng)
+    for frame in range(3, 300, 12):  # flashes beside them, so that the first round doesn't find all
+        block.rows[:, frame] += (STEP * 60 * cell(2, *rng.integers(3, 21, 2))).astype(np.int16)
+    left = []
+
+    def harsh(block, fit, options):
+        keep = np.arange(1 if not left else fit.count)  # the first time all but one are taken for false
+        left.append(keep.size)
+        return subset(fit, keep)
+
+    monkeypatch.setattr(solving, "prune", harsh)
+    rounds, found = rounds_of(monkeypatch, block, limit=limit)
+    assert left[0] == 1 and rounds > 2 and found > 1

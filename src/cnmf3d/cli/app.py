@@ -1,6 +1,6 @@
 """The command line: one table of commands, and how errors become messages and exit codes.
 
-Only the command that is called is imported, so that each starts as soon as it can.
+Only the command that is named is imported, so that each starts as soon as it can.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMMANDS = {
     "curate": "curate:app",
     "cache": "cache:app",
 }
-"""Where each is: in a file of its own; or a folder, where it is a group of commands (`cnmf3d cache list`)."""
+"""Where each is, in a file or folder of its own; `app` is a group of commands (``cnmf3d cache list``)."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -65,20 +65,22 @@ def command_line(words: Sequence[str]) -> typer.Typer:
     """The command line with the command that `words` start with; with all of them where they name none."""
     app = typer.Typer(help=options.__doc__, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(options)
-    for name in words[:1] if words[0] in COMMANDS else COMMANDS:
+    for name in [word for word in words[:1] if word in COMMANDS] or COMMANDS:
         module, _, member = COMMANDS[name].partition(":")
         found = getattr(import_module(f"cnmf3d.cli.{module}"), member)
         if isinstance(found, typer.Typer):
-            app.add_typer(found)
+            app.add_typer(found, name=name)
         else:
-            app.command(context_settings=getattr(found, "context_settings", None))(found)
+            app.command(name, context_settings=getattr(found, "context_settings", None))(found)
     return app
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted."""
-    code = call(sys.argv[1:] if words is None else list(words))
-    gc.freeze()  # the process ends: to look for garbage in the compiler's modules would take a third of a second
+    given = sys.argv[1:] if words is None else list(words)
+    code = call(given)
+    if given[:1] == ["run"]:  # all is written; to look for garbage in the compiler's modules would take 0.3 s
+        gc.freeze()
     sys.exit(code)
 
 

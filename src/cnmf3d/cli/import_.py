@@ -52,9 +52,6 @@ def import_(
     )
 
 
-import_.__name__ = "import"  # the command's name, which Python keeps for itself
-
-
 def _shape(text: str | None) -> VolumeShape | None:
     """Read ``X,Y,Z`` as (Z, Y, X)."""
     from cnmf3d.errors import UsageError

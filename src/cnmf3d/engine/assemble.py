@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from scipy import sparse
 
@@ -67,7 +65,8 @@ def background_of(outcome: Outcome) -> Background:
     neuropil = outcome.neuropil
     if neuropil.rank == 0:
         return Background(rest, constant)
-    images = dataclasses.replace(neuropil, images=neuropil.images * outcome.scale).matrix(sampled=False)
+    images = neuropil.matrix(sampled=False)
+    images.data *= np.repeat(outcome.scale, np.diff(images.indptr))
     courses = outcome.demixed.courses
     if neuropil.tiles == 1:
         spatial, temporal = images.toarray(), courses

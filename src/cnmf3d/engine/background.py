@@ -54,9 +54,9 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
     """
     bins = pooled.shape[1]
     constant = constant_course(bins)
-    moving = np.asarray(pooled - (pooled @ constant.T) @ constant, np.float32)
-    if rank == 0 or min(moving.shape) < 4:
+    if rank == 0 or min(pooled.shape) < 4:
         return constant
+    moving = np.asarray(pooled - (pooled @ constant.T) @ constant, np.float32)
     edge = np.sqrt(moving.shape[0]) + np.sqrt(bins)
     images, courses = leading(moving, ABOVE_NOISE * edge if rank is None else 0.0)
     if rank is not None:

@@ -35,10 +35,9 @@ class Columns:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, footprints: Footprints, data: Float | None = None) -> Columns:
-        """Those of a matrix, or the same places with other values."""
-        values = footprints.data if data is None else data
-        return cls(values, footprints.indices, footprints.indptr, footprints.shape)
+    def of(cls, footprints: Footprints, data: Float) -> Columns:
+        """The places of a matrix, with other values."""
+        return cls(data, footprints.indices, footprints.indptr, footprints.shape)
 
 
 @dataclass(frozen=True)

@@ -167,12 +167,12 @@ def sample_levels(movie: Movie, workers: int = 1, segments: int = 12, length: in
     sums = np.zeros(voxels, np.float64)
     bends = np.zeros(voxels, np.float64)
 
-    def looked(start: int) -> Float:
+    def digest(start: int) -> Float:
         out = np.empty((5, voxels), np.float32)
         kernels.chunk_statistics(read_chunk(movie, start, start + length, fill=centre)[0], centre, out)
         return out
 
-    for out in in_order(looked, starts, workers):
+    for out in in_order(digest, starts, min(workers, max(1, chunk_length(movie) // length))):
         sums += out[0]
         bends += out[4]
     level = centre + sums / (len(starts) * length)

@@ -26,20 +26,17 @@ class ByVoxel:
     indptr : (voxels + 1,) int32
     columns, entries : (entries,) int32
         Component of each, and its place among the footprints' values.
-    count : int
-        Number of components.
     """
 
     indptr: npt.NDArray[np.int32]
     columns: npt.NDArray[np.int32]
     entries: npt.NDArray[np.int32]
-    count: int
 
     @classmethod
     def of(cls, footprints: Footprints) -> ByVoxel:
         """Of the footprints' supports."""
         places = sparse.csr_array(with_data(footprints, np.arange(footprints.nnz, dtype=np.int32)))
-        return cls(places.indptr, places.indices, places.data, int(footprints.shape[1]))
+        return cls(places.indptr, places.indices, places.data)
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,7 @@ class Pairs:
     ----------
     indptr, indices : arrays
     by_voxel : ByVoxel
+        The supports whose values are meant; they may be parts of those that the pairs were told by.
     """
 
     indptr: npt.NDArray[np.int32]
@@ -68,7 +66,10 @@ class Pairs:
         return self.indptr.size - 1
 
     def gram(self, data: Float) -> Float:
-        """``AᵀA`` of each pair, for footprints with these values on the supports."""
+        """``AᵀA`` of each pair, for footprints with these values on the supports.
+
+        By way of all (components, components) products: a block has some hundreds of components.
+        """
         out, place = np.zeros((self.count, self.count), np.float32), self.by_voxel
         kernels.gram_of_footprints(place.indptr, place.columns, place.entries, data, out)
         rows = np.repeat(np.arange(self.count), np.diff(self.indptr))

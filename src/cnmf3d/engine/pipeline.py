@@ -247,7 +247,8 @@ def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None
     inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
     image = local_correlation(block)[inner]
     if given is None:
-        return block_arrays(Solved(*solve(block, settings)), image)
+        fit = solve(block, settings)
+        return block_arrays(Solved(fit, reliability(block, fit, settings.sigma)), image)
     fit = solve_seeded(block, given.footprints, settings, given.traces)
     scores = reliability(block, fit, settings.sigma)
     return block_arrays(Solved(subset(fit, given.mine), scores[given.mine], given.which[given.mine]), image)

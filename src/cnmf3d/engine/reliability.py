@@ -26,7 +26,7 @@ REACH = 2.5
 """Half-axes of the supports in cell half-widths."""
 
 
-PLACES, LOWEST = 60, 5.0
+PLACES, LOWEST = 150, 5.0
 """Places at random that tell what chance gives, and the percentile of them that no cell reaches into."""
 
 MOST_CHANCE = 0.6

@@ -1,4 +1,4 @@
-"""One block solved: seeds, demixing, merging and pruning in rounds until nothing is left to find.
+"""One block solved: seeds, demixing, merging and pruning in rounds until little is left to find.
 
 Sources: Pnevmatikakis et al. 2016, Neuron 89:285 (constrained matrix factorisation); Giovannucci et al. 2019,
 eLife 8:e38173 (greedy initialisation, merging); the rounds on the residual and the cross-fitted pruning are ours.
@@ -26,7 +26,11 @@ from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
 FEW, LITTLE = 0.05, 0.02
-"""Rounds end when a round offers fewer new seeds than `FEW` of the components, or two confirm fewer than `LITTLE`."""
+"""Rounds end when one offers fewer new seeds than this share of the components, or when the components that are left
+after pruning are hardly more than before two rounds."""
+
+MANY = 0.25
+"""Where pruning leaves out this share, it may have made room for cells: then another two rounds are tried."""
 
 
 @dataclass(frozen=True)
@@ -78,22 +82,14 @@ def empty_fit(block: Block) -> Fit:
     return demix.with_courses(block, Fit(none, np.zeros((0, block.bins), np.float32), images, course, images), course)
 
 
-def solve(block: Block, settings: Settings) -> tuple[Fit, Float]:
-    """Find and demix all components of a block.
-
-    Returns
-    -------
-    fit : Fit
-    scores : (components,) float32
-        Their reliability.
-    """
+def solve(block: Block, settings: Settings) -> Fit:
+    """Find and demix all components of a block."""
     coarse = coarsen(block, settings.sigma, settings.grid)
     fit = search(block, coarse, settings)
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
-    fit, scores = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
-    fit = demix.refine(block, dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape)), 2)
-    # supports don't count for the scores; where a component has vanished meanwhile, nobody knows whose they are
-    return fit, scores if scores.size == fit.count else reliability(block, fit, settings.sigma)
+    fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
+    fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
+    return without_zeros(demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2))
 
 
 def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
@@ -107,14 +103,15 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
         banned = np.concatenate([banned, seeds.positions])
         fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.start))
         fit = _settle(block, coarse, fit, settings)
+        done = round_ > 1 and len(seeds.positions) < FEW * fit.count
+        if round_ == 0:
+            known = fit.count
         if round_ % 2 == 1:
-            fit, _ = prune(block, fit, settings)
-            if fit.count - known < LITTLE * fit.count:
-                break
+            found, fit = fit.count, prune(block, fit, settings)
+            room = 0 < fit.count < (1 - MANY) * found or fit.count < (settings.limit or 0)
+            done |= fit.count - known <= LITTLE * fit.count and not room
             known = fit.count
-        elif round_ == 0:
-            known = fit.count
-        elif len(seeds.positions) < FEW * fit.count:
+        if done:
             break
     return fit
 
@@ -187,7 +184,14 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     return demix.refine(block, with_neuropil(block, coarse, fit, settings), 2)
 
 
-def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> tuple[Fit, Float]:
+def without_zeros(fit: Fit) -> Fit:
+    """Footprints whose supports hold nothing but what is above zero."""
+    footprints = fit.footprints.copy()
+    footprints.eliminate_zeros()
+    return dataclasses.replace(fit, footprints=footprints)
+
+
+def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fit:
     """Leave out what is too small to be a cell, echoes of brighter neighbours, and what held-out data don't confirm.
 
     Parameters
@@ -197,16 +201,9 @@ def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> tu
     settings : Settings
     chance : float
         Reliability of places without a cell.
-
-    Returns
-    -------
-    fit : Fit
-    scores : (components,) float32
-        Their reliability.
     """
     fit = clean(fit, block.shape, settings.sigma)
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
     scores = reliability(block, fit, settings.sigma)
-    good = np.flatnonzero(scores > threshold(block.bins, settings.significance, chance))
-    return subset(fit, good), scores[good]
+    return subset(fit, np.flatnonzero(scores > threshold(block.bins, settings.significance, chance)))

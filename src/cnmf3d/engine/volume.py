@@ -59,7 +59,7 @@ class Neuropil:
         voxels, rank = self.images.shape[1], self.rank
         tile = _tiles(self.sampled, voxels) if sampled else self.tile_of
         inside = tile >= 0
-        indptr = np.append(0, np.cumsum(inside) * rank).astype(np.int32)
+        indptr = np.append(0, np.cumsum(inside) * rank)
         columns = (tile[inside, None] * rank + np.arange(rank, dtype=np.int32)).ravel()
         return sparse.csr_array((self.images.T[inside].ravel(), columns, indptr), shape=(voxels, self.tiles * rank))
 

@@ -33,7 +33,7 @@ NONE_FIELDS = (
 """Members of CaImAn's estimates that stay empty."""
 
 
-WORTH = 8 * 2**20
+WORTH_COMPRESSING = 8 * 2**20
 """Bytes from which compressing saves more room than its time is worth."""
 
 
@@ -133,7 +133,7 @@ def _none(group: h5py.Group, name: str) -> None:
 
 def _big(group: h5py.Group, name: str, data: npt.NDArray[Any]) -> None:
     """A dataset that is compressed lightly where it is worth it."""
-    if data.nbytes > WORTH:
+    if data.nbytes >= WORTH_COMPRESSING:
         group.create_dataset(name, data=data, chunks=True, compression="gzip", compression_opts=1, shuffle=True)
     else:
         group.create_dataset(name, data=data)

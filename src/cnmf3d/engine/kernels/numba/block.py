@@ -1,6 +1,7 @@
 """Kernels on one block of binned data: rows are voxels, time is contiguous, values are int16 in units of noise/STEP.
 
-Footprints come as the three arrays of a CSC matrix (`indptr`, `indices`, `data`), one column a component.
+Footprints come as the three arrays of a CSC matrix (`indptr`, `indices`, `data`), one column a component; where a
+kernel goes from voxel to voxel, with the CSR arrays that tell which entries of `data` lie on each.
 """
 
 from __future__ import annotations
