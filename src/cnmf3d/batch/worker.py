@@ -48,7 +48,7 @@ def work(path: str | Path) -> int:
     int
         Exit code.
     """
-    folder = RunFolder(Path(path))
+    folder = RunFolder(Path(path).absolute())  # engines start processes elsewhere
     try:
         with FileLock(folder.path / "worker.lock", timeout=0), _alive(folder):
             done = (folder.ended() or {}).get("kind") == "done" and folder.complete()

@@ -58,3 +58,13 @@ def test_failures_and_absence_are_told(batch, movie, python, standin, monkeypatc
     assert failed.status is absent.status is Status.FAILED
     assert "CaImAn failed: RuntimeError: no components" in failed.error
     assert "conda create -n caiman -c conda-forge caiman" in absent.error
+
+
+def test_a_batch_may_be_named_by_a_relative_path(movie, python, standin, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Batch.create("here") as batch:
+        options = {"engine_python": python()}
+        item = batch.add(movie, GIVEN, name="a", engine="caiman", opening={"axes": "TZYX"}, options=options)
+        supervise(batch)
+        assert batch.items()[0].status is Status.DONE, batch.items()[0].error
+        assert batch.run_folder(item).results.exists()
