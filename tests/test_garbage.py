@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from cnmf3d.garbage import uncollected
+from cnmf3d.garbage import staying, uncollected
 
 
 def test_it_comes_back_also_after_an_error() -> None:
@@ -26,3 +26,15 @@ def test_it_stays_off_where_it_was_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_stays_is_not_looked_at_any_more() -> None:
+    before = gc.get_freeze_count()
+    try:
+        with staying():
+            kept = [[]]
+            assert not gc.isenabled()
+        assert gc.isenabled() and gc.get_freeze_count() > before
+        assert not any(each is kept for each in gc.get_objects())
+    finally:
+        gc.unfreeze()

@@ -5,7 +5,6 @@ Only the command that is named is imported, so that each starts as soon as it ca
 
 from __future__ import annotations
 
-import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -77,11 +76,7 @@ def command_line(words: Sequence[str]) -> typer.Typer:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted."""
-    given = sys.argv[1:] if words is None else list(words)
-    code = call(given)
-    if given[:1] == ["run"]:  # all is written; to look for garbage in the compiler's modules would take 0.3 s
-        gc.freeze()
-    sys.exit(code)
+    sys.exit(call(sys.argv[1:] if words is None else list(words)))
 
 
 def call(words: Sequence[str]) -> int:

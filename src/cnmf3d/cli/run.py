@@ -12,7 +12,7 @@ import typer
 from cnmf3d.cli.flags import RUNNING, MovieFlags, MoviePaths, ParameterFlags, with_flags
 from cnmf3d.cli.output import beside, check_output
 from cnmf3d.cli.progress import shown
-from cnmf3d.garbage import uncollected
+from cnmf3d.garbage import staying
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -79,7 +79,7 @@ def _compute(
     quiet: bool,
 ) -> None:
     """Run, write, and say what was found."""
-    with uncollected():
+    with staying():
         from cnmf3d.caches import default_folder
         from cnmf3d.engine import run as compute
         from cnmf3d.events import Progress
