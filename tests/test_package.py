@@ -28,9 +28,10 @@ def test_importing_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_help_needs_no_engine():
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"]])
+def test_help_needs_no_engine(words):
     code = (
-        "import sys\nfrom cnmf3d.cli.app import call\ncall(['run', '--help'])\n"
+        f"import sys\nfrom cnmf3d.cli.app import call\ncall({words})\n"
         "sys.stderr.write(str([n for n in ('numba', 'scipy', 'matplotlib', 'h5py') if n in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

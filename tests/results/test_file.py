@@ -59,9 +59,14 @@ def test_what_is_not_known_stays_unknown(tmp_path, random_results):
     assert_same(results, load_results(write_results(results, tmp_path / "r.hdf5")))
 
 
-def test_a_volume_of_many_voxels_is_compressed_and_the_same(tmp_path, random_results):
-    results = random_results(2, (6, 160, 160), 20)
-    assert_same(results, load_results(write_results(results, tmp_path / "r.hdf5")))
+@pytest.mark.parametrize(("worth", "how"), [(2**10, "gzip"), (2**30, None)])
+def test_the_background_of_many_voxels_is_compressed_and_the_same(tmp_path, random_results, monkeypatch, worth, how):
+    monkeypatch.setattr(writing_module, "WORTH_COMPRESSING", worth)
+    results = random_results(2, (6, 16, 16), 20)
+    path = write_results(results, tmp_path / "r.hdf5")
+    with h5py.File(path) as file:
+        assert file["estimates/b"].compression == how
+    assert_same(results, load_results(path))
 
 
 def members(path: Path, kind: str) -> dict[str, h5py.Dataset | None]:
