@@ -21,6 +21,9 @@ from cnmf3d.movies import Movie
 CHUNK_BYTES = 32 * 2**20
 """Size of the time chunks in which a movie is read, for each worker."""
 
+SAMPLES, SAMPLED = 12, 12
+"""Stretches of the movie that tell level and noise beforehand, and frames of each."""
+
 MOSTLY = 0.05
 """Share of frames in which a voxel may be unknown (NaN) and still be used."""
 
@@ -154,11 +157,11 @@ def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
     return xxhash.xxh3_128_hexdigest(b"".join(in_order(digest, ranges, workers)))
 
 
-def sample_levels(movie: Movie, workers: int = 1, segments: int = 12, length: int = 12) -> tuple[Float, Float]:
+def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float]:
     """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling."""
     total = movie.shape[0]
-    length = min(length, total)
-    starts = sorted({int(s) for s in np.linspace(0, total - length, segments)})
+    length = min(SAMPLED, total)
+    starts = sorted({int(s) for s in np.linspace(0, total - length, SAMPLES)})
     voxels = int(np.prod(movie.shape[1:]))
     first = prepared(movie.read(starts[0], starts[0] + length))
     finite = np.isfinite(first)

@@ -16,7 +16,7 @@ from cnmf3d.components import Float, centroids_of
 from cnmf3d.engine import demix
 from cnmf3d.engine.background import SEEKING, SETTLED, constant_course, neuropil_courses
 from cnmf3d.engine.block import Block, Fit, Footprints, entry_columns, subset, with_data
-from cnmf3d.engine.cleaning import clean, grow
+from cnmf3d.engine.cleaning import clean, grow, pick
 from cnmf3d.engine.coarse import Coarse, coarsen
 from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
@@ -89,7 +89,8 @@ def solve(block: Block, settings: Settings) -> Fit:
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
     fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
-    return without_zeros(demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2))
+    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2)
+    return pick(fit, np.arange(fit.count), fit.footprints.data > 0)
 
 
 def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
@@ -182,13 +183,6 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
     return demix.refine(block, with_neuropil(block, coarse, fit, settings), 2)
-
-
-def without_zeros(fit: Fit) -> Fit:
-    """Footprints whose supports hold nothing but what is above zero."""
-    footprints = fit.footprints.copy()
-    footprints.eliminate_zeros()
-    return dataclasses.replace(fit, footprints=footprints)
 
 
 def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fit:
