@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnmf3d.cli.app import call
-from cnmf3d.engine.seeds import footprints_of
+from cnmf3d.engine.seeds import seeds_of
 from cnmf3d.results import curated, load_results, write_results
 from cnmf3d.results.curation.choosing import where
 from cnmf3d.results.curation.journal import Journal
@@ -106,8 +106,10 @@ def test_a_file_that_is_open_elsewhere_is_left_alone(path, capsys):
 
 def test_curated_rois_are_seeds(path):
     call(["curate", "merge", str(path), "1,3"])
-    footprints = footprints_of(path, load_results(path).components.shape)
+    seeds = seeds_of(path, load_results(path).components.shape)
+    footprints = seeds.footprints
     assert footprints.shape[1] == 5
+    assert seeds.kind == "ROI" and seeds.seeds.tolist() == curated(load_results(path)).ids.tolist()
     wanted = curated(load_results(path)).results.components.footprints
     assert np.allclose(footprints[:, [4]].toarray(), wanted[:, [4]].toarray(), atol=1e-6)
 

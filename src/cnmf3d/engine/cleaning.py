@@ -10,7 +10,7 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Fit, Footprints, entry_columns, with_data
-from cnmf3d.engine.demix import unit_norm
+from cnmf3d.engine.demix import unit_norm, without_vanished
 from cnmf3d.engine.kernels.numba import supports as kernels
 from cnmf3d.geometry import ZYX
 
@@ -43,7 +43,7 @@ def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
     inside = significant(footprints, SIGNIFICANT * errors, shape)
     sizes = np.bincount(entry_columns(footprints)[inside], minlength=fit.count)
     keep = np.flatnonzero(sizes >= least_voxels(sigma))
-    return unit_norm(pick(dataclasses.replace(fit, footprints=footprints), keep, inside))
+    return without_vanished(unit_norm(pick(dataclasses.replace(fit, footprints=footprints), keep, inside)))
 
 
 def within_reach(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Footprints:

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float
-from cnmf3d.engine.block import Block, Columns, Fit, Footprints, norms_of, overlaps, with_data
+from cnmf3d.components import Bool, Float
+from cnmf3d.engine.block import Block, Columns, Fit, Footprints, norms_of, overlaps, subset, with_data
 from cnmf3d.engine.kernels.numba import block as kernels
 
 
@@ -124,17 +124,33 @@ def descended(supports: ByVoxel, correlated: Float, traces: Float, start: Float,
 
 
 def unit_norm(fit: Fit) -> Fit:
-    """Move the scale of the footprints into the traces; components that vanished are left out."""
-    footprints, traces = fit.footprints, fit.traces
-    norms = norms_of(footprints)
-    alive = (norms > 0) & (traces.max(axis=1, initial=0) > 0)
-    if not alive.all():
-        kept = np.flatnonzero(alive)
-        footprints, traces, norms = sparse.csc_array(footprints[:, kept]), traces[kept], norms[kept]
-    data = np.asarray(footprints.data / np.repeat(norms, np.diff(footprints.indptr)), np.float32)
-    return dataclasses.replace(
-        fit, footprints=with_data(footprints, data), traces=np.ascontiguousarray(traces * norms[:, None])
-    )
+    """Move the scale of the footprints into the traces.
+
+    Components that vanished (no light in the footprint, or none in the trace) stay in their place, as zeros: the
+    caller knows components by their number. `living` tells which are left.
+    """
+    norms = norms_of(fit.footprints)
+    alive = has_light(norms, fit.traces)
+    divisor = np.where(alive, norms, np.float32(np.inf))
+    factor = np.where(alive, norms, np.float32(0))
+    data = np.asarray(fit.footprints.data / np.repeat(divisor, np.diff(fit.footprints.indptr)), np.float32)
+    return dataclasses.replace(fit, footprints=with_data(fit.footprints, data), traces=fit.traces * factor[:, None])
+
+
+def living(fit: Fit) -> npt.NDArray[np.intp]:
+    """Numbers of the components that did not vanish: their footprints and traces have light."""
+    return np.flatnonzero(has_light(norms_of(fit.footprints), fit.traces))
+
+
+def has_light(norms: Float, traces: Float) -> Bool:
+    """Whether neither footprint nor trace is zero everywhere, (components,) bool."""
+    return np.asarray((norms > 0) & (traces.max(axis=1, initial=0) > 0))
+
+
+def without_vanished(fit: Fit) -> Fit:
+    """The components that did not vanish, under new numbers: for callers that do not know them by their number."""
+    kept = living(fit)
+    return fit if kept.size == fit.count else subset(fit, kept)
 
 
 def with_courses(block: Block, fit: Fit, courses: Float) -> Fit:
@@ -150,12 +166,10 @@ def update_background_images(fit: Fit) -> Fit:
 
 
 def refine(block: Block, fit: Fit, rounds: int) -> Fit:
-    """Alternate traces, footprints and background images."""
+    """Alternate traces, footprints and background images; every component keeps its number."""
     pairs = Pairs.of(fit.footprints)
     for _ in range(rounds):
         fit = update_traces(block, fit, pairs)
         fit = update_footprints(block, fit, pairs)
-        if fit.count != pairs.count:
-            pairs = Pairs.of(fit.footprints)
         fit = update_background_images(fit)
     return update_traces(block, fit, pairs)

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from cnmf3d.components import Float, centroids_of
+from cnmf3d.components import Float
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
@@ -28,10 +30,10 @@ from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
-from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, or_typical, transient
+from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, anchors_of, or_typical, transient
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
-from cnmf3d.events import Note, Progress, Reporter
+from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies import Movie
 
@@ -80,7 +82,7 @@ class Traces:
     courses: Float
 
 
-def run_plan(context: Context, plan: Plan, files: Files, seeds: Footprints | None = None) -> Outcome:
+def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = None) -> Outcome:
     """All stages on one movie.
 
     Parameters
@@ -89,8 +91,8 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Footprints | Non
     plan : Plan
     files : Files
         Where the binned movie is, or will be.
-    seeds : csc (voxels, components), optional
-        Footprints to start from; then none is sought.
+    seeds : Start, optional
+        Components to start from; then none is sought.
     """
     clock, reporter = context.clock, context.reporter
     with clock.stage("ingest"):
@@ -98,12 +100,13 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Footprints | Non
     context = dataclasses.replace(context, solutions=solutions)
     with clock.stage("estimate"):
         plan, why = with_cell_size(context, plan, cache)
-    draft = fit_volume(context, plan, cache, why, None if seeds is None else Start(seeds))
+    draft = fit_volume(context, plan, cache, why, seeds)
     if plan.refit:
         with clock.stage("evaluate"):
             good = np.flatnonzero(decide(draft.quality(draft.raw), plan, cache.bins))
         if good.size:
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
+            about_rejected(draft, good, reporter)
             draft = fit_volume(context, plan, cache, draft.estimates, Start.again(draft, good), draft.response)
     return finished(context, draft)
 
@@ -124,7 +127,9 @@ def fit_volume(
     assert plan.sigma is not None  # measured before
     margin = 0.5 * max(plan.sigma)
     agreement = plan.merge_threshold if start is None else NEVER
-    whole = strongest(stitch(solved, boxes, cache.shape, agreement, margin), plan.total)
+    whole = stitch(solved, boxes, cache.shape, agreement, margin)
+    if start is None:
+        whole = strongest(whole, plan.total)
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
     clock, footprints = context.clock, whole.fit.footprints
@@ -145,7 +150,8 @@ def fit_volume(
         "reliability": whole.reliability,
         "compactness": compactness(footprints, cache.shape, plan.sigma),
     }
-    return Draft(
+    start, which = start or Start(whole.fit.footprints), whole.numbers
+    draft = Draft(
         plan=plan,
         cache=cache,
         source=source,
@@ -157,7 +163,12 @@ def fit_volume(
         response=measured,
         correlation=correlation,
         estimates=why,
+        seeds=None if start.seeds is None else start.seeds[which],
+        kind=start.kind,
     )
+    left = np.flatnonzero(np.diff(footprints.indptr) > 0)
+    about_vanished(start, which[left], cache, context.reporter)
+    return draft.select(left)
 
 
 def finished(context: Context, draft: Draft) -> Outcome:
@@ -181,7 +192,33 @@ def finished(context: Context, draft: Draft) -> Outcome:
         correlation=draft.correlation,
         grid=plan.cores(cache.shape, cache.bins),
         estimates=draft.estimates,
+        seeds=draft.seeds,
     )
+
+
+def about_vanished(start: Start, kept: npt.NDArray[np.int64], cache: Cache, reporter: Reporter) -> None:
+    """Name the components of a start that are not among those `kept`, and say why."""
+    lost = np.setdiff1d(np.arange(start.count), kept)
+    if lost.size == 0:
+        return
+    light = start.footprints.T @ cache.statistics.valid.astype(np.float32) > 0
+    dark = "no voxel of it changes (or is finite in enough frames)"
+    gone = "no light was left for it beside its neighbours and the background"
+    names = start.names(lost, cache.shape)
+    told = "; ".join(f"{name}: {gone if light[n] else dark}" for n, name in zip(lost, names, strict=True))
+    what = "components" if start.seeds is None else "seeds"
+    reporter(Caution("blocks", f"{lost.size} of {start.count} {what} vanished and are left out: {told}"))
+
+
+def about_rejected(draft: Draft, good: npt.NDArray[np.intp], reporter: Reporter) -> None:
+    """Name the seeds that a refit leaves out, for only accepted components are fitted again."""
+    count = draft.footprints.shape[1]
+    if draft.seeds is None or good.size == count:
+        return
+    rejected = np.setdiff1d(np.arange(count), good)
+    names = Start(draft.footprints, None, draft.seeds, draft.kind).names(rejected, draft.cache.shape)
+    text = f"refit leaves out {rejected.size} of {count} seeds, which were not accepted: {'; '.join(names)}"
+    reporter(Caution("blocks", text))
 
 
 def about_patches(plan: Plan, cache: Cache, reporter: Reporter) -> None:
@@ -250,8 +287,11 @@ def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None
         fit = solve(block, settings)
         return block_arrays(Solved(fit, reliability(block, fit, settings.sigma)), image)
     fit = solve_seeded(block, given.footprints, settings, given.traces)
+    alive = living(fit)
+    fit = subset(fit, alive)
     scores = reliability(block, fit, settings.sigma)
-    return block_arrays(Solved(subset(fit, given.mine), scores[given.mine], given.which[given.mine]), image)
+    mine = np.flatnonzero(np.isin(alive, given.mine))
+    return block_arrays(Solved(subset(fit, mine), scores[mine], given.which[alive[mine]]), image)
 
 
 def solve_blocks(
@@ -259,11 +299,11 @@ def solve_blocks(
 ) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
     settings = plan.settings(cache.shape, cache.bins)
-    centres = np.zeros((0, 3)) if start is None else centroids_of(start.footprints, cache.shape)
+    anchors = np.zeros((0, 3)) if start is None else anchors_of(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
 
     def work(box: Box) -> Solved:
-        given = None if start is None else start.within(box, cache.shape, centres)
+        given = None if start is None else start.within(box, cache.shape, anchors)
         shaping = (settings, box, *(() if given is None else (given.footprints, given.traces, given.which, given.mine)))
         arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given))
         solved, image = block_of(arrays)

@@ -20,7 +20,7 @@ from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
 from cnmf3d.engine.plan import half_size
 from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
-from cnmf3d.engine.seeds import footprints_of
+from cnmf3d.engine.seeds import seeds_of
 from cnmf3d.engine.stages import Outcome
 from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
@@ -62,7 +62,9 @@ def run(
     scratch : path, optional
         Folder for the temporary file (a time-binned copy of the movie, two bytes a value); the system's by default.
     seeds : path, (Z, Y, X) label array or sparse matrix, optional
-        Footprints to start from; then none is added. Wins over ``parameters.init.seeds``.
+        Footprints to start from; then none is added, and ``init.K`` isn't applied. ``quality["seed"]`` of the results
+        says which seed each component was: its label, its ROI in a results file, or else its column, counted from 0.
+        Seeds that vanish (they have no light of their own) are named in a caution. Wins over ``parameters.init.seeds``.
     caches : path or Caches, optional
         Folder in which time-binned copies of movies, and what was found on them, are kept for later runs. A run finds
         there what an earlier one of the same movie left, whatever its parameters were, and computes the rest. Not one
@@ -94,7 +96,10 @@ def run(
     workers = max(1, workers or cores())
     plan = plan_of(movie, parameters)
     source = parameters.init.seeds if seeds is None else seeds
-    start = None if source is None else footprints_of(source, movie.shape[1:])
+    start = None if source is None else seeds_of(source, movie.shape[1:])
+    if start is not None and plan.limit not in (None, start.count):
+        text = f"K = {plan.limit} is not applied: all {start.count} seeds that were given are demixed, none is added"
+        heard(Caution("ingest", text))
     for text in movie.warnings:
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
@@ -225,7 +230,8 @@ def estimates(outcome: Outcome, components: Components) -> dict[str, dict[str, A
     plan, noise = outcome.plan, outcome.cache.statistics
     out = dict(outcome.estimates)
     if plan.limit is None:
-        why = f"held-out data confirm them; {int(components.accepted.sum())} accepted"
+        origin = "held-out data confirm them" if outcome.seeds is None else "those of the seeds that have light"
+        why = f"{origin}; {int(components.accepted.sum())} accepted"
         out["K"] = {"value": components.count, "why": why}
     if plan.rank is None:
         out["nb"] = {

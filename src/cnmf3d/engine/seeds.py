@@ -11,6 +11,7 @@ from scipy import sparse
 
 from cnmf3d.components import VolumeShape
 from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.stages import Start
 from cnmf3d.errors import InputError
 from cnmf3d.results import curated, load_results
 
@@ -20,8 +21,8 @@ FORMS = (
 )
 
 
-def footprints_of(source: Any, volume: VolumeShape) -> Footprints:
-    """Seed footprints for a movie with volumes of `volume`.
+def seeds_of(source: Any, volume: VolumeShape) -> Start:
+    """Components to start from, for a movie with volumes of `volume`.
 
     Parameters
     ----------
@@ -29,13 +30,20 @@ def footprints_of(source: Any, volume: VolumeShape) -> Footprints:
         Labels count from 1; 0 is background. Components come in the order of labels or columns.
     volume : (Z, Y, X)
 
+    Returns
+    -------
+    Start
+        Each seed under the number that its user knows: its label, its ROI in a results file, or else its column,
+        counted from 0.
+
     Raises
     ------
     InputError
         Where the file can't be read, has another shape than the movie, or holds no cell.
     """
     name = str(source) if isinstance(source, (str, Path)) else "the array of seeds"
-    value = _read(Path(source)) if isinstance(source, (str, Path)) else source
+    value, numbers = _read(Path(source)) if isinstance(source, (str, Path)) else (source, None)
+    kind = "column" if numbers is None else "ROI"
     if sparse.issparse(value):
         matrix: Footprints = sparse.csc_array(cast(Footprints, value), dtype=np.float32)
         if matrix.shape[0] != np.prod(volume):
@@ -44,7 +52,8 @@ def footprints_of(source: Any, volume: VolumeShape) -> Footprints:
                 "Seeds must have the shape of the movie's volumes.",
             )
     else:
-        matrix = _from_labels(np.asarray(value), volume, name)
+        matrix, numbers = _from_labels(np.asarray(value), volume, name)
+        kind = "label"
     matrix.data[~(matrix.data > 0)] = 0
     matrix.eliminate_zeros()
     matrix.sort_indices()
@@ -52,34 +61,38 @@ def footprints_of(source: Any, volume: VolumeShape) -> Footprints:
     if matrix.shape[1] == 0 or empty.size:
         what = "no cell" if matrix.shape[1] == 0 else f"empty footprints: columns {_some(empty)}"
         raise InputError(f"{name} holds {what}", f"Every seed must have voxels. {FORMS}")
-    return matrix
+    if numbers is None:
+        numbers = np.arange(matrix.shape[1])
+    return Start(matrix, seeds=np.asarray(numbers, np.int64), kind=kind)
 
 
 def _some(numbers: npt.NDArray[np.intp]) -> str:
     return ", ".join(map(str, numbers[:10])) + (", ..." if numbers.size > 10 else "")
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> tuple[Any, npt.NDArray[np.int64] | None]:
+    """Labels or a matrix; and the numbers of the ROIs where the file has some."""
     if not path.exists():
         raise InputError(f"there is no seeds file {path}", FORMS)
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
-        return curated(load_results(path)).results.components.footprints
+        state = curated(load_results(path))
+        return state.results.components.footprints, state.ids
     try:
         if suffix == ".npz":
-            return sparse.load_npz(path)
+            return sparse.load_npz(path), None
         if suffix == ".npy":
-            return np.load(path, allow_pickle=False)
+            return np.load(path, allow_pickle=False), None
         if suffix in (".tif", ".tiff"):
             import tifffile
 
-            return tifffile.imread(path)
+            return tifffile.imread(path), None
     except Exception as error:
         raise InputError(f"{path} can't be read as seeds: {error}", FORMS) from error
     raise InputError(f"{path} is no file of seeds that is known ({suffix or 'no suffix'})", FORMS)
 
 
-def _from_labels(labels: npt.NDArray[Any], volume: VolumeShape, name: str) -> Footprints:
+def _from_labels(labels: npt.NDArray[Any], volume: VolumeShape, name: str) -> tuple[Footprints, npt.NDArray[np.int64]]:
     squeezed = labels[None] if labels.ndim == 2 and volume[0] == 1 else labels
     if squeezed.shape != volume:
         raise InputError(
@@ -96,4 +109,5 @@ def _from_labels(labels: npt.NDArray[Any], volume: VolumeShape, name: str) -> Fo
     voxels = np.flatnonzero(flat > 0)
     names, columns = np.unique(flat[voxels], return_inverse=True)
     shape = (flat.size, names.size)
-    return sparse.csc_array((np.ones(voxels.size, np.float32), (voxels, columns)), shape=shape)
+    matrix = sparse.csc_array((np.ones(voxels.size, np.float32), (voxels, columns)), shape=shape)
+    return matrix, names.astype(np.int64)

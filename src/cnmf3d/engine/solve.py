@@ -86,10 +86,10 @@ def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
     coarse = coarsen(block, settings.sigma, settings.grid)
     fit = search(block, coarse, settings)
-    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
+    fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
     fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
-    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2)
+    fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2)
     return pick(fit, np.arange(fit.count), fit.footprints.data > 0)
 
 
@@ -118,7 +118,9 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
 
 
 def solve_seeded(block: Block, footprints: Footprints, settings: Settings, traces: Float | None = None) -> Fit:
-    """Demix components that are given (CaImAn's ``Ain``, or a refit): none is added.
+    """Demix components that are given (CaImAn's ``Ain``, or a refit): none is added, and each keeps its number.
+
+    Components that vanish, where the block has no light for them, are zeros in the result (`demix.living`).
 
     Parameters
     ----------
@@ -163,7 +165,12 @@ def initialise(block: Block, coarse: Coarse, fit: Fit, seeds: Seeds, reach: ZYX)
         correlated -= explained[supports.indices, columns]
     power = np.maximum((seeds.traces**2).sum(axis=1), 1e-9)
     data = np.maximum(correlated / power[columns], 0).astype(np.float32)
-    return demix.unit_norm(dataclasses.replace(new, footprints=with_data(supports, data)))
+    return demix.without_vanished(demix.unit_norm(dataclasses.replace(new, footprints=with_data(supports, data))))
+
+
+def refined(block: Block, fit: Fit, rounds: int) -> Fit:
+    """`demix.refine`, without the components that vanished."""
+    return demix.without_vanished(demix.refine(block, fit, rounds))
 
 
 def _add(block: Block, fit: Fit, new: Fit) -> Fit:
@@ -178,11 +185,11 @@ def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, al
 
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
-    fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
+    fit = refined(block, with_neuropil(block, coarse, fit, settings), 3)
     fit = clean(fit, block.shape, settings.sigma)
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
-    return demix.refine(block, with_neuropil(block, coarse, fit, settings), 2)
+    return refined(block, with_neuropil(block, coarse, fit, settings), 2)
 
 
 def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fit:

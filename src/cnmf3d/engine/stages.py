@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Bool, Float, VolumeShape
+from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
 from cnmf3d.engine import refine
-from cnmf3d.engine.block import Footprints, norms_of
+from cnmf3d.engine.block import Footprints, entry_columns, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.deconvolution import Deconvolved, Response
@@ -66,6 +67,8 @@ class Outcome:
         Core and halo of the blocks.
     estimates : mapping
         What was estimated, and how.
+    seeds : (components,) int64 or None
+        Number of the seed that each component was, where seeds were given.
     """
 
     plan: Plan
@@ -78,6 +81,7 @@ class Outcome:
     correlation: Float
     grid: tuple[VolumeShape, VolumeShape]
     estimates: dict[str, dict[str, Any]]
+    seeds: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,16 +113,35 @@ class Start:
     footprints : csc (voxels, components)
     traces : (components, bins) float32 or None
         In units of a bin's noise; None where they aren't known.
+    seeds : (components,) int64 or None
+        Numbers of the seeds that they are, as the user counts them; None for components that the engine found.
+    kind : str
+        What those numbers count: labels, columns or ROIs.
     """
 
     footprints: Footprints
     traces: Float | None = None
+    seeds: npt.NDArray[np.int64] | None = None
+    kind: str = "component"
 
-    def within(self, box: Box, volume: VolumeShape, centres: npt.NDArray[np.float64]) -> Given:
-        """What reaches into a block; `centres` (components, 3) are where the components lie in the volume."""
+    @property
+    def count(self) -> int:
+        """Number of components."""
+        return int(self.footprints.shape[1])
+
+    def within(self, box: Box, volume: VolumeShape, anchors: npt.NDArray[np.float64]) -> Given:
+        """What reaches into a block; `anchors` are those of `anchors_of`, and say which block owns each component."""
         local, which = seeds_within(self.footprints, volume, box)
-        mine = np.flatnonzero(box.owns(centres[which], volume, 0.0))
+        mine = np.flatnonzero(box.owns(anchors[which], volume, 0.0))
         return Given(local, None if self.traces is None else self.traces[which], which, mine)
+
+    def names(self, which: npt.NDArray[np.intp], volume: VolumeShape) -> list[str]:
+        """What a message calls some of the components: number and place of a seed, else the place alone."""
+        places = np.rint(centroids_of(sparse.csc_array(self.footprints[:, which]), volume)).astype(int)
+        at = [f"x {x}, y {y}, z {z}" for z, y, x in places]
+        if self.seeds is None:
+            return [f"{self.kind} at {place}" for place in at]
+        return [f"{self.kind} {n} ({place})" for n, place in zip(self.seeds[which], at, strict=True)]
 
     @staticmethod
     def again(draft: Draft, good: npt.NDArray[np.intp]) -> Start:
@@ -128,7 +151,8 @@ class Start:
         frames = np.diff(np.append(edges, min(calcium.shape[1], cache.bins * cache.width)))
         binned = np.add.reduceat(calcium[:, : edges[-1] + frames[-1]], edges, axis=1) / frames * np.sqrt(cache.width)
         footprints = sparse.csc_array(draft.footprints[:, good])
-        return Start(footprints, np.maximum(binned, 0).astype(np.float32))
+        traces = np.maximum(binned, 0).astype(np.float32)
+        return Start(footprints, traces, None if draft.seeds is None else draft.seeds[good], draft.kind)
 
 
 @dataclass(frozen=True)
@@ -152,6 +176,9 @@ class Draft:
         Local correlation image.
     estimates : mapping
         What was estimated, and how.
+    seeds : (components,) int64 or None
+    kind : str
+        As those of the `Start`.
     """
 
     plan: Plan
@@ -165,6 +192,19 @@ class Draft:
     response: Response | None
     correlation: Float
     estimates: dict[str, dict[str, Any]]
+    seeds: npt.NDArray[np.int64] | None = None
+    kind: str = "component"
+
+    def select(self, keep: npt.NDArray[np.intp]) -> Draft:
+        """Some of the components."""
+        return dataclasses.replace(
+            self,
+            footprints=sparse.csc_array(self.footprints[:, keep]),
+            raw=self.raw[keep],
+            traces=self.traces[keep],
+            measures={name: values[keep] for name, values in self.measures.items()},
+            seeds=None if self.seeds is None else self.seeds[keep],
+        )
 
     @property
     def kinetics(self) -> Response:
@@ -174,13 +214,14 @@ class Draft:
     def quality(self, raw: Float) -> dict[str, Float]:
         """All measures, with what these raw traces tell."""
         known = self.measures
-        return {
+        found = {
             "snr": trace_snr(raw, transient(self.kinetics)),
             "r_value": known["r_value"],
             "reliability": known["reliability"],
             "skewness": skewness(raw, self.plan.width),
             "compactness": known["compactness"],
         }
+        return found if self.seeds is None else {**found, "seed": self.seeds.astype(np.float32)}
 
 
 def or_typical(measured: Response | None, plan: Plan) -> Response:
@@ -191,6 +232,21 @@ def or_typical(measured: Response | None, plan: Plan) -> Response:
 def transient(response: Response) -> int:
     """Frames over which a transient is looked at."""
     return max(1, int(np.ceil(response.decay)))
+
+
+def anchors_of(footprints: Footprints, volume: VolumeShape) -> npt.NDArray[np.float64]:
+    """(components, 3) the voxel of each footprint that is nearest to its centre of mass, z, y, x.
+
+    The centre itself may lie where a footprint has no voxel (a ring, two parts), in a block it does not reach into.
+    """
+    columns = entry_columns(footprints)
+    places = np.stack(np.unravel_index(footprints.indices, volume), axis=1).astype(np.float64)
+    distance = ((places - centroids_of(footprints, volume)[columns]) ** 2).sum(axis=1)
+    order = np.lexsort((distance, columns))
+    first = np.flatnonzero(np.diff(columns[order], prepend=-1))
+    anchors = np.zeros((footprints.shape[1], 3))
+    anchors[columns[order][first]] = places[order][first]
+    return anchors
 
 
 def seeds_within(seeds: Footprints, volume: VolumeShape, box: Box) -> tuple[Footprints, npt.NDArray[np.int64]]:

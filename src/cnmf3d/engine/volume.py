@@ -82,12 +82,17 @@ class Solved:
     fit : Fit
     reliability : (components,) float32
     seeds : (components,) int64 or None
-        Which seed each component grew from, where seeds were given.
+        Which component of the start each one is, where there was a start: its number there, counted from 0.
     """
 
     fit: Fit
     reliability: Float
     seeds: npt.NDArray[np.int64] | None = None
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """(components,) their numbers in the start; without a start they count themselves."""
+        return np.arange(self.fit.count) if self.seeds is None else self.seeds
 
 
 def stitch(
@@ -127,8 +132,9 @@ def stitch(
     whole = Fit(footprints, np.concatenate(traces), first.spatial[:0], first.temporal[:0], first.seen[:0])
     reliability = np.concatenate(scores)
     if blocks[0].seeds is not None:
-        order = np.argsort(np.concatenate([block.seeds for block in blocks if block.seeds is not None]), kind="stable")
-        return Solved(subset(whole, order), reliability[order])
+        numbers = np.concatenate([block.seeds for block in blocks if block.seeds is not None])
+        order = np.argsort(numbers, kind="stable")
+        return Solved(subset(whole, order), reliability[order], numbers[order])
     if len(boxes) == 1:
         return Solved(whole, reliability)
     groups = same_cell(whole, grow(whole.footprints, volume), threshold)

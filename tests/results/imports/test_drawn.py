@@ -11,7 +11,7 @@ import tifffile
 from roifile import ROI_TYPE, ImagejRoi
 
 from cnmf3d.cli.app import call
-from cnmf3d.engine.seeds import footprints_of
+from cnmf3d.engine.seeds import seeds_of
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results import load_results
@@ -127,7 +127,7 @@ def test_imported_masks_are_seeds(tmp_path, capsys):
     tifffile.imwrite(tmp_path / "a.tif", labels(), photometric="minisblack")
     assert call(["import", "labels", str(tmp_path / "a.tif"), str(tmp_path / "o.hdf5")]) == 0
     assert "3 ROIs" in capsys.readouterr().out
-    assert footprints_of(tmp_path / "o.hdf5", SHAPE).shape == (4 * 20 * 30, 3)
+    assert seeds_of(tmp_path / "o.hdf5", SHAPE).footprints.shape == (4 * 20 * 30, 3)
     assert load_results(tmp_path / "o.hdf5").components.count == 3
 
 

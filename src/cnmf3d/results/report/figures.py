@@ -178,7 +178,8 @@ def quality(results: Results, thresholds: dict[str, float]) -> Figure | None:
         Quality name to the value from which a component is accepted, drawn as a line.
     """
     components = results.components
-    shown = {name: values for name, values in components.quality.items() if np.isfinite(values).any()}
+    measures = {name: values for name, values in components.quality.items() if name != "seed"}  # that is a number
+    shown = {name: values for name, values in measures.items() if np.isfinite(values).any()}
     if components.count == 0 or not shown:
         return None
     columns = min(4, len(shown))
