@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cnmf3d.errors import UsageError
-from cnmf3d.project.filters import Compare, Contains, Equals, Not, Or, kept, read_filter, read_filters
+from cnmf3d.project.filters import And, Compare, Contains, Equals, Not, Or, kept, read_filter, read_filters
 
 FRAME = pd.DataFrame(
     {
@@ -45,7 +45,9 @@ def rows(text):
         ("snr > 2.5", [2, 3]),
         ("snr: >=3 | <0", [2, 3, 4]),
         ("snr = 12", [3]),
-        ("snr: !>2", [0, 1, 4]),
+        ("snr: !>2", [0, 4]),
+        ("snr: !=3", [0, 3, 4]),
+        ("snr: !!>2", [2, 3]),
         ("age<=3", [0, 2]),
         ("age: !<=3", [3, 4]),
         ("accepted = yes", [0, 2, 3]),
@@ -64,6 +66,14 @@ def test_several_filters_all_hold():
     assert kept(FRAME) is FRAME
 
 
+def test_what_is_not_known_is_kept_neither_by_a_filter_nor_by_its_opposite():
+    low, old = Compare("snr", "<", 2), Compare("age", ">", 3)
+    assert kept(FRAME, low).index.tolist() == [0, 4] and kept(FRAME, Not(low)).index.tolist() == [2, 3]
+    assert kept(FRAME, Not(Or((low, old)))).index.tolist() == [2]
+    assert kept(FRAME, Not(And((low, old)))).index.tolist() == [0, 2, 3]
+    assert kept(FRAME, Not(Not(low))).index.tolist() == [0, 4]
+
+
 texts = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 numbers = st.floats(-1e6, 1e6) | st.integers(-10, 10).map(float)
 simple = st.one_of(
@@ -75,6 +85,7 @@ simple = st.one_of(
 )
 filters = st.recursive(
     simple, lambda each: st.builds(Not, each) | st.lists(each, min_size=1, max_size=3).map(lambda f: Or(tuple(f)))
+    | st.lists(each, min_size=1, max_size=3).map(lambda f: And(tuple(f)))
 )
 
 

@@ -92,17 +92,38 @@ class Compare:
 
 @dataclass(frozen=True)
 class Not:
-    """Rows that another filter doesn't keep."""
+    """Rows of which another filter is false; a cell that is not known is neither."""
 
     filter: Filter
 
     def mask(self, frame: pd.DataFrame) -> pd.Series[bool]:
         """Whether each row is kept."""
-        return ~self.filter.mask(frame)
+        match self.filter:
+            case Contains() | Equals() | Compare():
+                return ~self.filter.mask(frame) & frame[self.filter.column].notna()
+            case _:
+                return self._inwards().mask(frame)
 
     def query(self) -> str:
         """For pandas."""
-        return f"~({self.filter.query()})"
+        match self.filter:
+            case Contains() | Equals() | Compare():
+                name = _name(self.filter.column)
+                return f"~({self.filter.query()}) & ({name} == {name})"
+            case _:
+                return self._inwards().query()
+
+    def _inwards(self) -> Filter:
+        """The same with the negations further inside: only a comparison shows which of its cells are known."""
+        match self.filter:
+            case Not(inner):
+                return inner
+            case Or(filters):
+                return And(tuple(Not(each) for each in filters))
+            case And(filters):
+                return Or(tuple(Not(each) for each in filters))
+            case _:
+                raise TypeError(f"{self.filter} is no filter")
 
 
 @dataclass(frozen=True)

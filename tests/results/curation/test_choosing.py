@@ -26,7 +26,14 @@ VALUES = {
         ("snr < 3", [0, 1]),
         ("snr>=2", [1, 2]),
         ("snr != 2", [0, 2]),
-        ("not snr >= 2", [0, 3]),
+        ("not snr >= 2", [0]),
+        ("not snr < 3", [2]),
+        ("not not snr < 3", [0, 1]),
+        ("not (snr < 3 and size > 0)", [2]),
+        ("not (snr < 3 and size > 50)", [0, 1, 2, 3]),
+        ("not (snr < 3 or size > 30)", [2]),
+        ("snr < 3 or size > 30", [0, 1, 3]),
+        ("not 1 < snr < 3", [0, 2]),
         ("1 < snr <= 3 and size > 10", [1, 2]),
         ("snr < 2 or (size >= 30 and not accepted)", [0, 3]),
         ("accepted", [0, 2]),
@@ -37,8 +44,15 @@ VALUES = {
         ("`cell type` == '`snr`'", []),
         ("`cell type` == 'a\\d'", []),
         ("`cell type` == 3", []),
+        ("`cell type` != 3", []),
+        ("not `cell type` == 3", []),
+        ("not `cell type` == 'PV'", [2, 3]),
+        ("snr != 'a'", []),
+        ("`cell type` != layer", []),
         ("layer > 1", [1]),
+        ("layer != 1", [1]),
         ("layer", [2]),
+        ("not layer", []),
         ("size > -1", [0, 1, 2, 3]),
         ("snr * 1 < 2", None),
         ("snr", None),
@@ -49,7 +63,7 @@ VALUES = {
         ("snr is size", None),
         ("snr < nope", None),
         ("`no such` < 1", None),
-        ("snr < 1e999 and snr < 1" + "0" * 400, None),
+        ("snr < 1e999 and snr < 1" + "0" * 400, [0, 1, 2]),
         ("__import__('os').system('true')", None),
         ("snr.size < 3", None),
         ("snr[0] < 3", None),
@@ -95,6 +109,18 @@ def test_a_rule_says_what_python_would(parts, joined):
     each = [functions[sign](VALUES[name], value) for name, sign, value in parts]
     wanted = np.logical_and.reduce(each) if joined == "and" else np.logical_or.reduce(each)
     assert np.array_equal(matching(rule, VALUES), wanted)
+
+
+@given(
+    signs=st.lists(st.sampled_from(["snr < 2", "snr > 2", "size >= 20", "`cell type` == 'PV'", "layer"]), min_size=2),
+    joined=st.sampled_from([" and ", " or "]),
+)
+def test_nothing_is_chosen_by_a_rule_and_by_its_opposite(signs, joined):
+    rule = joined.join(signs)
+    yes, no = matching(rule, VALUES), matching(f"not ({rule})", VALUES)
+    assert not (yes & no).any()
+    other = " or ".join if joined == " and " else " and ".join
+    assert np.array_equal(no, matching(other(f"not {each}" for each in signs), VALUES))
 
 
 def test_a_name_that_is_nearly_right_is_suggested():

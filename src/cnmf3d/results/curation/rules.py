@@ -10,6 +10,8 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ def matching(rule: str, values: Values) -> Bool:
         ``or``, ``not``; a name of yes-or-no values may stand alone. Names with spaces are put in backticks.
     values : mapping of name to (n,) array
         Numbers, bools, or objects (text, numbers, bools; None: no value). A comparison with a value that isn't there
-        (NaN, None), or with one of another kind, is false.
+        (NaN, None), or of text with a number, is unknown, and so is its ``not``: it chooses nothing.
 
     Raises
     ------
@@ -66,9 +68,31 @@ def matching(rule: str, values: Values) -> Bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd escapes in text
             tree = ast.parse(text, mode="eval").body
-        return _Rule(rule, names, values).truth(tree)
+        return _Rule(rule, names, values).truth(tree).true
     except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         raise UsageError(f"the rule {rule!r} can't be understood", HINT) from error
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """Of which ROIs a condition is true, and of which it is false; it is unknown of the others (Kleene's logic)."""
+
+    true: Bool
+    false: Bool
+
+    @classmethod
+    def of(cls, true: npt.NDArray[Any], known: npt.NDArray[Any]) -> _Truth:
+        """A condition that is `true`, or else false, where it is `known`."""
+        return cls(np.asarray(true & known, bool), np.asarray(~true & known, bool))
+
+    def __and__(self, other: _Truth) -> _Truth:
+        return _Truth(self.true & other.true, self.false | other.false)
+
+    def __invert__(self) -> _Truth:
+        return _Truth(self.false, self.true)
+
+    def __or__(self, other: _Truth) -> _Truth:
+        return ~(~self & ~other)
 
 
 class _Rule:
@@ -76,31 +100,32 @@ class _Rule:
         self.text, self.names, self.values = text, names, values
         self.count = len(next(iter(values.values()), ()))
 
-    def truth(self, node: ast.expr) -> Bool:
-        """Of which ROIs a condition is true."""
+    def truth(self, node: ast.expr) -> _Truth:
+        """Of which ROIs a condition is true, and of which it is false."""
         match node:
             case ast.BoolOp(op=op, values=parts):
-                each = [self.truth(part) for part in parts]
-                join = np.logical_and if isinstance(op, ast.And) else np.logical_or
-                return np.asarray(join.reduce(each), bool)
+                return reduce(operator.and_ if isinstance(op, ast.And) else operator.or_, map(self.truth, parts))
             case ast.UnaryOp(op=ast.Not(), operand=part):
                 return ~self.truth(part)
             case ast.Compare(left=left, ops=ops, comparators=rest):
                 sides = [self.side(side) for side in (left, *rest)]
-                true = np.ones(self.count, bool)
-                for sign, one, other in zip(ops, sides[:-1], sides[1:], strict=True):
-                    true &= self.compared(sign, one, other)
-                return true
+                each = (self.compared(*three) for three in zip(ops, sides[:-1], sides[1:], strict=True))
+                return reduce(operator.and_, each)
             case ast.Name(id=name):
-                column = self.column(name)
-                if column.dtype == bool:
-                    return column
-                if column.dtype == object:
-                    return np.array([value is True for value in column], bool)
-                shown = self.names.get(name, name)
-                raise UsageError(f"{shown} in the rule {self.text!r} is a number", f"Compare it: {shown} > 0.")
+                return self.named(name)
             case _:
                 raise self.unclear(node)
+
+    def named(self, name: str) -> _Truth:
+        """A column of yes or no that stands alone."""
+        column = self.column(name)
+        if column.dtype == bool:
+            return _Truth(column, ~column)
+        if column.dtype == object:
+            known = np.array([isinstance(value, bool) for value in column], bool)
+            return _Truth.of(np.array([value is True for value in column], bool), known)
+        shown = self.names.get(name, name)
+        raise UsageError(f"{shown} in the rule {self.text!r} is a number", f"Compare it: {shown} > 0.")
 
     def side(self, node: ast.expr) -> Any:
         """What is compared: a column, or one value."""
@@ -123,29 +148,23 @@ class _Rule:
             )
         return self.values[name]
 
-    def compared(self, op: ast.cmpop, one: Any, other: Any) -> Bool:
+    def compared(self, op: ast.cmpop, one: Any, other: Any) -> _Truth:
         compare = COMPARISONS.get(type(op))
         if compare is None:
             raise UsageError(f"the rule {self.text!r} has a comparison that isn't known", HINT)
-        columns = [isinstance(side, np.ndarray) for side in (one, other)]
-        numbers = [
-            side.dtype.kind in "biuf" if column else isinstance(side, (int, float))
-            for side, column in zip((one, other), columns, strict=True)
-        ]
-        if all(numbers):
-            unknown = np.zeros(self.count, bool)
-            for side in (one, other):
-                unknown |= np.isnan(np.asarray(side, np.float64))
-            return np.asarray(np.broadcast_to(compare(one, other), self.count), bool) & ~unknown
-        sides = [side if column else [side] * self.count for side, column in zip((one, other), columns, strict=True)]
-        return np.array([_compared(compare, a, b) for a, b in zip(*sides, strict=True)], bool)
+        columns = [side if isinstance(side, np.ndarray) else np.full(self.count, side) for side in (one, other)]
+        if all(column.dtype.kind in "biuf" for column in columns):
+            known = ~np.logical_or(*(np.isnan(np.asarray(column, np.float64)) for column in columns))
+            return _Truth.of(np.asarray(compare(*columns), bool), known)
+        pairs = list(zip(*(column.tolist() for column in columns), strict=True))
+        known = np.array([_alike(*pair) for pair in pairs], bool)
+        return _Truth.of(np.array([_alike(*pair) and compare(*pair) for pair in pairs], bool), known)
 
     def unclear(self, node: ast.expr) -> UsageError:
         return UsageError(f"the rule {self.text!r} can't be understood at {ast.unparse(node)[:60]!r}", HINT)
 
 
-def _compared(compare: Callable[[Any, Any], Any], one: Any, other: Any) -> bool:
-    if one is None or other is None or one != one or other != other:
-        return False
-    alike = isinstance(one, str) == isinstance(other, str)
-    return bool(compare(one, other)) if alike else compare is operator.ne
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are there and of one kind, text or number, so that they can be compared."""
+    there = one is not None and other is not None and one == one and other == other
+    return there and isinstance(one, str) == isinstance(other, str)
