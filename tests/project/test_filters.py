@@ -84,8 +84,12 @@ simple = st.one_of(
     st.builds(Compare, st.sampled_from(["snr", "age", "snr.2-x%"]), st.sampled_from([">", "<", ">=", "<="]), numbers),
 )
 filters = st.recursive(
-    simple, lambda each: st.builds(Not, each) | st.lists(each, min_size=1, max_size=3).map(lambda f: Or(tuple(f)))
-    | st.lists(each, min_size=1, max_size=3).map(lambda f: And(tuple(f)))
+    simple,
+    lambda each: (
+        st.builds(Not, each)
+        | st.lists(each, min_size=1, max_size=3).map(lambda f: Or(tuple(f)))
+        | st.lists(each, min_size=1, max_size=3).map(lambda f: And(tuple(f)))
+    ),
 )
 
 

@@ -46,6 +46,8 @@ def import_(
     refuse_existing(out, force=force)
     results = import_results(format, file, given)
     write_results(results, out)
+    for caution in results.provenance.warnings:
+        typer.echo(f"! {caution}", err=True)
     components = results.components
     typer.echo(
         f"{out}: {components.count} ROIs, {int(components.accepted.sum())} accepted, {components.frames} volumes"

@@ -77,9 +77,92 @@ def test_one_plane_by_itself_without_what_can_be_missing(tmp_path):
     assert results.rate == 5.0
     assert results.components.accepted.all()
     assert np.array_equal(results.components.raw, np.load(tmp_path / "plane3/F.npy"))
-    smallest = import_results("suite2p", tmp_path / "plane3").components.shape
-    assert smallest[1] <= 20
-    assert smallest[2] <= 30
+    assert results.provenance.warnings == ("there is no Fneu.npy in plane3: the neuropil is still in these traces",)
+    smallest = import_results("suite2p", tmp_path / "plane3")
+    stat = np.load(tmp_path / "plane3/stat.npy", allow_pickle=True)
+    ends = [max(int(row[axis].max()) for row in stat) + 1 for axis in ("ypix", "xpix")]
+    assert smallest.components.shape == (1, *ends)
+    told = " ".join(smallest.provenance.warnings)
+    assert f"at {ends[1]} × {ends[0]} (x × y); say it with --shape" in told and "say it with --fps" in told
+
+
+def as_version_1(folder: Path, *, ops: bool) -> None:
+    """Turn a plane into what version 1 writes: settings in groups, pictures in files of their own."""
+    old = np.load(folder / "ops.npy", allow_pickle=True).item()
+    files = {
+        "db": {name: old[name] for name in ("Ly", "Lx", "nplanes", "nrois", "dx", "dy") if name in old},
+        "settings": {"fs": old["fs"], "tau": old["tau"], "extraction": {"neuropil_coefficient": old["neucoeff"]}},
+        "reg_outputs": {"meanImg": old["meanImg"], "yrange": [0, 20], "xrange": [0, 30]},
+        "detect_outputs": {"max_proj": np.ones((20, 30), np.float32)},
+    }
+    for name, values in files.items():
+        np.save(folder / f"{name}.npy", np.array(values, object), allow_pickle=True)
+    (folder / "ops.npy").unlink()
+    if ops:
+        whole = {name: value for values in files.values() for name, value in values.items()}
+        np.save(folder / "ops.npy", np.array(whole, object), allow_pickle=True)
+
+
+@pytest.mark.parametrize("ops", [True, False])
+def test_version_1_says_the_same_with_ops_and_without(tmp_path, ops):
+    write_plane(tmp_path / "plane0", 3, 40, neucoeff=0.5)
+    as_version_1(tmp_path / "plane0", ops=ops)
+    results = import_results("suite2p", tmp_path)
+    f, neu = (np.load(tmp_path / f"plane0/{name}.npy") for name in ("F", "Fneu"))
+    assert np.allclose(results.components.raw, f - 0.5 * neu, rtol=1e-5)
+    assert (results.rate, results.components.shape) == (10.0, (1, 20, 30))
+    assert results.components.kinetics.g[0, 0] == pytest.approx(np.exp(-0.1))
+    assert results.projections["mean"].any() and results.projections["max"].all()
+    assert results.provenance.warnings == ()
+
+
+def test_a_coefficient_that_is_not_named_is_a_caution(tmp_path, capsys):
+    write_plane(tmp_path / "plane0", 2, 30)
+    ops = np.load(tmp_path / "plane0/ops.npy", allow_pickle=True).item()
+    del ops["neucoeff"]
+    np.save(tmp_path / "plane0/ops.npy", np.array(ops, object), allow_pickle=True)
+    assert call(["import", "suite2p", str(tmp_path), str(tmp_path / "o.hdf5")]) == 0
+    assert "! the folder doesn't say the neuropil coefficient: 0.7 is taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("told", [{"nrois": 2, "nplanes": 2}, {"nplanes": 2}, {}])
+def test_views_of_a_mesoscope_are_put_where_they_lie_in_their_plane(tmp_path, told):
+    corners = {0: (100, -30), 1: (105, 10)}
+    stats = {}
+    for number in range(4):
+        dy, dx = corners[number % 2]
+        stats[number] = write_plane(tmp_path / f"plane{number}", 2, 30, seed=number, dy=dy, dx=dx, **told)
+    results = import_results("suite2p", tmp_path)
+    assert results.components.shape == (2, 25, 70)
+    dense = results.components.footprints.toarray().reshape(2, 25, 70, 8)
+    for number, stat in stats.items():
+        top, left = (0, 0) if number % 2 == 0 else (5, 40)
+        for k, row in enumerate(stat):
+            where = dense[number // 2, row["ypix"] + top, row["xpix"] + left, 2 * number + k]
+            assert np.allclose(where, row["lam"] / np.linalg.norm(row["lam"]))
+        picture = np.load(tmp_path / f"plane{number}/ops.npy", allow_pickle=True).item()["meanImg"]
+        mean = results.projections["mean"][number // 2, top : top + 20, left : left + 30]
+        assert np.allclose(mean, picture)
+    assert results.provenance.warnings == ()
+
+
+def test_offsets_of_planes_that_are_shown_side_by_side_are_no_views(tmp_path):
+    for number in range(3):
+        write_plane(tmp_path / f"plane{number}", 2, 30, seed=number, dy=0, dx=30 * number, nplanes=3)
+    assert import_results("suite2p", tmp_path).components.shape == (3, 20, 30)
+
+
+def test_views_without_a_place_are_refused_and_can_be_read_one_by_one(tmp_path):
+    for number in range(2):
+        write_plane(tmp_path / f"plane{number}", 2, 30, seed=number, nrois=2, dx=[0, 30])
+    with pytest.raises(InputError, match=r"2 views of each plane, but plane0 doesn't say where") as error:
+        import_results("suite2p", tmp_path)
+    assert "folder of one" in error.value.fix
+    assert import_results("suite2p", tmp_path / "plane1").components.shape == (1, 20, 30)
+    for number in range(2):
+        ops = np.load(tmp_path / f"plane{number}/ops.npy", allow_pickle=True).item()
+        np.save(tmp_path / f"plane{number}/ops.npy", np.array({**ops, "dy": [0, 5]}, object), allow_pickle=True)
+    assert import_results("suite2p", tmp_path).components.shape == (1, 25, 60)
 
 
 def test_what_we_export_comes_back(tmp_path, random_results):

@@ -1,10 +1,8 @@
-"""Suite2p's folder: ``plane0``, ``plane1``, ... with stat, F, Fneu, spks, iscell and ops; or one such plane."""
+"""Suite2p's folder as results: ``plane0``, ``plane1``, ... as one volume; or one such plane."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,9 @@ from cnmf3d.geometry import ZYX
 from cnmf3d.results.exports.suite2p import WHOLE
 from cnmf3d.results.footprints import Footprints, footprints_of, unit
 from cnmf3d.results.imports.importer import Given, Importer
-from cnmf3d.results.imports.objects import load_objects
+from cnmf3d.results.imports.suite2p_folder import NEUROPIL, Plane, number_of, read_planes
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.traces import delta_f_over_f, quiet_level
-
-NEUROPIL = 0.7
-"""Share of the neuropil that Suite2p takes away where its settings don't say."""
 
 MEASURES = {"skew": "skewness", "compact": "compact", "aspect_ratio": "aspect_ratio", "radius": "radius"}
 """Entries of ``stat`` that become measures."""
@@ -30,47 +25,13 @@ MEASURES = {"skew": "skewness", "compact": "compact", "aspect_ratio": "aspect_ra
 PICTURES = {"meanImg": "mean", "max_proj": "max"}
 
 
-@dataclass(frozen=True)
-class Plane:
-    """What one folder holds, as it is there.
-
-    Attributes
-    ----------
-    folder : Path
-    number : int
-        Which plane of the volume.
-    stat : sequence of mappings
-    ops : mapping
-        Settings; empty where there are none.
-    traces : mapping of name to (ROIs, frames)
-        ``F``, ``Fneu``, ``spks``.
-    iscell : (ROIs, 2)
-    """
-
-    folder: Path
-    number: int
-    stat: Sequence[Mapping[str, Any]]
-    ops: Mapping[str, Any]
-    traces: Mapping[str, Float]
-    iscell: npt.NDArray[np.float64]
-
-    @property
-    def ours(self) -> bool:
-        """Whether cnmf3d wrote it."""
-        return "cnmf3d_versions" in self.ops
-
-    @property
-    def raw(self) -> Float:
-        """F with the share of the neuropil taken away that Suite2p's settings name."""
-        share = self.ops.get("neucoeff", NEUROPIL)
-        return np.asarray(self.traces["F"] - np.float32(share) * self.traces["Fneu"], np.float32)
-
-
 def read_suite2p(path: Path, given: Given) -> Results:
     """Read what Suite2p found in each plane, as one volume.
 
-    Raw traces are ``F - neucoeff * Fneu`` in Suite2p's units, spikes its ``spks``; ΔF/F is the raw trace above its
-    quiet level over that. Cells that Suite2p took for such (or its user did) are accepted.
+    Raw traces are ``F - neucoeff * Fneu`` in Suite2p's units (version 1 calls it ``neuropil_coefficient``), spikes its
+    ``spks``; ΔF/F is the raw trace above its quiet level over that. Cells that Suite2p took for such (or its user did)
+    are accepted. Several views of a plane, as mesoscopes take them, are put where they lie in it. What the files don't
+    say, and what stands for it, is in the provenance's warnings.
 
     Parameters
     ----------
@@ -84,11 +45,9 @@ def read_suite2p(path: Path, given: Given) -> Results:
     InputError
         Where files are missing or damaged or don't fit one another.
     """
-    planes = [_plane(folder, number) for number, folder in _folders(path)]
+    planes = read_planes(path)
     frames = min(plane.traces["F"].shape[1] for plane in planes)
-    longest = max(plane.traces["F"].shape[1] for plane in planes)
-    notes = (f"planes have {frames} to {longest} frames: cut to {frames}",) if longest > frames else ()
-    shape = _shape(planes, given)
+    shape = given.shape or _shape(planes)
     decay = [_decay(plane) for plane in planes for _ in plane.stat]
     raw = np.concatenate([plane.raw[:, :frames] for plane in planes])
     baseline = quiet_level(raw)[0] if raw.size else np.zeros(len(raw), np.float32)
@@ -107,83 +66,44 @@ def read_suite2p(path: Path, given: Given) -> Results:
         quality=_quality(planes),
         accepted=np.concatenate([plane.iscell[:, 0] > 0 for plane in planes]),
     )
-    first = planes[0].ops
-    told = first.get("cnmf3d_voxel_size_zyx_um")
+    told = planes[0].ops.get("cnmf3d_voxel_size_zyx_um")
+    rate = given.rate or max(number_of(plane.ops.get("fs")) for plane in planes)
     return Results(
         components=components,
         parameters={},
-        rate=given.rate or _number(first.get("fs")),
+        rate=rate,
         voxel_size=given.voxel_size or (ZYX(*(float(side) for side in told)) if isinstance(told, list) else None),
         projections=_projections(planes, shape),
-        provenance=Provenance(warnings=notes),
+        provenance=Provenance(warnings=tuple(_cautions(planes, given, shape, rate))),
     )
 
 
-def _folders(path: Path) -> list[tuple[int, Path]]:
-    """Folders of planes, with their numbers."""
-    if (path / "stat.npy").is_file():
-        return [(0, path)]
-    for place in (path, path / "suite2p"):
-        found = [(int(m[1]), each) for each in place.glob("plane*") if (m := re.fullmatch(r"plane(\d+)", each.name))]
-        if found:
-            return sorted(found)
-    raise InputError(f"{path} is no folder of Suite2p", "Give the folder that holds plane0, or one with stat.npy.")
-
-
-def _plane(folder: Path, number: int) -> Plane:
-    missing = [name for name in ("stat.npy", "F.npy") if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"{folder} has no {missing[0]}", "Run Suite2p's extraction again, or leave the plane out.")
-    rows = np.atleast_1d(load_objects(folder / "stat.npy"))
-    stat = [row for row in rows.ravel() if isinstance(row, dict)]
-    if len(stat) != rows.size:
-        raise InputError(f"{folder / 'stat.npy'} doesn't hold Suite2p's ROIs", "Take another copy of it.")
-    traces = {name: _traces(folder, name) for name in ("F", "Fneu", "spks")}
-    traces = {name: np.zeros_like(traces["F"]) if not v.size else v for name, v in traces.items()}
-    if any(v.shape != traces["F"].shape for v in traces.values()) or len(traces["F"]) != len(stat):
-        sizes = ", ".join(f"{name} {v.shape}" for name, v in traces.items())
-        raise InputError(f"{folder}: the files don't fit one another: {len(stat)} ROIs; {sizes}", "Run Suite2p again.")
-    cells = folder / "iscell.npy"
-    iscell = np.ones((len(stat), 2)) if not cells.is_file() else np.asarray(load_objects(cells), np.float64)
-    if iscell.ndim != 2 or len(iscell) != len(stat) or iscell.shape[1] < 1:
-        raise InputError(f"{cells} has the shape {iscell.shape} for {len(stat)} ROIs", "Run Suite2p again.")
-    return Plane(folder, number, stat, _ops(folder), traces, iscell)
-
-
-def _traces(folder: Path, name: str) -> Float:
-    path = folder / f"{name}.npy"
-    if not path.is_file():
-        return np.zeros((0, 0), np.float32)
-    values = load_objects(path)
-    if values.dtype.kind not in "fiu" or values.ndim != 2:
-        raise InputError(f"{path} doesn't hold traces: {values.dtype} of shape {values.shape}", "Run Suite2p again.")
-    return np.asarray(values, np.float32)
-
-
-def _ops(folder: Path) -> Mapping[str, Any]:
-    """Settings; empty where the file is missing."""
-    path = folder / "ops.npy"
-    if not path.is_file():
-        return {}
-    told = load_objects(path)
-    value = told.item() if told.size == 1 else None
-    if not isinstance(value, dict):
-        raise InputError(f"{path} doesn't hold Suite2p's settings", "Take another copy of it, or remove it.")
-    return value
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float, np.number)) and np.isfinite(value) else 0.0
+def _cautions(planes: Sequence[Plane], given: Given, shape: VolumeShape, rate: float) -> Iterator[str]:
+    """What the files don't say, and what stands for it."""
+    lengths = [plane.traces["F"].shape[1] for plane in planes]
+    if max(lengths) > min(lengths):
+        yield f"planes have {min(lengths)} to {max(lengths)} frames: cut to {min(lengths)}"
+    if given.shape is None and not any(plane.size for plane in planes):
+        yield (
+            f"the folder doesn't say how large the image is: it is taken to end at the last ROI, at {shape[2]} × "
+            f"{shape[1]} (x × y); say it with --shape"
+        )
+    if not rate:
+        yield "the folder doesn't say the rate: it is unknown; say it with --fps"
+    if any(plane.share is None and plane.traces["Fneu"].any() for plane in planes):
+        yield f"the folder doesn't say the neuropil coefficient: {NEUROPIL} is taken, Suite2p's default"
+    if bare := [plane.folder.name for plane in planes if not (plane.folder / "Fneu.npy").is_file()]:
+        yield f"there is no Fneu.npy in {', '.join(bare)}: the neuropil is still in these traces"
 
 
 def _decay(plane: Plane) -> float:
     """AR coefficient a frame that spikes were found with: ``exp(-1 / (tau fs))``."""
-    frames = _number(plane.ops.get("tau")) * _number(plane.ops.get("fs"))
+    frames = number_of(plane.ops.get("tau")) * number_of(plane.ops.get("fs"))
     return float(np.exp(-1 / frames)) if frames > 0 else 0.0
 
 
 def _pixels(plane: Plane, row: Mapping[str, Any]) -> tuple[npt.NDArray[np.int64], ...]:
-    """Places z, y, x and weights of a ROI."""
+    """Places z, y, x in the volume and weights of a ROI."""
     try:
         if all(name in row for name in WHOLE):
             z, y, x, lam = (np.asarray(row[name]).ravel() for name in WHOLE)
@@ -195,18 +115,18 @@ def _pixels(plane: Plane, row: Mapping[str, Any]) -> tuple[npt.NDArray[np.int64]
     whole = all(part.dtype.kind in "iu" for part in (z, y, x)) and lam.dtype.kind in "fiu"
     if not whole or not z.size == y.size == x.size == lam.size:
         raise InputError(f"{plane.folder / 'stat.npy'} has a ROI whose pixels don't fit", "Run Suite2p again.")
-    return z.astype(np.int64), y.astype(np.int64), x.astype(np.int64), lam
+    top, left = plane.corner
+    return z.astype(np.int64), y.astype(np.int64) + top, x.astype(np.int64) + left, lam
 
 
-def _shape(planes: Sequence[Plane], given: Given) -> VolumeShape:
-    """Size of the volume: given, or as the settings say, or where the last pixel is."""
-    if given.shape is not None:
-        return given.shape
+def _shape(planes: Sequence[Plane]) -> VolumeShape:
+    """Size of the volume: as the settings or pictures say, or else where the last pixel is."""
     depth = max(plane.number for plane in planes) + 1
-    sizes = [(int(_number(plane.ops.get("Ly"))), int(_number(plane.ops.get("Lx")))) for plane in planes]
-    every = [_pixels(plane, row) for plane in planes for row in plane.stat]
-    ends = [(int(y.max(initial=0)) + 1, int(x.max(initial=0)) + 1) for _, y, x, _ in every]
-    known = [size for size in sizes if min(size) > 0] or ends or [(1, 1)]
+    sized = [(plane.corner, plane.size) for plane in planes]
+    known = [(top + size[0], left + size[1]) for (top, left), size in sized if size is not None]
+    if not known:
+        every = [_pixels(plane, row) for plane in planes for row in plane.stat]
+        known = [(int(y.max(initial=0)) + 1, int(x.max(initial=0)) + 1) for _, y, x, _ in every] or [(1, 1)]
     return depth, max(y for y, _ in known), max(x for _, x in known)
 
 
@@ -230,7 +150,7 @@ def _quality(planes: Sequence[Plane]) -> dict[str, Float]:
     rows = [row for plane in planes for row in plane.stat]
     out = {}
     for theirs, ours in MEASURES.items():
-        values = [_number(row[theirs]) if theirs in row else np.nan for row in rows]
+        values = [number_of(row[theirs]) if theirs in row else np.nan for row in rows]
         if any(theirs in row for row in rows):
             out[ours] = np.array(values, np.float32)
     if all(plane.iscell.shape[1] > 1 for plane in planes):
@@ -247,7 +167,7 @@ def _projections(planes: Sequence[Plane], shape: VolumeShape) -> dict[str, Float
             picture = plane.ops.get(theirs)
             if not isinstance(picture, np.ndarray) or picture.ndim != 2 or picture.dtype.kind not in "fiu":
                 break
-            top, left = _corner(plane.ops, picture, shape)
+            top, left = _begins(plane, picture)
             part = picture[: shape[1] - top, : shape[2] - left]
             volume[plane.number, top : top + part.shape[0], left : left + part.shape[1]] = part
         else:
@@ -255,14 +175,15 @@ def _projections(planes: Sequence[Plane], shape: VolumeShape) -> dict[str, Float
     return out
 
 
-def _corner(ops: Mapping[str, Any], picture: npt.NDArray[Any], shape: VolumeShape) -> tuple[int, int]:
-    """Where a picture begins that Suite2p cut to what stays in view."""
-    if picture.shape == shape[1:]:
-        return 0, 0
+def _begins(plane: Plane, picture: npt.NDArray[Any]) -> tuple[int, int]:
+    """Where in the whole plane a picture begins, which Suite2p may have cut to what stays in view."""
+    top, left = plane.corner
+    if picture.shape == plane.size:
+        return top, left
     try:
-        return int(ops["yrange"][0]), int(ops["xrange"][0])
+        return top + int(plane.ops["yrange"][0]), left + int(plane.ops["xrange"][0])
     except (KeyError, TypeError, IndexError, ValueError):
-        return 0, 0
+        return top, left
 
 
 IMPORTER = Importer(
