@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +14,16 @@ import numpy as np
 from cnmf3d.movies import Movie
 
 
-def write_scanimage(path: Path, pages: np.ndarray, state: dict[str, object], *, first_frame: int = 1) -> None:
+def write_scanimage(
+    path: Path,
+    pages: np.ndarray,
+    state: dict[str, object],
+    *,
+    first_frame: int = 1,
+    numbers: Sequence[int] | None = None,
+    headers: Callable[[int], str] = lambda frame: "epoch = [2026 1 31 14 25 0.5]",
+    regions: object = None,
+) -> None:
     """A BigTIFF as ScanImage writes it: the microscope's state before the first page, a description for each.
 
     Parameters
@@ -23,16 +34,23 @@ def write_scanimage(path: Path, pages: np.ndarray, state: dict[str, object], *, 
         ``SI.…`` names and values.
     first_frame : int
         ``frameNumbers`` of the first page.
+    numbers : sequence of int, optional
+        ``frameNumbers`` of each frame, where they don't follow one another.
+    headers : callable
+        Further lines in the pages of a frame, by its frame number.
+    regions : JSON value, optional
+        ``RoiGroups``.
     """
     lines = "\n".join(f"{name} = {_matlab(value)}" for name, value in state.items())
     frame_data = lines.encode() + b"\0"
-    head = struct.pack("<IIII", 0x07030301, 4, len(frame_data), 0) + frame_data
-    channels = len(state.get("SI.hChannels.channelSave", [1]))  # type: ignore[arg-type]
+    groups = json.dumps({"RoiGroups": regions}).encode() if regions is not None else b""
+    head = struct.pack("<IIII", 0x07030301, 4, len(frame_data), len(groups)) + frame_data + groups
+    channels = np.size(state.get("SI.hChannels.channelSave", [1]))  # type: ignore[arg-type]
     start = 16 + len(head)
     body, offset, offsets = bytearray(), start, []
     for number, page in enumerate(pages):
-        frame = first_frame + number // channels
-        description = f"frameNumbers = {frame}\nepoch = [2026 1 31 14 25 0.5]\n".encode() + b"\0"
+        frame = first_frame + number // channels if numbers is None else numbers[number // channels]
+        description = f"frameNumbers = {frame}\n{headers(frame)}\n".encode() + b"\0"
         software = lines.encode() + b"\0"
         blobs = [description, software, page.tobytes()]
         places = []

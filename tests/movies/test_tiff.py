@@ -133,13 +133,6 @@ def test_scanimage_with_an_incomplete_last_volume(tmp_path, values):
     assert "incomplete" in " ".join(movie.warnings)
 
 
-def test_scanimage_that_begins_within_a_volume(tmp_path, values):
-    pages, state = scanimage(values, 1)
-    write_scanimage(tmp_path / "m.tif", pages, state, first_frame=3)
-    with pytest.raises(InputError, match="middle of a volume"):
-        open_movie(tmp_path / "m.tif")
-
-
 def test_scanimage_with_two_channels(tmp_path, values):
     both = np.stack([values, values + 1000], axis=2).reshape(6, 6, 5, 7)
     pages, state = scanimage(both)

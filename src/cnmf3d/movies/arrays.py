@@ -161,8 +161,8 @@ def folded(data: LazyArray, leading: tuple[int, ...], count: int = 1) -> LazyArr
         return data.reshape(shape)
     if isinstance(data, Mapped) and data.gapless:
         return replace(data, shape=shape, stride=0)
-    if isinstance(data, Stacked) and count == data.numbers.ndim:
-        return Stacked(data.pages, data.numbers.reshape(leading))
+    if isinstance(data, Stacked) and count <= data.numbers.ndim:
+        return Stacked(data.pages, data.numbers.reshape(leading + data.numbers.shape[count:]))
     if count == 1:
         return Stacked(data, np.arange(data.shape[0], dtype=np.intp).reshape(leading))
     return None

@@ -164,8 +164,8 @@ def fold_planes(data: LazyArray, found: str, planes: int, where: str, order: str
     if planes < 1:
         raise UsageError(f"planes is {planes}", "Give the number of planes of a volume, at least 1.")
     lead = max(1, len(data.shape) - 2)
-    while lead > 1 and found[lead:].count("c") and data.shape[lead] > 1:
-        lead -= 1
+    if "c" in found[1:lead]:
+        lead = found.index("c")
     pages = 1
     for length in data.shape[:lead]:
         pages *= length

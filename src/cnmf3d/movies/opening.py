@@ -103,7 +103,7 @@ def open_movie(
     sidecar = sidecar_of(places)
     wanted = replace(wanted, axes=wanted.axes or sidecar.axes, planes=wanted.planes or sidecar.planes)
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
-    opened = _single(places[0], wanted) if len(places) == 1 else _several(places, replace(wanted, volumes=True))
+    opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     return _movie(opened[0], tuple(map(str, places)), [given, sidecar.facts, opened[1]], where)
 
 
@@ -159,8 +159,17 @@ def _rate_of_pages(
     return replace(facts, rate=rate), (*warnings, text)
 
 
-def _several(places: Sequence[Place], wanted: Reading) -> tuple[Frames, Facts]:
-    """Open several files as one movie, and see that they belong together.
+def _several(places: Sequence[Place], wanted: Reading, where: str) -> tuple[Frames, Facts]:
+    """Open several files as one movie."""
+    together = format_of(places[0]).open_together
+    whole = together(places, wanted.dataset) if together is not None else None
+    if whole is not None:
+        return _one(whole, wanted, where)
+    return _one_by_one(places, replace(wanted, volumes=True))
+
+
+def _one_by_one(places: Sequence[Place], wanted: Reading) -> tuple[Frames, Facts]:
+    """Open files with volumes of their own as one movie, and see that they belong together.
 
     A file as large as the first one is not opened before it is read, where that one holds its values
     uncompressed.
@@ -246,6 +255,8 @@ def _checked_channel(data: Any, axes: str, channel: int | None, where: str, fact
     if channel is None:
         if count > 1:
             fix = f"Say which one to read: channel=0 (--channel 0) up to channel={count - 1}."
+            if "t" in axes and dict(zip(axes, data.shape, strict=True)).get("z", 1) == 1:
+                fix += ' Where the channels are planes (light beads), give axes="tzyx" (--axes tzyx).'
             raise InputError(f"{where} has {count} channels{named}", fix)
         return 0
     if not 0 <= channel < count:

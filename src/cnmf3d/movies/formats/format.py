@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnmf3d.movies.stored import Place, Stored
@@ -23,9 +23,13 @@ class Format:
     open : callable
         ``open(place, dataset) -> Stored``; `dataset` names what to read of a file that holds several arrays,
         or is None. Raises `InputError` for a broken file, and where it holds several and none was named.
+    open_together : callable, optional
+        ``open_together(places, dataset) -> Stored or None`` opens several files as the one recording that they say
+        they are, with all its volumes; None where they are files of their own.
     """
 
     name: str
     suffixes: tuple[str, ...]
     recognises: Callable[[Place], bool]
     open: Callable[[Place, str | None], Stored]
+    open_together: Callable[[Sequence[Place], str | None], Stored | None] | None = None

@@ -1,185 +1,356 @@
-"""ScanImage volumetric stacks: BigTIFF files of ScanImage 2016 and later, flyback planes dropped.
+"""ScanImage: files of ScanImage 2015 and later as volumes, one file or all files of a recording.
 
-From ScanImage's own description of its BigTIFF files: the non-varying frame data hold the state of the
-microscope (``SI.…``), each page's description holds ``frameNumbers``. Channels vary fastest, then repeats of
-a slice, slices, flyback frames at the end of a volume, volumes.
+From ScanImage's own description of its TIFF files: the non-varying frame data hold the state of the microscope
+(``SI.…``), each page's description holds ``frameNumbers``. Channels vary fastest, then frames of a slice, slices,
+flyback frames at the end of a volume, volumes. A recording may be cut into files anywhere.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.geometry import ZYX
 from cnmf3d.movies.arrays import Stacked
+from cnmf3d.movies.chained import Chained
+from cnmf3d.movies.formats import scanimage_settings as settings
+from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, Placement, header_of, numbers_of, place_frames
+from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
+from cnmf3d.movies.formats.scanimage_settings import Volume
 from cnmf3d.movies.formats.tiff_pages import all_pages
-from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.units import voxel_size
+from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
+DISAGREE = 0.02
+"""Part by which the rate of the settings may differ from that of the time stamps without a caution; the two come from
+different clocks."""
+
 
 @dataclass(frozen=True)
-class Volume:
-    """How the pages of a volume follow one another.
+class Section:
+    """One file of a recording.
 
     Attributes
     ----------
-    slices : int
-        Planes of a volume.
-    repeats : int
-        Frames at each plane.
-    flyback : int
-        Frames at the end of a volume while the focus returns.
-    channels : int
+    place : Place
+    state : mapping
+        Names and values of the microscope's settings.
+    groups : mapping or None
+        Regions of interest.
+    volume : Volume
+    pages : LazyArray
+        (pages, Y, X).
+    numbers : Numbers or None
+        Of its frames; None where they aren't numbered.
+    first, last : Header
+        Of its first and its last frame.
     """
 
-    slices: int
-    repeats: int
-    flyback: int
-    channels: int
+    place: Place
+    state: Mapping[str, Any]
+    groups: Any
+    volume: Volume
+    pages: LazyArray
+    numbers: Numbers | None
+    first: Header
+    last: Header
 
     @property
-    def pages(self) -> int:
-        """Pages from one volume to the next."""
-        return (self.slices * self.repeats + self.flyback) * self.channels
+    def frames(self) -> int:
+        """Whole frames: a page for each channel."""
+        return int(self.pages.shape[0]) // self.volume.channels
 
 
-def open_scanimage(place: Place, tif: TiffFile) -> Stored | None:
-    """Open a ScanImage file.
+def open_recording(
+    places: Sequence[Place], opened: Callable[[Place], TiffFile], first: TiffFile | None = None
+) -> Stored | None:
+    """Open the files of a recording.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        In the order of time.
+    opened : callable
+        Opens a file as TIFF.
+    first : TiffFile, optional
+        The first file, where it is open.
 
     Returns
     -------
     Stored or None
-        None for versions before 2016, which keep their state elsewhere.
+        None where the first file isn't one of ScanImage 2015 or later.
 
     Raises
     ------
     InputError
-        Where planes were recorded several times each in a movie of volumes, or where the file begins within a
-        volume.
+        Where files don't belong together or are not in the order of time, where planes were recorded several times
+        each in a movie of volumes, or where there is no whole volume.
     """
-    state = (tif.scanimage_metadata or {}).get("FrameData")
+    sections: list[Section] = []
+    for place in places:
+        tif = first if first is not None and not sections else opened(place)
+        section = _section(place, tif)
+        if section is None:
+            if tif is not first:
+                tif.close()
+            if not sections:
+                return None
+            raise InputError(
+                f"{place} is not a file of ScanImage, {places[0]} is one", "Leave files of other kinds out."
+            )
+        if sections:
+            _check_alike(sections[0], section)
+            _check_order(sections[-1], section)
+        sections.append(section)
+    return _stored(sections, lambda number: _reopened(places[number], opened))
+
+
+def open_legacy(place: Place, tif: TiffFile) -> Stored | None:
+    """Open a file of ScanImage 3 to 5: its channels are kept apart, its stacks are left to the user.
+
+    Returns
+    -------
+    Stored or None
+        None for other versions.
+    """
+    description = tif.pages.first.description
+    said = legacy_state(description)
+    pages = None if said is None else all_pages(place, tif)
+    if said is None or pages is None:
+        return None
+    frames, left = divmod(int(pages.shape[0]), said.channels)
+    cautions = []
+    if said.slices > 1:
+        cautions.append(
+            f"{place} is a stack of {said.slices} planes of an early ScanImage, whose order of pages is not known. "
+            f"Give planes= (--planes): {said.slices}, and more where the return of the focus was recorded."
+        )
+    if left:
+        cautions.append(f"{place}: its last frame lacks a channel and is left out.")
+    order = np.arange(frames * said.channels).reshape(frames, said.channels)
+    data = Stacked(pages, order) if said.channels > 1 else pages
+    told = {"description": description}
+    axes = "?cyx" if said.channels > 1 else "?yx"
+    return Stored(data, axes, "ScanImage", Facts(said.rate, None, told, tuple(cautions)))
+
+
+def _section(place: Place, tif: TiffFile) -> Section | None:
+    """Read one file; None for versions before 2015, whose state has other names."""
+    said = tif.scanimage_metadata or {}
+    state = said.get("FrameData") or modern_state(tif.pages.first.description)
     if not state:
         return None
-    description = tif.pages.first.description
+    volume = settings.volume_of(place, state)
+    count = len(tif.pages)
+    frames = count // volume.channels
+    if not frames:
+        raise InputError(
+            f"{place} has {count} pages and {volume.channels} channels", "It holds no whole frame: leave it out."
+        )
+
+    @cache
+    def header(frame: int) -> Header:
+        return header_of(tif.pages.get(frame * volume.channels, aspage=True).description)
+
+    numbers = numbers_of(header, frames, volume)
+    ends = header(0), header(frames - 1)
     pages = all_pages(place, tif)
     if pages is None or len(pages.shape) != 3:
-        return None
-    volume = _volume(state, pages.shape[0])
-    _check_start(place, description, volume)
-    volumes, left = divmod(pages.shape[0], volume.pages)
-    warnings = []
-    if left and volumes:
-        warnings.append(
-            f"{place}: its last volume is incomplete ({left} of {volume.pages} pages, flyback included), left out."
-        )
-    if not volumes:
+        raise InputError(f"{place} has pages of different shapes or types", "Export the movie's pages to a new file.")
+    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, *ends)
+
+
+def _reopened(place: Place, opened: Callable[[Place], TiffFile]) -> LazyArray:
+    """Pages of a file that was looked at before."""
+    pages = all_pages(place, opened(place))
+    if pages is None:
+        raise InputError(f"{place} has changed since it was opened", "Open the movie again.")
+    return pages
+
+
+def _check_alike(one: Section, other: Section) -> None:
+    """See that two files were recorded with the same settings."""
+    looks: list[tuple[str, Callable[[Section], object]]] = [
+        ("planes, frames and channels", lambda s: s.volume),
+        ("the size of a page", lambda s: s.pages.shape[1:]),
+        ("the type of values", lambda s: np.dtype(s.pages.dtype).newbyteorder("=")),
+        ("channels", lambda s: str(s.state.get("SI.hChannels.channelSave"))),
+        ("the field of view", lambda s: str(s.state.get("SI.hRoiManager.imagingFovUm"))),
+        ("the rate", lambda s: s.state.get("SI.hRoiManager.scanFrameRate")),
+        ("numbered frames", lambda s: s.numbers is None),
+    ]
+    differ = [name for name, look in looks if look(one) != look(other)]
+    if differ:
         raise InputError(
-            f"{place} ends within its first volume ({left} of {volume.pages} pages)",
+            f"{other.place} and {one.place} were recorded with different settings ({', '.join(differ)})",
+            "Open the recordings one by one.",
+        )
+
+
+def _check_order(one: Section, other: Section) -> None:
+    """See that a file follows the one before it in time, and that no page between them is missing."""
+    left = one.pages.shape[0] % one.volume.channels
+    if left:
+        raise InputError(
+            f"{one.place} has {one.pages.shape[0]} pages, no multiple of its {one.volume.channels} channels, and "
+            "further files follow",
+            "Copy it again: its end is missing.",
+        )
+    if one.numbers is None or other.numbers is None or not one.first.epoch or one.first.epoch != other.first.epoch:
+        return
+    same = one.numbers.acquisition[-1] == other.numbers.acquisition[0]
+    if same and other.numbers.frame[0] <= one.numbers.frame[-1]:
+        raise InputError(
+            f"{other.place} begins with frame {other.first.number}, but {one.place} before it ends with frame "
+            f"{one.last.number} of the same recording",
+            "Give the files in the order of time, each of them once.",
+        )
+
+
+def _stored(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> Stored:
+    """Put the pages of all files to volumes, planes and channels."""
+    first, where = sections[0], _where(sections)
+    volume = _without_unsaved_flyback(sections)
+    placement = _placed(sections, volume, where)
+    if not len(placement.frames):
+        frames = sum(section.frames for section in sections)
+        raise InputError(
+            f"{where} ends within its first volume ({frames} frames, {volume.frames} a volume)",
             "Record at least two volumes; a recording that was stopped at once can't be used.",
         )
-    numbers = np.arange(volumes * volume.pages).reshape(volumes, -1, volume.channels)
-    numbers = numbers[:, : volume.slices * volume.repeats]
-    arranged = numbers.reshape(volumes, volume.slices, volume.repeats, volume.channels)
-    axes, order, caution = _arranged(place, arranged)
-    size = None if state.get("SI.hRoiManager.mroiEnable") else _voxel_size(state, pages.shape[1:])
-    told = {"flyback_frames": volume.flyback, "date": _date(description), "scanimage": state}
-    facts = Facts(_rate(state, volume, axes), size, told, (*warnings, *caution))
-    return Stored(Stacked(pages, order), axes, "ScanImage", facts)
+    pages = placement.frames[:, :, np.newaxis] * volume.channels + np.arange(volume.channels)
+    arranged = pages.reshape(len(pages), volume.slices, volume.repeats, volume.channels)
+    axes, order, cautions = _arranged(where, arranged)
+    rate, contradicted = _rate(sections, volume, axes, where)
+    size, uneven = settings.size_of(first.place, first.state, first.pages.shape[1:])
+    regions, rows = settings.region_rows(first.state, first.groups, first.pages.shape[1])
+    if first.state.get("SI.hRoiManager.mroiEnable") in (True, 1, "true"):
+        size = None
+    lost = [f"{where}: {text}" for text in (*placement.lost, *_regions(regions, rows), *_unfinished(sections))]
+    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
+    facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven))
+    return Stored(Stacked(_joined(sections, opener), order), axes, "ScanImage", facts)
 
 
-def _volume(state: Mapping[str, Any], pages: int) -> Volume:
-    """Read how a volume is recorded; settings count only where stacks are switched on."""
-    channels = int(np.size(state.get("SI.hChannels.channelSave", 1)))
-    if not (_flag(state, "SI.hStackManager.enable") or _flag(state, "SI.hFastZ.enable")):
-        return Volume(1, 1, 0, channels)
-    slices = _whole(state, "SI.hStackManager.actualNumSlices") or _whole(state, "SI.hStackManager.numSlices") or 1
-    repeats = _whole(state, "SI.hStackManager.framesPerSlice") or 1
-    whole = _whole(state, "SI.hStackManager.numFramesPerVolumeWithFlyback")
-    flyback = max(0, whole - slices * repeats) if whole else (_whole(state, "SI.hFastZ.numDiscardFlybackFrames") or 0)
-    volumes = _whole(state, "SI.hStackManager.actualNumVolumes") or _whole(state, "SI.hFastZ.numVolumes")
-    if volumes and pages == volumes * slices * repeats * channels:
-        flyback = 0
-    return Volume(slices, repeats, flyback, channels)
+def _where(sections: Sequence[Section]) -> str:
+    """Name the files, for messages."""
+    more = f" and {len(sections) - 1} more files" if len(sections) > 1 else ""
+    return f"{sections[0].place}{more}"
 
 
-def _arranged(place: Place, numbers: npt.NDArray[np.intp]) -> tuple[str, npt.NDArray[np.intp], tuple[str, ...]]:
+def _joined(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> LazyArray:
+    """Pages of all files as one list."""
+    if len(sections) == 1:
+        return sections[0].pages
+    pages = [section.pages for section in sections]
+    names = [str(section.place) for section in sections]
+    dtype = np.dtype(pages[0].dtype)
+    return Chained(names, [int(each.shape[0]) for each in pages], tuple(pages[0].shape[1:]), dtype, opener)
+
+
+def _without_unsaved_flyback(sections: Sequence[Section]) -> Volume:
+    """Leave flyback out where the recording is complete without it: ScanImage may discard it before it saves."""
+    volume = sections[0].volume
+    asked = settings.expected_volumes(sections[0].state)
+    frames = sum(section.frames for section in sections)
+    if volume.flyback and asked and frames == asked * volume.wanted:
+        ends = [(s.numbers.frame[0], s.numbers.frame[-1]) for s in sections if s.numbers is not None]
+        if not ends or ends[-1][1] - ends[0][0] == frames - 1:
+            return Volume(volume.slices, volume.repeats, 0, volume.channels, volume.average, volume.slow)
+    return volume
+
+
+def _placed(sections: Sequence[Section], volume: Volume, where: str) -> Placement:
+    """Put the frames of all files to volumes."""
+    numbered = [section.numbers for section in sections if section.numbers is not None]
+    if numbered:
+        numbers = Numbers(
+            np.concatenate([each.acquisition for each in numbered]), np.concatenate([each.frame for each in numbered])
+        )
+        return place_frames(numbers, volume)
+    frames = np.arange(sum(section.frames for section in sections), dtype=np.int64)
+    placement = place_frames(Numbers(np.zeros_like(frames), frames), volume)
+    text = "its pages carry no frame numbers; planes were taken by the order of the pages. A dropped frame goes unseen."
+    return Placement(placement.frames, [*placement.lost, text])
+
+
+def _arranged(where: str, pages: npt.NDArray[np.intp]) -> tuple[str, npt.NDArray[np.intp], tuple[str, ...]]:
     """Bring page numbers (volumes, slices, repeats, channels) to a time, a plane and a channel each."""
-    volumes, _, repeats, _ = numbers.shape
+    volumes, _, repeats, _ = pages.shape
     if repeats == 1:
-        return "tzcyx", numbers[:, :, 0], ()
+        return "tzcyx", pages[:, :, 0], ()
     if volumes > 1:
         raise InputError(
-            f"{place} holds {volumes} volumes with {repeats} frames at each plane",
+            f"{where} holds {volumes} volumes with {repeats} frames at each plane",
             "Average the frames of each plane before (ScanImage: logAverageFactor), then open the result.",
         )
-    text = f"{place}: its planes were recorded one after the other, {repeats} frames each, not as volumes."
-    return "ztcyx", numbers[0], (text,)
+    text = f"{where}: its planes were recorded one after the other, {repeats} frames each, not as volumes."
+    return "ztcyx", pages[0], (text,)
 
 
-def _check_start(place: Place, description: str, volume: Volume) -> None:
-    """See that the first page begins a volume: a recording may have been cut into files anywhere."""
-    found = re.search(r"frameNumbers\s*=\s*(\d+)", description)
-    frames = volume.slices * volume.repeats + volume.flyback
-    if found and (int(found[1]) - 1) % frames:
-        raise InputError(
-            f"{place} begins in the middle of a volume (frame {found[1]}, {frames} frames a volume)",
-            f"Join the recording's files to one, or record with a multiple of {frames} frames a file.",
-        )
+def _regions(count: int, rows: str) -> list[str]:
+    """Say that a page holds several regions."""
+    if count < 2:
+        return []
+    named = f": rows {rows}" if rows else ""
+    return [
+        f"each page holds {count} regions of the sample one below the other (mROI{named}). They are read as one "
+        "picture, in which neighbours across a border are no neighbours in the sample, and the size of a voxel is not "
+        "known. Export each region to a file of its own to keep them apart."
+    ]
 
 
-def _rate(state: Mapping[str, Any], volume: Volume, axes: str) -> float | None:
-    """Volumes a second."""
-    frames = _positive(state.get("SI.hRoiManager.scanFrameRate"))
-    average = _positive(state.get("SI.hScan2D.logAverageFactor")) or 1.0
-    if axes.startswith("z") or volume.pages == volume.channels:
-        return frames / average if frames else None
-    volumes = _positive(state.get("SI.hRoiManager.scanVolumeRate"))
-    if volumes:
-        return volumes
-    return frames / average / (volume.pages / volume.channels) if frames else None
+def _unfinished(sections: Sequence[Section]) -> list[str]:
+    """Say that the recording should go on after the last file."""
+    last, asked = sections[-1], settings.expected_volumes(sections[-1].state)
+    if last.last.ended is not False or not asked or last.numbers is None:
+        return []
+    reached = int(last.numbers.frame[-1]) // last.volume.frames + 1
+    if reached >= asked:
+        return []
+    return [
+        f"the settings ask for {asked} volumes, it ends with number {reached} and not as a finished recording: it was "
+        "stopped early, or further files belong to it."
+    ]
 
 
-def _voxel_size(state: Mapping[str, Any], page: tuple[int, ...]) -> ZYX | None:
-    """µm, from the corners of the field of view and the step of the stack."""
-    corners = np.asarray(state.get("SI.hRoiManager.imagingFovUm") or [], dtype=object)
-    if corners.shape != (4, 2):
+def _rate(sections: Sequence[Section], volume: Volume, axes: str, where: str) -> tuple[float | None, tuple[str, ...]]:
+    """Volumes a second, by the settings; by the time stamps where the stage moves between planes."""
+    state = sections[0].state
+    if axes.startswith("z"):
+        return settings.frame_rate(state, volume), ()
+    rate, stamped = settings.volume_rate(state, volume), _stamped_rate(sections, volume)
+    if stamped is None or (rate is not None and abs(stamped / rate - 1) <= DISAGREE):
+        return rate, ()
+    if volume.slow or rate is None:
+        return stamped, (f"{where}: its rate {stamped:.4g} Hz is from the time stamps of its frames.",)
+    text = (
+        f"{where}: its settings say {rate:.4g} volumes a second, the time stamps of its frames {stamped:.4g}. The "
+        "settings are used; give rate= (--fps) if they are wrong."
+    )
+    return rate, (text,)
+
+
+def _stamped_rate(sections: Sequence[Section], volume: Volume) -> float | None:
+    """Mean number of volumes a second between the first and the last frame of the first file."""
+    first, one, other = sections[0], sections[0].first, sections[0].last
+    if first.numbers is None or one.seconds is None or other.seconds is None or other.seconds <= one.seconds:
         return None
-    width, height = np.ptp(corners.astype(float), axis=0)
-    steps = (state.get(f"SI.hStackManager.{name}") for name in ("actualStackZStepSize", "stackZStepSize"))
-    step = next((size for size in (_positive(each, sign=True) for each in steps) if size), None)
-    return voxel_size(step, _positive(height / page[0]), _positive(width / page[1]))
+    if one.acquisition != other.acquisition and not volume.slow:
+        return None
+    frames = int(first.numbers.frame[-1] - first.numbers.frame[0])
+    return frames / volume.frames / (other.seconds - one.seconds) if frames > 0 else None
 
 
-def _date(description: str) -> str:
+def _date(epoch: str) -> str:
     """Start of the recording as ``YYYYMMDD_HHMMSS``; empty where it isn't told."""
-    found = re.search(r"epoch\s*=\s*\[([^\]]*)\]", description)
-    numbers = [int(float(part)) for part in re.findall(r"[\d.]+", found[1])] if found else []
+    numbers = [int(float(part)) for part in re.findall(r"[\d.]+", epoch)]
     return "{:04d}{:02d}{:02d}_{:02d}{:02d}{:02d}".format(*numbers) if len(numbers) == 6 else ""
-
-
-def _flag(state: Mapping[str, Any], name: str) -> bool:
-    """Whether something is switched on: MATLAB writes ``true`` or ``1``."""
-    return state.get(name) in (True, 1, "true")
-
-
-def _whole(state: Mapping[str, Any], name: str) -> int | None:
-    """Read a positive whole number; None for what is missing or infinite."""
-    number = _positive(state.get(name))
-    return int(number) if number else None
-
-
-def _positive(value: Any, *, sign: bool = False) -> float | None:
-    """Read a positive finite number, or with `sign` its size; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        return None
-    number = abs(float(value)) if sign else float(value)
-    return number if number > 0 else None

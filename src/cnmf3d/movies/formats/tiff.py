@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,37 @@ def open_tiff(place: Place, dataset: str | None) -> Stored:
     return stored
 
 
+def open_together(places: Sequence[Place], dataset: str | None) -> Stored | None:
+    """Open files that are one recording, which was cut into files anywhere.
+
+    Returns
+    -------
+    Stored or None
+        None where the files don't say that they belong together.
+    """
+    if dataset is not None or not all(recognises(place) for place in places):
+        return None
+    tif = _file(places[0])
+    if not tif.is_scanimage:
+        tif.close()
+        return None
+    with _complaints() as complaints:
+        stored = scanimage.open_recording(places, _file, tif)
+    if complaints:
+        raise broken(places[0], complaints)
+    return stored
+
+
+def _file(place: Place) -> TiffFile:
+    """Open a file as TIFF."""
+    import tifffile
+
+    try:
+        return tifffile.TiffFile(place.address)
+    except Exception as error:
+        raise broken(place, [str(error)]) from error
+
+
 def broken(place: Place, why: list[str]) -> InputError:
     """Make the error for a file that can't be parsed."""
     reasons = "; ".join(dict.fromkeys(reason for reason in why if reason)) or "its structure makes no sense"
@@ -82,7 +113,7 @@ def broken(place: Place, why: list[str]) -> InputError:
 def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
     """Choose by what the first page says of itself."""
     if tif.is_scanimage and dataset is None:
-        stored = scanimage.open_scanimage(place, tif)
+        stored = scanimage.open_recording([place], _file, tif) or scanimage.open_legacy(place, tif)
         if stored is not None:
             return stored
     if tif.is_ome and dataset is None:
@@ -200,4 +231,4 @@ def _complaints() -> Iterator[list[str]]:
         logger.propagate = propagate
 
 
-FORMAT = Format("TIFF", SUFFIXES, recognises, open_tiff)
+FORMAT = Format("TIFF", SUFFIXES, recognises, open_tiff, open_together)

@@ -1,0 +1,88 @@
+"""Pages of several files as one list, for recordings that were cut into files anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.errors import InputError
+from cnmf3d.movies.stored import Index, LazyArray
+
+OPEN_FILES = 32
+"""Files that are kept open at once: enough for several threads that read stretches far apart, few beside what a
+system allows a process."""
+
+
+@dataclass(frozen=True)
+class Chained:
+    """Arrays of several files, joined along their first dimension.
+
+    Attributes
+    ----------
+    names : sequence of str
+        Paths or addresses, for messages.
+    lengths : sequence of int
+        Items of the first dimension in each file.
+    inner : tuple of int
+        The other dimensions, e.g. (Y, X).
+    dtype : numpy.dtype
+    opener : callable
+        ``opener(i)`` opens file i. Files are opened when they are read and the last few stay open.
+    """
+
+    names: Sequence[str]
+    lengths: Sequence[int]
+    inner: tuple[int, ...]
+    dtype: np.dtype[Any]
+    opener: Callable[[int], LazyArray] = field(repr=False)
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.intp]:
+        """First item of each file, and the end of the last one."""
+        return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.intp)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Items of all files, then the inner dimensions."""
+        return (int(self._starts[-1]), *self.inner)
+
+    @cached_property
+    def _opened(self) -> Callable[[int], LazyArray]:
+        return lru_cache(OPEN_FILES)(self._open)
+
+    def _open(self, number: int) -> LazyArray:
+        """Open a file, and see that it is still what it was."""
+        found, promised = self.opener(number), (self.lengths[number], *self.inner)
+        if tuple(found.shape) != promised or not _same(found.dtype, self.dtype):
+            raise InputError(
+                f"{self.names[number]} is {tuple(found.shape)} {found.dtype}, not {promised} {self.dtype}",
+                "All files of a movie must have pages of one shape and type, and stay as they are.",
+            )
+        return found
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part; only the files that it touches are opened."""
+        first, rest = index[0], index[1:]
+        if not isinstance(first, slice):
+            number = int(np.searchsorted(self._starts, first, "right")) - 1
+            return np.asarray(self._opened(number)[(int(first) - int(self._starts[number]), *rest)])
+        start, stop, step = first.indices(self.shape[0])
+        blocks, at = [], start
+        while at < stop:
+            number = int(np.searchsorted(self._starts, at, "right")) - 1
+            before, last = int(self._starts[number]), min(stop, int(self._starts[number + 1]))
+            blocks.append(np.asarray(self._opened(number)[(slice(at - before, last - before, step), *rest)]))
+            at += -(-(last - at) // step) * step
+        if not blocks:
+            return np.empty((0, *self.inner), self.dtype)[(slice(None), *rest)]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _same(one: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Whether two types hold the same values; their order of bytes may differ."""
+    return one.newbyteorder("=") == other.newbyteorder("=")
