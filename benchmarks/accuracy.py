@@ -28,7 +28,7 @@ import numpy as np
 
 import cnmf3d
 from cnmf3d.errors import Cnmf3dError
-from cnmf3d.simulate import PRESETS, Scene, Score, Truth, draw, load_truth, measure, scene_of, score, simulate
+from cnmf3d.simulate import KIND, PRESETS, Scene, Score, Truth, draw, load_truth, measure, scene_of, score, simulate
 
 HERE = Path(__file__).parent
 SHARED = HERE / "../../shared/data"
@@ -356,7 +356,7 @@ def log(text: str) -> None:
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--presets", nargs="+", choices=list(PRESETS), help="by default all but motion")
+    parser.add_argument("--presets", nargs="+", choices=list(PRESETS), help="by default the kind ones but motion")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--tables", nargs="+", choices=["presets", "mistakes", "blocks", "looks", "shared"])
     parser.add_argument("--quick", action="store_true", help="tiny, small and dense; one seed; no other looks")
@@ -370,7 +370,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Print the tables."""
     given = arguments()
-    names = given.presets or [name for name in PRESETS if name != "motion" or given.figures]
+    names = given.presets or [name for name in PRESETS if name in KIND and (name != "motion" or given.figures)]
     seeds = given.seeds
     tables = given.tables or ["presets", "shared", "mistakes", "blocks", "looks"]
     if given.quick:

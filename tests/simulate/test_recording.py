@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnmf3d.errors import UsageError
-from cnmf3d.simulate import PRESETS, Recording, draw, measure, scene_of
+from cnmf3d.simulate import KIND, PRESETS, Recording, draw, measure, scene_of
 
 
 def test_any_number_of_threads_draws_the_same_counts(recording: Recording):
@@ -44,7 +44,7 @@ def test_motion_moves_the_tissue():
     frame = int(np.abs(shifts[:, 2]).argmax())
     assert abs(shifts[frame, 2]) == pytest.approx(3)
     still = draw(scene_of("motion", {"size": "60,60,10", "cells": 25, "frames": 60}))
-    still.truth.shifts[:] = 0
+    still.motion.shifts[:] = 0
     moved, rest = recording.light(frame), still.light(frame)
     whole = np.round(shifts[frame]).astype(int)
     back = np.roll(moved, -whole, (0, 1, 2))[2:-2, 6:-6, 6:-6]
@@ -75,8 +75,8 @@ def documented() -> list[tuple[str, int, list[float]]]:
     return [(name, seed, [float(cell) for cell in cells]) for name, seed, cells in table]
 
 
-def test_the_documentation_has_figures_of_every_preset():
-    assert {(name, seed) for name, seed, _ in documented()} == {(name, seed) for name in PRESETS for seed in range(3)}
+def test_the_documentation_has_figures_of_every_kind_preset():
+    assert {(name, seed) for name, seed, _ in documented()} == {(name, seed) for name in KIND for seed in range(3)}
 
 
 @pytest.mark.parametrize("name", ["tiny", "small", "dense", "dim", "neuropil", "lightsheet", "motion"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cnmf3d.simulate import scene_of
-from cnmf3d.simulate.surroundings import bleaching, displacements, neuropil, resting_light, swing
+from cnmf3d.simulate.motion import displacements
+from cnmf3d.simulate.surroundings import bleaching, neuropil, resting_light, swing
 
 
 def test_neuropil_swings_as_far_as_was_asked_for_and_has_its_rank():

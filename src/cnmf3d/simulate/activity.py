@@ -76,3 +76,27 @@ def _respond(spikes: npt.NDArray[np.int16], rate: float, decay: float, rise: flo
     impulse = np.zeros(max(8, int(np.ceil(10 * rise * rate))))
     impulse[0] = 1
     return np.asarray(lfilter([1.0], recursion, spikes) / lfilter([1.0], recursion, impulse).max())
+
+
+def recorded(scene: Scene, cells: int, rng: np.random.Generator) -> tuple[Activity, Float]:
+    """Draw the activity of cells as a scene's frames see it.
+
+    Time between trials is lived through but not seen; where planes are taken in turn, each sees the calcium of its
+    own time.
+
+    Returns
+    -------
+    Activity
+        Spikes of each frame; calcium at the frame's beginning.
+    calcium : (cells, frames, moments) float64
+        One moment, or one for each plane.
+    """
+    moments = scene.shape[0] if scene.in_turn else 1
+    gap = round(scene.trial_gap * scene.rate) if scene.trials > 1 else 0
+    lived = scene.frames + gap * (scene.trials - 1)
+    long = scene.model_copy(update={"cells": cells, "frames": lived * moments, "rate": scene.rate * moments})
+    activity = draw_activity(long, rng)
+    seen = np.arange(scene.frames) + gap * scene.trial
+    spikes = activity.spikes.reshape(cells, lived, moments).sum(axis=2, dtype=np.int16)[:, seen]
+    calcium = activity.calcium.reshape(cells, lived, moments)[:, seen]
+    return Activity(spikes, calcium[:, :, 0], activity.decay, activity.rise), calcium

@@ -68,13 +68,16 @@ def displace(volume: Image, shift: npt.NDArray[np.float64]) -> Image:
             continue
         whole = int(np.floor(-distance))
         t = float(-distance - whole)
+        index = np.arange(volume.shape[axis]) + whole
+        if t == 0:
+            volume = np.take(volume, np.clip(index, 0, volume.shape[axis] - 1), axis)
+            continue
         weights = (
             0.5 * (-t + 2 * t**2 - t**3),
             0.5 * (2 - 5 * t**2 + 3 * t**3),
             0.5 * (t + 4 * t**2 - 3 * t**3),
             0.5 * (-(t**2) + t**3),
         )
-        index = np.arange(volume.shape[axis]) + whole
         taps = (np.take(volume, np.clip(index + k - 1, 0, volume.shape[axis] - 1), axis) for k in range(4))
         volume = sum((np.float32(w) * tap for w, tap in zip(weights, taps, strict=True)), np.zeros_like(volume))
     return volume

@@ -27,8 +27,10 @@ TRIES = 200
 Float = npt.NDArray[np.float64]
 
 
-def draw_cells(scene: Scene, rng: np.random.Generator) -> tuple[sparse.csc_array[Any], Float]:
-    """Draw the cells of a scene, one after the other, wherever there is room.
+def draw_cells(
+    scene: Scene, rng: np.random.Generator, number: int | None = None
+) -> tuple[sparse.csc_array[Any], Float]:
+    """Draw the cells of a scene, one after the other, wherever there is room; by default `Scene.cells` of them.
 
     Centres fill the whole volume, borders included; a cell of which less than half would be inside, and one
     that is nearer to another than `Scene.separation`, is drawn anew.
@@ -47,21 +49,24 @@ def draw_cells(scene: Scene, rng: np.random.Generator) -> tuple[sparse.csc_array
     """
     semi = SOMA_RADIUS * np.array(scene.cell_size[::-1])
     shape = np.array(scene.shape)
-    centres = np.zeros((0, 3))
+    number = scene.cells if number is None else number
+    centres, scales = np.zeros((0, 3)), np.zeros((0, 1))
     columns: list[sparse.coo_array[Any]] = []
-    for _ in range(TRIES * scene.cells):
-        if len(columns) == scene.cells:
+    for _ in range(TRIES * number):
+        if len(columns) == number:
             break
         centre = rng.uniform(-0.5, shape - 0.5)
-        if (np.sum(((centres - centre) / semi) ** 2, axis=1) < scene.separation**2).any():
+        scale = float(rng.lognormal(0.0, scene.scale_spread)) if scene.scale_spread else 1.0
+        apart = (centres - centre) / (semi * (scales + scale) / 2)
+        if (np.sum(apart**2, axis=1) < scene.separation**2).any():
             continue
-        column, inside = _footprint(scene, centre, rng)
+        column, inside = _footprint(scene, centre, scale, rng)
         if inside >= LEAST_INSIDE:
-            centres = np.vstack([centres, centre])
+            centres, scales = np.vstack([centres, centre]), np.vstack([scales, scale])
             columns.append(column)
-    if len(columns) < scene.cells:
+    if len(columns) < number:
         raise UsageError(
-            f"Only {len(columns)} of {scene.cells} cells fit into {scene.size} voxels",
+            f"Only {len(columns)} of {number} cells fit into {scene.size} voxels",
             "Ask for fewer cells, a larger size, or a smaller cell_size or separation.",
         )
     if not columns:
@@ -77,18 +82,17 @@ def inside_view(columns: sparse.csc_array[Any], scene: Scene) -> sparse.csc_arra
     return sparse.csc_array(columns.tocsr()[rows])
 
 
-def _footprint(scene: Scene, centre: Float, rng: np.random.Generator) -> tuple[sparse.coo_array[Any], float]:
+def _footprint(
+    scene: Scene, centre: Float, scale: float, rng: np.random.Generator
+) -> tuple[sparse.coo_array[Any], float]:
     """One cell as a column over the canvas, and the share of it that is inside the volume."""
     spread = rng.lognormal(0.0, scene.size_spread, 3)
-    semi = SOMA_RADIUS * np.array(scene.cell_size[::-1]) * spread
+    semi = SOMA_RADIUS * np.array(scene.cell_size[::-1]) * spread * scale
     blur = np.array(scene.blur[::-1])
     reach = 2.5 if scene.look == "blob" else 1.2
     half = np.ceil(reach * np.array([semi[0], *[semi[1:].max()] * 2]) + 3 * blur + 1).astype(int)
     origin = np.round(centre).astype(int) - half
-    z, y, x = np.meshgrid(
-        *(np.arange(2 * h + 1) + o - c for h, o, c in zip(half, origin, centre, strict=True)), indexing="ij"
-    )
-    values = ndimage.gaussian_filter(_brightness(scene, (z, y, x), semi, rng), blur, mode="constant")
+    values = _sampled(scene, origin - centre, 2 * half + 1, semi, rng)
     places = np.indices(values.shape).reshape(3, -1) + origin[:, None]
     flat = values.ravel()
     seen = np.all((places >= 0) & (places < np.array(scene.shape)[:, None]), axis=0)
@@ -103,6 +107,20 @@ def _footprint(scene: Scene, centre: Float, rng: np.random.Generator) -> tuple[s
     return column, float(flat[seen].sum() / max(flat.sum(), 1e-12))
 
 
+def _sampled(scene: Scene, origin: Float, size: npt.NDArray[np.int64], semi: Float, rng: np.random.Generator) -> Float:
+    """Blurred brightness of a box of voxels whose first is at `origin` from the centre; a mean over each voxel."""
+    fine = scene.oversampling
+    within = (np.arange(fine) + 0.5) / fine - 0.5
+    axes = ((np.arange(n)[:, None] + start + within).ravel() for n, start in zip(size, origin, strict=True))
+    z, y, x = np.meshgrid(*axes, indexing="ij")
+    sharp = _brightness(scene, (z, y, x), semi, rng)
+    blurred = ndimage.gaussian_filter(sharp, fine * np.array(scene.blur[::-1]), mode="constant")
+    if fine == 1:
+        return np.asarray(blurred)
+    depth, height, width = size
+    return np.asarray(blurred.reshape(depth, fine, height, fine, width, fine).mean(axis=(1, 3, 5)))
+
+
 def _brightness(scene: Scene, offsets: tuple[Float, Float, Float], semi: Float, rng: np.random.Generator) -> Float:
     """Brightness before the blur, at offsets (z, y, x) from the centre; turned in the plane, tilted."""
     z, y, x = offsets
@@ -112,6 +130,6 @@ def _brightness(scene: Scene, offsets: tuple[Float, Float, Float], semi: Float, 
     distance = np.sqrt(height**2 + (across / semi[1]) ** 2 + (along / semi[2]) ** 2)
     if scene.look == "blob":
         return np.asarray(np.exp(-0.5 * (distance * SOMA_RADIUS / BLOB_SIGMA) ** 2))
-    width = float(np.mean(semi))
+    width = float(np.mean(semi)) * scene.oversampling
     soma = np.clip((1 - distance) * width + 0.5, 0, 1)
     return np.asarray(soma - scene.nucleus * np.clip((NUCLEUS_RADIUS - distance) * width + 0.5, 0, 1))

@@ -1,14 +1,13 @@
-"""What a synthetic recording looks like: one frozen model, and the presets."""
+"""What a synthetic recording looks like: one frozen model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from cnmf3d.errors import UsageError, did_you_mean
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
 
 Size = tuple[
     Annotated[int, Field(ge=4, le=4096)],
@@ -43,8 +42,22 @@ class Scene(BaseModel):
     nucleus: Fraction = Field(
         0.45, description="share of the brightness that is missing in the nucleus, before the blur"
     )
+    scale_spread: NotNegative = Field(0.0, description="lognormal sigma of a cell's overall size from cell to cell")
+    oversampling: int = Field(
+        1, ge=1, le=9, description="points along each axis over which a voxel averages; needed where cells are small"
+    )
     blur: Blur = Field((0.8, 0.8, 0.8), description="sigma of the point spread function")
     separation: NotNegative = Field(1.4, description="smallest distance of two centres, in semi-axes of a soma")
+
+    silent: int = Field(0, ge=0, description="number of cells that never fire, beside `cells`")
+    silent_glow: NotNegative = Field(2.0, description="resting brightness of a silent cell over `resting`")
+    neurites: int = Field(0, ge=0, description="number of thin processes with activity of their own")
+    neurite_length: Positive = Field(30.0, description="length of a process")
+    neurite_width: NotNegative = Field(0.6, description="sigma of a process across, before the blur")
+    neurite_snr: Positive = Field(0.8, description="median peak SNR of the processes over `snr`")
+    vessels: int = Field(0, ge=0, description="number of dark vessels that cross the field")
+    vessel_width: Positive = Field(6.0, description="diameter of a vessel")
+    vessel_darkness: Fraction = Field(0.6, description="share of the light that is missing in a vessel")
 
     decay: Positive = Field(0.85, description="median decay time constant, s")
     rise: Positive = Field(0.1, description="median rise time constant, s")
@@ -71,11 +84,50 @@ class Scene(BaseModel):
     bleaching: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.14, description="share of the light lost by the last frame"
     )
+    flicker: NotNegative = Field(0.0, description="standard deviation of a whole frame's light over its mean")
+    depth_loss: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of the light lost in the last plane"
+    )
+    in_turn: bool = Field(False, description="planes are taken one after the other, each at its own time")
+    trials: int = Field(1, ge=1, description="number of stretches with time missing between them")
+    trial_gap: NotNegative = Field(5.0, description="time missing between two trials, s")
+    trial_jump: NotNegative = Field(0.0, description="standard deviation of a trial's brightness over its mean")
+    trial_shift: Blur = Field((0.0, 0.0, 0.0), description="rms displacement from trial to trial")
 
     motion: Blur = Field((0.0, 0.0, 0.0), description="largest rigid displacement along x, y, z")
+    fill: Literal["none", "zero", "nan", "mean", "edge"] = Field(
+        "none",
+        description="what registration leaves in voxels that were shifted out; none: `motion` stays in the movie, "
+        "else it was whole voxels and was taken out",
+    )
+    jitter: Blur = Field((0.0, 0.0, 0.0), description="rms rigid displacement from frame to frame; never taken out")
+    drift: Blur = Field((0.0, 0.0, 0.0), description="displacement by the last frame; never taken out")
+    warp: Blur = Field((0.0, 0.0, 0.0), description="rms displacement that differs from place to place")
+    startles: NotNegative = Field(0.0, description="number of brief displacements a minute")
+    startle: Blur = Field((3.0, 3.0, 0.0), description="rms of a brief displacement")
+    startle_time: Positive = Field(0.3, description="mean duration of a brief displacement, s")
+
     gain: Positive = Field(2.0, description="counts a photon")
+    pulse_spread: NotNegative = Field(
+        0.0, description="standard deviation of one photon's counts over its mean (gamma distributed)"
+    )
+    grain: Blur = Field((0.0, 0.0, 0.0), description="sigma of the blur of photon noise onto neighbours")
+    persistence: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.0, description="share of the frame before that is mixed into a frame"
+    )
     read_noise: NotNegative = Field(6.0, description="standard deviation of the Gaussian read noise, counts")
+    line_noise: NotNegative = Field(
+        0.0, description="standard deviation of a line's offset from frame to frame, counts"
+    )
+    hum: NotNegative = Field(0.0, description="amplitude of stripes that wander from frame to frame, counts")
+    stripes: NotNegative = Field(0.0, description="standard deviation of the columns' gains, which stay")
+    hot: Fraction = Field(0.0, description="share of pixels with a signal of their own; a third of them blink")
+    hot_counts: NotNegative = Field(150.0, description="median signal of a hot pixel, counts")
     offset: NotNegative = Field(100.0, description="counts without light")
+    dtype: Literal["uint16", "int16", "float32"] = Field(
+        "uint16", description="type of the counts; uint16 clips them at 0, int16 has negative ones"
+    )
+    ceiling: Positive = Field(65535.0, description="largest count of the detector")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -83,10 +135,25 @@ class Scene(BaseModel):
         return (self.size[2], self.size[1], self.size[0])
 
     @property
+    def trial(self) -> npt.NDArray[np.int64]:
+        """Which trial each frame belongs to, (frames,)."""
+        return np.arange(self.frames) * self.trials // self.frames
+
+    @property
     def margin(self) -> tuple[int, int, int]:
         """Voxels of tissue beyond each border (z, y, x) that motion may bring into view."""
-        x, y, z = (math.ceil(largest) + 2 if largest else 0 for largest in self.motion)
+        x, y, z = (math.ceil(reach) + 2 if reach else 0 for reach in self._reaches())
         return (z, y, x)
+
+    def _reaches(self) -> tuple[float, ...]:
+        """Displacement that is hardly ever exceeded, along x, y, z: three times what is given as rms."""
+        startle = self.startle if self.startles else (0.0, 0.0, 0.0)
+        trial = self.trial_shift if self.trials > 1 else (0.0, 0.0, 0.0)
+        rms = zip(self.jitter, self.warp, startle, trial, strict=True)
+        return tuple(
+            largest + far + 3 * math.sqrt(sum(each**2 for each in some))
+            for largest, far, some in zip(self.motion, self.drift, rms, strict=True)
+        )
 
     @property
     def canvas(self) -> tuple[int, int, int]:
@@ -99,76 +166,3 @@ class Scene(BaseModel):
         """Where in the canvas the volume is."""
         z, y, x = (slice(m, m + n) for n, m in zip(self.shape, self.margin, strict=True))
         return (z, y, x)
-
-
-SMALL = Scene()
-PRESETS: Mapping[str, Scene] = {
-    "tiny": Scene(size=(60, 60, 10), frames=300, cells=25),
-    "small": SMALL,
-    "large": Scene(size=(200, 200, 24), frames=1500, cells=400),
-    "dense": Scene(size=(80, 80, 10), cells=110, separation=0.95),
-    "dim": SMALL.model_copy(update={"snr": 2.0}),
-    "neuropil": SMALL.model_copy(update={"neuropil": 1.3}),
-    "lightsheet": Scene(
-        size=(200, 200, 12),
-        frames=500,
-        rate=2.5,
-        voxel_size=(0.8, 0.8, 4.0),
-        cells=500,
-        cell_size=(3.0, 3.0, 1.2),
-        blur=(1.0, 1.0, 1.2),
-        separation=1.3,
-        decay=1.8,
-        rise=0.25,
-        bursts=2.0,
-        burst_duration=1.2,
-        resting=220.0,
-        gain=1.0,
-        read_noise=4.0,
-        neuropil=0.4,
-        neuropil_time=8.0,
-    ),
-    "motion": SMALL.model_copy(update={"motion": (3.0, 3.0, 0.8)}),
-    "noise": Scene(size=(250, 250, 16), frames=300, cells=0, neuropil=0.0, bleaching=0.0),
-}
-
-
-def scene_of(scene: str | Scene, overrides: Mapping[str, Any] | None = None) -> Scene:
-    """Look a preset up, and replace some of its fields.
-
-    Parameters
-    ----------
-    scene : str or Scene
-        A name in `PRESETS`, or a scene.
-    overrides : mapping of field name to value, optional
-        Values may be text, as a command line gives them: ``{"cells": "40", "size": "60,60,8"}``.
-
-    Raises
-    ------
-    UsageError
-        For an unknown preset or field, or a value that can't be.
-    """
-    if isinstance(scene, str) and scene not in PRESETS:
-        raise UsageError(f"There is no preset {scene!r}", f"Choose one of {', '.join(PRESETS)}.")
-    fields = Scene.model_fields
-    values = (PRESETS[scene] if isinstance(scene, str) else scene).model_dump()
-    for name, value in (overrides or {}).items():
-        if name not in fields:
-            raise UsageError(
-                f"A scene has no {name!r}", f"{did_you_mean(name, fields)}A scene has: {', '.join(fields)}."
-            )
-        is_list = isinstance(value, str) and isinstance(values[name], tuple)
-        values[name] = tuple(value.split(",")) if is_list else value
-    try:
-        return Scene.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        example, given = getattr(PRESETS["tiny"], name), (overrides or {}).get(name, values[name])
-        reason = first["msg"]
-        if isinstance(example, tuple):
-            example = ",".join(f"{each:g}" for each in example)
-            reason = "x, y and z are needed" if first["type"] == "missing" else reason
-        raise UsageError(
-            f"{name} = {given!r}: {reason}", f"{name}: {fields[name].description}; like {name}={example}."
-        ) from error

@@ -1,4 +1,4 @@
-"""What is not cells: resting light, neuropil, bleaching, motion."""
+"""What is not cells: resting light, neuropil, bleaching, light that fluctuates."""
 
 from __future__ import annotations
 
@@ -58,22 +58,19 @@ def bleaching(scene: Scene) -> Float:
     return np.asarray((1 - scene.bleaching) ** (np.arange(scene.frames) / (scene.frames - 1)))
 
 
-def displacements(scene: Scene, rng: np.random.Generator) -> Float:
-    """Rigid displacement of the tissue: slow drift and fast jitter with median zero.
+def depth_light(scene: Scene) -> Float:
+    """Share of the light that comes from each plane of the canvas, (Z, 1, 1); exponential from 1."""
+    plane = np.clip(np.arange(scene.canvas[0]) - scene.margin[0], 0, scene.shape[0] - 1)
+    return np.asarray((1 - scene.depth_loss) ** (plane / max(scene.shape[0] - 1, 1)))[:, None, None]
 
-    Returns
-    -------
-    (frames, 3)
-        Voxels, order z, y, x.
-    """
-    paths = np.zeros((scene.frames, 3))
-    for axis, largest in enumerate(scene.motion[::-1]):
-        drift = smooth_field((scene.frames,), (3 * scene.rate,), rng)
-        jitter = smooth_field((scene.frames,), (0.15 * scene.rate,), rng)
-        path = drift + 0.5 * jitter
-        path -= np.median(path)
-        paths[:, axis] = largest * path / max(np.abs(path).max(), 1e-12)
-    return paths
+
+def fluctuations(scene: Scene, rng: np.random.Generator) -> Float:
+    """Light of each frame over its mean: flicker from frame to frame, and jumps from trial to trial, (frames,)."""
+    course = 1 + scene.flicker * rng.standard_normal(scene.frames)
+    jumps = rng.standard_normal(scene.trials)
+    if scene.trials > 1:
+        course *= 1 + scene.trial_jump * jumps[scene.trial]
+    return np.asarray(np.maximum(course, 0.05))
 
 
 def _scale(scene: Scene) -> tuple[float, float, float]:

@@ -16,7 +16,31 @@ from scipy import sparse
 from cnmf3d.errors import InputError
 
 Float = npt.NDArray[np.float32]
-VERSION = 1
+VERSION = 2
+
+
+@dataclass(frozen=True)
+class Others:
+    """Objects that are really there and that nobody asks for.
+
+    Attributes
+    ----------
+    footprints : csc_array, (voxels, objects) float32
+        Unit Euclidean norm, voxels in C order over (Z, Y, X).
+    kinds : tuple of str
+        ``silent`` (a cell that never fires), ``neurite``, ``vessel``.
+    traces : (objects, frames) float32
+        As those of cells; zero for objects without activity.
+    """
+
+    footprints: sparse.csc_array[Any] = field(default_factory=lambda: sparse.csc_array((0, 0), dtype=np.float32))
+    kinds: tuple[str, ...] = ()
+    traces: Float = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    @property
+    def active(self) -> npt.NDArray[np.bool_]:
+        """Which objects have activity of their own, (objects,)."""
+        return np.asarray(self.traces.any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -44,9 +68,14 @@ class Truth:
         Counts.
     neuropil_courses : (rank, frames) float32
     bleach : (frames,) float32
-        Share of the light that is left.
+        Light of each frame over that of the first without fluctuations: bleaching, flicker, jumps between trials.
     shifts : (frames, 3) float32
-        Displacement of the tissue, voxels, order z, y, x.
+        Rigid displacement of the tissue in the movie, voxels, order z, y, x.
+    undone : (frames, 3) float32
+        Displacement that registration took out, whole voxels, order z, y, x: where the fill is; no rows where
+        nothing was taken out.
+    others : Others
+        Objects that nobody asks for.
     scene : mapping
         Preset, seed and every field of the scene, where we made it.
     """
@@ -65,6 +94,8 @@ class Truth:
     neuropil_courses: Float
     bleach: Float
     shifts: Float
+    undone: Float = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    others: Others = field(default_factory=lambda: Others())
     scene: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -94,8 +125,11 @@ def save_truth(truth: Truth, path: str | Path) -> None:
         file.attrs["scene"] = json.dumps(dict(truth.scene))
         for name in _ARRAYS:
             file.create_dataset(name, data=getattr(truth, name), compression="gzip", compression_opts=1)
-        for name in ("data", "indices", "indptr"):
-            file.create_dataset(f"footprints/{name}", data=getattr(truth.footprints, name), compression="gzip")
+        _put_columns(file, "footprints", truth.footprints)
+        file.create_dataset("undone", data=truth.undone, compression="gzip", compression_opts=1)
+        _put_columns(file, "others/footprints", truth.others.footprints)
+        file["others/traces"] = truth.others.traces
+        file["others"].attrs["kinds"] = json.dumps(truth.others.kinds)
     part.replace(path)
 
 
@@ -124,12 +158,28 @@ def _from_hdf5(path: Path) -> Truth:
         if file.attrs.get("format") != "cnmf3d truth":
             raise ValueError("an HDF5 file, but not marked as a cnmf3d truth")
         z, y, x = (int(n) for n in file.attrs["shape"])
-        parts = tuple(file[f"footprints/{name}"][()] for name in ("data", "indices", "indptr"))
+        footprints = _columns(file, "footprints", z * y * x)
+        more = _parts_of_version_2(file, z * y * x) if int(file.attrs["version"]) >= 2 else {}
         arrays = {name: file[name][()] for name in _ARRAYS}
         rate = float(file.attrs["rate"])
         scene = json.loads(file.attrs["scene"])
-    footprints = sparse.csc_array(parts, shape=(z * y * x, len(parts[2]) - 1))
-    return Truth((z, y, x), footprints, rate=None if np.isnan(rate) else rate, scene=scene, **arrays)
+    return Truth((z, y, x), footprints, rate=None if np.isnan(rate) else rate, scene=scene, **arrays, **more)
+
+
+def _put_columns(file: h5py.File, name: str, columns: sparse.csc_array[Any]) -> None:
+    for part in ("data", "indices", "indptr"):
+        file.create_dataset(f"{name}/{part}", data=getattr(columns, part), compression="gzip")
+
+
+def _columns(file: h5py.File, name: str, voxels: int) -> sparse.csc_array[Any]:
+    parts = tuple(file[f"{name}/{part}"][()] for part in ("data", "indices", "indptr"))
+    return sparse.csc_array(parts, shape=(voxels, len(parts[2]) - 1))
+
+
+def _parts_of_version_2(file: h5py.File, voxels: int) -> dict[str, Any]:
+    kinds = tuple(json.loads(file["others"].attrs["kinds"]))
+    others = Others(_columns(file, "others/footprints", voxels if kinds else 0), kinds, file["others/traces"][()])
+    return {"undone": file["undone"][()], "others": others}
 
 
 def _from_npz(path: Path) -> Truth:

@@ -14,8 +14,10 @@ import numpy as np
 
 from cnmf3d.errors import EngineError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
-from cnmf3d.simulate.recording import Recording, draw
-from cnmf3d.simulate.scene import Scene, scene_of
+from cnmf3d.simulate.drawing import draw
+from cnmf3d.simulate.presets import scene_of
+from cnmf3d.simulate.recording import Recording
+from cnmf3d.simulate.scene import Scene
 from cnmf3d.simulate.truth import Truth, save_truth
 
 IMAGEJ_LIMIT = 4 * 10**9
@@ -36,8 +38,9 @@ def simulate(
     Parameters
     ----------
     path : path
-        Of the movie, ``.tif`` or ``.tiff``: uint16, TZYX, uncompressed and contiguous, an ImageJ hyperstack
-        below 4 GB and a labelled BigTIFF above. It appears under this name when it is complete.
+        Of the movie, ``.tif`` or ``.tiff``: of the scene's type, TZYX, uncompressed and contiguous; an ImageJ
+        hyperstack below 4 GB where ImageJ has the type, else a labelled BigTIFF. It appears under this name when it
+        is complete.
     scene : str or Scene
         A name in `PRESETS`, or a scene of one's own.
     seed : int
@@ -88,7 +91,7 @@ def _check_room(path: Path, scene: Scene) -> None:
         raise UsageError(f"There can't be a folder {path.parent}: {error.strerror}", "Write elsewhere.") from error
     if not os.access(path.parent, os.W_OK):
         raise UsageError(f"The folder {path.parent} can't be written to", "Write elsewhere.")
-    needed = 2 * scene.frames * int(np.prod(scene.shape, dtype=np.int64))
+    needed = np.dtype(scene.dtype).itemsize * scene.frames * int(np.prod(scene.shape, dtype=np.int64))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
         raise EngineError(
@@ -104,7 +107,7 @@ def _write_movie(path: Path, recording: Recording, reporter: Reporter, workers: 
     with path.open("r+b") as file:
         file.seek(offset)
         for done, frame in enumerate(recording.frames(workers), 1):
-            file.write(frame.astype("<u2", copy=False).data)
+            file.write(frame.astype(frame.dtype.newbyteorder("<"), copy=False).data)
             reporter(Progress("simulate", done, scene.frames, "frames", done * recording.truth.voxels))
 
 
@@ -114,12 +117,14 @@ def _write_header(path: Path, scene: Scene) -> int:
 
     shape = (scene.frames, *scene.shape)
     x, y, z = scene.voxel_size
-    small = 2 * int(np.prod(shape, dtype=np.int64)) < IMAGEJ_LIMIT
+    dtype = np.dtype(scene.dtype).newbyteorder("<")
+    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    small = size < IMAGEJ_LIMIT and scene.dtype != "int16"  # ImageJ has no signed 16 bits
     labels = {"axes": "TZYX", "spacing": z, "unit": "um", "finterval": 1 / scene.rate, "fps": scene.rate}
     movie = tifffile.memmap(
         path,
         shape=shape,
-        dtype=np.dtype("<u2"),
+        dtype=dtype,
         imagej=small,
         bigtiff=not small,
         byteorder="<",
