@@ -94,6 +94,33 @@ def voxel_size_of(value: AxisValue, name: str = "voxel_size") -> ZYX:
     return along_axes(value, name)
 
 
+SIGMA_A_HALF_SIZE = 0.72
+"""Standard deviation of a cell's footprint (``sigma``) over the cell's half-size (``gSig``).
+
+Measured on simulated somata: solid ellipsoids with dim nuclei, blurred, of which gSig is two thirds of the radius. For
+cells that are Gaussians gSig is 1.4 times their standard deviation.
+"""
+
+
+def sigma_of(half_size: ZYX) -> ZYX:
+    """Standard deviation along each axis of the footprint of a cell with the half-size gSig.
+
+    The half-size is what users give and what results say; everything that computes with cells takes the standard
+    deviation, always called ``sigma``. Only this function and `half_size_of` lead from one to the other.
+    """
+    return ZYX(*(length * SIGMA_A_HALF_SIZE for length in half_size))
+
+
+def half_size_of(sigma: ZYX) -> ZYX:
+    """The half-size gSig of cells whose footprints have the standard deviation `sigma` along each axis."""
+    return ZYX(*(length / SIGMA_A_HALF_SIZE for length in sigma))
+
+
 def to_voxels(micrometres: ZYX, voxel_size: ZYX) -> ZYX:
     """Lengths in µm as lengths in voxels, for voxels of `voxel_size` µm."""
     return ZYX(*(length / size for length, size in zip(micrometres, voxel_size, strict=True)))
+
+
+def to_micrometres(voxels: ZYX, voxel_size: ZYX) -> ZYX:
+    """Lengths in voxels as lengths in µm, for voxels of `voxel_size` µm."""
+    return ZYX(*(length * size for length, size in zip(voxels, voxel_size, strict=True)))

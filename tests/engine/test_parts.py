@@ -98,12 +98,19 @@ def test_blocks_keep_to_their_budget(volume, bins, mib):
     assert 2 * bins * np.prod(outer) <= mib * 2**20 or at_least
 
 
-def test_small_patches_are_enlarged_and_may_hold_more():
+def test_patches_and_their_overlap_are_as_given_and_doubted_where_they_are_small():
     plan = Plan(rate=10, sigma=ZYX(1, 3, 3), patch=(12, 30, 30), halo=(0, 5, 5), limit=5)
-    core, halo = plan.cores((12, 100, 100), 300)
-    assert core == (12, 33, 33) and halo == (3, 9, 9)
-    assert plan.settings((12, 100, 100), 300).limit == 14
-    assert plan.cores((12, 20, 100), 300)[0] == (12, 20, 33)
+    assert plan.cores((12, 100, 100), 300) == ((12, 20, 20), (0, 5, 5)) and plan.settings().limit == 5
+    small, narrow = plan.doubts((12, 100, 100), 300)
+    assert "20 × 20 × 12 voxels" in small and "33 × 33 × 6" in small and "larger rf" in small
+    assert "overlap by 10 × 10 × 0 voxels" in narrow and "18 × 18 × 6 on" in narrow
+    large = plan.replace(patch=(12, 60, 60), halo=(3, 10, 10))
+    assert large.doubts((12, 100, 100), 300) == [] and plan.replace(patch=None, halo=None).doubts((12, 9, 9), 300) == []
+
+
+def test_an_overlap_that_is_left_open_leaves_half_of_a_patch():
+    plan = Plan(rate=10, sigma=ZYX(1, 3, 3), patch=(12, 30, 60))
+    assert plan.cores((12, 100, 100), 300) == ((12, 16, 42), (3, 7, 9))
 
 
 # ---- cache

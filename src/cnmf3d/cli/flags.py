@@ -108,12 +108,14 @@ class ParameterFlags:
     ] = None
     gsig: Annotated[
         str | None,
-        typer.Option("--gsig", metavar="X,Y,Z", help="Half-width of a cell, or auto.", rich_help_panel=FIND),
+        typer.Option("--gsig", metavar="X,Y,Z", help="Half-size of a cell, or auto.", rich_help_panel=FIND),
     ] = None
     k: Annotated[
         str | None, typer.Option("--k", metavar="N", help="Most components in a patch.", rich_help_panel=FIND)
     ] = None
-    rf: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Half-size of a patch.", rich_help_panel=FIND)] = None
+    rf: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Half the side of a patch.", rich_help_panel=FIND)] = (
+        None
+    )
     stride: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Overlap of patches.", rich_help_panel=FIND)] = (
         None
     )

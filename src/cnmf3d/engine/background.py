@@ -35,7 +35,7 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
     Parameters
     ----------
     pooled : (pools, bins) float32
-        What components leave unexplained, averaged over about 2.5 cell half-widths, noise of variance one.
+        What components leave unexplained, averaged over about 2.5 sigmas of a cell, noise of variance one.
     grid : (Z, Y, X)
         Arrangement of the pools.
     rank : int or None

@@ -117,7 +117,7 @@ class Bandpass:
 
     @classmethod
     def design(cls, shape: VolumeShape, sigma: ZYX, ratio: float = 2.5) -> Bandpass:
-        """For cells with Gaussian half-width `sigma` voxels; the wide Gaussian is `ratio` times as wide."""
+        """For footprints of standard deviation `sigma` voxels; the wide Gaussian is `ratio` times as wide."""
         narrow = smoothing_steps(shape, sigma, thrifty=False)
         wide = smoothing_steps(shape, [ratio * s for s in sigma], thrifty=True)
         one = [along_axis(shape, narrow, axis) for axis in range(3)]

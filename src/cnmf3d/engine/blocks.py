@@ -71,7 +71,7 @@ def cut(volume: VolumeShape, core: VolumeShape, halo: VolumeShape) -> tuple[Box,
 def fitting_core(volume: VolumeShape, bins: int, sigma: ZYX, halo: VolumeShape, budget_bytes: int) -> VolumeShape:
     """The largest core whose block, halo included, holds at most `budget_bytes` of binned data.
 
-    All of z stays together where it can; x and y shrink first, to six cell half-widths at the least.
+    All of z stays together where it can; x and y shrink first, to six sigmas of a cell at the least.
     """
     voxels = max(1, budget_bytes // (2 * bins))
     least = tuple(max(4, int(np.ceil(6 * s))) for s in sigma)

@@ -18,11 +18,11 @@ SIGNIFICANT = 2.0
 """A footprint's voxel counts where it stands this many standard errors above zero."""
 
 REACH = 4.0
-"""Cell half-widths from the centre beyond which no footprint reaches: neuropil would let it grow without end."""
+"""Sigmas of a cell from the centre beyond which no footprint reaches: neuropil would let it grow without end."""
 
 
 def least_voxels(sigma: ZYX) -> float:
-    """The smallest footprint that can be a cell: an ellipsoid of one half-width; five voxels at the least."""
+    """The smallest footprint that can be a cell: an ellipsoid of one sigma; five voxels at the least."""
     return max(5.0, 4 / 3 * np.pi * float(np.prod([max(s, 0.5) for s in sigma])))
 
 
@@ -36,7 +36,7 @@ def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
     fit : Fit
     shape : (Z, Y, X)
     sigma : ZYX
-        Half-width of a cell in voxels.
+        Standard deviation of a cell's footprint in voxels.
     """
     footprints = within_reach(fit.footprints, shape, sigma)
     errors = 1.0 / np.maximum(np.linalg.norm(fit.traces, axis=1), 1e-9)
@@ -47,7 +47,7 @@ def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
 
 
 def within_reach(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Footprints:
-    """Footprints with zeros beyond `REACH` half-widths of their centre of mass."""
+    """Footprints with zeros beyond `REACH` sigmas from their centre of mass."""
     centre = centroids_of(footprints, shape)
     columns = entry_columns(footprints)
     distance = np.zeros(footprints.nnz)

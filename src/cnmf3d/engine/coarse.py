@@ -16,11 +16,11 @@ from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.geometry import ZYX
 
 SIGMA_A_SUPERVOXEL = 1.4
-"""Cell half-widths a supervoxel along each axis: seeds are found as well as at full resolution, four times as fast."""
+"""Sigmas of a cell a supervoxel along each axis: seeds are found as well as at full resolution, four times as fast."""
 
 
 POOL = 2.5
-"""Cell half-widths a pool: neuropil varies little from one to the next, cells do."""
+"""Sigmas of a cell a pool: neuropil varies little from one to the next, cells do."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Coarse:
     shape : (Z, Y, X) of the coarse grid
     factor : voxels a supervoxel along z, y, x
     sigma : ZYX
-        Half-width of a cell on the coarse grid.
+        Standard deviation of a cell's footprint on the coarse grid.
     summing : csr (supervoxels, voxels)
         Rows of unit norm.
     pooling : csr (pools, supervoxels)
-        Rows of unit norm, over `POOL` cell half-widths: the scale of neuropil.
+        Rows of unit norm, over `POOL` sigmas of a cell: the scale of neuropil.
     pooled : (pools, bins) float32
         ``pooling @ data``.
     pool_grid : (Z, Y, X)
@@ -93,12 +93,12 @@ def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
 
 
 def supervoxel(sigma: ZYX) -> npt.NDArray[np.int64]:
-    """Voxels of a supervoxel along z, y and x for cells of half-width `sigma`."""
+    """Voxels of a supervoxel along z, y and x for cells whose footprints have the standard deviation `sigma`."""
     return np.maximum(1, np.rint(np.array(sigma) / SIGMA_A_SUPERVOXEL)).astype(np.int64)
 
 
 def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
-    """Sum a block over supervoxels about two thirds of a cell's half-width wide; over `grid` voxels in y and x."""
+    """Sum a block over supervoxels about 0.7 sigmas of a cell wide; over `grid` voxels in y and x where it is given."""
     factor = supervoxel(sigma)
     if grid is not None:
         factor[1:] = grid

@@ -27,7 +27,7 @@ EXPLAINED = 0.7
 
 
 def effective_size(footprints: Footprints, sigma: ZYX) -> npt.NDArray[np.float64]:
-    """Effective volume ``(Σ a)²/Σ a²`` over that of a Gaussian with half-widths `sigma`: ``8 π^{3/2} σ_z σ_y σ_x``."""
+    """Effective volume ``(Σ a)²/Σ a²`` over that of a Gaussian with these `sigma`: ``8 π^{3/2} σ_z σ_y σ_x``."""
     total = np.asarray(footprints.sum(axis=0)).ravel()
     power = np.asarray(footprints.multiply(footprints).sum(axis=0)).ravel()
     typical = 8 * np.pi**1.5 * float(np.prod([max(s, 0.3) for s in sigma]))
@@ -51,7 +51,7 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     grown : csc (voxels, components)
         Supports widened by a voxel: components whose grown supports share voxels touch.
     sigma : ZYX
-        Half-width of a cell in voxels.
+        Standard deviation of a cell's footprint in voxels.
     """
     brightness = np.linalg.norm(fit.traces, axis=1)
     size = relative_size(effective_size(fit.footprints, sigma), brightness)

@@ -8,7 +8,8 @@ import numpy as np
 
 from cnmf3d.engine.cache import CHUNK_BYTES
 from cnmf3d.engine.parallel import cores
-from cnmf3d.engine.plan import BLOCK_BYTES, bin_width
+from cnmf3d.engine.plan import BLOCK_BYTES
+from cnmf3d.engine.planning import bins_of
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
@@ -46,14 +47,16 @@ def estimate(movie: Movie, parameters: Source | None = None, workers: int | None
     parameters : CnmfParameters, mapping or file, optional
     workers : int, optional
         Threads; all cores by default.
+
+    Raises
+    ------
+    UsageError
+        Where parameters don't fit the movie.
     """
     parameters = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
     workers = workers or cores()
     frames, voxels = movie.shape[0], int(np.prod(movie.shape[1:]))
-    data, init = parameters.data, parameters.init
-    decay = None if data.decay_time == "auto" else data.decay_time
-    rate = data.fr or movie.rate or 10.0
-    width = bin_width(frames, rate, decay) if init.tsub == "auto" else init.tsub
+    width = bins_of(movie, parameters, parameters.data.fr or movie.rate or 10.0)
     disk = 2 * voxels * max(1, frames // width)
     block = min(BLOCK_BYTES, disk) * 4
     chunk = CHUNK_BYTES * 4

@@ -24,7 +24,7 @@ from cnmf3d.engine.solve import Settings, empty_fit, prune, search, with_neuropi
 from cnmf3d.geometry import ZYX
 
 LEAST, MOST = 0.5, 15.0
-"""Plausible half-widths in voxels."""
+"""Plausible sigmas in voxels."""
 
 AGREE = 1.2
 """Factor within which the size that cells were sought with does for measuring them: that then comes out within 10 %."""
@@ -57,7 +57,7 @@ def window_of(cache: Cache, side: int = 64, depth: int = 16) -> Box:
 
 @dataclass(frozen=True)
 class CellSize:
-    """Half-width of cells in voxels, and how it was found."""
+    """Standard deviation of cells' footprints in voxels (``sigma``), and how it was found."""
 
     sigma: ZYX
     cells: int
@@ -65,12 +65,12 @@ class CellSize:
 
 
 def default_size(shape: VolumeShape) -> ZYX:
-    """Half-width where nothing can be measured: three voxels, half of that along z."""
+    """Sigma where nothing can be measured: three voxels, half of that along z."""
     return ZYX(min(1.5, shape[0] / 4), 3.0, 3.0)
 
 
 def first_guess(block: Block, rounds: int = 2) -> ZYX | None:
-    """Half-width of cells from the images of the most active places.
+    """Sigma of cells from the images of the most active places.
 
     Places are sought at a small scale, where neuropil hardly counts. The data regressed on a place's trace show the
     cell there on a pedestal of neuropil: its width at half of its height above the pedestal is measured along each
@@ -95,12 +95,12 @@ def first_guess(block: Block, rounds: int = 2) -> ZYX | None:
 def _axis_width(
     block: Block, fit: Fit, centres: npt.NDArray[np.int64], traces: Float, axis: int, sigma: float
 ) -> float | None:
-    """Median half-width along one axis of the regression images around `centres`; None where it can't be told."""
+    """Median sigma along one axis of the regression images around `centres`; None where it can't be told."""
     reach = int(np.ceil(6 * sigma)) + 2
     if block.shape[axis] < 2:
         return None
     profiles = _profiles(block, fit, centres, traces, axis, reach)
-    widths = [w for w in (_half_width(p) for p in profiles) if w is not None]
+    widths = [w for w in (_sigma_of_profile(p) for p in profiles) if w is not None]
     if len(widths) < 3:
         return None
     return float(np.clip(np.median(widths), LEAST, MOST))
@@ -129,8 +129,8 @@ def _profiles(
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _half_width(profile: npt.NDArray[np.float64]) -> float | None:
-    """Half-width of a cell from its width at half of its height above the pedestal."""
+def _sigma_of_profile(profile: npt.NDArray[np.float64]) -> float | None:
+    """Sigma of a cell from its width at half of its height above the pedestal."""
     known = profile[np.isfinite(profile)]
     if known.size < 2 or known[0] <= 0:
         return None
@@ -157,7 +157,7 @@ def measured_size(footprints: Footprints, shape: VolumeShape) -> npt.NDArray[np.
 
 
 def cell_size(block: Block, rounds: int = 2) -> CellSize:
-    """Half-width of cells, measured on the strongest ones in a block.
+    """Sigma of cells, measured on the strongest ones in a block.
 
     Parameters
     ----------

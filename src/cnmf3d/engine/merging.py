@@ -15,12 +15,17 @@ from cnmf3d.engine.seeding.activity import standardised
 
 Groups = npt.NDArray[np.int64]
 
+NEVER = 2.0
+"""A threshold that no correlation reaches: nothing is merged."""
+
 SAME_PLACE = 0.8
 """Footprints with a larger cosine are one cell, whatever their traces."""
 
 
 def merge(fit: Fit, grown: Footprints, threshold: float) -> Fit:
-    """Join components that are one cell: see `same_cell`."""
+    """Join components that are one cell: see `same_cell`. With the threshold `NEVER` all stay as they are."""
+    if threshold >= NEVER:
+        return fit
     return join_groups(fit, same_cell(fit, grown, threshold))
 
 

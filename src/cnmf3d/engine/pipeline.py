@@ -24,8 +24,9 @@ from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
+from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.parallel import in_order
-from cnmf3d.engine.plan import Plan, half_size
+from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
@@ -34,17 +35,18 @@ from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, anchors_
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Caution, Note, Progress, Reporter
-from cnmf3d.geometry import ZYX
+from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
 
-PLAUSIBLE = 1.5
-"""A cell size that is given is taken for right up to this factor: within it, the cells' own size is used."""
+FEW_CELLS = 3
+"""Measured cells below which nothing is said about a size or a decay time that is given."""
 
-FEW_CELLS = 5
-"""Measured cells below which a given size is taken as it is."""
+SIZES_DIFFER = 1.4
+"""Factor between a cell size that is given and the measured one from which on a caution names both: for somata sizes
+come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users may call it."""
 
-NEVER = 2.0
-"""A correlation that no pair of traces reaches."""
+DECAYS_DIFFER = 1.5
+"""The same for decay times, which scatter more."""
 
 
 @dataclass
@@ -100,6 +102,8 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
     context = dataclasses.replace(context, solutions=solutions)
     with clock.stage("estimate"):
         plan, why = with_cell_size(context, plan, cache)
+    for text in plan.doubts(cache.shape, cache.bins):
+        reporter(Caution("blocks", text))
     draft = fit_volume(context, plan, cache, why, seeds)
     if plan.refit:
         with clock.stage("evaluate"):
@@ -108,7 +112,26 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
             about_rejected(draft, good, reporter)
             draft = fit_volume(context, plan, cache, draft.estimates, Start.again(draft, good), draft.response)
+        else:
+            reporter(Caution("blocks", "no component was accepted, so that there was none to refit with"))
+    disagreements(context, draft)
     return finished(context, draft)
+
+
+def disagreements(context: Context, draft: Draft) -> None:
+    """Cautions where the data contradict values that were given; these are used all the same."""
+    plan, tell = draft.plan, context.reporter
+    if plan.rank is not None and draft.neuropil.rank != plan.rank:
+        text = f"nb = {plan.rank} neuropil courses were given; the patches hold {draft.neuropil.rank} at most"
+        tell(Caution("blocks", text))
+    if plan.decay is None or len(draft.raw) < FEW_CELLS:
+        return
+    with context.clock.stage("deconvolve"):
+        measured = measured_response(draft.raw, max(plan.p, 1), plan.rate, None, context.workers)
+    seconds = plan.decay if measured is None else measured.decay / plan.rate
+    if max(seconds / plan.decay, plan.decay / seconds) > DECAYS_DIFFER:
+        text = f"decay_time {plan.decay:g} s is used as given, but {seconds:.2g} s explain the strongest cells best"
+        tell(Caution("deconvolve", f"{text}. Give decay_time: auto to use that."))
 
 
 def fit_volume(
@@ -121,7 +144,6 @@ def fit_volume(
 ) -> Draft:
     """Blocks, and their footprints at the full rate; kinetics are measured where no `response` is given."""
     boxes = plan.boxes(cache.shape, cache.bins)
-    about_patches(plan, cache, context.reporter)
     with context.clock.stage("blocks"):
         solved, correlation = solve_blocks(context, cache, plan, boxes, start)
     assert plan.sigma is not None  # measured before
@@ -221,17 +243,6 @@ def about_rejected(draft: Draft, good: npt.NDArray[np.intp], reporter: Reporter)
     reporter(Caution("blocks", text))
 
 
-def about_patches(plan: Plan, cache: Cache, reporter: Reporter) -> None:
-    """Tell where blocks are larger than the patches that were asked for."""
-    if plan.patch is None:
-        return
-    core, asked = plan.cores(cache.shape, cache.bins)[0], plan.patch_core(cache.shape)
-    if core != asked:
-        was, now = (" × ".join(map(str, size[::-1])) for size in (asked, core))
-        text = f"patches of {was} voxels (x × y × z, without overlap) hold too little beside cells: {now} are taken"
-        reporter(Note("blocks", text))
-
-
 def strongest(whole: Solved, limit: int | None) -> Solved:
     """At most `limit` components: those with the largest traces."""
     if limit is None or whole.fit.count <= limit:
@@ -254,28 +265,30 @@ def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) ->
 
 
 def with_cell_size(context: Context, plan: Plan, cache: Cache) -> tuple[Plan, dict[str, dict[str, Any]]]:
-    """The plan with the cells' size as measured; where a size was given, within `PLAUSIBLE` of that."""
+    """The plan with the cells' size: as given, or else as measured, which then is an entry of the estimates.
+
+    A size that is given is used as it is; it is measured all the same, so that a caution can name one that differs.
+    """
 
     def measure() -> Arrays:
         step = -(-cache.bins // ENOUGH_BINS)
         return size_arrays(cell_size(cache.load(window_of(cache), step)))
 
     size = size_of(context.solutions.once("cell size", (), measure))
-    sigma, why = size.sigma, size.why
-    if plan.sigma is not None:
-        if size.cells < FEW_CELLS:
-            return plan, {}
-        sigma = within(plan.sigma, size.sigma)
-        why = f"{why}, within a factor of {PLAUSIBLE:g} of what was given"
-    half = half_size(sigma)
-    context.reporter(Note("estimate", f"cells' half-size gSig {half} voxels (x × y × z): {why}"))
-    return plan.replace(sigma=sigma), {"gSig": {"value": [round(s, 3) for s in half.xyz], "why": why}}
+    half, told = half_size_of(size.sigma), context.reporter
+    if plan.sigma is None:
+        told(Note("estimate", f"cells' half-size gSig {half} voxels (x × y × z): {size.why}"))
+        return plan.replace(sigma=size.sigma), {"gSig": {"value": [round(s, 3) for s in half.xyz], "why": size.why}}
+    given = half_size_of(plan.sigma)
+    if size.cells >= FEW_CELLS and apart(given, half) > SIZES_DIFFER:
+        text = f"gSig {given} voxels (x × y × z) is used as given, but cells were measured as {half}: {size.why}"
+        told(Caution("estimate", f"{text}. Give gSig: auto to use that."))
+    return plan, {}
 
 
-def within(given: ZYX, measured: ZYX) -> ZYX:
-    """The measured size, no further than a factor of `PLAUSIBLE` from the given one along any axis."""
-    z, y, x = (min(max(m, g / PLAUSIBLE), g * PLAUSIBLE) for g, m in zip(given, measured, strict=True))
-    return ZYX(z, y, x)
+def apart(given: ZYX, measured: ZYX) -> float:
+    """The largest factor between two sizes along any axis."""
+    return max(max(g / m, m / g) for g, m in zip(given, measured, strict=True))
 
 
 def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None) -> Arrays:
@@ -298,7 +311,7 @@ def solve_blocks(
     context: Context, cache: Cache, plan: Plan, boxes: Sequence[Box], start: Start | None
 ) -> tuple[list[Solved], Float]:
     """Each block solved, in parallel; and the local correlation image of the volume."""
-    settings = plan.settings(cache.shape, cache.bins)
+    settings = plan.settings()
     anchors = np.zeros((0, 3)) if start is None else anchors_of(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
 

@@ -16,28 +16,13 @@ BLOCK_BYTES = 80 * 2**20
 """Binned data of one block; a worker's memory is about four times as much."""
 
 LEAST_CORE = ZYX(6, 11, 11)
-"""Cell half-widths of a block's core at the least: with less around them, neuropil can't be told from cells."""
+"""Sigmas of a cell in a patch without its overlap, below which neuropil can hardly be told from cells."""
+
+ALL_OF_A_CELL = 3.0
+"""Sigmas from a cell's centre within which all of it lies: what a block sees beyond its core."""
 
 TYPICAL_DECAY = 0.8
 """Seconds; for the time bins where neither the user nor the data say otherwise (GCaMP6 and 8 lie around it)."""
-
-
-HALF_SIZE = 0.72
-"""Standard deviation of a footprint over the half-size that users give as gSig (CaImAn's).
-
-Measured on simulated somata (solid ellipsoids with dim nuclei, blurred) whose gSig is two thirds of their radius; for
-a cell that is a Gaussian of standard deviation gSig it is 1.
-"""
-
-
-def half_size(sigma: ZYX) -> ZYX:
-    """What users call gSig, for footprints of standard deviation `sigma`."""
-    return ZYX(*(s / HALF_SIZE for s in sigma))
-
-
-def deviation(half: ZYX) -> ZYX:
-    """Standard deviation of the footprints of cells of half-size gSig."""
-    return ZYX(*(h * HALF_SIZE for h in half))
 
 
 @dataclass(frozen=True)
@@ -53,7 +38,7 @@ class Plan:
     decay : float or None
         Decay time in seconds; None: from the data.
     sigma : ZYX or None
-        Standard deviation of a cell's footprint in voxels; None: from the data.
+        Standard deviation of a cell's footprint in voxels, used as it is; None: from the data.
     width : int
         Frames a time bin.
     limit : int or None
@@ -61,11 +46,11 @@ class Plan:
     rank : int or None
         Neuropil courses; None: from the data.
     patch, halo : (Z, Y, X) or None
-        Size of a block with its halo, and halo. None: as memory allows, and three half-widths.
+        Size of a block with its halo, and halo: used as they are. None: as memory allows, and three sigmas.
     box : ZYX or None
-        Size of the box in which a footprint starts; None: six half-widths.
+        Size of the box in which a footprint starts; None: six sigmas.
     grid : int or None
-        Voxels a step of the grid for seeds along x and y; None: about a half-width.
+        Voxels a step of the grid for seeds along x and y; None: `cnmf3d.engine.coarse.supervoxel`.
     total : int or None
         Most components in the volume; None: no limit.
     merge_threshold : float
@@ -100,18 +85,14 @@ class Plan:
     significance: float = 4.5
     refit: bool = False
 
-    def settings(self, volume: VolumeShape, bins: int) -> Settings:
-        """For the block solver; needs `sigma`. A block that is larger than its patch may hold more components."""
+    def settings(self) -> Settings:
+        """For the block solver; needs `sigma`."""
         assert self.sigma is not None
-        limit = self.limit
-        if limit is not None and self.patch is not None:
-            (core, _), asked = self.cores(volume, bins), self.patch_core(volume)
-            limit = int(np.ceil(limit * max(1.0, np.prod(core) / np.prod(asked))))
         return Settings(
             self.sigma,
             reach=None if self.box is None else ZYX(*(side / 2 for side in self.box)),
             grid=self.grid,
-            limit=limit,
+            limit=self.limit,
             rank=self.rank,
             merge_threshold=self.merge_threshold,
             significance=self.significance,
@@ -123,24 +104,42 @@ class Plan:
         return cut(volume, *self.cores(volume, bins))
 
     def cores(self, volume: VolumeShape, bins: int) -> tuple[VolumeShape, VolumeShape]:
-        """Size of the blocks' cores, and of their halo; needs `sigma`."""
+        """Size of the blocks' cores, and of their halo; needs `sigma`. What is given is used as it is."""
         assert self.sigma is not None
-        halo = halo_for(self.sigma, volume)
-        if self.halo is not None:
-            halo = larger(halo, self.halo)
+        halo = halo_for(self.sigma, volume) if self.halo is None else self.halo
         if self.patch is None:
             return fitting_core(volume, bins, self.sigma, halo, BLOCK_BYTES), halo
-        z, y, x = (int(np.ceil(n * s)) for n, s in zip(LEAST_CORE, self.sigma, strict=True))
-        return smaller(volume, larger((z, y, x), self.patch_core(volume))), halo
-
-    def patch_core(self, volume: VolumeShape) -> VolumeShape:
-        """Core of a patch as it was asked for."""
-        assert self.patch is not None
-        halo = self.halo or (0, 0, 0)
+        if self.halo is None:  # an overlap that is left open leaves half of the patch to its core
+            z, y, x = (min(h, size // 4) for h, size in zip(halo, self.patch, strict=True))
+            halo = (z, y, x)
         z, y, x = (
             n if size >= n else max(1, size - 2 * h) for size, h, n in zip(self.patch, halo, volume, strict=True)
         )
-        return (z, y, x)
+        return (z, y, x), halo
+
+    def doubts(self, volume: VolumeShape, bins: int) -> list[str]:
+        """What to say about patches that were given and are small for cells of size `sigma`; needs it."""
+        if self.patch is None and self.halo is None:
+            return []
+        assert self.sigma is not None
+        core, halo = self.cores(volume, bins)
+        cut_axes = [c < n for c, n in zip(core, volume, strict=True)]
+        enough = tuple(int(np.ceil(n * s)) for n, s in zip(LEAST_CORE, self.sigma, strict=True))
+        whole = tuple(int(np.ceil(ALL_OF_A_CELL * s)) for s in self.sigma)
+        told = []
+        if self.patch and any(c < e and part for c, e, part in zip(core, enough, cut_axes, strict=True)):
+            told.append(
+                f"patches of {_as_xyz(core)} voxels (x × y × z, without their overlap) are used as given, but are "
+                f"small for these cells: below some {_as_xyz(enough)}, neuropil can hardly be told from cells. "
+                "Give a larger rf, or rf: auto."
+            )
+        if any(h < w and part for h, w, part in zip(halo, whole, cut_axes, strict=True)):
+            told.append(
+                f"neighbouring patches overlap by {_as_xyz(tuple(2 * h for h in halo))} voxels (x × y × z) as given, "
+                f"but cells at their borders are seen whole only from {_as_xyz(tuple(2 * w for w in whole))} on. "
+                "Give a larger stride, or stride: auto."
+            )
+        return told
 
     def replace(self, **changes: object) -> Plan:
         """The plan with some fields changed."""
@@ -157,19 +156,12 @@ def bin_width(frames: int, rate: float, decay: float | None) -> int:
     return max(1, min(width, frames // 150))
 
 
-def larger(one: VolumeShape, other: VolumeShape) -> VolumeShape:
-    """The larger of two sizes along each axis."""
-    z, y, x = (max(a, b) for a, b in zip(one, other, strict=True))
-    return (z, y, x)
-
-
-def smaller(one: VolumeShape, other: VolumeShape) -> VolumeShape:
-    """The smaller of two sizes along each axis."""
-    z, y, x = (min(a, b) for a, b in zip(one, other, strict=True))
-    return (z, y, x)
-
-
 def halo_for(sigma: ZYX, volume: VolumeShape) -> VolumeShape:
-    """Three cell half-widths along each axis."""
-    z, y, x = (int(min(np.ceil(3 * s), n)) for s, n in zip(sigma, volume, strict=True))
+    """What lets a cell at a core's border be seen whole, along each axis."""
+    z, y, x = (int(min(np.ceil(ALL_OF_A_CELL * s), n)) for s, n in zip(sigma, volume, strict=True))
     return (z, y, x)
+
+
+def _as_xyz(size: tuple[int, ...]) -> str:
+    """A size along z, y and x as a user reads it."""
+    return " × ".join(map(str, size[::-1]))

@@ -8,17 +8,22 @@ import numpy as np
 
 from cnmf3d.components import VolumeShape
 from cnmf3d.engine.coarse import supervoxel
-from cnmf3d.engine.pipeline import NEVER
-from cnmf3d.engine.plan import Plan, bin_width, deviation, half_size
+from cnmf3d.engine.merging import NEVER
+from cnmf3d.engine.plan import Plan, bin_width
 from cnmf3d.engine.stages import Outcome
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.geometry import ZYX, along_axes, to_voxels
+from cnmf3d.geometry import ZYX, along_axes, half_size_of, sigma_of
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters
+from cnmf3d.parameters.lengths import lengths_in_voxels
+from cnmf3d.parameters.patch import PatchParameters
 from cnmf3d.parameters.stage import XYZ
 
 LEAST_FRAMES = 20
 """Volumes below which nothing can be told from noise."""
+
+LEAST_BINS = 10
+"""Time bins below which no trace tells one cell from another."""
 
 
 def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
@@ -43,6 +48,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
             f"Give a movie of at least {LEAST_FRAMES} volumes, better 500 and more. "
             "If these are planes and not volumes, give the order of the axes (--axes) or the planes (--planes).",
         )
+    parameters = in_voxels(parameters, movie)
     data, init = parameters.data, parameters.init
     rate = data.fr or movie.rate
     if rate is None:
@@ -50,20 +56,17 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
             f"{name_of(movie)} does not tell its rate, and fr is not given",
             'Give it in volumes a second: --fps 5 on the command line, or data.fr, or {"fps": 5} in a sidecar file.',
         )
-    decay = None if data.decay_time == "auto" else data.decay_time
-    sigma = None if init.gSig == "auto" else deviation(cell_size(init.gSig, movie, parameters))
-    width = bin_width(frames, rate, decay) if init.tsub == "auto" else min(init.tsub, frames // 10)
-    patch, halo = patches(movie, parameters)
+    patch, halo = patches(movie, parameters.patch)
     merging, quality = parameters.merging, parameters.quality
     limit = None if init.K == "auto" else init.K
     return Plan(
         rate=rate,
         p=parameters.temporal.p,
-        decay=decay,
-        sigma=sigma,
-        box=None if init.gSiz == "auto" else box_size(init.gSiz, movie, parameters),
+        decay=None if data.decay_time == "auto" else data.decay_time,
+        sigma=None if init.gSig == "auto" else sigma_of(cell_size(init.gSig, movie)),
+        box=None if init.gSiz == "auto" else box_size(init.gSiz, movie),
         grid=None if init.ssub == "auto" else init.ssub,
-        width=max(1, width),
+        width=bins_of(movie, parameters, rate),
         limit=limit,
         total=limit if parameters.patch.rf in ("auto", None) else None,
         rank=None if parameters.background.nb == "auto" else parameters.background.nb,
@@ -89,29 +92,35 @@ def name_of(movie: Movie) -> str:
     return movie.paths[0] + (f" (and {more} more files)" if more else "")
 
 
-def in_voxels(value: XYZ, name: str, movie: Movie, parameters: CnmfParameters) -> ZYX:
-    """A length of the parameters in voxels of the movie."""
-    lengths = along_axes(value, name)
+def in_voxels(parameters: CnmfParameters, movie: Movie) -> CnmfParameters:
+    """The parameters with all lengths in voxels of the movie.
+
+    Raises
+    ------
+    UsageError
+        Where a length is in µm and nobody gave the size of a voxel.
+    """
     if parameters.data.lengths == "voxels":
-        return lengths
-    size = voxel_size(movie, parameters)
-    if size is None:
+        return parameters
+    try:
+        values = lengths_in_voxels(parameters.to_dict(), voxel_size(movie, parameters))
+    except ValueError as error:
         raise UsageError(
-            f"{name} is given in µm, but {name_of(movie)} does not tell the size of its voxels",
+            f"{error} is given in µm, but {name_of(movie)} does not tell the size of its voxels",
             "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
-        )
-    return to_voxels(lengths, size)
+        ) from error
+    return CnmfParameters.model_validate(values)
 
 
-def cell_size(value: XYZ, movie: Movie, parameters: CnmfParameters) -> ZYX:
-    """The half-size of a cell that is given, in voxels.
+def cell_size(value: XYZ, movie: Movie) -> ZYX:
+    """The half-size gSig of a cell that is given in voxels, checked.
 
     Raises
     ------
     UsageError
         Where no such cell fits into the movie; memory for it would have no end.
     """
-    size = in_voxels(value, "gSig", movie, parameters)
+    size = along_axes(value, "gSig")
     planes, height, width = movie.shape[1:]
     volume = f"{width} × {height} × {planes} voxels (x × y × z)"
     most = {"x": width / 2, "y": height / 2, "z": 3.0 * max(planes, size.x, size.y)}
@@ -120,16 +129,36 @@ def cell_size(value: XYZ, movie: Movie, parameters: CnmfParameters) -> ZYX:
         if length > limit:
             raise UsageError(
                 f"gSig is {length:g} voxels along {axis}, but {name_of(movie)} has only {volume}",
-                "gSig is half the size of a cell in voxels, in the order x, y, z: gSig=(4, 4, 2), --gsig 4,4,2. "
+                "gSig is the half-size of a cell in voxels, in the order x, y, z: gSig=(4, 4, 2), --gsig 4,4,2. "
                 "For lengths in µm: data.lengths: um, --um.",
             )
     return size
 
 
-def box_size(value: XYZ, movie: Movie, parameters: CnmfParameters) -> ZYX:
+def box_size(value: XYZ, movie: Movie) -> ZYX:
     """The box around a seed that is given, in voxels; one larger than the whole movie says no more than that."""
-    size = in_voxels(value, "gSiz", movie, parameters)
+    size = along_axes(value, "gSiz")
     return ZYX(*(min(length, 2.0 * n + 1) for length, n in zip(size, movie.shape[1:], strict=True)))
+
+
+def bins_of(movie: Movie, parameters: CnmfParameters, rate: float) -> int:
+    """Frames a time bin: as given, or as the rate and decay time suggest.
+
+    Raises
+    ------
+    UsageError
+        Where the width that is given leaves fewer than `LEAST_BINS`.
+    """
+    frames, given = movie.shape[0], parameters.init.tsub
+    if given == "auto":
+        decay = parameters.data.decay_time
+        return bin_width(frames, rate, None if decay == "auto" else decay)
+    if frames < LEAST_BINS * given:
+        raise UsageError(
+            f"tsub is {given}, which leaves {frames // given} averages of the {frames} volumes of {name_of(movie)}",
+            f"At least {LEAST_BINS} are needed to find cells: give tsub up to {frames // LEAST_BINS}, or auto.",
+        )
+    return given
 
 
 def voxel_size(movie: Movie, parameters: CnmfParameters) -> ZYX | None:
@@ -138,24 +167,23 @@ def voxel_size(movie: Movie, parameters: CnmfParameters) -> ZYX | None:
     return movie.voxel_size if given is None else along_axes(given, "voxel_size")
 
 
-def patches(movie: Movie, parameters: CnmfParameters) -> tuple[VolumeShape | None, VolumeShape | None]:
-    """Size of a patch with its halo, and halo, in voxels; None where they are left open."""
-    patch = parameters.patch
+def patches(movie: Movie, patch: PatchParameters) -> tuple[VolumeShape | None, VolumeShape | None]:
+    """Size of a patch with its halo, and halo, in voxels; None where they are left open. Lengths are in voxels."""
     volume = movie.shape[1:]
     halo: VolumeShape | None = None
     if patch.stride != "auto":
-        overlap = in_voxels(patch.stride, "stride", movie, parameters)
+        overlap = along_axes(patch.stride, "stride")
         halo = _whole(ZYX(*(np.ceil(length / 2) for length in overlap)), volume)
     if patch.rf == "auto":
         return None, halo
     if patch.rf is None:
         return volume, halo
-    size = _whole(ZYX(*(2 * h for h in in_voxels(patch.rf, "rf", movie, parameters))), volume)
+    size = _whole(ZYX(*(2 * h for h in along_axes(patch.rf, "rf"))), volume)
     for axis, length, margin, n in zip("zyx", size, halo or (0, 0, 0), volume, strict=True):
         if length < n and 2 * margin >= length:
             raise UsageError(
                 f"stride is {2 * margin} along {axis}, as large as the patch itself (2 × rf = {length})",
-                "stride is the overlap of neighbouring patches: give one below rf, about six times gSig.",
+                "stride is the overlap of neighbouring patches: give one below rf, about four times gSig.",
             )
     return size, halo
 
@@ -166,40 +194,30 @@ def _whole(lengths: ZYX, volume: VolumeShape) -> VolumeShape:
 
 
 def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str, Any]:
-    """The parameters as plain values, with every "auto" replaced by what was used, in voxels."""
+    """The parameters as plain values, with every "auto" replaced by what was used; all lengths are in voxels."""
     plan = outcome.plan
-    values = parameters.to_dict()
     size = voxel_size(movie, parameters)
-    values["data"]["fr"] = plan.rate
-    values["data"]["voxel_size"] = None if size is None else list(size.xyz)
+    values = lengths_in_voxels(parameters.to_dict(), size)
+    values["data"] |= {"lengths": "voxels", "fr": plan.rate, "voxel_size": None if size is None else list(size.xyz)}
     response = outcome.demixed.response
     if plan.decay is None and response is not None:
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)
     init, patch = values["init"], values["patch"]
     if plan.sigma is not None and init["gSig"] == "auto":
-        init["gSig"] = [round(s, 3) for s in _unit(half_size(plan.sigma), parameters, size).xyz]
+        init["gSig"] = [round(s, 3) for s in half_size_of(plan.sigma).xyz]
     if init["gSiz"] == "auto" and plan.sigma is not None:
-        init["gSiz"] = [round(6 * s, 3) for s in _unit(plan.sigma, parameters, size).xyz]
+        init["gSiz"] = [round(6 * s, 3) for s in plan.sigma.xyz]
     if init["K"] == "auto":
         init["K"] = int(outcome.demixed.raw.shape[0])
     init["tsub"] = plan.width
     if init["ssub"] == "auto" and plan.sigma is not None:
         _, y, x = supervoxel(plan.sigma)
         init["ssub"] = int(x) if x == y else "auto"  # one number can't say two
-    if values["background"]["nb"] == "auto":
-        values["background"]["nb"] = outcome.neuropil.rank
-    if patch["rf"] == "auto" or patch["stride"] == "auto":
-        core, halo = outcome.grid
-        if patch["rf"] == "auto":
-            half = ZYX(*(c / 2 + h for c, h in zip(core, halo, strict=True)))
-            patch["rf"] = None if core == movie.shape[1:] else list(_unit(half, parameters, size).xyz)
-        if patch["stride"] == "auto":
-            patch["stride"] = list(_unit(ZYX(*(2.0 * h for h in halo)), parameters, size).xyz)
+    values["background"]["nb"] = outcome.neuropil.rank
+    core, halo = outcome.grid
+    if patch["rf"] == "auto":
+        half = ZYX(*(c / 2 + h for c, h in zip(core, halo, strict=True)))
+        patch["rf"] = None if core == movie.shape[1:] else list(half.xyz)
+    if patch["stride"] == "auto":
+        patch["stride"] = list(ZYX(*(2.0 * h for h in halo)).xyz)
     return values
-
-
-def _unit(lengths: ZYX, parameters: CnmfParameters, size: ZYX | None) -> ZYX:
-    """Lengths in the unit in which the user gives lengths."""
-    if parameters.data.lengths == "voxels" or size is None:
-        return lengths
-    return ZYX(*(length * s for length, s in zip(lengths, size, strict=True)))

@@ -23,7 +23,7 @@ from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
 REACH = 2.5
-"""Half-axes of the supports in cell half-widths."""
+"""Half-axes of the supports in sigmas of a cell."""
 
 
 PLACES, LOWEST = 150, 5.0
@@ -55,7 +55,7 @@ def chance_level(block: Block, fit: Fit, sigma: ZYX) -> float:
     block : Block
     fit : Fit
     sigma : ZYX
-        Half-width of a cell in voxels.
+        Standard deviation of a cell's footprint in voxels.
     """
     rng = np.random.default_rng(0)
     places = np.stack([rng.integers(0, length, PLACES) for length in block.shape], axis=1)

@@ -18,7 +18,6 @@ from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
-from cnmf3d.engine.plan import half_size
 from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import seeds_of
 from cnmf3d.engine.stages import Outcome
@@ -27,6 +26,7 @@ from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Event, Reporter, silent
+from cnmf3d.geometry import half_size_of
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
@@ -137,7 +137,7 @@ def run(
             versions={name: version(name) for name in ("cnmf3d", "numpy", "scipy", "numba")},
             started=started.isoformat(timespec="seconds"),
             timings=timings,
-            estimates=estimates(outcome, components),
+            estimates=estimates(parameters, outcome, components),
             warnings=tuple(heard.cautions),
             asked=parameters.to_dict(),
         ),
@@ -204,7 +204,7 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
 def nothing_found(outcome: Outcome) -> str:
     """What was looked for, where there is nothing."""
     plan = outcome.plan
-    size = "" if plan.sigma is None else f"cells of half-size gSig {half_size(plan.sigma)} voxels (x × y × z) with "
+    size = "" if plan.sigma is None else f"cells of half-size gSig {half_size_of(plan.sigma)} voxels (x × y × z) with "
     return (
         f"no cells found: looked for {size}transients lasting some {plan.width / plan.rate:.2g} s and more, seen alike "
         f"in two halves of a cell's voxels ({plan.significance:g} standard deviations above chance). "
@@ -225,8 +225,8 @@ def projections(outcome: Outcome) -> dict[str, Any]:
     return {**images, "correlation": outcome.correlation}
 
 
-def estimates(outcome: Outcome, components: Components) -> dict[str, dict[str, Any]]:
-    """What was chosen from the data, and why."""
+def estimates(parameters: CnmfParameters, outcome: Outcome, components: Components) -> dict[str, dict[str, Any]]:
+    """What was chosen in the user's place, and why: nothing that was given is among it."""
     plan, noise = outcome.plan, outcome.cache.statistics
     out = dict(outcome.estimates)
     if plan.limit is None:
@@ -238,10 +238,12 @@ def estimates(outcome: Outcome, components: Components) -> dict[str, dict[str, A
             "value": outcome.neuropil.rank,
             "why": "neuropil courses that stand out of the noise (most a block)",
         }
-    core, halo = outcome.grid
-    blocks = f"{outcome.neuropil.tiles} blocks of {core[2]} × {core[1]} × {core[0]} voxels (x × y × z)"
-    out["rf"] = {"value": list(core[::-1]), "why": f"{blocks}, {max(halo)} voxels of halo"}
-    out["tsub"] = {"value": plan.width, "why": "frames a bin while cells are sought; traces have every frame"}
+    if parameters.patch.rf == "auto":
+        core, halo = outcome.grid
+        blocks = f"{outcome.neuropil.tiles} blocks of {core[2]} × {core[1]} × {core[0]} voxels (x × y × z)"
+        out["rf"] = {"value": list(core[::-1]), "why": f"{blocks}, {max(halo)} voxels of halo"}
+    if parameters.init.tsub == "auto":
+        out["tsub"] = {"value": plan.width, "why": "frames a bin while cells are sought; traces have every frame"}
     median = float(np.median(noise.noise[noise.valid])) if noise.valid.any() else 0.0
     out["noise"] = {"value": round(median, 4), "why": "median over voxels, from second differences in time"}
     return out

@@ -40,11 +40,11 @@ class Settings:
     Attributes
     ----------
     sigma : ZYX
-        Half-width of a cell in voxels.
+        Standard deviation of a cell's footprint in voxels.
     reach : ZYX or None
-        Half-axes of the ellipsoid in which a footprint starts; None: three half-widths.
+        Half-axes of the ellipsoid in which a footprint starts; None: three sigmas.
     grid : int or None
-        Voxels a supervoxel along x and y; None: about one and a half half-widths.
+        Voxels a supervoxel along x and y; None: `cnmf3d.engine.coarse.supervoxel`.
     limit : int or None
         Most components in a block (CaImAn's K); None: as many as there are.
     rank : int or None

@@ -12,5 +12,6 @@ class BackgroundParameters(Stage):
 
     nb: NonNegativeInt | Auto = Field(
         "auto",
-        description="Neuropil time courses beside the resting image. auto: as many as stand out of the noise.",
+        description="Neuropil time courses of each patch beside the resting image. auto: as many as stand out of the "
+        "noise.",
     )

@@ -18,12 +18,12 @@ class InitParameters(Stage):
     )
     gSig: Lengths | Auto = Field(
         "auto",
-        description="Half-size of a cell (x, y, z), about two thirds of a soma's radius; cells' own size is then "
-        "measured within a factor of 1.5 of it. auto: measured.",
+        description="Half-size of a cell (x, y, z): two thirds of a soma's radius, 1.4 times the standard deviation of "
+        "its footprint. Used as given; a caution says if measured cells differ. auto: measured.",
     )
     gSiz: Lengths | Auto = Field(
         "auto",
-        description="Width of the box (x, y, z) around a seed in which its footprint starts. auto: six gSig.",
+        description="Width of the box (x, y, z) around a seed in which its footprint starts. auto: 4.3 gSig.",
     )
     method_init: Literal["activity"] = Field(
         "activity",
@@ -31,11 +31,12 @@ class InitParameters(Stage):
     )
     ssub: PositiveInt | Auto = Field(
         "auto",
-        description="Voxels that are averaged along x and y when seeds are sought. auto: about one gSig.",
+        description="Voxels that are averaged along x and y when seeds are sought. auto: about half of gSig.",
     )
     tsub: PositiveInt | Auto = Field(
         "auto",
-        description="Frames that are averaged while components are sought. auto: about half the decay time.",
+        description="Frames that are averaged while components are sought; at least 10 averages must be left. "
+        "auto: about half the decay time, less for short movies.",
     )
     seeds: str | None = Field(
         None,

@@ -10,10 +10,11 @@ from cnmf3d.parameters.stage import Stage
 class MergingParameters(Stage):
     """Overlapping components with alike traces become one."""
 
-    do_merge: bool = Field(True, description="Whether components are merged at all.")
+    do_merge: bool = Field(True, description="Whether components of a patch are merged at all.")
     merge_thr: float = Field(
         0.8,
         gt=0,
         le=1,
-        description="Correlation of the traces of overlapping components above which they are merged.",
+        description="Correlation of the traces of overlapping components above which they are merged. Where they "
+        "hardly overlap, halfway from it to one is needed; where they lie in the same place, nothing.",
     )

@@ -12,6 +12,10 @@ class PatchParameters(Stage):
 
     rf: Lengths | Auto | None = Field(
         "auto",
-        description="Half-size of a patch (x, y, z). auto: as memory and cores suggest. None: one patch, no cuts.",
+        description="Half the side of a patch (x, y, z), overlap included. auto: as memory and cores suggest. "
+        "None: one patch, no cuts.",
     )
-    stride: Overlap | Auto = Field("auto", description="Overlap of neighbouring patches (x, y, z). auto: six gSig.")
+    stride: Overlap | Auto = Field(
+        "auto",
+        description="Overlap of neighbouring patches (x, y, z). auto: 4.3 gSig, but at most half of a patch.",
+    )

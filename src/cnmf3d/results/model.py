@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Components
 from cnmf3d.geometry import ZYX
+from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.results.curation import Curation
 
 Volume = npt.NDArray[np.float32]
@@ -59,7 +60,8 @@ class Results:
     ----------
     components : Components
     parameters : mapping
-        ``CnmfParameters.model_dump(mode="json")`` of what was used, with every "auto" replaced by its value.
+        ``CnmfParameters.to_dict()`` of what was used, with every "auto" replaced by its value, lengths in voxels:
+        those in µm are converted by the voxel size when a `Results` is made.
         For a file that CaImAn wrote: CaImAn's own groups under the key ``"caiman"``.
     rate : float
         Volumes a second.
@@ -82,3 +84,8 @@ class Results:
     projections: Mapping[str, Volume] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
     curation: Curation | None = None
+
+    def __post_init__(self) -> None:
+        """Bring lengths to voxels, so that nobody who reads `parameters` has to know of units."""
+        if self.voxel_size is not None:
+            object.__setattr__(self, "parameters", lengths_in_voxels(self.parameters, self.voxel_size))

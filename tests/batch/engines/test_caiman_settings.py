@@ -62,7 +62,7 @@ def test_lengths_in_micrometres_and_whole_voxels():
     assert settings.groups["patch"] == {"rf": [20, 20, 8], "stride": [10, 10, 1], "only_init": True}
     assert settings.used["data"]["lengths"] == "voxels"
     assert settings.used["data"]["voxel_size"] == [1.5, 1.5, 4]
-    assert any("init.gSig" in text for text in settings.choices)
+    assert any("init.gSig" in text for text in settings.changed) and not any("gSig" in t for t in settings.choices)
 
 
 def test_micrometres_need_the_voxel_size():

@@ -61,7 +61,7 @@ def compactness(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> Float
         Not negative.
     shape : (Z, Y, X)
     sigma : ZYX
-        Half-width of a cell in voxels.
+        Standard deviation of a cell's footprint in voxels.
 
     Returns
     -------

@@ -52,7 +52,7 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     bandpass : Bandpass
         For this grid and cell size.
     sigma : ZYX
-        Half-width of a cell on the coarse grid.
+        Standard deviation of a cell's footprint on the coarse grid.
     threshold : float
         Least score of a seed.
     """
@@ -82,7 +82,7 @@ def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, ba
     seeds : Seeds
         Strongest first.
     sigma : ZYX
-        Half-width of a cell on the grid of the positions.
+        Standard deviation of a cell's footprint on the grid of the positions.
     known : (components, 3)
         Centroids of the components so far.
     traces : (components, bins) float32
@@ -91,7 +91,7 @@ def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, ba
 
     Notes
     -----
-    A seed within three half-widths of another, whose trace correlates above 0.6 with it, is the same cell.
+    A seed within three sigmas of another, whose trace correlates above 0.6 with it, is the same cell.
     """
     scale = np.maximum(np.array(sigma), 0.5)
     fresh = standardised(seeds.traces)

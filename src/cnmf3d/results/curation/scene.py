@@ -13,7 +13,7 @@ from scipy import sparse
 from cnmf3d.components import Components, Float, VolumeShape
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
-from cnmf3d.geometry import ZYX
+from cnmf3d.geometry import ZYX, sigma_of
 from cnmf3d.movies import Movie
 from cnmf3d.results.footprints import footprints_of
 from cnmf3d.results.model import Results
@@ -27,11 +27,11 @@ MOST = 250_000_000
 CHUNK = 2**26
 """Values that are read at once."""
 
-WIDTHS = 2.5
-"""Half-axes of a seed's support in half-widths of a cell."""
+HALF_SIZES = 2.5
+"""Half-axes of a seed's support in half-sizes (gSig) of a cell."""
 
-TYPICAL_REACH = 8.0
-"""Half-axis of a seed's support where the results don't tell how large cells are: voxels along x and y."""
+TYPICAL_HALF_SIZE = 3.2
+"""Half-size of a cell where the results don't tell it: voxels along x and y, as far along z in µm."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Scene:
     rate : () float64
         Volumes a second.
     sigma : (3,) float64
-        Half-width of a cell in voxels, z, y, x.
+        Standard deviation of a cell's footprint in voxels, z, y, x.
     fixed : () bool
         Whether a footprint has to keep all voxels of its support; otherwise only what is significant stays.
     """
@@ -154,7 +154,7 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
         noise=np.where(noise > 0, noise, good).astype(np.float32),
         g=(g[told[0]] if told.size else np.zeros(0)).astype(np.float32),
         rate=np.array(results.rate, np.float64),
-        sigma=np.array(cell_reach(results), np.float64) / WIDTHS,
+        sigma=np.array(sigma_of(half_size(results)), np.float64),
         fixed=np.array(fixed),
     )
 
@@ -188,15 +188,20 @@ def read_voxels(movie: Movie, scene: Scene, reporter: Reporter = silent) -> Floa
 
 
 def cell_reach(results: Results) -> ZYX:
-    """Half-axes of the ellipsoid in which a clicked cell is sought, in voxels: two and a half half-widths."""
+    """Half-axes of the ellipsoid in which a clicked cell is sought, in voxels: two and a half half-sizes gSig."""
+    return ZYX(*(HALF_SIZES * length for length in half_size(results)))
+
+
+def half_size(results: Results) -> ZYX:
+    """Half-size gSig of the results' cells in voxels; a typical one where they don't tell it."""
     init = results.parameters.get("init")
     told = init.get("gSig") if isinstance(init, dict) else None
     if isinstance(told, (list, tuple)) and len(told) == 3 and all(isinstance(v, (int, float)) for v in told):
-        x, y, z = (WIDTHS * max(float(v), 0.5) for v in told)
+        x, y, z = (max(float(v), 0.5) for v in told)
         return ZYX(z, y, x)
     size = results.voxel_size
-    depth = TYPICAL_REACH if size is None else TYPICAL_REACH * size.x / size.z
-    return ZYX(max(depth, 1.0) if results.components.shape[0] > 1 else 0.0, TYPICAL_REACH, TYPICAL_REACH)
+    depth = TYPICAL_HALF_SIZE if size is None else TYPICAL_HALF_SIZE * size.x / size.z
+    return ZYX(max(depth, 1 / HALF_SIZES) if results.components.shape[0] > 1 else 0.0, *(2 * [TYPICAL_HALF_SIZE]))
 
 
 def ellipsoid(shape: VolumeShape, place: tuple[int, int, int], reach: ZYX) -> Footprints:

@@ -19,10 +19,11 @@ from psygnal import Signal
 
 from cnmf3d.batch.processes import end_tree
 from cnmf3d.errors import Cnmf3dError, EngineError
-from cnmf3d.geometry import ZYX
+from cnmf3d.geometry import ZYX, along_axes, to_voxels
 from cnmf3d.movies import Movie
 from cnmf3d.movies.movie import Frames
 from cnmf3d.parameters import CnmfParameters
+from cnmf3d.parameters.lengths import as_given
 from cnmf3d.results import Results, load_results
 from cnmf3d.viewer.models.batch_progress import STAGES
 from cnmf3d.viewer.models.region import Region
@@ -358,8 +359,9 @@ def estimated(answer: Answer, shape: tuple[int, int, int, int]) -> dict[str, Any
             "Move to where cells are active, or give another volume rate.",
         )
     used = results.parameters
+    size = as_given(used["init"]["gSig"], wish.parameters.data.lengths, voxel_size(wish))
     out: dict[str, Any] = {
-        "init.gSig": [round(float(v), 1) for v in used["init"]["gSig"]],
+        "init.gSig": [round(v, 1) for v in size.xyz],
         "init.K": components_in_patch(accepted, wish, shape),
     }
     decay = used["data"]["decay_time"]
@@ -368,15 +370,21 @@ def estimated(answer: Answer, shape: tuple[int, int, int, int]) -> dict[str, Any
     return out
 
 
+def voxel_size(wish: Wish) -> ZYX | None:
+    """Size of a voxel in µm: as entered, or as the movie tells."""
+    given = wish.parameters.data.voxel_size
+    return wish.movie.voxel_size if given is None else along_axes(given)
+
+
 def components_in_patch(count: int, wish: Wish, shape: tuple[int, int, int, int]) -> int:
     """Most components of a patch of the form, from those in a part of the movie."""
     rf, volume = wish.parameters.patch.rf, shape[1:]
     patch: tuple[float, ...] = volume
     if isinstance(rf, tuple):
         half = ZYX(*rf[::-1])
-        size = wish.parameters.data.voxel_size or (None if wish.movie.voxel_size is None else wish.movie.voxel_size.xyz)
+        size = voxel_size(wish)
         if wish.parameters.data.lengths == "um" and size is not None:
-            half = ZYX(*(length / s for length, s in zip(half, size[::-1], strict=True)))
+            half = to_voxels(half, size)
         patch = tuple(min(2 * h, n) for h, n in zip(half, volume, strict=True))
     density = count / float(np.prod(wish.region.shape))
     return max(1, int(np.ceil(ROOM * density * float(np.prod(patch)))))

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from cnmf3d.batch.engines import divide
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.parameters import CnmfParameters, read_parameters
+from cnmf3d.parameters.lengths import LENGTHS
 from cnmf3d.parameters.reading import complaints, read_text
-from cnmf3d.viewer.models.form_fields import LENGTHS, fields
+from cnmf3d.viewer.models.form_fields import fields
 
 CNMF, EVALUATION, MEMMAP, NAME, ENGINE = "cnmf_kwargs", "eval_kwargs", "memmap_uuid", "item_name", "engine"
 """Entries of the form that are no parameters."""

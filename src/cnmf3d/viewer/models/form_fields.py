@@ -84,9 +84,6 @@ _UNITS = {
     "init.ssub": "voxels",
 }
 
-LENGTHS = ("init.gSig", "init.gSiz", "patch.rf", "patch.stride")
-"""Whose unit is ``data.lengths``."""
-
 
 @dataclass(frozen=True)
 class Field:
@@ -103,7 +100,7 @@ class Field:
     meaning : str
         The explanation, with CaImAn's names.
     unit : str
-        Empty where there is none; of `LENGTHS` it depends on ``data.lengths``.
+        Empty where there is none; of lengths it depends on ``data.lengths``.
     automatic, empty : bool
         Whether "auto" and None can be given.
     default : object

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnmf3d.errors import UsageError
-from cnmf3d.geometry import ZYX, along_axes, to_voxels
+from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.parameters import CnmfParameters, caiman
+from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.parameters.reading import FORM_GROUPS, read_text
 
 Groups = dict[str, dict[str, Any]]
@@ -30,7 +31,7 @@ DEFAULTS: dict[tuple[str, str], Any] = {
 }
 """What "auto" becomes: the CNMF 3D form's defaults, or CaImAn's where the form has none. Lengths in voxels."""
 
-LENGTHS = (("init", "gSig", 1), ("init", "gSiz", 1), ("patch", "rf", 1), ("patch", "stride", 0))
+LEAST = (("init", "gSig", 1), ("init", "gSiz", 1), ("patch", "rf", 1), ("patch", "stride", 0))
 """Lengths along the axes and their least values; CaImAn takes whole voxels."""
 
 OURS_ONLY = ("skew_thr", "compact_thr", "reliability_z")
@@ -58,11 +59,14 @@ class Settings:
         Our parameters as plain values, with every "auto" replaced by what was used, lengths in voxels.
     choices : tuple of str
         What was chosen in the user's place, and why.
+    changed : tuple of str
+        Values that were given and can't be used as they are, and what is used.
     """
 
     groups: Groups
     used: dict[str, Any]
     choices: tuple[str, ...]
+    changed: tuple[str, ...] = ()
 
 
 def unsuitable(parameters: CnmfParameters, extra: Mapping[str, Any]) -> str | None:
@@ -203,7 +207,7 @@ def settings_for(
     """
     used = parameters.to_dict()
     used["data"] |= {"fr": rate, "voxel_size": None if voxel_size is None else list(voxel_size.xyz)}
-    choices = _whole_voxels(used, voxel_size)
+    changed, choices = _whole_voxels(used, voxel_size), []
     for (group, name), value in DEFAULTS.items():
         if used[group][name] == "auto":
             used[group][name] = value
@@ -218,26 +222,24 @@ def settings_for(
         del used["quality"][name]
     if own:
         used[USED] = own
-    return Settings(groups, used, tuple(choices))
+    return Settings(groups, used, tuple(choices), tuple(changed))
 
 
 def _whole_voxels(used: dict[str, Any], voxel_size: ZYX | None) -> list[str]:
     """Bring lengths to whole voxels in place; tells of those that change by it."""
     choices = []
-    micrometres = used["data"]["lengths"] == "um"
-    used["data"]["lengths"] = "voxels"
-    for group, name, least in LENGTHS:
+    try:
+        used |= lengths_in_voxels(used, voxel_size)
+    except ValueError as error:
+        raise UsageError(
+            f"{error} is given in µm, but the movie does not tell the size of its voxels",
+            "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
+        ) from error
+    for group, name, least in LEAST:
         value = used[group][name]
         if value is None or value == "auto":
             continue
         lengths = along_axes(value, name)
-        if micrometres:
-            if voxel_size is None:
-                raise UsageError(
-                    f"{name} is given in µm, but the movie does not tell the size of its voxels",
-                    "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
-                )
-            lengths = to_voxels(lengths, voxel_size)
         whole = [max(least, int(length + 0.5)) for length in lengths.xyz]
         if whole != list(lengths.xyz):
             choices.append(f"{group}.{name}: {lengths} voxels (x × y × z) become {whole}, as CaImAn takes whole ones")

@@ -42,6 +42,8 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     settings = settings_for(parameters, own_among(job.options), rate=_rate(movie, parameters), voxel_size=size)
     for text in settings.choices:
         heard(Note("estimate", text))
+    for text in settings.changed:
+        heard(Caution("estimate", text))
     with _temporary(folder.path / "scratch") as scratch:
         memmap = memmap_for(movie, folder, job, scratch, heard)
         ingest = time.perf_counter() - begin
