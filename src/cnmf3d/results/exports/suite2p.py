@@ -1,4 +1,4 @@
-"""A folder as Suite2p writes it, plane by plane: F, Fneu, spks, stat, iscell, ops.
+"""A folder as Suite2p writes it, plane by plane: F, Fneu, spks, stat, iscell, and its settings.
 
 Suite2p has no ROIs that span planes. Each ROI is in the plane where most of its weight is, once, so that cells are
 counted as they are; ``stat`` keeps its whole footprint under names of its own (`WHOLE`), which Suite2p passes over.
@@ -7,6 +7,7 @@ counted as they are; ``stat`` keeps its whole footprint under names of its own (
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ import numpy.typing as npt
 
 from cnmf3d.components import Float
 from cnmf3d.results.exports.exporter import Export, Exporter
+from cnmf3d.results.exports.suite2p_settings import diameter_of, settings_of
 from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 
-FILES = ("F.npy", "Fneu.npy", "spks.npy", "stat.npy", "iscell.npy", "ops.npy")
+SETTINGS = ("db", "settings", "reg_outputs", "detect_outputs", "ops")
+FILES = tuple(f"{name}.npy" for name in ("F", "Fneu", "spks", "stat", "iscell", *SETTINGS))
 WHOLE = ("cnmf3d_zpix", "cnmf3d_ypix", "cnmf3d_xpix", "cnmf3d_lam")
 """Entries of ``stat`` that hold the footprint in all planes."""
 
@@ -29,19 +32,28 @@ DISK = 2 / 3
 def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
     """Write ``plane0``, ``plane1``, ... with what Suite2p's pipeline leaves in each.
 
-    ``stat.npy`` and ``ops.npy`` hold Python objects, as Suite2p's do, which numpy can only pickle.
+    ``stat.npy`` and the settings hold Python objects, as Suite2p's do, which numpy can only pickle.
     """
     components = export.results.components
+    diameter = diameter_of(components, export.results.voxel_size)
     main = np.array([_main_plane(export.results, i) for i in range(components.count)], int)
     folder.mkdir()
     for plane in range(components.shape[0]):
         chosen = np.flatnonzero(main == plane)
-        _write_plane(
-            export, folder / f"plane{plane}", plane, chosen, components.traces[chosen] + components.residuals[chosen]
-        )
-    if components.shape[0] > 1:
-        return ("Each ROI is in the plane where most of it is; Suite2p has no ROIs that span planes.",)
-    return ()
+        place = folder / f"plane{plane}"
+        _write_plane(export, place, plane, chosen, components.traces[chosen] + components.residuals[chosen])
+        for name, contents in settings_of(export.results, plane, diameter, folder.name).items():
+            np.save(place / f"{name}.npy", np.array(contents, object), allow_pickle=True)
+    return tuple(_notes(components.shape[0], np.setdiff1d(np.arange(components.shape[0]), main).tolist()))
+
+
+def _notes(depth: int, empty: list[int]) -> Iterator[str]:
+    if depth > 1:
+        yield "Each ROI is in the plane where most of it is; Suite2p has no ROIs that span planes."
+        yield "Open the whole folder in Suite2p's window: File > Load folder with plane folders."
+    if empty:
+        names = ", ".join(f"plane{plane}" for plane in empty)
+        yield f"{names}: no ROI; Suite2p's window can't open the stat.npy of such a plane by itself."
 
 
 def _main_plane(results: Results, index: int) -> int:
@@ -67,7 +79,6 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
     for row in rows:
         row["npix_norm"] = row["npix"] / np.mean(sizes)
     np.save(folder / "stat.npy", rows, allow_pickle=True)
-    np.save(folder / "ops.npy", np.array(_ops(export.results, plane), object), allow_pickle=True)
 
 
 def _course(trace: Float) -> dict[str, float]:
@@ -121,39 +132,6 @@ def _mark_overlaps(rows: npt.NDArray[Any], size: tuple[int, int]) -> None:
         seen[row["ypix"], row["xpix"]] += 1
     for row in rows:
         row["overlap"] = seen[row["ypix"], row["xpix"]] > 1
-
-
-def _ops(results: Results, plane: int) -> dict[str, Any]:
-    """What Suite2p's GUI and its readers look for among the settings."""
-    from cnmf3d.results.report.views import background_of
-
-    (z, y, x), size = results.components.shape, results.voxel_size
-    groups = results.parameters.get("caiman", results.parameters)
-    decay = groups.get("data", {}).get("decay_time")
-    pictures = {name: background_of(results, name)[plane] for name in ("mean", "max", "correlation")}
-    ops: dict[str, Any] = {
-        "Ly": y,
-        "Lx": x,
-        "yrange": [0, y],
-        "xrange": [0, x],
-        "nframes": results.components.frames,
-        "fs": float(results.rate),
-        "tau": float(decay) if isinstance(decay, (int, float)) else 1.0,
-        "nplanes": z,
-        "nchannels": 1,
-        "functional_chan": 1,
-        "iplane": plane,
-        "neucoeff": 0.0,
-        "meanImg": pictures["mean"],
-        "meanImgE": pictures["mean"],
-        "max_proj": pictures["max"],
-        "Vcorr": pictures["correlation"],
-        "cnmf3d_versions": dict(results.provenance.versions),
-    }
-    if size is not None:
-        ops["aspect"] = float(size.y / size.x)
-        ops["cnmf3d_voxel_size_zyx_um"] = [float(side) for side in size]
-    return ops
 
 
 def ours(folder: Path) -> bool:
