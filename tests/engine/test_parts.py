@@ -3,6 +3,9 @@ seeding, cell size."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -153,10 +156,48 @@ def test_a_part_of_the_cache_is_that_part_of_the_whole(tmp_path):
         assert np.array_equal(part.rows.reshape(*part.shape, -1), rows[box.slices])
 
 
+FORMS = {
+    "int16": lambda whole, offset: (whole - 1000).astype(np.int16),
+    "int32": lambda whole, offset: (whole + offset).astype(np.int32),
+    "float32": lambda whole, offset: (whole + offset).astype(np.float32),
+    "float64": lambda whole, offset: (whole + offset).astype(np.float64),
+    "big-endian": lambda whole, offset: (whole + abs(offset)).astype(">u4"),
+}
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    form=st.sampled_from(list(FORMS)),
+    offset=st.integers(-1_000_000, 1_000_000),
+    level=st.integers(0, 3000),
+    width=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_a_constant_or_another_type_changes_no_bit_of_the_time_bins(form, offset, level, width, seed):
+    rng = np.random.default_rng(seed)
+    whole = rng.poisson(level + rng.uniform(0, 50, (2, 5, 4)), (90, 2, 5, 4))
+    (box,) = cut((2, 5, 4), (2, 5, 4), (0, 0, 0))
+    seen = []
+    with tempfile.TemporaryDirectory() as folder:
+        for values in (whole.astype(np.uint16), FORMS[form](whole, offset)):
+            cache = ingest(open_movie(values, rate=5), Path(folder) / "c", width, workers=1, reporter=silent)
+            seen.append((cache.load(box).rows, cache.scale, cache.statistics.noise, cache.statistics.std))
+    for one, other in zip(*seen, strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.3, 1.0, 1e5])
+def test_levels_are_close_to_the_mean_at_any_scale(tmp_path, scale):
+    values = (scale * np.random.default_rng(0).normal(100, 3, (300, 2, 5, 4))).astype(np.float32)
+    cache = ingest(open_movie(values, rate=5), tmp_path / "c", 1, workers=1, reporter=silent)
+    assert (np.abs(cache.centre - values.mean(axis=0).ravel()) < 1.5 * cache.scale).all()
+    assert np.median(cache.scale) == pytest.approx(3 * scale, rel=0.15)
+
+
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 100])
 def test_bins_are_left_out_evenly_over_all_chunks(tmp_path, monkeypatch, step):
     values = np.random.default_rng(1).poisson(50, (125, 2, 6, 5)).astype(np.uint16)
-    monkeypatch.setattr(caching, "CHUNK_BYTES", 10 * 2 * 60)
+    monkeypatch.setattr(caching, "CHUNK_VALUES", 10 * 60)
     cache = ingest(open_movie(values, rate=5), tmp_path / "c", 2, workers=2, reporter=silent)
     (box,) = cut((2, 6, 5), (2, 6, 5), (0, 0, 0))
     assert cache.chunk_bins == 5 and cache.bins == 62

@@ -18,8 +18,12 @@ from cnmf3d.engine.parallel import in_order
 from cnmf3d.events import Progress, Reporter
 from cnmf3d.movies import Movie
 
-CHUNK_BYTES = 32 * 2**20
-"""Size of the time chunks in which a movie is read, for each worker."""
+CHUNK_VALUES = 2**23
+"""Values in a time chunk, as which a movie is read by each worker: 16 or 32 MiB. Counted in values, so that the chunks
+of a movie, and with them all sums over time, do not depend on the type of its pixels."""
+
+EXACT = 16
+"""Levels are multiples of a power of two that is at most this part of the noise, and at most one."""
 
 SAMPLES, SAMPLED = 12, 12
 """Stretches of the movie that tell level and noise beforehand, and frames of each."""
@@ -124,8 +128,7 @@ def chunk_ranges(frames: int, length: int) -> list[tuple[int, int]]:
 
 def chunk_length(movie: Movie, multiple: int = 1) -> int:
     """Frames to read at once, a multiple of `multiple`."""
-    frame_bytes = int(np.prod(movie.shape[1:])) * max(movie.dtype.itemsize, 2)
-    return max(1, CHUNK_BYTES // (frame_bytes * multiple)) * multiple
+    return max(1, CHUNK_VALUES // (int(np.prod(movie.shape[1:])) * multiple)) * multiple
 
 
 def cache_bytes(movie: Movie, width: int) -> int:
@@ -158,15 +161,18 @@ def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
 
 
 def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float]:
-    """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling."""
+    """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling.
+
+    A level is one of the voxel's values plus a multiple of a power of two (see `EXACT`): what is left of whole numbers
+    when it is subtracted is exact. So a constant that is added to a movie changes no bit of the time bins.
+    """
     total = movie.shape[0]
     length = min(SAMPLED, total)
     starts = sorted({int(s) for s in np.linspace(0, total - length, SAMPLES)})
     voxels = int(np.prod(movie.shape[1:]))
     first = prepared(movie.read(starts[0], starts[0] + length))
-    finite = np.isfinite(first)
-    known = np.maximum(finite.sum(axis=0), 1)
-    centre = (np.where(finite, first, 0).sum(axis=0, dtype=np.float64) / known).astype(np.float32)
+    known = np.isfinite(first).argmax(axis=0)
+    centre = np.nan_to_num(first[known, np.arange(voxels)].astype(np.float32), posinf=0, neginf=0)
     sums = np.zeros(voxels, np.float64)
     bends = np.zeros(voxels, np.float64)
 
@@ -178,10 +184,12 @@ def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float]:
     for out in in_order(digest, starts, min(workers, max(1, chunk_length(movie) // length))):
         sums += out[0]
         bends += out[4]
-    level = centre + sums / (len(starts) * length)
     noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))))
     typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else 1.0
-    return level.astype(np.float32), np.maximum(noise, 0.05 * typical).astype(np.float32)
+    noise = np.maximum(noise, 0.05 * typical)
+    step = np.minimum(np.exp2(np.floor(np.log2(noise / EXACT))), 1)
+    level = centre + step * np.floor(sums / (len(starts) * length) / step + 0.5)
+    return level.astype(np.float32), noise.astype(np.float32)
 
 
 def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Reporter) -> Cache:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnmf3d.engine.cache import CHUNK_BYTES
+from cnmf3d.engine.cache import CHUNK_VALUES
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.plan import BLOCK_BYTES
 from cnmf3d.engine.planning import bins_of
@@ -59,7 +59,7 @@ def estimate(movie: Movie, parameters: Source | None = None, workers: int | None
     width = bins_of(movie, parameters, parameters.data.fr or movie.rate or 10.0)
     disk = 2 * voxels * max(1, frames // width)
     block = min(BLOCK_BYTES, disk) * 4
-    chunk = CHUNK_BYTES * 4
+    chunk = CHUNK_VALUES * 4 * 4
     maps = 60 * voxels
     return Estimate(
         memory=BASE + maps + workers * max(block, chunk),

@@ -76,6 +76,7 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
     frames : (bins * width or fewer, voxels) any real dtype
         The last bin may be short.
     centre, gain : (voxels,) float32
+        The centre is subtracted before summing: differences of whole numbers are exact.
         ``out = round((bin mean - centre) * gain)``, clipped to the range of int16.
     out : (voxels, bins or more) int16, written as far as there are frames
     """
@@ -85,6 +86,7 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
     for start in range(0, n_voxels, TILE):
         stop = min(start + TILE, n_voxels)
         size = stop - start
+        mid = centre[start:stop]
         for b in range(n_bins):
             acc = sums[b]
             for i in range(size):
@@ -94,10 +96,10 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
             for t in range(first, last):
                 row = frames[t, start:stop]
                 for i in range(size):
-                    acc[i] += np.float32(row[i])
+                    acc[i] += np.float32(row[i]) - mid[i]
             scale = np.float32(1.0 / max(last - first, 1))
             for i in range(size):
-                value = (acc[i] * scale - centre[start + i]) * gain[start + i]
+                value = acc[i] * scale * gain[start + i]
                 value = min(max(value, np.float32(-32767)), np.float32(32767))
                 acc[i] = np.rint(value)
         for i in range(size):
