@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.arrays import folded
-from cnmf3d.movies.stored import LazyArray
+from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS, LazyArray
 
 LETTERS = "tzyxc"
-ORDERS = ("tzyx", "tyxz", "txyz", "ztyx", "xyzt")
-"""Orders of four axes that are found in the field, the likeliest first."""
 
 
 def parse_axes(axes: str) -> str:
@@ -34,8 +33,8 @@ def parse_axes(axes: str) -> str:
 
 
 NAMES = {
-    "t": ("t", "time", "frame", "frames", "volume", "volumes"),
-    "z": ("z", "depth", "plane", "planes", "slice", "slices"),
+    "t": ("t", "time", "frame", "frames", "volume", "volumes", "times", "timepoint", "timepoints", "num_frames"),
+    "z": ("z", "depth", "plane", "planes", "slice", "slices", "num_planes"),
     "y": ("y", "height", "row", "rows"),
     "x": ("x", "width", "column", "columns", "col"),
     "c": ("c", "channel", "channels"),
@@ -43,8 +42,12 @@ NAMES = {
 """What files call the axes."""
 
 
+NAMELESS = re.compile(r"(phony_)?(dim|axis)_?\d*|\d*|q|i|other|unknown|none")
+"""Names that programs make up for dimensions that nobody named."""
+
+
 def letters_of(names: Sequence[str | None] | None, rank: int) -> str:
-    """Turn the names that a file gives its dimensions into letters, ``?`` for what isn't known.
+    """Turn the names that a file gives its dimensions into letters.
 
     Parameters
     ----------
@@ -52,14 +55,20 @@ def letters_of(names: Sequence[str | None] | None, rank: int) -> str:
         As the file has them, in any case; None or another number of names where it has none.
     rank : int
         Number of dimensions.
+
+    Returns
+    -------
+    str
+        ``?`` for a dimension without a name, ``!`` for one whose name is none of `NAMES` or comes twice: that is no
+        dimension without a name, and may not be taken for one that is missing.
     """
     if names is None or len(names) != rank:
         return "?" * rank
     letters = ""
     for name in names:
         plain = (name or "").strip().lower()
-        letter = next((letter for letter, known in NAMES.items() if plain in known), "?")
-        letters += "?" if letter in letters else letter
+        letter = next((letter for letter, known in NAMES.items() if plain in known), "!")
+        letters += "?" if NAMELESS.fullmatch(plain) else "!" if letter in letters else letter
     return letters
 
 
@@ -77,29 +86,56 @@ def page_readings(pages: int, most: int = 6) -> list[tuple[int, int]]:
     return [way for way, _ in zip(ways, range(most), strict=False)]
 
 
-def fitting(shape: Sequence[int]) -> str:
-    """Name the readings of an array of this shape that would be a movie, as the end of a message."""
-    lengths = [n for n in shape if n > 1]
+def fitting(shape: Sequence[int], found: str = "", likely: Sequence[str] = ORDERS) -> str:
+    """Name the readings of an array that would be a movie, as the end of a message.
+
+    Parameters
+    ----------
+    shape : sequence of int
+    found : str
+        What the file says of the axes, as in `Stored`; readings that contradict it are left out.
+    likely : sequence of str
+        Orders of four axes, as in `Stored`.
+    """
+    kept = [(n, letter) for n, letter in zip(shape, found or "?" * len(shape), strict=True) if n > 1]
+    lengths, letters = [n for n, _ in kept], "".join(letter for _, letter in kept)
+    matlab = tuple(likely) == MATLAB_ORDERS
     if len(lengths) == 4:
-        ways = [f'axes="{order}" ({describe(lengths, order)})' for order in ORDERS]
+        orders = [order for order in likely if _agree(order, letters)] or list(likely)
+        ways = [f'axes="{order}" ({_in_matlab(order, matlab)}{describe(lengths, order)})' for order in orders]
         return "These would fit: " + "; ".join(ways) + "."
     if len(lengths) == 3:
-        ways = list(_three(lengths))
+        ways = list(_three(lengths, likely[0].replace("z", ""), matlab))
         return "These would fit: " + "; ".join(ways) + "."
     if len(lengths) == 5:
-        return 'With channels the axes have five letters, e.g. axes="tzcyx" with channel=0.'
+        example = likely[0][:2] + "c" + likely[0][2:]
+        return f'With channels the axes have five letters, e.g. axes="{example}" with channel=0.'
     return "A movie has three dimensions (t, y, x), four (t, z, y, x), or five with channels (t, z, c, y, x)."
 
 
-def _three(lengths: Sequence[int]) -> Iterator[str]:
+def _agree(order: str, letters: str) -> bool:
+    """Whether an order of axes fits what the file names."""
+    return all(letter in ("?", axis) for axis, letter in zip(order, letters, strict=True))
+
+
+def _in_matlab(order: str, matlab: bool) -> str:
+    """Name an order as MATLAB has it, for files that it wrote."""
+    return " × ".join(reversed(order.upper())) + " in MATLAB; " if matlab else ""
+
+
+def _three(lengths: Sequence[int], order: str, matlab: bool) -> Iterator[str]:
     """Name readings of three dimensions: one plane, or several whose pages lie in one list."""
-    pages, height, width = lengths
-    yield f'axes="tyx" (one plane, {pages} frames of {width} × {height})'
-    for volumes, planes in page_readings(pages):
+    for axes in (order, order[0] + order[:0:-1]):
+        sizes = dict(zip(axes, lengths, strict=True))
+        size = f"one plane, {sizes['t']} frames of {sizes['x']} × {sizes['y']}"
+        yield f'axes="{axes}" ({_in_matlab(axes, matlab)}{size})'
+    for volumes, planes in page_readings(lengths[0]):
         yield f"planes={planes} ({volumes} volumes of {planes} planes)"
 
 
-def with_axes(data: LazyArray, found: str, wanted: str, planes: int | None, where: str) -> tuple[LazyArray, str]:
+def with_axes(
+    data: LazyArray, found: str, wanted: str, planes: int | None, where: str, likely: Sequence[str] = ORDERS
+) -> tuple[LazyArray, str]:
     """Give an array the axes that the user wants.
 
     Parameters
@@ -113,6 +149,8 @@ def with_axes(data: LazyArray, found: str, wanted: str, planes: int | None, wher
         Planes a volume, where the pages lie in one list.
     where : str
         The file, for errors.
+    likely : sequence of str
+        Orders of four axes, as in `Stored`, for errors.
 
     Returns
     -------
@@ -132,8 +170,12 @@ def with_axes(data: LazyArray, found: str, wanted: str, planes: int | None, wher
         return data, axes
     shape = " × ".join(str(n) for n in data.shape)
     if planes is not None and {"t", "z"} <= set(wanted):
-        return fold_planes(data, found, planes, where, "zt" if wanted.index("z") < wanted.index("t") else "tz")
-    raise InputError(f'{where} has the shape {shape}, to which axes="{wanted}" does not fit', fitting(data.shape))
+        order = "zt" if wanted.index("z") < wanted.index("t") else "tz"
+        return fold_planes(data, found, planes, where, order, "yx" if wanted.index("y") < wanted.index("x") else "xy")
+    raise InputError(
+        f'{where} has the shape {shape}, to which axes="{wanted}" does not fit',
+        fitting(data.shape, found, likely),
+    )
 
 
 def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
@@ -151,8 +193,12 @@ def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
     return "".join("-" if axis in dropped else next(letters) for axis in range(len(shape)))
 
 
-def fold_planes(data: LazyArray, found: str, planes: int, where: str, order: str = "tz") -> tuple[LazyArray, str]:
+def fold_planes(
+    data: LazyArray, found: str, planes: int, where: str, order: str = "tz", image: str = "yx"
+) -> tuple[LazyArray, str]:
     """Read the pages before (Y, X) as one list of volumes with `planes` planes each.
+
+    `order` is that of the pages, `image` that of a page's dimensions where the file doesn't name them.
 
     Raises
     ------
@@ -175,25 +221,29 @@ def fold_planes(data: LazyArray, found: str, planes: int, where: str, order: str
         raise InputError(f"{where} has {pages} pages, which are no multiple of planes={planes}", fix)
     leading = (pages // planes, planes) if order == "tz" else (planes, pages // planes)
     result = folded(data, leading, lead)
-    tail = found[lead:] if set("yx") <= set(found[lead:]) else "yx"
+    tail = found[lead:] if set("yx") <= set(found[lead:]) else image
     if result is None or len(tail) != len(data.shape) - lead:
         raise UsageError(f"planes={planes} needs pages in one list; {where} has the axes {found}", fitting(data.shape))
     return result, order + tail
 
 
-def completed(shape: Sequence[int], found: str, where: str, *, volumes: bool) -> tuple[str, str]:
+def completed(
+    shape: Sequence[int], found: str, where: str, *, volumes: bool, likely: Sequence[str] = ORDERS
+) -> tuple[str, str]:
     """Fill in what the file doesn't say about its axes.
 
     Parameters
     ----------
     shape : sequence of int
     found : str
-        A letter a dimension, ``?`` where unknown.
+        A letter a dimension, as in `Stored`.
     where : str
         The file, for messages.
     volumes : bool
         Whether an unnamed stack of pages is one volume (one of several files) rather than frames of one
         plane.
+    likely : sequence of str
+        Orders of four axes, as in `Stored`: the first that fits is taken.
 
     Returns
     -------
@@ -203,24 +253,49 @@ def completed(shape: Sequence[int], found: str, where: str, *, volumes: bool) ->
     Raises
     ------
     InputError
-        Where no reading as a movie is likely.
+        Where no reading as a movie is likely, and where the file names an axis that is no axis of a movie.
     """
-    axes = ["-" if letter == "?" and n == 1 else letter for letter, n in zip(found, shape, strict=True)]
+    axes = ["-" if letter in "?!" and n == 1 else letter for letter, n in zip(found, shape, strict=True)]
+    if "!" in axes:
+        raise _another_axis(shape, axes, where)
     open_places = [place for place, letter in enumerate(axes) if letter == "?"]
     if not open_places:
         return "".join(axes), ""
-    missing = [letter for letter in "tzyx" if letter not in axes]
-    if len(open_places) == 1 and missing[:2] == ["t", "z"]:
-        missing = ["z"] if volumes else ["t"]
-    if len(open_places) == 3 and missing == list("tzyx"):
-        missing = list("zyx") if volumes else list("tyx")
+    missing = [letter for letter in _order(axes, likely) if letter not in axes]
+    spare = len(missing) - len(open_places)
+    if spare == 1 and {"t", "z"} <= set(missing):
+        missing.remove("t" if volumes else "z")
     if len(open_places) > len(missing) or not set("yx") <= set(axes) | set(missing[: len(open_places)]):
         text = " × ".join(str(n) for n in shape)
-        raise InputError(f"{where} has the shape {text} and does not say what its axes are", fitting(shape))
+        raise InputError(
+            f"{where} has the shape {text} and does not say what its axes are", fitting(shape, found, likely)
+        )
     for place, letter in zip(open_places, missing, strict=False):
         axes[place] = letter
     named = "".join(axes)
     kept = [(n, a) for n, a in zip(shape, named, strict=True) if a != "-"]
     reading = describe([n for n, _ in kept], "".join(a for _, a in kept))
     order = named.replace("-", "")
-    return named, f"{where} does not name its axes; read as {order}, {reading}. {fitting(shape)}"
+    return named, f"{where} does not name its axes; read as {order}, {reading}. {fitting(shape, found, likely)}"
+
+
+def _order(axes: Sequence[str], likely: Sequence[str]) -> str:
+    """The likeliest order that has the named axes where they are."""
+    kept = "".join(letter for letter in axes if letter != "-")
+    fits = (order for order in likely if len(kept) == len(order) and _agree(order, kept))
+    return next(fits, likely[0])
+
+
+def _another_axis(shape: Sequence[int], axes: Sequence[str], where: str) -> InputError:
+    """Make the error for an axis that the file names and that is neither time, space nor channel."""
+    place = axes.index("!")
+    known = "".join("c" if at == place else letter for at, letter in enumerate(axes) if letter != "-")
+    text = " × ".join(str(n) for n in shape)
+    problem = (
+        f"{where} has the shape {text}; its dimension {place + 1}, of length {shape[place]}, is neither time, z, y, x "
+        "nor channel by its name (it may be positions of the stage), and is not taken for planes"
+    )
+    if known.count("c") > 1 or set(known) - set(LETTERS):
+        return InputError(problem, "Save each of its items as a file, or give the order of all axes: axes= (--axes).")
+    fix = f'To read one of its items, take it for the channel: axes="{known}" (--axes {known})'
+    return InputError(problem, f"{fix} with channel=0 (--channel 0) up to channel={shape[place] - 1}.")

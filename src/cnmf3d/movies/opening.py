@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.geometry import ZYX, AxisValue, voxel_size_of
+from cnmf3d.geometry import ZYX, AxisValue
+from cnmf3d.geometry import voxel_size_of as size_of
+from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import completed, fitting, fold_planes, parse_axes, with_axes
+from cnmf3d.movies.calibration import calibrated
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.formats.array import open_array
 from cnmf3d.movies.joined import Joined, Part
@@ -97,14 +100,16 @@ def open_movie(
     wanted = Reading(parse_axes(axes) if axes is not None else None, planes, channel, dataset)
     given = Facts(_checked_rate(rate), _checked_size(voxel_size))
     if not _names_files(source):
-        frames, facts = _one(open_array(source), wanted, "the array")
-        return _movie(frames, (), [given, facts], "the array")
+        where = "the array"
+        frames, facts = _one(open_array(source), wanted, where)
+        return _movie(frames, (), [("what is given", given), (where, facts)], where)
     places = locate(source)
     sidecar = sidecar_of(places)
     wanted = replace(wanted, axes=wanted.axes or sidecar.axes, planes=wanted.planes or sidecar.planes)
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
-    return _movie(opened[0], tuple(map(str, places)), [given, sidecar.facts, opened[1]], where)
+    known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
+    return _movie(opened[0], tuple(map(str, places)), known, where)
 
 
 def _names_files(source: Any) -> bool:
@@ -131,18 +136,25 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
         asked = wanted.axes
         if wanted.volumes and "t" in asked and len(asked) == len(data.shape) + 1:
             asked = asked.replace("t", "")
-        data, axes = with_axes(data, stored.axes, asked, wanted.planes, where)
+        data, axes = with_axes(data, stored.axes, asked, wanted.planes, where, stored.likely)
+        warnings += tuple(axes_differ(stored.axes, axes, where) if data is stored.data else ())
     elif wanted.planes is not None:
-        data, axes = fold_planes(data, stored.axes, wanted.planes, where)
+        data, axes = fold_planes(data, stored.axes, wanted.planes, where, image=stored.likely[0][2:])
     else:
-        axes, assumed = completed(data.shape, stored.axes, where, volumes=wanted.volumes)
+        axes, assumed = completed(data.shape, stored.axes, where, volumes=wanted.volumes, likely=stored.likely)
         warnings += (assumed,) if assumed else ()
+    if data is not stored.data and wanted.planes is not None:
+        warnings += tuple(planes_differ(stored.axes, stored.data.shape, wanted.planes, where))
     if data is not stored.data and facts.rate and "t" in axes and data.shape[axes.index("t")] > 1:
         facts, warnings = _rate_of_pages(facts, warnings, stored, data, axes, where)
+    data = calibrated(data, facts.calibration)
     frames = LaidOut(data, axes, _checked_channel(data, axes, wanted.channel, where, facts))
     if "t" not in axes and not wanted.volumes:
-        raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fitting(data.shape))
+        fix = fitting(data.shape, likely=stored.likely)
+        raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)
     told = {**facts.metadata, "format": stored.format, "axes": axes.replace("-", "")}
+    if facts.calibration is not None and facts.calibration.changes:
+        told["calibration"] = facts.calibration.as_metadata()
     return frames, replace(facts, metadata=told, warnings=warnings)
 
 
@@ -208,14 +220,15 @@ def _text(frames: Frames) -> str:
     return f"{x} × {y} × {z} {frames.dtype}"
 
 
-def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[Facts], where: str) -> Movie:
-    """Put frames and facts together; the first of `known` that says something wins."""
+def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[tuple[str, Facts]], where: str) -> Movie:
+    """Put frames and facts together; the first of `known` (name, facts) that says something wins."""
     if frames.shape[0] < 2:
         z, y, x = frames.shape[1:]
         raise InputError(f"{where} holds one volume of {x} × {y} × {z}, which is no movie", fitting(frames.shape))
-    warnings = [warning for facts in reversed(known) for warning in facts.warnings]
-    rate = next((facts.rate for facts in known if facts.rate is not None), None)
-    size = next((facts.voxel_size for facts in known if facts.voxel_size is not None), None)
+    warnings = [warning for _, facts in reversed(known) for warning in facts.warnings]
+    rate, cautions = rate_of(known, frames.shape[1])
+    size, others = voxel_size_of(known)
+    warnings += cautions + others
     if size is not None and math.isnan(size.z):
         if frames.shape[1] > 1:
             text = f"{size.x:g} × {size.y:g} µm pixels, but no distance of planes"
@@ -228,7 +241,7 @@ def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[Facts], where
         )
     if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
         warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
-    metadata = {name: value for facts in reversed(known) for name, value in facts.metadata.items()}
+    metadata = {name: value for _, facts in reversed(known) for name, value in facts.metadata.items()}
     return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)))
 
 
@@ -241,7 +254,7 @@ def _checked_rate(rate: float | None) -> float | None:
 
 def _checked_size(voxel_size: AxisValue | None) -> ZYX | None:
     """See that a voxel size is one."""
-    size = None if voxel_size is None else voxel_size_of(voxel_size, "voxel_size")
+    size = None if voxel_size is None else size_of(voxel_size, "voxel_size")
     if size is not None and not all(math.isfinite(side) and side > 0 for side in size):
         raise UsageError(f"voxel_size is {size}", "Give µm above 0, in the order x, y, z.")
     return size

@@ -10,8 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from cnmf3d.geometry import ZYX
+from cnmf3d.movies.calibration import Calibration
 
 Index = tuple[int | slice, ...]
+
+ORDERS = ("tzyx", "tzxy", "tyxz", "txyz", "ztyx", "xyzt", "yxzt")
+"""Orders of four axes that are found in the field, the likeliest first."""
+
+MATLAB_ORDERS = ("tzxy", "ztxy", "tzyx", "ztyx", "xyzt")
+"""The same where MATLAB wrote the file: it writes arrays in reversed order, so that Y × X × Z × T is ``tzxy``."""
 
 
 class LazyArray(Protocol):
@@ -77,12 +84,15 @@ class Facts:
         Everything else that was said, as plain values.
     warnings : tuple of str
         What the user should know; each names the file.
+    calibration : Calibration or None
+        How the stored numbers become intensities; None where they are intensities.
     """
 
     rate: float | None = None
     voxel_size: ZYX | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -94,13 +104,17 @@ class Stored:
     data : LazyArray
         The values, in the file's own order.
     axes : str
-        A letter for each dimension: ``t``, ``z``, ``y``, ``x``, ``c``, ``?`` where the file doesn't say.
+        A letter for each dimension: ``t``, ``z``, ``y``, ``x``, ``c``; ``?`` where the file doesn't say, ``!``
+        where it names something else, such as a position of the stage.
     format : str
         Name of the format, in the field's words.
     facts : Facts
+    likely : tuple of str
+        Orders of four axes that files of this format have where they don't say, the likeliest first.
     """
 
     data: LazyArray
     axes: str
     format: str
     facts: Facts = Facts()
+    likely: tuple[str, ...] = ORDERS

@@ -1,4 +1,4 @@
-"""Volume rate from time stamps, and what they tell of irregular or missing volumes."""
+"""Volume rate from time stamps, what they tell of irregular or missing volumes, and rates that contradict another."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ IRREGULAR = 0.05
 
 GAP = 1.5
 """Medians that an interval must last to be called a gap."""
+
+DISAGREE = 0.02
+"""Part by which two rates may differ without a warning: files round theirs, and clocks drift less."""
 
 
 def rate_of(times: Sequence[float], where: str) -> Facts:
@@ -56,3 +59,40 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
             f"The mean rate {1 / mean:.4g} Hz is used; give rate= (--fps) if you know it better."
         )
     return Facts(1 / mean, None, {"interval_s": mean, "interval_spread_s": spread}, tuple(warnings))
+
+
+def contradiction(used: float | None, other: float | None, planes: int, source: str) -> list[str]:
+    """Say that two rates of one movie differ.
+
+    Parameters
+    ----------
+    used : float or None
+        The rate that is used (volumes a second, Hz).
+    other : float or None
+        What `source` says.
+    planes : int
+        Planes of a volume: a ratio of that number is that of frames to volumes.
+    source : str
+        Who says the other: the file, its sidecar, a part of the file.
+
+    Returns
+    -------
+    list of str
+        One warning, or none where the rates agree within `DISAGREE` or one isn't known.
+    """
+    if not used or not other or _near(used, other):
+        return []
+    text = f"{source} says {other:.4g} Hz, but {used:.4g} Hz is used as the rate of volumes."
+    if planes > 1 and _near(used, other * planes):
+        return [
+            f"{text} That is {planes} times as much, and a volume has {planes} planes: {used:.4g} Hz looks like the "
+            f"frame rate (planes a second). If it is, give rate={other:.4g} (--fps {other:.4g})."
+        ]
+    if planes > 1 and _near(used * planes, other):
+        return [f"{text} {other:.4g} Hz looks like the frame rate: a volume has {planes} planes."]
+    return [f"{text} Give the right one with rate= (--fps)."]
+
+
+def _near(one: float, other: float) -> bool:
+    """Whether two rates agree."""
+    return abs(one / other - 1) <= DISAGREE

@@ -2,7 +2,8 @@
 
 ``NAME_d1_70_d2_50_d3_10_order_C_frames_256.mmap`` holds a matrix of (d1·d2·d3, frames), each volume flattened
 in Fortran order over (d1, d2, d3), the matrix written in C order (each voxel's time course together) or in
-Fortran order (each volume together).
+Fortran order (each volume together). What d1, d2 and d3 are is the order of the array that CaImAn was given: of images
+always rows and columns, d1 their height; of volumes any.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def recognises(place: Place) -> bool:
 
 
 def open_caiman(place: Place, dataset: str | None) -> Stored:
-    """Open a CaImAn memory map, as (frames, d3, d2, d1): d1 is x, d2 y and d3 z.
+    """Open a CaImAn memory map: as (frames, d2, d1), d1 the height, or as (frames, d3, d2, d1), likeliest z, y, x.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def open_caiman(place: Place, dataset: str | None) -> Stored:
         if needed > SLOW_BYTES:
             text = f"{place} keeps each voxel's time course together (order C), so that volumes are slow to read"
             warnings = (f"{text}: open the movie that it was made from, or a memory map of order F, if you can.",)
-    axes = "tzyx" if len(volume) == 3 else "tyx"
+    axes = "t???" if len(volume) == 3 else "txy"
     return Stored(data, axes, "CaImAn memory map", Facts(metadata={"order": layout.order}, warnings=warnings))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,17 @@ import numpy.typing as npt
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
+from cnmf3d.movies.formats.attributes import as_text, facts_of
 from cnmf3d.movies.formats.format import Format
-from cnmf3d.movies.stored import Facts, Index, LazyArray, Place, Stored
-from cnmf3d.movies.units import micrometres, seconds, voxel_size
+from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
+from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS, Index, LazyArray, Place, Stored
 
 if TYPE_CHECKING:
     import h5py
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+MATLAB, OLD_MATLAB = b"MATLAB 7.3", (b"MATLAB 5", b"MATLAB 6", b"MATLAB 7.0")
+"""First bytes of MATLAB's files: those of 7.3 are HDF5 behind 512 bytes of MATLAB's own."""
 SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".mat")
 
 
@@ -51,20 +54,22 @@ class Dataset:
 
 
 def recognises(place: Place) -> bool:
-    """Whether the file begins as HDF5 does, or is named so."""
+    """Whether the file begins as HDF5 or as a MATLAB file does, or is named so."""
     if place.path is None or place.path.is_dir():
         return False
-    return place.head.startswith(MAGIC) or place.suffix in SUFFIXES[:-1]
+    return place.head.startswith((MAGIC, MATLAB)) or place.suffix in SUFFIXES
 
 
-def open_hdf5(place: Place, dataset: str | None) -> Stored:
-    """Open a dataset of an HDF5 file.
+def open_hdf5(place: Place, dataset: str | None, *, nwb: bool = False) -> Stored:
+    """Open a dataset of an HDF5 file, or an imaging series where the file is NWB.
 
     Parameters
     ----------
     place : Place
     dataset : str or None
         Its name; None where the file holds only one with three to five dimensions.
+    nwb : bool
+        Whether the file is NWB even if it doesn't say so.
 
     Raises
     ------
@@ -74,13 +79,45 @@ def open_hdf5(place: Place, dataset: str | None) -> Stored:
     """
     file = open_file(place)
     try:
+        if nwb or is_nwb(file.attrs):
+            return read_series(place, Tree(place, file), dataset)
         chosen = _chosen(place, file, dataset)
-        axes = _axes(chosen)
-        facts = _facts(chosen, axes)
-        return Stored(lazily(place, file, chosen), axes, "HDF5", facts)
+        axes, facts = _axes(chosen), facts_of(chosen.attrs)
+        facts = replace(facts, metadata={**facts.metadata, "dataset": chosen.name})
+        name, likely = ("MATLAB 7.3", MATLAB_ORDERS) if "MATLAB_class" in chosen.attrs else ("HDF5", ORDERS)
+        return Stored(lazily(place, file, chosen), axes, name, facts, likely)
     except BaseException:
         file.close()
         raise
+
+
+@dataclass(frozen=True)
+class Tree:
+    """An HDF5 file as `nwb_series` reads it."""
+
+    place: Place
+    root: h5py.File
+
+    def groups(self) -> dict[str, h5py.Group]:
+        """All groups by path; links are not followed, so that each comes once."""
+        import h5py
+
+        found: dict[str, h5py.Group] = {}
+
+        def look(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Group):
+                found["/" + name] = item
+
+        self.root.visititems(look)
+        return found
+
+    def child(self, group: h5py.Group, name: str) -> Any:
+        """A group's member, or None; also where a link leads nowhere."""
+        return group.get(name)
+
+    def lazily(self, array: h5py.Dataset) -> LazyArray:
+        """See `lazily`."""
+        return lazily(self.place, self.root, array)
 
 
 def open_file(place: Place) -> h5py.File:
@@ -93,6 +130,9 @@ def open_file(place: Place) -> h5py.File:
     """
     import h5py
 
+    if place.head.startswith(OLD_MATLAB):
+        problem = f"{place} is a MATLAB file of an older kind than 7.3, which is not HDF5"
+        raise InputError(problem, "Save it again in MATLAB: save('movie.mat', 'Y', '-v7.3').")
     try:
         return h5py.File(place.path, "r")
     except OSError as error:
@@ -119,7 +159,8 @@ def candidates(file: h5py.File) -> dict[str, h5py.Dataset]:
     found: dict[str, h5py.Dataset] = {}
 
     def look(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and 3 <= len(item.shape) <= 5 and item.dtype.kind in "buif":
+        numbers = isinstance(item, h5py.Dataset) and len(item.shape) in (3, 4, 5) and item.dtype.kind in "buif"
+        if numbers and not name.startswith("#"):  # MATLAB keeps what cells refer to there
             found["/" + name] = item
 
     file.visititems(look)
@@ -153,34 +194,21 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Dataset:
 
 
 def _axes(dataset: h5py.Dataset) -> str:
-    """Axes from dimension labels, from an ``axes`` attribute or from xarray's names; ``?`` without them."""
+    """Axes from labels or scales of the dimensions, an ``axes`` attribute or xarray's names; ``?`` without them."""
     rank = len(dataset.shape)
-    labels = [str(dimension.label) for dimension in dataset.dims]
+    labels = [_label(dimension) for dimension in dataset.dims]
     if not all(labels):
         told = dataset.attrs.get("axes", dataset.attrs.get("_ARRAY_DIMENSIONS", ""))
         told = told.decode() if isinstance(told, bytes) else told
-        labels = [_text(label) for label in told]
+        labels = [as_text(label) for label in told]
     return letters_of(labels, rank)
 
 
-def _text(value: Any) -> str:
-    """Read a text that HDF5 may hold as bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _facts(dataset: h5py.Dataset, axes: str) -> Facts:
-    """Read the rate from ``fr``, ``fps``, ``rate``, ``frame_rate``, the size from ``element_size_um`` (z, y, x)."""
-    told: Mapping[str, Any] = dataset.attrs
-    plain = {
-        name: told[name] for name in told if np.ndim(told[name]) == 0 and isinstance(told[name], (str, int, float))
-    }
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in plain.items()}
-    rates = (seconds(told.get(name)) for name in ("fr", "fps", "rate", "frame_rate"))
-    size = None
-    sides = told.get("element_size_um")
-    if sides is not None and np.size(sides) == 3:
-        size = voxel_size(*(micrometres(side) for side in np.ravel(sides)))
-    return Facts(next((rate for rate in rates if rate), None), size, {**plain, "dataset": dataset.name})
+def _label(dimension: Any) -> str:
+    """What a dimension is called: its label, or else the name of its scale, as netCDF has it."""
+    if dimension.label or not len(dimension):
+        return str(dimension.label)
+    return str(dimension[0].name or "").rpartition("/")[2]
 
 
 FORMAT = Format("HDF5", SUFFIXES, recognises, open_hdf5)

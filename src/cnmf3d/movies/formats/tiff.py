@@ -121,7 +121,7 @@ def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
         if stored is not None:
             return stored
     if dataset is None and not _labelled(tif):
-        facts, inner = tiff_facts.plain(tif), _letters(tif.pages.first.axes)
+        facts, inner = tiff_facts.plain(place, tif), _letters(tif.pages.first.axes)
         pages = all_pages(place, tif)
         if pages is not None:
             return Stored(pages, f"?{inner}", "TIFF", facts)
@@ -202,12 +202,12 @@ def _inner(labels: str, shape: tuple[int, ...], page: tuple[int, ...]) -> str:
 
 
 def _letters(labels: str) -> str:
-    """Turn tifffile's labels into ours; a second kind of channel, and what we don't know, stays open."""
-    ours = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c"}
+    """Turn tifffile's labels into ours: ``?`` where it has none (I, Q), ``!`` for other kinds, as positions (R)."""
+    ours = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c", "I": "?", "Q": "?"}
     letters = ""
     for label in labels:
-        letter = ours.get(label, "?")
-        letters += "?" if letter in letters else letter
+        letter = ours.get(label, "!")
+        letters += "!" if letter in letters and letter != "?" else letter
     return letters
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cnmf3d.movies.calibration import Calibration, calibration_of
 from cnmf3d.movies.formats import ome
 from cnmf3d.movies.stored import Facts, Place
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
@@ -21,21 +25,22 @@ def of_series(place: Place, tif: TiffFile, series: TiffPageSeries) -> Facts:
     if series.kind == "ome":
         return ome.facts(place, tif.ome_metadata or "", series.index)
     if series.kind == "imagej":
-        return _imagej(tif)
+        return _imagej(place, tif)
     if series.kind == "shaped":
         return _shaped(tif, series)
-    return plain(tif)
+    return plain(place, tif)
 
 
-def plain(tif: TiffFile) -> Facts:
-    """Facts of a file without known labels: the resolution where it is in centimetres, and its texts."""
+def plain(place: Place, tif: TiffFile) -> Facts:
+    """Facts of a file without known labels: the resolution where it is in centimetres, its texts, its calibration."""
     tags = tif.pages.first.tags
     texts = {name: tags.valueof(code) for name, code in (("description", 270), ("software", 305), ("date", 306))}
     metadata = {name: text for name, text in texts.items() if isinstance(text, str) and text}
-    return Facts(None, _resolution(tif, "cm", only_centimetres=True), metadata)
+    facts = Facts(None, _resolution(tif, "cm", only_centimetres=True), metadata)
+    return _with_calibration(place, tif, facts) if tif.is_imagej else facts
 
 
-def _imagej(tif: TiffFile) -> Facts:
+def _imagej(place: Place, tif: TiffFile) -> Facts:
     """Facts of an ImageJ hyperstack.
 
     ``finterval`` is the time between frames, ``spacing`` the distance between slices, XResolution and
@@ -46,7 +51,36 @@ def _imagej(tif: TiffFile) -> Facts:
     unit = str(labels.get("unit", ""))
     interval = seconds(labels.get("finterval"), str(labels.get("tunit", "s")))
     size = _resolution(tif, unit, z=labels.get("spacing"))
-    return Facts(1 / interval if interval else None, size, _told(labels))
+    return _with_calibration(place, tif, Facts(1 / interval if interval else None, size, _told(labels)))
+
+
+STRAIGHT_LINE = 0
+"""ImageJ's number (``cf``) for a calibration that is a straight line."""
+
+NO_CURVE = 20
+"""ImageJ's number (``cf``) for no calibration."""
+
+
+def _with_calibration(place: Place, tif: TiffFile, facts: Facts) -> Facts:
+    """Add the calibration of ImageJ's description: ``cf`` the kind of curve, ``c0`` and ``c1`` of a straight line.
+
+    ImageJ calibrates integers only and counts signed 16-bit values from -32768 up.
+    """
+    labels, dtype = dict(tif.imagej_metadata or {}), np.dtype(tif.pages.first.dtype)
+    curve = labels.get("cf")
+    if dtype.kind not in "iu" or dtype.itemsize > 2 or curve in (None, NO_CURVE):
+        return facts
+    if curve != STRAIGHT_LINE:
+        text = (
+            f"{place} has a calibration of ImageJ's that is no straight line (cf={curve}); it was not applied, so that "
+            "intensities are the numbers that are stored. Apply it in ImageJ and save as 32-bit if it is needed."
+        )
+        return replace(facts, warnings=(*facts.warnings, text))
+    found = calibration_of(labels.get("c1"), labels.get("c0"), str(labels.get("vunit", "")))
+    if found is not None and dtype.kind == "i":
+        first = -float(np.iinfo(dtype).min)
+        found = Calibration(found.gain, found.offset + found.gain * first, found.unit)
+    return replace(facts, calibration=found)
 
 
 def _shaped(tif: TiffFile, series: TiffPageSeries) -> Facts:
@@ -77,6 +111,10 @@ def _told(labels: Mapping[str, Any]) -> dict[str, Any]:
         "loop",
         "min",
         "max",
+        "cf",
+        "c0",
+        "c1",
+        "vunit",
     }
     return {name: value for name, value in labels.items() if name not in known and isinstance(value, (str, int, float))}
 

@@ -1,8 +1,10 @@
-"""Zarr 2 and 3 arrays, and OME-Zarr images (OME-NGFF 0.4, 0.5), local or at any address of fsspec."""
+"""Zarr 2 and 3 arrays, OME-Zarr images (OME-NGFF 0.4, 0.5) and NWB in Zarr, local or at any address of fsspec."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,9 @@ import numpy.typing as npt
 
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies.axes import letters_of
+from cnmf3d.movies.formats.attributes import facts_of
 from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
@@ -58,7 +62,7 @@ def recognises(place: Place) -> bool:
 
 
 def open_zarr(place: Place, dataset: str | None) -> Stored:
-    """Open a zarr array or an OME-Zarr image.
+    """Open a zarr array, an OME-Zarr image, or an imaging series where the store is NWB.
 
     Parameters
     ----------
@@ -73,8 +77,12 @@ def open_zarr(place: Place, dataset: str | None) -> Stored:
     """
     import zarr
 
+    from cnmf3d.movies.formats.zarr_store import store_of
+
     try:
-        node = zarr.open(_store(place), mode="r")
+        node = zarr.open(store_of(place), mode="r")
+        if isinstance(node, zarr.Group) and is_nwb(dict(node.attrs)):
+            return read_series(place, Tree(place, node), dataset)
         if dataset is not None and isinstance(node, zarr.Group):
             node = _member(place, node, dataset)
         return _stored(place, node, "")
@@ -88,13 +96,42 @@ def open_zarr(place: Place, dataset: str | None) -> Stored:
         raise InputError(f"{place} can't be read as zarr ({text})", fix) from error
 
 
-def _store(place: Place) -> Any:
-    """Make what zarr opens."""
-    import zarr
+@dataclass(frozen=True)
+class Tree:
+    """A zarr group as `nwb_series` reads it; links are attributes of their group, as hdmf-zarr writes them."""
 
-    if place.path is not None and place.path.is_file():
-        return zarr.storage.ZipStore(place.path, mode="r")
-    return place.address
+    place: Place
+    root: zarr.Group
+
+    def groups(self) -> dict[str, zarr.Group]:
+        """All groups by path, but those with the schema."""
+        found: dict[str, zarr.Group] = {}
+
+        def look(group: zarr.Group, path: str) -> None:
+            for name, item in group.groups():
+                found[f"{path}/{name}"] = item
+                if (path, name) != ("", "specifications"):
+                    look(item, f"{path}/{name}")
+
+        with warnings.catch_warnings(category=UserWarning):
+            warnings.simplefilter("ignore")  # about arrays that zarr_store leaves out
+            look(self.root, "")
+        return found
+
+    def child(self, group: zarr.Group, name: str) -> Any:
+        """A group's member, or what its link of that name leads to within the store; None without either."""
+        found = group.get(name)
+        if found is not None:
+            return found
+        links = group.attrs.get("zarr_link")
+        for link in links if isinstance(links, list) else []:
+            if isinstance(link, Mapping) and link.get("name") == name and link.get("source", ".") in (".", ""):
+                return self.root.get(str(link.get("path", "")).strip("/"))
+        return None
+
+    def lazily(self, array: zarr.Array) -> Chunked:
+        """See `Chunked`."""
+        return Chunked(self.place, array)
 
 
 def _member(place: Place, group: zarr.Group, dataset: str) -> Any:
@@ -146,9 +183,7 @@ def _plain(place: Place, array: zarr.Array) -> Stored:
     """Take an array with the names of its dimensions, where it has any."""
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     axes = letters_of(names, array.ndim)
-    told = {name: value for name, value in array.attrs.items() if isinstance(value, (str, int, float))}
-    rates = (seconds(told.get(name)) for name in ("fps", "rate", "fr", "frame_rate"))
-    facts = Facts(next((rate for rate in rates if rate), None), None, told, _missing(place, array))
+    facts = replace(facts_of(dict(array.attrs)), warnings=_missing(place, array))
     return Stored(Chunked(place, array), axes, f"Zarr {array.metadata.zarr_format}", facts)
 
 
@@ -169,16 +204,16 @@ def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str)
                 factors = factors * np.asarray(transform["scale"], float)
     units = [axis.get("unit", "") if isinstance(axis, Mapping) else "" for axis in scales.get("axes", [])]
     interval, sides, assumed = _scaled(axes, factors, units)
-    warnings = [*([note] if note else []), *_missing(place, array)]
+    cautions = [*([note] if note else []), *_missing(place, array)]
     if assumed:
         text = f"{place} gives scales without a unit along {', '.join(assumed)}; µm and seconds were assumed"
-        warnings.append(f"{text}. Give rate= and voxel_size= if that is wrong.")
+        cautions.append(f"{text}. Give rate= and voxel_size= if that is wrong.")
     told: dict[str, Any] = {"name": scales["name"]} if scales.get("name") else {}
     channels = [channel.get("label", "") for channel in (image.get("omero") or {}).get("channels", [])]
     if any(channels):
         told["channels"] = channels
     version = image.get("version") or scales.get("version") or "0.4"
-    facts = Facts(1 / interval if interval else None, voxel_size(*sides), told, tuple(warnings))
+    facts = Facts(1 / interval if interval else None, voxel_size(*sides), told, tuple(cautions))
     return Stored(Chunked(place, array), axes, f"OME-Zarr {version}", facts)
 
 

@@ -1,0 +1,91 @@
+"""What is given, what the sidecar says and what the file says: where they differ, the user is warned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from cnmf3d.geometry import ZYX
+from cnmf3d.movies.stored import Facts
+from cnmf3d.movies.timing import DISAGREE, contradiction
+
+SMALLEST, LARGEST = 0.01, 1000.0
+"""µm; a voxel beyond is no voxel of a microscope, but a unit that was mistaken."""
+
+
+def rate_of(known: Sequence[tuple[str, Facts]], planes: int) -> tuple[float | None, list[str]]:
+    """The rate of the first source that has one, and how others contradict it.
+
+    Parameters
+    ----------
+    known : sequence of (name, Facts)
+        Sources of facts, the one that wins first, with the names that the user knows them by.
+    planes : int
+        Planes of a volume.
+
+    Returns
+    -------
+    rate, warnings
+    """
+    told = [(name, facts.rate) for name, facts in known if facts.rate is not None]
+    if not told:
+        return None, []
+    used = told[0][1]
+    return used, [text for name, rate in told[1:] for text in contradiction(used, rate, planes, name)]
+
+
+def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[str]]:
+    """The voxel size of the first source that has one, and how others contradict it.
+
+    Returns
+    -------
+    voxel_size, warnings
+        A warning too where it is no size of a voxel, as where µm were written as metres.
+    """
+    told = [(name, facts.voxel_size) for name, facts in known if facts.voxel_size is not None]
+    if not told:
+        return None, []
+    name, used = told[0]
+    warnings = [
+        f"{other} says that a voxel is {size} µm (x × y × z), but {used} µm is used. Give the right one with "
+        "voxel_size= (--voxel-size)."
+        for other, size in told[1:]
+        if not all(_same(one, two) for one, two in zip(used, size, strict=True))
+    ]
+    sides = [side for side in used if not math.isnan(side)]
+    if any(not SMALLEST <= side <= LARGEST for side in sides):
+        text = f"a voxel of {used} µm (x × y × z; {name}) is none of a microscope: its unit may be wrong"
+        warnings.append(f"{text}. Give voxel_size=(x, y, z) in µm (--voxel-size).")
+    return used, warnings
+
+
+def axes_differ(found: str, used: str, where: str) -> list[str]:
+    """Warn where the axes that are given rename those that the file names.
+
+    Parameters
+    ----------
+    found, used : str
+        A letter a dimension of the same array, as in `Stored`.
+    where : str
+        The file.
+    """
+    pairs = list(zip(found, used, strict=True))
+    if all(one in "?!-" or two == "-" or one == two for one, two in pairs):
+        return []
+    named = found.replace("-", "").replace("!", "?")
+    return [f"{where} names its axes {named}; they are read as {used.replace('-', '')}, as axes= (--axes) says."]
+
+
+def planes_differ(found: str, shape: Sequence[int], planes: int, where: str) -> list[str]:
+    """Warn where the planes that are given contradict the file's own."""
+    told = shape[found.index("z")] if "z" in found else planes
+    if told == planes:
+        return []
+    return [
+        f"{where} says that a volume has {told} planes; it is cut into volumes of {planes}, as planes= (--planes) says."
+    ]
+
+
+def _same(one: float, two: float) -> bool:
+    """Whether two lengths agree; not-a-number is a length that isn't known."""
+    return math.isnan(one) or math.isnan(two) or abs(one / two - 1) <= DISAGREE
