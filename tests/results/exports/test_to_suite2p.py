@@ -24,7 +24,7 @@ READ = {
     "detect_outputs": "max_proj Vcorr",
 }
 """What Suite2p 0.14.4 and 1.1.0 look up in each file: their windows (File > Load processed data, > Load folder with
-plane folders), ``io.combined`` and ``io.save_nwb``. Tried by hand with both: importing Suite2p takes torch and cellpose.
+plane folders), ``io.combined`` and ``io.save_nwb``. Tried by hand: importing Suite2p takes torch and cellpose.
 """
 
 READ_OF_ROIS = "ypix xpix lam med npix npix_norm radius aspect_ratio compact footprint skew std overlap"
