@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cnmf3d
-from cnmf3d.engine.planning import plan_of
+from cnmf3d.engine.planning import contradictions, plan_of
 from cnmf3d.errors import UsageError
 from cnmf3d.simulate import simulate
 
@@ -46,3 +46,14 @@ def test_a_cell_that_is_larger_than_the_movie_is_a_mistake(size, told):
 def test_a_cell_that_fits_is_none(size):
     movie = cnmf3d.open_movie(np.zeros((30, 1, 40, 60), np.uint16), rate=5)
     assert plan_of(movie, cnmf3d.read_parameters(gSig=size)).rate == 5
+
+
+def test_rate_and_voxel_that_contradict_the_movie_are_used_and_told():
+    movie = cnmf3d.open_movie(np.zeros((30, 6, 40, 60), np.uint16), rate=5, voxel_size=(1, 1, 4))
+    given = cnmf3d.read_parameters(fr=30, voxel_size=(1, 1, 2))
+    rate, voxel = contradictions(movie, given)
+    assert plan_of(movie, given).rate == 30
+    assert "30 Hz looks like the frame rate" in rate and "6 planes" in rate
+    assert "1 × 1 × 4 µm" in voxel and "1 × 1 × 2 µm is used" in voxel
+    assert contradictions(movie, cnmf3d.read_parameters(fr=5, voxel_size=(1, 1, 4))) == []
+    assert contradictions(movie, cnmf3d.read_parameters()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import json
 import struct
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -91,6 +92,43 @@ def _matlab(value: object) -> str:
             return "[" + ";".join(" ".join(map(str, row)) for row in value) + "]"
         return "[" + ";".join(map(str, value)) + "]"
     return str(value)
+
+
+def write_micro_manager(path: Path, values: np.ndarray, **summary: object) -> None:
+    """A stack file of Micro-Manager 1.4 and 2.0: an index of all pages and a summary before the first one.
+
+    Parameters
+    ----------
+    path : Path
+        Named ``..._MMStack....tif``.
+    values : (T, R, Z, C, Y, X) uint16
+        R are positions of the stage.
+    summary : dict
+        Entries of the summary.
+    """
+    times, positions, planes, channels, height, width = values.shape
+    told = {"MicroManagerVersion": "2.0.0", "Frames": times, "Positions": positions, "Slices": planes}
+    told |= {"Channels": channels, "Width": width, "Height": height, "TimeFirst": True, "SlicesFirst": True}
+    text = json.dumps(told | {"Prefix": path.name.split("_MMStack")[0], "PixelType": "GRAY16"} | summary).encode()
+    about = b'{"Camera": "camera"}'
+    size, pages, index = 2 * height * width, bytearray(), []
+    start = 40 + len(text) + len(text) % 2
+    for place in np.ndindex(values.shape[:4]):
+        t, r, z, c = place
+        at = start + len(pages)
+        index.append((c, z, t, r, at))
+        tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (273, at + 162), (277, 1)]
+        tags += [(278, height), (279, size), (282, 1), (296, 1), (339, 1)]
+        pages += struct.pack("<H", len(tags) + 1)
+        pages += b"".join(struct.pack("<HHII", code, 4, 1, value) for code, value in tags)
+        pages += struct.pack("<HHII", 51123, 2, len(about), at + 162 + size)
+        last = len(index) == np.prod(values.shape[:4])
+        pages += struct.pack("<I", 0 if last else at + 162 + size + len(about)) + values[place].tobytes() + about
+    end = start + len(pages)
+    head = struct.pack("<2sHI", b"II", 42, start) + struct.pack("<4I", 54773648, end, 483765892, 0)
+    head += struct.pack("<4I", 99384722, 0, 2355492, len(text)) + text + bytes(len(text) % 2)
+    entries = b"".join(struct.pack("<5I", *entry) for entry in index)
+    path.write_bytes(head + bytes(pages) + struct.pack("<2I", 3453623, len(index)) + entries)
 
 
 def write_nwb(path: Path, values: np.ndarray, *, series: tuple[str, ...] = ("TwoPhotonSeries",)) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from files import assert_reads
+from files import assert_reads, write_micro_manager
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
@@ -106,6 +106,27 @@ def test_positions_of_the_stage_are_no_planes(tmp_path, values):
     one = places[:, :1]
     tifffile.imwrite(tmp_path / "one.tif", one, photometric="minisblack", metadata={"axes": "TRYX"})
     assert_reads(open_movie(tmp_path / "one.tif", rate=5), one)
+
+
+def test_a_stack_of_micro_manager(tmp_path, values):
+    write_micro_manager(tmp_path / "a_MMStack.ome.tif", values[:, None, :, None])
+    movie = open_movie(tmp_path / "a_MMStack.ome.tif", rate=5)
+    assert_reads(movie, values)
+    assert movie.warnings == ()
+
+
+def test_positions_of_micro_manager_are_no_planes(tmp_path, values):
+    path = tmp_path / "a_MMStack.ome.tif"
+    write_micro_manager(path, values[:, :, None, None])
+    with pytest.raises(InputError, match="of length 3, is neither time") as error:
+        open_movie(path, rate=5)
+    assert "--axes tczyx" in error.value.fix or "--axes tcyx" in error.value.fix
+    assert_reads(open_movie(path, axes="tcyx", channel=1, rate=5), values[:, 1:2])
+    both = np.stack([values, values + 1000], axis=1)[:, :, :, None]
+    write_micro_manager(path, both)
+    with pytest.raises(InputError, match="of length 2, is neither time"):
+        open_movie(path, rate=5)
+    assert_reads(open_movie(path, axes="tczyx", channel=1, rate=5), values + 1000)
 
 
 def test_dimensions_that_are_named_something_else(tmp_path, values):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
-from files import assert_reads
+import zarr
+from files import assert_reads, write_nwb
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError, UsageError
@@ -65,3 +67,39 @@ def test_axes_that_are_none(tmp_path, values, axes):
 def test_a_voxel_has_three_sides(size, values):
     with pytest.raises(UsageError, match="voxel_size has"):
         open_movie(values, voxel_size=size)
+
+
+class Labelled(np.ndarray):
+    """An array with names and attributes, as xarray has them."""
+
+    dims: tuple[str, ...] = ()
+    attrs: dict[str, object] = {}
+
+
+def test_arrays_that_name_their_dimensions(tmp_path, values):
+    turned = values.transpose(0, 2, 3, 1)
+    named = turned.view(Labelled)
+    named.dims, named.attrs = ("time", "y", "x", "z"), {"fps": 4.0}
+    movie = open_movie(named)
+    assert_reads(movie, values)
+    assert movie.rate == 4 and movie.metadata["axes"] == "tyxz"
+    array = zarr.create_array(tmp_path / "m.zarr", data=turned, dimension_names=("t", "y", "x", "z"))
+    assert_reads(open_movie(array, rate=5), values)
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["mov"] = turned
+        for dimension, name in zip(file["mov"].dims, "tyxz", strict=True):
+            dimension.label = name
+        assert_reads(open_movie(file["mov"], rate=5), values)
+        file["plain"] = values
+        assert_reads(open_movie(file["plain"], rate=5), values)
+    named.dims = ("time", "trial", "y", "x")
+    with pytest.raises(InputError, match="not taken for planes"):
+        open_movie(named)
+
+
+def test_an_array_of_an_nwb_file(tmp_path, values):
+    write_nwb(tmp_path / "m.nwb", values.transpose(0, 3, 2, 1))
+    with h5py.File(tmp_path / "m.nwb", "a") as file:
+        data = file["acquisition/TwoPhotonSeries/data"]
+        data.attrs["conversion"], data.attrs["offset"] = 2.0, -1.0
+        assert_reads(open_movie(data, rate=5), (values * 2.0 - 1).astype(np.float32))

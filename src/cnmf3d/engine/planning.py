@@ -14,6 +14,8 @@ from cnmf3d.engine.stages import Outcome
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes, half_size_of, sigma_of
 from cnmf3d.movies import Movie
+from cnmf3d.movies.agreement import facts_differ
+from cnmf3d.movies.stored import Facts
 from cnmf3d.parameters import CnmfParameters
 from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.parameters.patch import PatchParameters
@@ -165,6 +167,13 @@ def voxel_size(movie: Movie, parameters: CnmfParameters) -> ZYX | None:
     """Voxel size in µm: as given, or as the movie tells."""
     given = parameters.data.voxel_size
     return movie.voxel_size if given is None else along_axes(given, "voxel_size")
+
+
+def contradictions(movie: Movie, parameters: CnmfParameters) -> list[str]:
+    """How the rate (fr) and the voxel size that the parameters give contradict the movie, which they win over."""
+    given = Facts(parameters.data.fr, None if parameters.data.voxel_size is None else voxel_size(movie, parameters))
+    told = Facts(movie.rate, movie.voxel_size)
+    return facts_differ([("the parameters", given), (name_of(movie), told)], movie.shape[1])
 
 
 def patches(movie: Movie, patch: PatchParameters) -> tuple[VolumeShape | None, VolumeShape | None]:

@@ -18,7 +18,7 @@ from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
-from cnmf3d.engine.planning import name_of, plan_of, used, voxel_size
+from cnmf3d.engine.planning import contradictions, name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import seeds_of
 from cnmf3d.engine.stages import Outcome
 from cnmf3d.engine.storage import Storage
@@ -100,7 +100,7 @@ def run(
     if start is not None and plan.limit not in (None, start.count):
         text = f"K = {plan.limit} is not applied: all {start.count} seeds that were given are demixed, none is added"
         heard(Caution("ingest", text))
-    for text in movie.warnings:
+    for text in (*movie.warnings, *contradictions(movie, parameters)):
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
     if movie.shape[0] < FEW_FRAMES:

@@ -59,6 +59,11 @@ def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[
     return used, warnings
 
 
+def facts_differ(known: Sequence[tuple[str, Facts]], planes: int) -> list[str]:
+    """How sources contradict the one that wins, in rate and voxel size; see `rate_of`, `voxel_size_of`."""
+    return [*rate_of(known, planes)[1], *voxel_size_of(known)[1]]
+
+
 def axes_differ(found: str, used: str, where: str) -> list[str]:
     """Warn where the axes that are given rename those that the file names.
 

@@ -108,7 +108,7 @@ def read_series(place: Place, tree: Tree, dataset: str | None) -> Stored:
         raise InputError(f"{place}: {series.path} has {len(data.shape)} dimensions", "NWB series have 3 or 4.")
     axes, cautions = _axes(place, series, tuple(data.shape))
     facts = _facts(place, series, dict(zip(axes, data.shape, strict=True)))
-    facts = replace(facts, warnings=(*cautions, *facts.warnings), calibration=_calibration(data))
+    facts = replace(facts, warnings=(*cautions, *facts.warnings), calibration=calibration_in(data.attrs))
     return Stored(tree.lazily(data), axes, "NWB", facts)
 
 
@@ -157,9 +157,13 @@ def _axes(place: Place, series: Series, shape: tuple[int, ...]) -> tuple[str, tu
     return axes, (f'{text}; read as {axes}, as the schema has it. If that is wrong, give axes="{turned}".',)
 
 
-def _calibration(data: Any) -> Calibration | None:
-    """How the stored numbers become intensities."""
-    told = data.attrs
+def is_image_series(attributes: Mapping[str, Any]) -> bool:
+    """Whether these are the attributes of a group with images over time."""
+    return as_text(attributes.get("neurodata_type", "")) in (*PHOTONS, IMAGES)
+
+
+def calibration_in(told: Mapping[str, Any]) -> Calibration | None:
+    """How stored numbers become intensities, by the attributes of ``data``."""
     return calibration_of(told.get("conversion"), told.get("offset"), as_text(told.get("unit", "")))
 
 

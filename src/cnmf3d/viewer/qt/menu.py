@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cnmf3d.viewer.qt.window import Window
 
 FILTER = (
-    "Movies and results (*.tif *.tiff *.hdf5 *.h5 *.nwb *.npy *.mmap *.zarr);;"
+    "Movies and results (*.tif *.tiff *.hdf5 *.h5 *.mat *.nwb *.npy *.mmap *.zarr);;"
     "Batches and projects (*.sqlite);;All files (*)"
 )
 

@@ -20,7 +20,7 @@ from cnmf3d.batch.engines.caiman.memmap import projections
 from cnmf3d.batch.engines.caiman.settings import Groups, own_among, settings_for
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.engine.parallel import cores
-from cnmf3d.engine.planning import name_of, voxel_size
+from cnmf3d.engine.planning import contradictions, name_of, voxel_size
 from cnmf3d.engine.run import NO_RATE, Listener
 from cnmf3d.errors import InputError
 from cnmf3d.events import Caution, Note, Reporter
@@ -38,6 +38,8 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     heard = Listener(reporter)
     parameters = read_parameters(job.parameters)
     movie = _movie(job, heard)
+    for text in contradictions(movie, parameters):
+        heard(Caution("ingest", text))
     size = voxel_size(movie, parameters)
     settings = settings_for(parameters, own_among(job.options), rate=_rate(movie, parameters), voxel_size=size)
     for text in settings.choices:
