@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import json
 import struct
 from collections.abc import Callable, Sequence
 from itertools import pairwise

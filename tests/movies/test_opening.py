@@ -72,8 +72,8 @@ def test_a_voxel_has_three_sides(size, values):
 class Labelled(np.ndarray):
     """An array with names and attributes, as xarray has them."""
 
-    dims: tuple[str, ...] = ()
-    attrs: dict[str, object] = {}
+    dims: tuple[str, ...]
+    attrs: dict[str, object]
 
 
 def test_arrays_that_name_their_dimensions(tmp_path, values):
