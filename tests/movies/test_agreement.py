@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from files import write_scanimage
 
 from cnmf3d import open_movie
 from cnmf3d.geometry import ZYX
+from cnmf3d.movies.timing import contradiction
 
 
 @pytest.fixture
@@ -38,6 +40,30 @@ def test_a_rate_that_is_that_of_frames(told):
     (text,) = movie.warnings
     assert movie.rate == 12
     assert "3 planes" in text and "12 Hz looks like the frame rate" in text and "rate=4 (--fps 4)" in text
+
+
+def test_a_rate_of_frames_where_some_are_flyback():
+    (text,) = contradiction(30, 6, 4, "the file", flyback=1)
+    assert "4 planes and 1 of flyback: 30 Hz looks like the frame rate" in text
+    (text,) = contradiction(30, 7.5, 4, "the file", flyback=1)
+    assert "a volume has 4 planes: 30 Hz looks" in text
+    assert "frame rate" not in contradiction(30, 6, 4, "the file")[0]
+
+
+def test_the_frame_rate_of_scanimage(tmp_path):
+    state = {
+        "SI.hChannels.channelSave": [1],
+        "SI.hStackManager.enable": True,
+        "SI.hStackManager.numSlices": 3,
+        "SI.hStackManager.numFramesPerVolumeWithFlyback": 5,
+        "SI.hStackManager.numFramesPerVolume": 3,
+        "SI.hRoiManager.scanFrameRate": 30.0,
+        "SI.hRoiManager.scanVolumeRate": 6.0,
+    }
+    write_scanimage(tmp_path / "m.tif", np.zeros((20, 5, 7), np.int16), state)
+    movie = open_movie(tmp_path / "m.tif", rate=30)
+    assert movie.shape == (4, 3, 5, 7)
+    assert "3 planes and 2 of flyback: 30 Hz looks like the frame rate" in " ".join(movie.warnings)
 
 
 def test_a_file_that_has_the_rate_of_frames(told):

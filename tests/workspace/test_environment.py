@@ -79,6 +79,14 @@ def test_other_movies(tiff, tmp_path):
     assert any("rate" in text for text in ViewerWorkEnv.from_movie(values).warnings)
 
 
+def test_a_rate_that_contradicts_the_movie_is_told(tiff):
+    env = ViewerWorkEnv.from_tiff(tiff(meta=META))
+    assert not any("5 Hz" in text for text in env.warnings)
+    env.imgdata.meta["fps"] = 15.0
+    assert any("says 5 Hz" in text and "15 Hz looks like the frame rate" in text for text in env.warnings)
+    assert env.imgdata.described.rate == 15
+
+
 def test_a_rate_that_the_script_sets_counts(tiff):
     env = ViewerWorkEnv.from_tiff(tiff())
     assert env.imgdata.rate is None and "rate" not in env.imgdata.source()[1]

@@ -172,7 +172,7 @@ def voxel_size(movie: Movie, parameters: CnmfParameters) -> ZYX | None:
 def contradictions(movie: Movie, parameters: CnmfParameters) -> list[str]:
     """How the rate (fr) and the voxel size that the parameters give contradict the movie, which they win over."""
     given = Facts(parameters.data.fr, None if parameters.data.voxel_size is None else voxel_size(movie, parameters))
-    told = Facts(movie.rate, movie.voxel_size)
+    told = Facts(movie.rate, movie.voxel_size, movie.metadata)
     return facts_differ([("the parameters", given), (name_of(movie), told)], movie.shape[1])
 
 

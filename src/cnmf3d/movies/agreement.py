@@ -9,6 +9,9 @@ from cnmf3d.geometry import ZYX
 from cnmf3d.movies.stored import Facts
 from cnmf3d.movies.timing import DISAGREE, contradiction
 
+FLYBACK = "flyback_frames"
+"""Entry of a movie's metadata: frames of each volume that are left out, because the focus returns in them."""
+
 SMALLEST, LARGEST = 0.01, 1000.0
 """µm; a voxel beyond is no voxel of a microscope, but a unit that was mistaken."""
 
@@ -31,7 +34,8 @@ def rate_of(known: Sequence[tuple[str, Facts]], planes: int) -> tuple[float | No
     if not told:
         return None, []
     used = told[0][1]
-    return used, [text for name, rate in told[1:] for text in contradiction(used, rate, planes, name)]
+    flyback = next((each.metadata[FLYBACK] for _, each in known if FLYBACK in each.metadata), 0)
+    return used, [text for name, rate in told[1:] for text in contradiction(used, rate, planes, name, flyback)]
 
 
 def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[str]]:

@@ -103,10 +103,14 @@ class Calibrated:
         stored = np.asarray(self.source[index])
         gain, offset = self.calibration.gain, self.calibration.offset
         if self.dtype.kind in "iu":
-            return (stored.astype(np.int64) + int(offset)).astype(self.dtype)
+            # Integers wrap around; the sum is in range, so that it is right whatever wrapped on the way.
+            values = stored.astype(self.dtype)
+            values += np.array(int(offset)).astype(self.dtype)
+            return values
         values = np.empty(stored.shape, self.dtype)
         np.multiply(stored, gain, out=values, dtype=np.float64, casting="same_kind")
-        return np.add(values, offset, out=values, dtype=np.float64, casting="same_kind")
+        np.add(values, offset, out=values, dtype=np.float64, casting="same_kind")
+        return values
 
 
 def _kind(stored: np.dtype[Any], calibration: Calibration) -> np.dtype[Any]:

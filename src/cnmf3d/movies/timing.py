@@ -61,7 +61,7 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
     return Facts(1 / mean, None, {"interval_s": mean, "interval_spread_s": spread}, tuple(warnings))
 
 
-def contradiction(used: float | None, other: float | None, planes: int, source: str) -> list[str]:
+def contradiction(used: float | None, other: float | None, planes: int, source: str, flyback: int = 0) -> list[str]:
     """Say that two rates of one movie differ.
 
     Parameters
@@ -74,6 +74,8 @@ def contradiction(used: float | None, other: float | None, planes: int, source: 
         Planes of a volume: a ratio of that number is that of frames to volumes.
     source : str
         Who says the other: the file, its sidecar, a part of the file.
+    flyback : int
+        Frames of a volume that are no planes, because the focus returns.
 
     Returns
     -------
@@ -83,13 +85,17 @@ def contradiction(used: float | None, other: float | None, planes: int, source: 
     if not used or not other or _near(used, other):
         return []
     text = f"{source} says {other:.4g} Hz, but {used:.4g} Hz is used as the rate of volumes."
-    if planes > 1 and _near(used, other * planes):
-        return [
-            f"{text} That is {planes} times as much, and a volume has {planes} planes: {used:.4g} Hz looks like the "
-            f"frame rate (planes a second). If it is, give rate={other:.4g} (--fps {other:.4g})."
-        ]
-    if planes > 1 and _near(used * planes, other):
-        return [f"{text} {other:.4g} Hz looks like the frame rate: a volume has {planes} planes."]
+    counts = {f"{planes} planes": planes}
+    if flyback:
+        counts[f"{planes} planes and {flyback} of flyback"] = planes + flyback
+    for frames, count in counts.items():
+        if count > 1 and _near(used, other * count):
+            return [
+                f"{text} That is {count} times as much, and a volume has {frames}: {used:.4g} Hz looks like the frame "
+                f"rate (planes a second). If it is, give rate={other:.4g} (--fps {other:.4g})."
+            ]
+        if count > 1 and _near(used * count, other):
+            return [f"{text} {other:.4g} Hz looks like the frame rate: a volume has {frames}."]
     return [f"{text} Give the right one with rate= (--fps)."]
 
 

@@ -152,7 +152,7 @@ class ViewerWorkEnv:
         """What the user should know about the movie."""
         if self.isEmpty:
             return ()
-        told = self.imgdata.movie.warnings
+        told = self.imgdata.described.warnings
         return told if self.imgdata.rate is None else tuple(text for text in told if "not tell its rate" not in text)
 
     def check(self) -> None:

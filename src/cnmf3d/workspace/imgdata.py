@@ -12,6 +12,8 @@ import numpy as np
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, voxel_size_of
 from cnmf3d.movies import Movie, open_movie
+from cnmf3d.movies.agreement import facts_differ
+from cnmf3d.movies.stored import Facts
 from cnmf3d.workspace.sequence import Sequence
 
 
@@ -149,7 +151,10 @@ class ImgData:
         InputError
             Where the metadata have values that can't be.
         """
-        return replace(self.movie, rate=self.rate, voxel_size=self.voxel_size)
+        movie, told = self.movie, Facts(self.rate, self.voxel_size)
+        itself = Facts(movie.rate, movie.voxel_size, movie.metadata)
+        texts = facts_differ([("the metadata", told), ("the movie", itself)], movie.shape[1])
+        return replace(movie, rate=told.rate, voxel_size=told.voxel_size, warnings=(*movie.warnings, *texts))
 
     def source(self) -> tuple[str | tuple[str, ...], dict[str, Any]]:
         """What `open_movie` opens the same movie with, in another program too: the source, and the keywords.
