@@ -77,6 +77,9 @@ class MovieFlags:
     planes: Annotated[
         int | None, typer.Option(min=1, help="Planes a volume, where the file is a flat list of pages.")
     ] = None
+    channels: Annotated[
+        int | None, typer.Option(min=1, help="Channels of each plane, where the file is a flat list of pages.")
+    ] = None
 
     def keywords(self) -> dict[str, Any]:
         """What was given, as `open_movie` calls it."""
@@ -88,6 +91,7 @@ class MovieFlags:
             "channel": self.channel,
             "dataset": self.dataset,
             "planes": self.planes,
+            "channels": self.channels,
         }
         return {name: value for name, value in told.items() if value is not None}
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.movies.arrays import folded
-from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS, LazyArray
+from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS
 
 LETTERS = "tzyxc"
 
@@ -133,20 +132,24 @@ def _three(lengths: Sequence[int], order: str, matlab: bool) -> Iterator[str]:
         yield f"planes={planes} ({volumes} volumes of {planes} planes)"
 
 
+COUNTS = {"z": "planes", "c": "channels"}
+"""What users call the numbers of planes and channels that follow one another in a list of pages."""
+
+
 def with_axes(
-    data: LazyArray, found: str, wanted: str, planes: int | None, where: str, likely: Sequence[str] = ORDERS
-) -> tuple[LazyArray, str]:
+    shape: Sequence[int], found: str, wanted: str, sizes: Mapping[str, int], where: str, likely: Sequence[str] = ORDERS
+) -> str:
     """Give an array the axes that the user wants.
 
     Parameters
     ----------
-    data : LazyArray
+    shape : sequence of int
     found : str
         What the file says: a letter a dimension, ``?`` where it says nothing.
     wanted : str
         As `parse_axes` returns.
-    planes : int or None
-        Planes a volume, where the pages lie in one list.
+    sizes : mapping
+        Planes ``z`` and channels ``c``, where the user says them.
     where : str
         The file, for errors.
     likely : sequence of str
@@ -154,7 +157,7 @@ def with_axes(
 
     Returns
     -------
-    data, axes
+    axes
         ``-`` stands for a dimension of length 1 that has no letter in `wanted`.
 
     Raises
@@ -162,23 +165,21 @@ def with_axes(
     InputError
         Where they don't fit; the message says which readings would.
     """
-    axes = _match(tuple(data.shape), found, wanted)
-    if axes is not None:
-        inside = data.shape[axes.index("z")] if "z" in axes else 1
-        if planes not in (None, inside):
-            raise UsageError(f"planes is {planes}, but {where} has {inside} with axes={wanted!r}", "Leave one out.")
-        return data, axes
-    shape = " × ".join(str(n) for n in data.shape)
-    if planes is not None and {"t", "z"} <= set(wanted):
-        order = "zt" if wanted.index("z") < wanted.index("t") else "tz"
-        return fold_planes(data, found, planes, where, order, "yx" if wanted.index("y") < wanted.index("x") else "xy")
-    raise InputError(
-        f'{where} has the shape {shape}, to which axes="{wanted}" does not fit',
-        fitting(data.shape, found, likely),
-    )
+    axes = match_axes(shape, found, wanted)
+    if axes is None:
+        text = " × ".join(str(n) for n in shape)
+        raise InputError(
+            f'{where} has the shape {text}, to which axes="{wanted}" does not fit', fitting(shape, found, likely)
+        )
+    for letter, size in sizes.items():
+        inside = shape[axes.index(letter)] if letter in axes else 1
+        if size != inside:
+            name = COUNTS[letter]
+            raise UsageError(f"{name} is {size}, but {where} has {inside} with axes={wanted!r}", "Leave one out.")
+    return axes
 
 
-def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
+def match_axes(shape: Sequence[int], found: str, wanted: str) -> str | None:
     """Give the dimensions the letters of `wanted`, dropping such of length 1; None where they don't fit."""
     spare = len(shape) - len(wanted)
     if spare < 0:
@@ -191,40 +192,6 @@ def _match(shape: tuple[int, ...], found: str, wanted: str) -> str | None:
     dropped = set(singles[:spare])
     letters = iter(wanted)
     return "".join("-" if axis in dropped else next(letters) for axis in range(len(shape)))
-
-
-def fold_planes(
-    data: LazyArray, found: str, planes: int, where: str, order: str = "tz", image: str = "yx"
-) -> tuple[LazyArray, str]:
-    """Read the pages before (Y, X) as one list of volumes with `planes` planes each.
-
-    `order` is that of the pages, `image` that of a page's dimensions where the file doesn't name them.
-
-    Raises
-    ------
-    UsageError
-        For planes below 1.
-    InputError
-        Where the pages can't be cut so.
-    """
-    if planes < 1:
-        raise UsageError(f"planes is {planes}", "Give the number of planes of a volume, at least 1.")
-    lead = max(1, len(data.shape) - 2)
-    if "c" in found[1:lead]:
-        lead = found.index("c")
-    pages = 1
-    for length in data.shape[:lead]:
-        pages *= length
-    if pages % planes:
-        ways = ", ".join(f"{p} ({v} volumes)" for v, p in page_readings(pages, 12))
-        fix = f"These numbers of planes divide it: {ways}." if ways else "Its pages can only be one plane a volume."
-        raise InputError(f"{where} has {pages} pages, which are no multiple of planes={planes}", fix)
-    leading = (pages // planes, planes) if order == "tz" else (planes, pages // planes)
-    result = folded(data, leading, lead)
-    tail = found[lead:] if set("yx") <= set(found[lead:]) else image
-    if result is None or len(tail) != len(data.shape) - lead:
-        raise UsageError(f"planes={planes} needs pages in one list; {where} has the axes {found}", fitting(data.shape))
-    return result, order + tail
 
 
 def completed(

@@ -16,16 +16,19 @@ from cnmf3d.geometry import ZYX, AxisValue
 from cnmf3d.geometry import voxel_size_of as size_of
 from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
-from cnmf3d.movies.axes import completed, fitting, fold_planes, parse_axes, with_axes
+from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, parse_axes, with_axes
 from cnmf3d.movies.calibration import calibrated
+from cnmf3d.movies.folding import ORDER, fold_pages
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.formats.array import open_array
+from cnmf3d.movies.gathering import by_names, end_to_end
 from cnmf3d.movies.joined import Joined, Part
 from cnmf3d.movies.layout import LaidOut
 from cnmf3d.movies.movie import Frames, Movie
+from cnmf3d.movies.naming import gap_in
 from cnmf3d.movies.places import locate
 from cnmf3d.movies.sidecar import sidecar_of
-from cnmf3d.movies.stored import Facts, Place, Stored
+from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Reading:
         Planes a volume where pages lie in one list.
     channel : int or None
     dataset : str or None
+    channels : int or None
+        Channels of a frame where pages lie in one list.
     volumes : bool
         Whether a file without time is one volume of several.
     """
@@ -48,7 +53,14 @@ class Reading:
     planes: int | None
     channel: int | None
     dataset: str | None
+    channels: int | None = None
     volumes: bool = False
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Planes and channels that follow one another in a list of pages, as far as the user says."""
+        told = {"z": self.planes, "c": self.channels}
+        return {letter: size for letter, size in told.items() if size is not None}
 
 
 def open_movie(
@@ -60,6 +72,7 @@ def open_movie(
     channel: int | None = None,
     dataset: str | None = None,
     planes: int | None = None,
+    channels: int | None = None,
 ) -> Movie:
     """Open a movie of any known format. Only labels are read; values are read where they are asked for.
 
@@ -84,7 +97,11 @@ def open_movie(
         Which array of a file that holds several: a name in HDF5, NWB and zarr, the number of the series in
         TIFF.
     planes : int, optional
-        Planes a volume, where a file holds a flat list of pages, z running faster than t.
+        Planes a volume, where a file holds a flat list of pages, z running faster than t. Pages of several files are
+        one list; those after the last whole volume are left out.
+    channels : int, optional
+        Channels of each plane, where their pages follow one another in a flat list, each channel's after the other's.
+        Where all planes of a channel come before those of the next, give ``axes="tczyx"`` too.
 
     Returns
     -------
@@ -97,7 +114,7 @@ def open_movie(
     InputError
         For a file that can't be read, or that doesn't tell what is needed; the message says what would fit.
     """
-    wanted = Reading(parse_axes(axes) if axes is not None else None, planes, channel, dataset)
+    wanted = Reading(parse_axes(axes) if axes is not None else None, planes, channel, dataset, channels)
     given = Facts(_checked_rate(rate), _checked_size(voxel_size))
     if not _names_files(source):
         where = "the array"
@@ -132,17 +149,8 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
         raise InputError(f"{where} holds values of the type {dtype}", "Export real numbers: uint16 or float32.")
     if 0 in data.shape:
         raise InputError(f"{where} is empty: its shape is {tuple(data.shape)}", "Check how it was exported.")
-    if wanted.axes is not None:
-        asked = wanted.axes
-        if wanted.volumes and "t" in asked and len(asked) == len(data.shape) + 1:
-            asked = asked.replace("t", "")
-        data, axes = with_axes(data, stored.axes, asked, wanted.planes, where, stored.likely)
-        warnings += tuple(axes_differ(stored.axes, axes, where) if data is stored.data else ())
-    elif wanted.planes is not None:
-        data, axes = fold_planes(data, stored.axes, wanted.planes, where, image=stored.likely[0][2:])
-    else:
-        axes, assumed = completed(data.shape, stored.axes, where, volumes=wanted.volumes, likely=stored.likely)
-        warnings += (assumed,) if assumed else ()
+    data, axes, cautions = _labelled(stored, wanted, where)
+    warnings += cautions
     if data is not stored.data and wanted.planes is not None:
         warnings += tuple(planes_differ(stored.axes, stored.data.shape, wanted.planes, where))
     if data is not stored.data and facts.rate and "t" in axes and data.shape[axes.index("t")] > 1:
@@ -158,11 +166,34 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
     return frames, replace(facts, metadata=told, warnings=warnings)
 
 
+def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, str, tuple[str, ...]]:
+    """Give the dimensions their letters, and cut a list of pages into volumes; with cautions."""
+    data, found = stored.data, stored.axes
+    if wanted.axes is None and not wanted.sizes:
+        axes, assumed = completed(data.shape, found, where, volumes=wanted.volumes, likely=stored.likely)
+        return data, axes, (assumed,) if assumed else ()
+    if wanted.axes is None:
+        return fold_pages(data, found, wanted.sizes, where, image=stored.likely[0][2:])
+    asked = wanted.axes
+    if wanted.volumes and "t" in asked and len(asked) == len(data.shape) + 1:
+        asked = asked.replace("t", "")
+    if wanted.sizes and "t" in asked and match_axes(data.shape, found, asked) is None:
+        pages = "".join(letter for letter in asked if letter in ORDER)
+        order = pages + "".join(letter for letter in ORDER if letter not in pages)
+        return fold_pages(
+            data, found, wanted.sizes, where, order, "".join(letter for letter in asked if letter in "yx")
+        )
+    axes = with_axes(data.shape, found, asked, wanted.sizes, where, stored.likely)
+    return data, axes, tuple(axes_differ(found, axes, where))
+
+
 def _rate_of_pages(
     facts: Facts, warnings: tuple[str, ...], stored: Stored, data: Any, axes: str, where: str
 ) -> tuple[Facts, tuple[str, ...]]:
     """Take a file's rate as that of its pages, where these were cut into volumes."""
-    planes = data.shape[axes.index("z")]
+    planes = data.shape[axes.index("z")] if "z" in axes else 1
+    if planes == 1:
+        return facts, warnings
     rate = (facts.rate or 0) / planes
     text = (
         f"{where}: its rate {facts.rate:.4g} Hz was taken as that of single pages: {rate:.4g} volumes a second with "
@@ -177,10 +208,24 @@ def _several(places: Sequence[Place], wanted: Reading, where: str) -> tuple[Fram
     whole = together(places, wanted.dataset) if together is not None else None
     if whole is not None:
         return _one(whole, wanted, where)
-    return _one_by_one(places, replace(wanted, volumes=True))
+
+    def opened(number: int) -> Stored:
+        return format_of(places[number]).open(places[number], wanted.dataset)
+
+    whole = by_names(places, opened, wanted.axes, bool(wanted.sizes))
+    if whole is not None:
+        inner = wanted.axes is None or "z" not in wanted.axes
+        return _one(whole, replace(wanted, axes=None) if inner else wanted, where)
+    gap = gap_in([str(place) for place in places])
+    if wanted.sizes and (wanted.axes is None or wanted.axes.startswith("t")):
+        whole = end_to_end(places, opened, math.prod(wanted.sizes.values()))
+    frames, facts = (
+        _one(whole, wanted, where) if whole is not None else _one_by_one(places, replace(wanted, volumes=True), where)
+    )
+    return frames, replace(facts, warnings=(*facts.warnings, f"{where}: {gap}")) if gap else facts
 
 
-def _one_by_one(places: Sequence[Place], wanted: Reading) -> tuple[Frames, Facts]:
+def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[Frames, Facts]:
     """Open files with volumes of their own as one movie, and see that they belong together.
 
     A file as large as the first one is not opened before it is read, where that one holds its values
@@ -206,6 +251,10 @@ def _one_by_one(places: Sequence[Place], wanted: Reading) -> tuple[Frames, Facts
                 "All files of a movie must have volumes of one shape and type; leave the others out.",
             )
         parts.append(Part(str(place), frames.shape[0]))
+    if first.shape[:2] == (1, 1) and wanted.axes is None:
+        ways = "; ".join(f"planes={planes} ({volumes} volumes)" for volumes, planes in page_readings(len(places)))
+        text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
+        facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
     return Joined(parts, first.shape[1:], first.dtype, partial(opened)), facts
 
 

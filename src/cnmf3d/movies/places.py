@@ -12,13 +12,8 @@ from urllib.parse import unquote, urlparse
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.formats import formats
 from cnmf3d.movies.formats.zarr import is_zarr_folder
+from cnmf3d.movies.naming import names_an_axis, natural
 from cnmf3d.movies.stored import Place
-
-
-def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Key that sorts names as people do: ``trial_2.tif`` before ``trial_10.tif``, ``a`` beside ``A``."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts], name
 
 
 def is_url(source: str) -> bool:
@@ -86,25 +81,40 @@ def _listed(sources: Sequence[str | Path]) -> list[Place]:
 
 
 def _in_folder(folder: Path) -> list[Place]:
-    """Movie files of a folder, in natural order; results that lie beside them are none."""
-    known = {suffix for each in formats() for suffix in each.suffixes}
+    """Movie files of a folder, in natural order; results that lie beside them are none.
+
+    Where it has none, those of its folders that are named by planes or channels: ``plane1/``, ``plane2/``.
+    """
     visible = [each for each in folder.iterdir() if not each.name.startswith(".")]
-    found = [
-        each for each in visible if each.suffix.lower() in known and (each.is_file() or each.suffix.lower() == ".zarr")
-    ]
-    found = [each for each in found if not _made_from_a_movie(each)]
+    found = _movie_files(visible)
+    if not found:
+        inner = [each for each in visible if each.is_dir() and names_an_axis(each.name)]
+        found = _movie_files([file for each in inner for file in each.iterdir() if not file.name.startswith(".")])
     if not found:
         inside = f"It holds {len(visible)} other files." if visible else "It is empty."
         raise InputError(f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder.")
-    kinds = Counter(each.suffix.lower() for each in found)
+    kinds = Counter(_kind(each) for each in found)
     if len(kinds) > 1:
-        counts = ", ".join(f"{kinds[kind]} {kind}" for kind in sorted(kinds))
-        most = max(sorted(kinds), key=kinds.__getitem__)
+        suffixes = Counter(each.suffix.lower() for each in found)
+        counts = ", ".join(f"{suffixes[suffix]} {suffix}" for suffix in sorted(suffixes))
+        most = max(sorted(suffixes), key=suffixes.__getitem__)
         raise InputError(
             f"the folder {folder} holds files of several formats ({counts})",
             f"Say which with a pattern: '{folder / ('*' + most)}'.",
         )
-    return [_file(each, str(each)) for each in sorted(found, key=lambda each: natural(each.name))]
+    return [_file(each, str(each)) for each in sorted(found, key=lambda each: natural(str(each.relative_to(folder))))]
+
+
+def _movie_files(paths: Sequence[Path]) -> list[Path]:
+    """Keep movie files by their suffix, without results."""
+    known = {suffix for each in formats() for suffix in each.suffixes}
+    named = [each for each in paths if each.suffix.lower() in known]
+    return [each for each in named if each.is_file() or each.suffix.lower() == ".zarr" if not _made_from_a_movie(each)]
+
+
+def _kind(path: Path) -> str:
+    """Name of the first format that has files with this suffix: ``.tif`` and ``.tiff`` are of one."""
+    return next(each.name for each in formats() if path.suffix.lower() in each.suffixes)
 
 
 def _made_from_a_movie(path: Path) -> bool:

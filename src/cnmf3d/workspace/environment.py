@@ -119,7 +119,8 @@ class ViewerWorkEnv:
         meta_path, meta_format
             As for `from_tiff`.
         **opening
-            Keywords of `cnmf3d.open_movie`: ``axes``, ``rate``, ``voxel_size``, ``channel``, ``dataset``, ``planes``.
+            Keywords of `cnmf3d.open_movie`: ``axes``, ``rate``, ``voxel_size``, ``channel``, ``dataset``,
+            ``planes``, ``channels``.
             They win over the metadata.
 
         Raises
