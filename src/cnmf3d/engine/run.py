@@ -113,7 +113,7 @@ def run(
     with (
         threadpool_limits(1),
         storage.files(movie, plan.width, fingerprint, heard) as files,
-        warmed_up(kernel_type(movie.dtype), heard),
+        warmed_up(kernel_type(movie.dtype), heard, workers),
     ):
         context = Context(movie, workers, heard, clock)
         outcome = run_plan(context, plan, files, start)

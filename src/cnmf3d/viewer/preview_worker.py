@@ -157,10 +157,11 @@ def warm() -> None:
     import cnmf3d.engine
     import cnmf3d.results  # noqa: F401
     from cnmf3d.engine.cache import kernel_type
+    from cnmf3d.engine.parallel import cores
     from cnmf3d.engine.warmup import warmed_up
     from cnmf3d.events import silent
 
-    with warmed_up(kernel_type(np.dtype(np.uint16)), silent):
+    with warmed_up(kernel_type(np.dtype(np.uint16)), silent, cores()):
         pass
 
 

@@ -46,7 +46,10 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
             power[w] += np.float64(weights[w, i]) ** 2
     for k in range(indptr.size - 1):
         first, stop = indptr[k], indptr[k + 1]
-        if first == stop or data[first:stop].max() <= 0:
+        brightest = np.float32(0)
+        for e in range(first, stop):
+            brightest = max(brightest, data[e])
+        if brightest <= 0:
             continue
         low_z, low_y, low_x, high_z, high_y, high_x = bounds(indices[first:stop], plane, width)
         # zeros around, but not where the volume ends: beyond that a cell goes on, unseen
@@ -57,10 +60,12 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
             z, y, x = place(indices[e], plane, width)
             box[z - low_z, y - low_y, x - low_x] = data[e]
         variance = (stop - first) * np.float64(errors[k]) ** 2
-        best = data[first:stop].copy()
+        best = np.empty(stop - first, np.float32)
+        for e in range(first, stop):
+            best[e - first] = data[e]
         candidate = np.empty(stop - first, np.float32)
-        half = np.empty_like(box)
-        tried = np.empty_like(box)
+        half = np.empty(box.shape, np.float32)
+        tried = np.empty(box.shape, np.float32)
         least, share = 0.0, 1.0
         in_plane, along_z = 0, 0
         grows_in_plane, grows_along_z = True, depth > 1
@@ -72,13 +77,13 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
                 wanted, a, b = grows_along_z, in_plane, along_z + 1
             better = False
             if wanted and a < planes and b < across:
-                tried[...] = box
+                _copy(box, tried)
                 own, left = 1.0, 1.0
                 for axis in range(3):
                     w = planes + b if axis == 0 else a
                     if reaches[w] > 0:
                         _along(tried, axis, weights[w], reaches[w], half)
-                        tried[...] = half
+                        _copy(half, tried)
                         own *= weights[w, centre]
                         left *= power[w]
                 risk = -2 * variance * (1 - own)
@@ -90,18 +95,20 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
                 if risk < least:
                     better = True
                     least, share = risk, np.sqrt(left)
-                    best[:] = candidate
+                    for e in range(stop - first):
+                        best[e] = candidate[e]
                     in_plane, along_z = a, b
             if turn % 2 == 0:
                 grows_in_plane = better
             else:
                 grows_along_z = better
             turn += 1
-        data[first:stop] = best
+        for e in range(first, stop):
+            data[e] = best[e - first]
         errors[k] *= np.float32(share)
 
 
-@njit(inline="always")
+@njit(cache=True, nogil=True)
 def _along(box: Any, axis: int, weights: Any, reach: int, out: Any) -> None:
     """Weighted means along an axis; beyond its ends the last value goes on."""
     centre = weights.size // 2
@@ -120,3 +127,12 @@ def _along(box: Any, axis: int, weights: Any, reach: int, out: Any) -> None:
                         value = box[z, y, min(max(x + step, 0), last)]
                     total += weights[centre + step] * value
                 out[z, y, x] = total
+
+
+@njit(cache=True, nogil=True)
+def _copy(box: Any, out: Any) -> None:
+    """Copy all values; loops like this one and the others above compile in half the time of assignments of arrays."""
+    for z in range(box.shape[0]):
+        for y in range(box.shape[1]):
+            for x in range(box.shape[2]):
+                out[z, y, x] = box[z, y, x]
