@@ -100,16 +100,13 @@ class Calibrated:
 
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
         """Read a part."""
-        stored = np.asarray(self.source[index])
+        values = np.asarray(self.source[index]).astype(self.dtype)
         gain, offset = self.calibration.gain, self.calibration.offset
-        if self.dtype.kind in "iu":
-            # Integers wrap around; the sum is in range, so that it is right whatever wrapped on the way.
-            values = stored.astype(self.dtype)
+        if self.dtype.kind == "f":
+            values *= self.dtype.type(gain)
+            values += self.dtype.type(offset)
+        else:  # integers wrap around, and their sum is in range: it is right whatever wrapped on the way
             values += np.array(int(offset)).astype(self.dtype)
-            return values
-        values = np.empty(stored.shape, self.dtype)
-        np.multiply(stored, gain, out=values, dtype=np.float64, casting="same_kind")
-        np.add(values, offset, out=values, dtype=np.float64, casting="same_kind")
         return values
 
 
