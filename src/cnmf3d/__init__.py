@@ -24,6 +24,7 @@ _PUBLIC = {
     "write_results": "cnmf3d.results",
     "Results": "cnmf3d.results",
     "Components": "cnmf3d.components",
+    "silent": "cnmf3d.events",
 }
 __all__ = ["__version__", *_PUBLIC]
 
@@ -33,3 +34,8 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'cnmf3d' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    """All public names, also those that nobody has used yet."""
+    return sorted({*globals(), *_PUBLIC})

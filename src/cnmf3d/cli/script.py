@@ -60,7 +60,7 @@ script.context_settings = {"ignore_unknown_options": True}  # type: ignore[attr-
 def workspace(batch: Path | None, project: Path | None = None) -> Workspace:
     """The names of the page, with a batch and a project that are opened, or made where there are to be any."""
     from cnmf3d.cli.batch.live import shown
-    from cnmf3d.cli.progress import Plain
+    from cnmf3d.progress import Plain
     from cnmf3d.workspace import Workspace
 
     space = Workspace(

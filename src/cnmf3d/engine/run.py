@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from contextlib import nullcontext
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,11 +26,12 @@ from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
 from cnmf3d.errors import UsageError
-from cnmf3d.events import Caution, Event, Reporter, silent
+from cnmf3d.events import Caution, Event, Reporter
 from cnmf3d.geometry import half_size_of
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
+from cnmf3d.progress import by_default
 from cnmf3d.results import Provenance, Results
 
 FEW_FRAMES = 150
@@ -40,7 +42,7 @@ def run(
     movie: Movie,
     parameters: Source | None = None,
     *,
-    reporter: Reporter = silent,
+    reporter: Reporter | None = None,
     workers: int | None = None,
     scratch: str | Path | None = None,
     seeds: Any = None,
@@ -55,8 +57,9 @@ def run(
         From `cnmf3d.open_movie`.
     parameters : CnmfParameters, mapping or file, optional
         What `cnmf3d.read_parameters` takes.
-    reporter : Reporter
-        Told of progress, choices and cautions.
+    reporter : Reporter, optional
+        Called with each event: progress, choices, cautions. None: bars in a notebook or on a terminal, nothing
+        elsewhere; ``cnmf3d.silent``: nothing in any case.
     workers : int, optional
         Threads; all cores by default. The result doesn't depend on it.
     scratch : path, optional
@@ -91,9 +94,16 @@ def run(
             "Open it first: cnmf3d.run(cnmf3d.open_movie(path, rate=5)).",
         )
     parameters = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
-    heard = Listener(reporter)
+    storage = Storage.of(scratch, caches, checkpoint)
+    with by_default() if reporter is None else nullcontext(reporter) as told:
+        return _results(movie, parameters, Listener(told), max(1, workers or cores()), storage, seeds)
+
+
+def _results(
+    movie: Movie, parameters: CnmfParameters, heard: Listener, workers: int, storage: Storage, seeds: Any
+) -> Results:
+    """As `run`, with all that it was given looked at."""
     started, begin = datetime.now().astimezone(), time.perf_counter()
-    workers = max(1, workers or cores())
     plan = plan_of(movie, parameters)
     source = parameters.init.seeds if seeds is None else seeds
     start = None if source is None else seeds_of(source, movie.shape[1:])
@@ -109,7 +119,6 @@ def run(
         )
     clock = Clock()
     fingerprint = movie.fingerprint()
-    storage = Storage.of(scratch, caches, checkpoint)
     with (
         threadpool_limits(1),
         storage.files(movie, plan.width, fingerprint, heard) as files,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cnmf3d.cli.progress import PLAIN_SECONDS, TITLES
+from cnmf3d.progress import PLAIN_SECONDS, TITLES
 
 Event = Mapping[str, Any]
 
