@@ -97,6 +97,14 @@ def test_ome_zarr(tmp_path, values):
     assert "OME-Zarr" in movie.metadata["format"]
 
 
+def test_ome_zarr_of_before_there_were_lists_of_axes(tmp_path, values):
+    group = zarr.open_group(tmp_path / "m.zarr", mode="w", zarr_format=2)
+    both = np.stack([values, values + 1000], axis=1)
+    group.create_array("0", shape=both.shape, chunks=(1, 1, 3, 5, 7), dtype="u2")[:] = both
+    group.attrs["multiscales"] = [{"version": "0.1", "datasets": [{"path": "0"}]}]
+    assert_reads(open_movie(tmp_path / "m.zarr", channel=1, rate=5), values + 1000)
+
+
 def test_zarr_with_missing_chunks_and_several_arrays(tmp_path, values):
     array = zarr.create_array(tmp_path / "m.zarr", shape=values.shape, chunks=(1, 3, 5, 7), dtype="u2")
     array[:4] = values[:4] + 1

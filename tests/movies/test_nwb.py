@@ -121,6 +121,15 @@ def test_rates_that_contradict_one_another(changed):
     assert "imaging_rate of its plane says 15 Hz" in text and "15 Hz looks like the frame rate" in text
 
 
+def test_a_rate_that_only_the_plane_has(changed):
+    def bare(file, series, plane):
+        del series["starting_time"]
+
+    movie = open_movie(changed(bare))
+    assert movie.rate == 5
+    assert "may be that of single planes" in " ".join(movie.warnings)
+
+
 def test_voxels_from_the_field_of_view(changed):
     def field(file, series, plane):
         del plane["grid_spacing"]

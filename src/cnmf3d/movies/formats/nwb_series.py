@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
@@ -185,36 +186,39 @@ def _facts(place: Place, series: Series, lengths: Mapping[str, int]) -> Facts:
 
 def _timing(place: Place, series: Series, plane: Any, lengths: Mapping[str, int]) -> Facts:
     """Volume rate: from the time stamps, or as the series says, or as its imaging plane does."""
-    where, frames = f"{place}: {series.path}", lengths["t"]
+    where, planes = f"{place}: {series.path}", lengths.get("z", 1)
     stamps, start = series.child("timestamps"), series.child("starting_time")
-    own, first, found = None, None, Facts()
-    if stamps is not None:
-        factor = TIMES.get(plain_unit(as_text(stamps.attrs.get("unit", "seconds"))), 1.0)
-        times = np.ravel(stamps[()]) * factor
-        found = rate_of(times.tolist(), where)
-        first = float(times[0]) if times.size else None
-        if times.size != frames:
-            caution = (
-                f"{where} has {times.size} time stamps for {frames} frames. Check the rate, or give rate= (--fps)."
-            )
-            found = Facts(found.rate, None, found.metadata, (*found.warnings, caution))
-    if start is not None:
-        factor = TIMES.get(plain_unit(as_text(start.attrs.get("unit", "seconds"))), 1.0)
-        first = float(np.ravel(start[()])[0]) * factor
-        own = seconds(start.attrs.get("rate"))
     nominal = None if plane is None else series.tree.child(plane, "imaging_rate")
-    others = {"starting_time": own, "imaging_rate of its plane": None if nominal is None else _hertz(nominal)}
-    rate = next((each for each in (found.rate, *others.values()) if each), None)
-    warnings = list(found.warnings)
-    for name, other in others.items():
-        warnings += contradiction(rate, other, lengths.get("z", 1), f"{where}: {name}")
-    metadata = dict(found.metadata) if first is None else {**found.metadata, "starting_time_s": first}
-    return Facts(rate, None, metadata, tuple(warnings))
+    timed = Facts() if stamps is None else _stamped(_in_seconds(stamps), lengths["t"], where)
+    rates = {
+        "timestamps": timed.rate,
+        "starting_time": None if start is None else seconds(start.attrs.get("rate")),
+        "imaging_rate of its plane": None if nominal is None else seconds(np.ravel(nominal[()])[0]),
+    }
+    source, rate = next(((name, each) for name, each in rates.items() if each), ("", None))
+    warnings = list(timed.warnings)
+    for name, other in rates.items():
+        warnings += contradiction(rate, other, planes, f"{where}: {name}")
+    if rate is not None and source.startswith("imaging_rate") and planes > 1:
+        text = f"{where} has no rate of its own; the {source}, {rate:.4g} Hz, was taken as that of volumes"
+        warnings.append(f"{text}, and may be that of single planes. Give rate= (--fps) if it is.")
+    first = next((_in_seconds(each)[:1].tolist() for each in (start, stamps) if each is not None), [])
+    return Facts(rate, None, {**timed.metadata, **{"starting_time_s": time for time in first}}, tuple(warnings))
 
 
-def _hertz(array: Any) -> float | None:
-    """Read a rate."""
-    return seconds(np.ravel(array[()])[0])
+def _stamped(times: npt.NDArray[np.float64], frames: int, where: str) -> Facts:
+    """What time stamps say, which should be one a frame."""
+    found = rate_of(times.tolist(), where)
+    if times.size == frames:
+        return found
+    text = f"{where} has {times.size} time stamps for {frames} frames. Check the rate, or give rate= (--fps)."
+    return replace(found, warnings=(*found.warnings, text))
+
+
+def _in_seconds(array: Any) -> npt.NDArray[np.float64]:
+    """Read times; seconds unless the array says otherwise."""
+    factor = TIMES.get(plain_unit(as_text(array.attrs.get("unit", "seconds"))), 1.0)
+    return np.ravel(array[()]).astype(np.float64) * factor
 
 
 def _voxel_size(series: Series, plane: Any, lengths: Mapping[str, int]) -> ZYX | None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MARKS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 """Files that make a folder a zarr array or group."""
 
+OLD_AXES = ("t", "c", "z", "y", "x")
+"""Axes of OME-NGFF 0.1 and 0.2, which have no list of them."""
+
 COUNTED = 20_000
 """Chunks up to which those that are missing are counted; a list of more takes too long."""
 
@@ -192,7 +195,7 @@ def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str)
     scales = image["multiscales"][0]
     level = scales["datasets"][0]
     array = group[level["path"]]
-    names = [axis["name"] if isinstance(axis, Mapping) else axis for axis in scales.get("axes", [])]
+    names = [axis["name"] if isinstance(axis, Mapping) else axis for axis in scales.get("axes", OLD_AXES)]
     axes = letters_of(names, array.ndim)
     factors = np.ones(array.ndim)
     for transforms in (
