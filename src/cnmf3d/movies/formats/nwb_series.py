@@ -202,8 +202,11 @@ def _timing(place: Place, series: Series, plane: Any, lengths: Mapping[str, int]
     if rate is not None and source.startswith("imaging_rate") and planes > 1:
         text = f"{where} has no rate of its own; the {source}, {rate:.4g} Hz, was taken as that of volumes"
         warnings.append(f"{text}, and may be that of single planes. Give rate= (--fps) if it is.")
-    first = next((_in_seconds(each)[:1].tolist() for each in (start, stamps) if each is not None), [])
-    return Facts(rate, None, {**timed.metadata, **{"starting_time_s": time for time in first}}, tuple(warnings))
+    told = dict(timed.metadata)
+    begins = stamps if start is None else start
+    if begins is not None and begins.size:
+        told["starting_time_s"] = float(_in_seconds(begins)[0])
+    return Facts(rate, None, told, tuple(warnings))
 
 
 def _stamped(times: npt.NDArray[np.float64], frames: int, where: str) -> Facts:
