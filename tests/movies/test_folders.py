@@ -273,3 +273,48 @@ def test_any_order_of_names(times, planes, channels, seed):
         assert grid is not None
         for t, z, c in wanted:
             assert wanted[grid.files[t][z][c]] == (t, z, c)
+
+
+def test_channels_of_volumes_in_files_of_their_own(tmp_path):
+    for t in range(T):
+        put(tmp_path / f"m_{t:02d}.tif", BOTH[t].reshape(-1, 4, 6))
+    movie = open_movie(tmp_path, channels=2, channel=1)
+    assert_is(movie, BOTH[:, :, 1])
+    assert "planes of one volume" in said(movie)
+    assert_is(open_movie(tmp_path, channels=2, planes=5, channel=1), BOTH[:, :, 1])
+
+
+def test_channels_by_names_with_the_axes_of_a_file(tmp_path):
+    for t, c in np.ndindex(T, C):
+        put(tmp_path / f"x_{t:03d}_ch{c}.tif", BOTH[t, :, c])
+    assert_is(open_movie(tmp_path, channel=1, axes="zyx"), BOTH[:, :, 1])
+    for c in range(C):
+        put(tmp_path / "movies" / f"ch{c}.tif", BOTH[:, :, c], imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(InputError, match="2 channels") as error:
+        open_movie(tmp_path / "movies")
+    assert "pattern" in error.value.fix
+
+
+def test_single_pages_plane_after_plane(tmp_path):
+    for number, page in enumerate(VALUES.swapaxes(0, 1).reshape(-1, 4, 6)):
+        put(tmp_path / f"m_{number}.tif", page)
+    movie = open_movie(tmp_path, planes=5, axes="ztyx")
+    assert np.array_equal(movie.read(0, T), VALUES)
+
+
+def test_cautions_of_later_files_and_rates_that_differ(tmp_path):
+    put(tmp_path / "a.tif", VALUES[:5], imagej=True, metadata={"axes": "TZYX", "finterval": 0.2})
+    put(tmp_path / "b.tif", VALUES[5:], imagej=True, metadata={"axes": "TZYX", "finterval": 0.5})
+    movie = open_movie(tmp_path)
+    assert movie.rate == 5 and any("b.tif says 2 Hz" in text for text in movie.warnings)
+
+
+def test_a_sidecar_says_the_channels(tmp_path):
+    put(tmp_path / "m.tif", BOTH.reshape(-1, 4, 6))
+    (tmp_path / "m.json").write_text('{"fps": 3, "planes": 5, "channels": 2}')
+    assert_is(open_movie(tmp_path / "m.tif", channel=1), BOTH[:, :, 1])
+    (tmp_path / "m.json").write_text('{"fps": 3, "planes": 5, "channels": 0}')
+    with pytest.raises(InputError, match="channels = 0"):
+        open_movie(tmp_path / "m.tif", channel=1)
+    (tmp_path / "m.json").write_text('{"fps": 3, "planes": 5, "channels": ["green", "red"]}')
+    assert open_movie(tmp_path / "m.tif").shape == (24, 5, 4, 6)

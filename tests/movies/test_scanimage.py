@@ -216,6 +216,14 @@ def test_leftovers_of_a_stack_that_is_off(tmp_path):
     assert 'axes="tzyx"' in error.value.fix
 
 
+def test_stacks_of_versions_that_cannot_switch_them_off(tmp_path):
+    old = {name: value for name, value in STATE.items() if "enable" not in name and "PerVolume" not in name}
+    movie = open_movie(write(tmp_path / "m.tif", frames(), old | {"SI.hStackManager.zs": [0, 20, 40]}))
+    assert np.array_equal(movie.read(0, 99), VALUES) and movie.voxel_size == pytest.approx((20, 2, 2))
+    movie = open_movie(write(tmp_path / "n.tif", frames(), old | {"SI.hStackManager.zs": 0}))
+    assert movie.shape == (36, 1, 6, 7)
+
+
 def test_regions_one_below_the_other_are_said(tmp_path):
     state = STATE | {"SI.hRoiManager.mroiEnable": True}
     region = {"scanfields": {"pixelResolutionXY": [7, 2]}}

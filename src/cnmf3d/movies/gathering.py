@@ -65,20 +65,25 @@ def by_names(places: Sequence[Place], opened: Callable[[int], Stored], axes: str
     if axes is not None and "z" in axes and len(grid.planes) > 1 and (sheets is None or max(sheets.counts) > 1):
         return None
     if sheets is None:
-        raise InputError(
-            f"by their names the files are {_said(grid)}, but {places[0]} holds more than one list of pages",
-            'Say what each file holds: axes="tyx" (--axes tyx) for frames of a plane, axes="tzyx" for volumes.',
-        )
+        fix = 'Say what each file holds: axes="tyx" (--axes tyx) for frames of a plane, axes="tzyx" for volumes.'
+        if len(grid.channels) > 1:
+            fix = 'Open one channel\'s files with a pattern; if each holds a plane, say so: axes="tyx" (--axes tyx).'
+        said = f"by their names the files are {_said(grid)}, but {places[0]} holds more than one list of pages"
+        raise InputError(said, fix)
     rows, cautions = _rows(grid, sheets.counts, places)
     cautions = [f"{places[0]} and {len(places) - 1} more files: {text}" for text in (*cautions, *grid.cautions)]
     cautions.append(f"{places[0]} and {len(places) - 1} more files were put together by their names: {_said(grid)}.")
     inner = "yx" if axes is None else axes.replace("t", "").replace("z", "").replace("c", "")
     order, letters = _order(rows, len(grid.planes) > 1, folded)
+    if axes is not None and "z" in axes and "t" not in axes:
+        letters = letters.replace("?", "z")
     facts = replace(sheets.first.facts, warnings=(*sheets.first.facts.warnings, *cautions))
     return Stored(Stacked(sheets.pages, order), letters + inner, sheets.first.format, facts)
 
 
-def end_to_end(places: Sequence[Place], opened: Callable[[int], Stored], pages_a_volume: int) -> Stored | None:
+def end_to_end(
+    places: Sequence[Place], opened: Callable[[int], Stored], pages_a_volume: int, *, rising: bool
+) -> Stored | None:
     """Take the pages of all files as one list, in the files' order.
 
     Parameters
@@ -87,6 +92,9 @@ def end_to_end(places: Sequence[Place], opened: Callable[[int], Stored], pages_a
     opened : callable
         ``opened(i)`` opens file i.
     pages_a_volume : int
+    rising : bool
+        Whether one volume follows the other. Else all times of a plane come before the next plane, which is a reading
+        of all files only where each holds one page.
 
     Returns
     -------
@@ -94,7 +102,7 @@ def end_to_end(places: Sequence[Place], opened: Callable[[int], Stored], pages_a
         None where files hold anything else than a list of pages.
     """
     sheets = _sheets(places, opened, None, "?tz")
-    if sheets is None:
+    if sheets is None or not (rising or max(sheets.counts) == 1):
         return None
     facts, torn = sheets.first.facts, [place for place, n in enumerate(sheets.counts[:-1]) if n % pages_a_volume]
     if torn and max(sheets.counts) > 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from cnmf3d.movies.naming import gap_in
 from cnmf3d.movies.places import locate
 from cnmf3d.movies.sidecar import sidecar_of
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
+from cnmf3d.movies.timing import DISAGREE
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,12 @@ def open_movie(
         return _movie(frames, (), [("what is given", given), (where, facts)], where)
     places = locate(source)
     sidecar = sidecar_of(places)
-    wanted = replace(wanted, axes=wanted.axes or sidecar.axes, planes=wanted.planes or sidecar.planes)
+    wanted = replace(
+        wanted,
+        axes=wanted.axes or sidecar.axes,
+        planes=sidecar.planes if wanted.planes is None else wanted.planes,
+        channels=sidecar.channels if wanted.channels is None else wanted.channels,
+    )
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
@@ -136,7 +141,7 @@ def _names_files(source: Any) -> bool:
     return isinstance(source, (list, tuple)) and all(isinstance(each, (str, Path)) for each in source)
 
 
-def _single(place: Place, wanted: Reading) -> tuple[Frames, Facts]:
+def _single(place: Place, wanted: Reading) -> tuple[LaidOut, Facts]:
     """Open one file."""
     return _one(format_of(place).open(place, wanted.dataset), wanted, str(place))
 
@@ -173,7 +178,11 @@ def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, s
         axes, assumed = completed(data.shape, found, where, volumes=wanted.volumes, likely=stored.likely)
         return data, axes, (assumed,) if assumed else ()
     if wanted.axes is None:
-        return fold_pages(data, found, wanted.sizes, where, image=stored.likely[0][2:])
+        data, axes, cautions = fold_pages(data, found, wanted.sizes, where, image=stored.likely[0][2:])
+        if wanted.volumes and "z" not in axes and "z" not in found:
+            axes = axes.replace("t", "z")
+            cautions += (f"{where}: its {data.shape[0]} pages for each channel were read as planes of one volume.",)
+        return data, axes, cautions
     asked = wanted.axes
     if wanted.volumes and "t" in asked and len(asked) == len(data.shape) + 1:
         asked = asked.replace("t", "")
@@ -214,11 +223,12 @@ def _several(places: Sequence[Place], wanted: Reading, where: str) -> tuple[Fram
 
     whole = by_names(places, opened, wanted.axes, bool(wanted.sizes))
     if whole is not None:
-        inner = wanted.axes is None or "z" not in wanted.axes
-        return _one(whole, replace(wanted, axes=None) if inner else wanted, where)
+        of_all = wanted.axes is not None and {"t", "z"} <= set(wanted.axes)
+        return _one(whole, wanted if of_all else replace(wanted, axes=None), where)
     gap = gap_in([str(place) for place in places])
-    if wanted.sizes and (wanted.axes is None or wanted.axes.startswith("t")):
-        whole = end_to_end(places, opened, math.prod(wanted.sizes.values()))
+    if wanted.planes is not None:
+        rising = wanted.axes is None or wanted.axes.startswith("t")
+        whole = end_to_end(places, opened, math.prod(wanted.sizes.values()), rising=rising)
     frames, facts = (
         _one(whole, wanted, where) if whole is not None else _one_by_one(places, replace(wanted, volumes=True), where)
     )
@@ -232,30 +242,38 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
     uncompressed.
     """
 
-    def opened(number: int) -> LaidOut:
-        place = places[number]
-        return _one(format_of(place).open(place, wanted.dataset), wanted, str(place))[0]
+    def opened(number: int) -> tuple[LaidOut, Facts]:
+        return _single(places[number], wanted)
 
-    stored = format_of(places[0]).open(places[0], wanted.dataset)
-    first, facts = _one(stored, wanted, str(places[0]))
+    first, facts = opened(0)
     size = _size(places[0]) if isinstance(first.data, Mapped) else None
-    parts = [Part(str(places[0]), first.shape[0])]
+    parts, cautions = [Part(str(places[0]), first.shape[0])], list(facts.warnings)
     for number, place in enumerate(places[1:], 1):
         if size is not None and _size(place) == size and place.suffix == places[0].suffix:
             parts.append(Part(str(place), first.shape[0]))
             continue
-        frames = opened(number)
+        frames, more = opened(number)
         if frames.shape[1:] != first.shape[1:] or frames.dtype != first.dtype:
             raise InputError(
                 f"{place} has volumes of {_text(frames)}, the first file {places[0]} has {_text(first)}",
                 "All files of a movie must have volumes of one shape and type; leave the others out.",
             )
         parts.append(Part(str(place), frames.shape[0]))
+        cautions += [text for text in more.warnings if text.replace(str(place), str(places[0])) not in cautions]
+        cautions += [text for text in (_other_rate(places[0], facts, place, more),) if text]
+    facts = replace(facts, warnings=tuple(cautions))
     if first.shape[:2] == (1, 1) and wanted.axes is None:
         ways = "; ".join(f"planes={planes} ({volumes} volumes)" for volumes, planes in page_readings(len(places)))
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
         facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
-    return Joined(parts, first.shape[1:], first.dtype, partial(opened)), facts
+    return Joined(parts, first.shape[1:], first.dtype, lambda number: opened(number)[0]), facts
+
+
+def _other_rate(place: Place, facts: Facts, other: Place, more: Facts) -> str:
+    """Say that two files have different rates; empty where they don't."""
+    if facts.rate is None or more.rate is None or abs(more.rate / facts.rate - 1) <= DISAGREE:
+        return ""
+    return f"{other} says {more.rate:.4g} Hz, the first file {place} {facts.rate:.4g} Hz, which is used for all."
 
 
 def _size(place: Place) -> int | None:

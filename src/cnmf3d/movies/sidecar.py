@@ -33,11 +33,14 @@ class Sidecar:
         Order of the file's axes, from ``axes``.
     planes : int or None
         Planes a volume where pages lie in one list, from ``planes``.
+    channels : int or None
+        Channels of a plane where pages lie in one list, from ``channels`` where that is a number.
     """
 
     facts: Facts = field(default_factory=Facts)
     axes: str | None = None
     planes: int | None = None
+    channels: int | None = None
 
 
 def sidecar_of(places: Sequence[Place]) -> Sidecar:
@@ -103,7 +106,7 @@ def _read(path: Path) -> Sidecar:
     missing = [name for name in ("origin", "fps", "date") if name not in told]
     warnings = (f"the sidecar {path} lacks {', '.join(missing)}.",) if missing else ()
     facts = Facts(_fps(path, told), _voxel_size(path, told), _origin_and_date(path, told), warnings)
-    return Sidecar(facts, _axes(path, told), _planes(path, told))
+    return Sidecar(facts, _axes(path, told), _count(path, told, "planes"), _channels(path, told))
 
 
 def _wrong(path: Path, name: str, value: Any, fix: str) -> InputError:
@@ -143,12 +146,17 @@ def _axes(path: Path, told: Mapping[str, Any]) -> str | None:
         raise _wrong(path, "axes", told["axes"], error.fix) from error
 
 
-def _planes(path: Path, told: Mapping[str, Any]) -> int | None:
-    """Read the number of planes."""
-    value = told.get("planes")
-    if "planes" in told and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise _wrong(path, "planes", value, "Write a whole number, at least 1.")
+def _count(path: Path, told: Mapping[str, Any], name: str) -> int | None:
+    """Read a number of planes or channels."""
+    value = told.get(name)
+    if name in told and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise _wrong(path, name, value, "Write a whole number, at least 1.")
     return value
+
+
+def _channels(path: Path, told: Mapping[str, Any]) -> int | None:
+    """Read the number of channels; their names are metadata."""
+    return None if isinstance(told.get("channels"), (list, str)) else _count(path, told, "channels")
 
 
 def _voxel_size(path: Path, told: Mapping[str, Any]) -> ZYX | None:

@@ -207,7 +207,8 @@ def _keywords(sidecar: Sidecar) -> dict[str, Any]:
     """Keywords of `open_movie` that metadata stand for."""
     size = sidecar.facts.voxel_size
     known = None if size is None or math.isnan(size.z) else size
-    return _given({"axes": sidecar.axes, "planes": sidecar.planes, "rate": sidecar.facts.rate, "voxel_size": known})
+    cut = {"planes": sidecar.planes, "channels": sidecar.channels}
+    return _given({"axes": sidecar.axes, **cut, "rate": sidecar.facts.rate, "voxel_size": known})
 
 
 def _with(movie: Movie, sidecar: Sidecar) -> Movie:

@@ -25,13 +25,10 @@ from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_settings import Volume
 from cnmf3d.movies.formats.tiff_pages import all_pages
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
+from cnmf3d.movies.timing import DISAGREE
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
-
-DISAGREE = 0.02
-"""Part by which the rate of the settings may differ from that of the time stamps without a caution; the two come from
-different clocks."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,12 @@ class Volume:
 
 
 def stacked(state: Mapping[str, Any]) -> bool:
-    """Whether volumes were recorded; else all settings of stacks are leftovers."""
+    """Whether volumes were recorded; else all settings of stacks are leftovers.
+
+    Versions that can't switch stacks off have them where the stack lists several positions.
+    """
+    if "SI.hStackManager.enable" not in state and np.size(state.get("SI.hStackManager.zs", 0)) > 1:
+        return True
     return _flag(state, "SI.hStackManager.enable") or _flag(state, "SI.hFastZ.enable")
 
 
