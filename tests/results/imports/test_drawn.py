@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -71,6 +72,15 @@ def test_labels_of_any_file(tmp_path, kind):
     assert results.components.frames == 0
     if kind == "imagej.tif":
         assert results.voxel_size == pytest.approx(ZYX(2.0, 0.5, 0.5))
+
+
+def test_labels_of_matlab(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        file["L"] = labels().transpose(0, 2, 1)  # MATLAB's Y × X × Z, in reversed order
+        file["L"].attrs["MATLAB_class"] = np.bytes_("uint16")
+    results = import_results("labels", tmp_path / "a.mat", Given())
+    assert results.components.shape == SHAPE
+    assert places(results, 0) == {tuple(int(v) for v in p) for p in np.argwhere(labels() == 3)}
 
 
 def test_labels_of_one_plane(tmp_path):

@@ -76,9 +76,10 @@ def _within(path: Path, member: str | None) -> tuple[Path, str | None]:
 
 
 def _volume(stored: Stored, axes: str | None, path: Path) -> npt.NDArray[np.int64]:
-    """(Z, Y, X) whole numbers; what the file takes for time or doesn't name are planes."""
+    """(Z, Y, X) whole numbers; what the file takes for time or doesn't name are planes, MATLAB's as it orders them."""
     values: npt.NDArray[Any] = np.asarray(stored.data[(slice(None),) * len(stored.data.shape)])
-    letters = stored.axes if axes is None else axes
+    nameless = set(stored.axes) == {"?"} and values.ndim <= 3
+    letters = axes or (stored.likely[0].replace("t", "")[-values.ndim :] if nameless else stored.axes)
     if len(letters) != values.ndim:
         raise InputError(f"{path} has {values.ndim} axes, not {letters}", f"Its shape is {values.shape}; see --axes.")
     kept = [k for k, (letter, n) in enumerate(zip(letters, values.shape, strict=True)) if letter in "zyx" or n > 1]
