@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import h5py
@@ -11,7 +12,7 @@ from scipy import sparse
 
 from cnmf3d.components import Components
 from cnmf3d.errors import UsageError
-from cnmf3d.simulate import Truth, load_truth, score
+from cnmf3d.simulate import Others, Truth, load_truth, score
 from cnmf3d.simulate.similarity import correlations, iou, shares
 
 from .conftest import components_of
@@ -202,3 +203,31 @@ def test_caiman_scores_what_others_measured(data, name, truth_name, order, figur
     measured = (found.accepted.f1, found.cosine, found.trace_mean, found.spikes_mean)
     for value, written in zip(measured, figures, strict=True):
         assert written is None or value == pytest.approx(written, abs=6e-4)
+
+
+def with_others(truth, spans, kinds, traces):
+    others = Others(one_row(truth.shape, spans), kinds, np.asarray(traces, np.float32))
+    return dataclasses.replace(truth, others=others)
+
+
+def test_what_is_real_and_not_asked_for_counts_neither_way():
+    rng = np.random.default_rng(5)
+    plain = row_truth([(0, 10), (20, 30)])
+    process = rng.random(90)
+    truth = with_others(plain, [(40, 60), (70, 80)], ("neurite", "silent"), [process, np.zeros(90)])
+    found = row_components(truth, [(0, 10), (20, 30), (42, 50), (52, 60), (41, 49), (70, 80), (90, 99)])
+    traces = found.traces.copy()
+    traces[2:4] = process
+    score_ = score(dataclasses.replace(found, traces=traces), truth)
+    # Two pieces of the process are left out; a speckle on it, the silent cell and what lies on nothing are false.
+    assert (score_.left_out, score_.on_still, score_.false_positives) == (2, 1, 5)
+    assert (score_.accepted.components, score_.starred.components, score_.starred.matches) == (7, 5, 2)
+    assert score_.starred.precision == pytest.approx(2 / 5)
+    assert score(found, plain).starred == score(found, plain).accepted
+    assert score_.to_dict()["starred"]["f1"] == pytest.approx(4 / 7)
+
+
+def test_a_cell_on_a_process_is_a_cell():
+    truth = with_others(row_truth([(40, 60)]), [(30, 70)], ("neurite",), np.random.default_rng(0).random((1, 90)))
+    found = dataclasses.replace(row_components(truth, [(40, 60)]), traces=truth.others.traces)
+    assert (score(found, truth).left_out, score(found, truth).starred.matches) == (0, 1)

@@ -41,15 +41,22 @@ def _detection(found: Score) -> list[str]:
     """Tell how many cells were found, by each way of matching."""
     rows: list[tuple[str, Measures]] = [
         ("accepted, cosine >= 0.5", found.accepted),
+        *([("F1*: without others", found.starred)] if found.left_out or found.on_still else []),
         ("all, cosine >= 0.5", found.all),
         *((f"accepted, 3D IoU >= {level:g}", measures) for level, measures in found.iou.items()),
     ]
     title = f"{'':26}{'found':>7}{'cells':>7}{'match':>7}{'precision':>11}{'recall':>9}{'F1':>8}"
-    return [title] + [
+    lines = [title] + [
         f"{name:26}{m.components:7d}{m.cells:7d}{m.matches:7d}"
         f"{_number(m.precision):>11}{_number(m.recall):>9}{_number(m.f1):>8}"
         for name, m in rows
     ]
+    if found.left_out or found.on_still:
+        lines.append(
+            f"{found.left_out} on active objects that aren't asked for (processes), left out of F1*;"
+            f" {found.on_still} on silent cells or vessels, false"
+        )
+    return lines
 
 
 def _quality(found: Score) -> list[str]:

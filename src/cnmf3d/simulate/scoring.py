@@ -15,6 +15,7 @@ from cnmf3d.components import Components
 from cnmf3d.errors import UsageError
 from cnmf3d.simulate.similarity import assign, binned, correlations, iou, shares, unit
 from cnmf3d.simulate.truth import Truth
+from cnmf3d.simulate.unasked import on_active, on_still
 
 MATCH = 0.5
 """Footprint cosine from which a component counts as a cell."""
@@ -91,6 +92,13 @@ class Score:
     ----------
     accepted, all : Measures
         Of the accepted components, and of all of them, at footprint cosine >= 0.5.
+    starred : Measures
+        Of the accepted components (F1*) without those that are no cell, but something real that isn't asked for: they
+        count neither as true nor as false.
+    left_out : int
+        Number of those.
+    on_still : int
+        Accepted components that are no cell and lie on a silent cell or a vessel; they count as false.
     iou : mapping of level to Measures
         Of the accepted components, matched by intersection over union in 3D >= 0.3, 0.5, 0.7.
     matches : tuple of Match
@@ -118,6 +126,9 @@ class Score:
 
     accepted: Measures
     all: Measures
+    starred: Measures
+    left_out: int
+    on_still: int
     iou: Mapping[float, Measures]
     matches: tuple[Match, ...]
     cosine: float
@@ -139,7 +150,7 @@ class Score:
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON takes it; NaN becomes None."""
         numbers: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        numbers["accepted"], numbers["all"] = self.accepted.to_dict(), self.all.to_dict()
+        numbers |= {name: getattr(self, name).to_dict() for name in ("accepted", "all", "starred")}
         numbers["iou"] = {f"{level:g}": measures.to_dict() for level, measures in self.iou.items()}
         numbers["matches"] = [dataclasses.asdict(match) for match in self.matches]
         return {name: _without_nan(value) for name, value in numbers.items()}
@@ -175,10 +186,16 @@ def score(components: Components, truth: Truth) -> Score:
     hit = np.isin(np.arange(truth.count), cells)
     ends = cells_at_ends(truth)
     alike, masks = cosines[index, cells], overlaps[rows, cells]
+    unmatched = np.setdiff1d(keep, index)
+    spare = unmatched[on_active(components, found, truth.others)[unmatched]]
+    still = on_still(found, truth.others)[np.setdiff1d(unmatched, spare)]
     wrong = len(keep) - len(cells)
     return Score(
         accepted=Measures(len(keep), truth.count, len(cells)),
         all=Measures(components.count, truth.count, len(assign(cosines, MATCH)[0])),
+        starred=Measures(len(keep) - len(spare), truth.count, len(cells)),
+        left_out=len(spare),
+        on_still=int(still.sum()),
         iou={level: Measures(len(keep), truth.count, len(assign(overlaps, level)[0])) for level in LEVELS},
         matches=_matches(index, cells, np.stack([alike, masks, traces, spikes], axis=1)),
         cosine=_mean(alike),
