@@ -22,8 +22,8 @@ def simulate(
         typer.Option(
             help="tiny, small, large, dense, dim, neuropil, lightsheet, motion or noise; and those as hard as "
             "recordings: photons, photons_empty, short, borders, borders_nan, jitter03, jitter06, jitter10, drift, "
-            "warp, startles, silent, trials, flicker, detector, planes, mixed, beads, zebrafish, fly, cortex, toy2d "
-            "or toy3d."
+            "warp, startles, silent, trials, flicker, detector, planes, mixed, beads, zebrafish, fly, smeared, "
+            "cortex, toy2d or toy3d."
         ),
     ] = "small",
     seed: Annotated[int, typer.Option(help="The same seed gives the same movie.")] = 0,
