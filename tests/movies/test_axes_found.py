@@ -12,9 +12,13 @@ import tifffile
 import zarr
 from files import assert_reads, write_micro_manager
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
 from cnmf3d.movies.axes import completed, letters_of
+from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS
 
 
 def write_map(path, values, order="C"):
@@ -35,9 +39,9 @@ def test_a_2d_memory_map_has_rows_first(tmp_path, values, order):
     assert movie.warnings == ()
 
 
-@pytest.mark.parametrize(("given", "axes"), [("xyz", None), ("xyz", "tzyx"), ("yxz", "tzxy"), ("zyx", "txyz")])
-def test_a_3d_memory_map_may_have_any_order(tmp_path, values, given, axes):
-    turned = values.transpose([0, *("tzyx".index(axis) for axis in given)])
+@pytest.mark.parametrize(("theirs", "axes"), [("xyz", None), ("xyz", "tzyx"), ("yxz", "tzxy"), ("zyx", "txyz")])
+def test_a_3d_memory_map_may_have_any_order(tmp_path, values, theirs, axes):
+    turned = values.transpose([0, *("tzyx".index(axis) for axis in theirs)])
     movie = open_movie(write_map(tmp_path, turned), rate=5, axes=axes)
     assert_reads(movie, values.astype(np.float32))
     told = " ".join(movie.warnings)
@@ -175,3 +179,27 @@ def test_what_is_missing_is_filled_in_around_what_is_named():
     assert completed((6, 5, 7), "?yx", "m", volumes=False)[0] == "tyx"
     assert completed((6, 5, 7), "?yx", "m", volumes=True)[0] == "zyx"
     assert completed((6, 1, 5, 7), "t!yx", "m", volumes=False) == ("t-yx", "")
+
+
+@given(
+    dimensions=st.lists(
+        st.tuples(st.sampled_from("tzyxc?!"), st.integers(1, 5)), max_size=6, unique_by=lambda d: d[0] in "?!" or d[0]
+    )
+    | st.lists(st.tuples(st.just("?"), st.integers(1, 5)), max_size=6),
+    volumes=st.booleans(),
+    likely=st.sampled_from([ORDERS, MATLAB_ORDERS]),
+)
+def test_any_dimensions_are_a_movie_or_refused(dimensions, volumes, likely):
+    found, shape = "".join(letter for letter, _ in dimensions), tuple(n for _, n in dimensions)
+    try:
+        axes, text = completed(shape, found, "m", volumes=volumes, likely=likely)
+    except InputError as error:
+        assert error.fix
+        return
+    assert len(axes) == len(shape) and not set(axes) & set("?!") and {"y", "x"} <= set(axes)
+    assert all(
+        now == said or (said in "?!" and (n == 1 or said == "?"))
+        for now, said, n in zip(axes, found, shape, strict=True)
+    )
+    assert all(axes.count(letter) <= 1 for letter in "tzyxc")
+    assert bool(text) == any(said == "?" and now != "-" for now, said in zip(axes, found, strict=True))

@@ -226,7 +226,7 @@ def completed(
     if "!" in axes:
         raise _another_axis(shape, axes, where)
     open_places = [place for place, letter in enumerate(axes) if letter == "?"]
-    if not open_places:
+    if not open_places and {"y", "x"} <= set(axes):
         return "".join(axes), ""
     missing = [letter for letter in _order(axes, likely) if letter not in axes]
     spare = len(missing) - len(open_places)
@@ -234,9 +234,8 @@ def completed(
         missing.remove("t" if volumes else "z")
     if len(open_places) > len(missing) or not set("yx") <= set(axes) | set(missing[: len(open_places)]):
         text = " × ".join(str(n) for n in shape)
-        raise InputError(
-            f"{where} has the shape {text} and does not say what its axes are", fitting(shape, found, likely)
-        )
+        said = "does not say what its axes are" if open_places else "names no y and x among its axes"
+        raise InputError(f"{where} has the shape {text} and {said}", fitting(shape, found, likely))
     for place, letter in zip(open_places, missing, strict=False):
         axes[place] = letter
     named = "".join(axes)
