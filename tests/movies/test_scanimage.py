@@ -180,6 +180,25 @@ def test_frames_of_a_slice_that_are_a_leftover(tmp_path):
     assert np.array_equal(movie.read(0, 99), VALUES)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_several_frames_at_each_plane(tmp_path, channels):
+    state = STATE | {"SI.hStackManager.framesPerSlice": 2, "SI.hStackManager.numFramesPerVolume": 2 * SLICES}
+    state |= {
+        "SI.hStackManager.numFramesPerVolumeWithFlyback": 2 * SLICES,
+        "SI.hChannels.channelSave": [1, 2][:channels],
+    }
+    twice = np.stack([VALUES, VALUES + 1], axis=2)
+    pages = np.stack([twice + 4000 * c for c in range(channels)], axis=3).reshape(-1, 6, 7)
+    movie = open_movie(write(tmp_path / "m.tif", pages, state), channel=channels - 1)
+    mean = (VALUES + 0.5 + 4000 * (channels - 1)).astype(np.float32)
+    assert movie.dtype == np.float32 and np.array_equal(movie.read(0, 99), mean)
+    assert np.array_equal(movie.read(1, 9, 3), mean[1:9:3])
+    assert np.array_equal(movie.frames.read_rows(3, 1, slice(2, 5)), mean[3, 1, 2:5])
+    assert "was recorded 2 times; the mean is read" in said(movie)
+    one = open_movie(write(tmp_path / "n.tif", pages[: 6 * channels], state), channel=0)
+    assert np.array_equal(one.read(0, 9), twice[0].swapaxes(0, 1)) and "one after the other" in said(one)
+
+
 def test_flyback_that_was_not_saved(tmp_path):
     state = STATE | {
         "SI.hStackManager.numFramesPerVolumeWithFlyback": SLICES + 2,

@@ -140,6 +140,38 @@ class Transposed:
         return block.transpose([kept.index(here) for here in sorted(kept)])
 
 
+@dataclass(frozen=True)
+class Averaged:
+    """Mean along one dimension, which vanishes; float32.
+
+    Attributes
+    ----------
+    source : LazyArray
+    axis : int
+        Which dimension of the source, from 0.
+    """
+
+    source: LazyArray
+    axis: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the other dimensions."""
+        shape = tuple(self.source.shape)
+        return shape[: self.axis] + shape[self.axis + 1 :]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part."""
+        before = index[: self.axis]
+        block = np.asarray(self.source[(*before, slice(None), *index[self.axis :])])
+        return np.asarray(block.mean(axis=sum(isinstance(part, slice) for part in before), dtype=np.float32))
+
+
 def folded(data: LazyArray, leading: tuple[int, ...], count: int = 1) -> LazyArray | None:
     """Cut the first `count` dimensions of `data`, taken as one flat list of pages, into others.
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.movies.arrays import Stacked
+from cnmf3d.movies.arrays import Averaged, Stacked
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import scanimage_settings as settings
 from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, Placement, header_of, numbers_of, place_frames
@@ -88,8 +88,7 @@ def open_recording(
     Raises
     ------
     InputError
-        Where files don't belong together or are not in the order of time, where planes were recorded several times
-        each in a movie of volumes, or where there is no whole volume.
+        Where files don't belong together or are not in the order of time, or where there is no whole volume.
     """
     sections: list[Section] = []
     for place in places:
@@ -225,7 +224,7 @@ def _stored(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> 
         )
     pages = placement.frames[:, :, np.newaxis] * volume.channels + np.arange(volume.channels)
     arranged = pages.reshape(len(pages), volume.slices, volume.repeats, volume.channels)
-    axes, order, cautions = _arranged(where, arranged)
+    data, axes, cautions = _arranged(where, _joined(sections, opener), arranged)
     rate, contradicted = _rate(sections, volume, axes, where)
     size, uneven = settings.size_of(first.place, first.state, first.pages.shape[1:])
     regions, rows = settings.region_rows(first.state, first.groups, first.pages.shape[1])
@@ -234,7 +233,7 @@ def _stored(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> 
     lost = [f"{where}: {text}" for text in (*placement.lost, *_regions(regions, rows), *_unfinished(sections))]
     told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
     facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven))
-    return Stored(Stacked(_joined(sections, opener), order), axes, "ScanImage", facts)
+    return Stored(data, axes, "ScanImage", facts)
 
 
 def _where(sections: Sequence[Section]) -> str:
@@ -279,18 +278,24 @@ def _placed(sections: Sequence[Section], volume: Volume, where: str) -> Placemen
     return Placement(placement.frames, [*placement.lost, text])
 
 
-def _arranged(where: str, pages: npt.NDArray[np.intp]) -> tuple[str, npt.NDArray[np.intp], tuple[str, ...]]:
-    """Bring page numbers (volumes, slices, repeats, channels) to a time, a plane and a channel each."""
-    volumes, _, repeats, _ = pages.shape
+def _arranged(where: str, pages: LazyArray, order: npt.NDArray[np.intp]) -> tuple[LazyArray, str, tuple[str, ...]]:
+    """Bring pages to a time, a plane and a channel each.
+
+    Parameters
+    ----------
+    where : str
+    pages : (pages, Y, X) LazyArray
+    order : (volumes, slices, repeats, channels) int
+        Page numbers.
+    """
+    volumes, _, repeats, _ = order.shape
     if repeats == 1:
-        return "tzcyx", pages[:, :, 0], ()
-    if volumes > 1:
-        raise InputError(
-            f"{where} holds {volumes} volumes with {repeats} frames at each plane",
-            "Average the frames of each plane before (ScanImage: logAverageFactor), then open the result.",
-        )
-    text = f"{where}: its planes were recorded one after the other, {repeats} frames each, not as volumes."
-    return "ztcyx", pages[0], (text,)
+        return Stacked(pages, order[:, :, 0]), "tzcyx", ()
+    if volumes == 1:
+        text = f"{where}: its planes were recorded one after the other, {repeats} frames each, not as volumes."
+        return Stacked(pages, order[0]), "ztcyx", (text,)
+    text = f"{where}: each plane of its {volumes} volumes was recorded {repeats} times; the mean is read, in float32."
+    return Averaged(Stacked(pages, order), 2), "tzcyx", (text,)
 
 
 def _regions(count: int, rows: str) -> list[str]:
