@@ -11,7 +11,6 @@ import pytest
 import tifffile
 import zarr
 from files import assert_reads, write_micro_manager
-
 from hypothesis import given
 from hypothesis import strategies as st
 
