@@ -6,11 +6,8 @@ Only the command that is named is imported, so that each starts as soon as it ca
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Sequence
-from datetime import datetime
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +16,7 @@ from typer.main import get_command
 
 from cnmf3d import __version__
 from cnmf3d.errors import Cnmf3dError
+from cnmf3d.faults import keep
 
 COMMANDS = {
     "run": "run:run",
@@ -146,16 +144,4 @@ def tell(error: Cnmf3dError, *, as_json: bool) -> None:
 
 def unexpected(error: Exception) -> str:
     """Keep the traceback of an error that nobody foresaw in a log file; the message that names it."""
-    from platformdirs import user_log_path
-
-    text = f"{datetime.now().astimezone().isoformat()} cnmf3d {__version__}: {' '.join(sys.argv)}\n"
-    text += "".join(traceback.format_exception(error))
-    try:
-        folder = user_log_path("cnmf3d", appauthor=False, ensure_exists=True)
-        log = Path(folder) / "errors.log"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
-        where = f"The details are in {log}; please report them."
-    except OSError:
-        where = text
-    return f"Error: something went wrong inside cnmf3d ({type(error).__name__}: {error})\n{where}"
+    return f"Error: something went wrong inside cnmf3d ({type(error).__name__}: {error})\n{keep(error)}"

@@ -9,8 +9,12 @@ import math
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+import numpy as np
+
 from cnmf3d.movies.arrays import folded
-from cnmf3d.movies.formats.tiff_pages import flat_pages, truncated
+from cnmf3d.movies.formats.tiff_errors import truncated
+from cnmf3d.movies.formats.tiff_index import read_index
+from cnmf3d.movies.formats.tiff_pages import flat_pages
 from cnmf3d.movies.stored import Facts, Place, Stored
 from cnmf3d.movies.timing import rate_of
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
@@ -83,11 +87,10 @@ def open_simple(place: Place, tif: TiffFile) -> Stored | None:
     first = tif.pages.first
     if first.shape != shape[-2:] or first.subifds or not _in_order(pixels, axes, shape, place):
         return None
-    if len(tif.pages) < count:
-        raise truncated(place, len(tif.pages), count)
-    tif.pages.useframes = True
-    tif.pages.set_keyframe(0)
-    data = folded(flat_pages(place, tif, count, lambda i: tif.pages[i]), shape[:-2])
+    index = read_index(place, tif)
+    if len(index) < count:
+        raise truncated(place, len(index), count)
+    data = folded(flat_pages(place, index.select(np.arange(count))), shape[:-2])
     assert data is not None
     return Stored(data, axes.lower(), "OME-TIFF", facts(place, tif.ome_metadata or ""))
 

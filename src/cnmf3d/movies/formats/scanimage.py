@@ -23,7 +23,8 @@ from cnmf3d.movies.formats import scanimage_settings as settings
 from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, Placement, header_of, numbers_of, place_frames
 from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.formats.tiff_pages import all_pages
+from cnmf3d.movies.formats.tiff_index import description, read_index
+from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
 from cnmf3d.movies.timing import DISAGREE
 
@@ -92,11 +93,12 @@ def open_recording(
     """
     sections: list[Section] = []
     for place in places:
-        tif = first if first is not None and not sections else opened(place)
-        section = _section(place, tif)
+        if first is not None and not sections:
+            section = _section(place, first)
+        else:
+            with opened(place) as tif:
+                section = _section(place, tif)
         if section is None:
-            if tif is not first:
-                tif.close()
             if not sections:
                 return None
             raise InputError(
@@ -145,7 +147,8 @@ def _section(place: Place, tif: TiffFile) -> Section | None:
     if not state:
         return None
     volume = settings.volume_of(place, state)
-    count = len(tif.pages)
+    index = read_index(place, tif)
+    count = len(index)
     frames = count // volume.channels
     if not frames:
         raise InputError(
@@ -154,19 +157,20 @@ def _section(place: Place, tif: TiffFile) -> Section | None:
 
     @cache
     def header(frame: int) -> Header:
-        return header_of(tif.pages.get(frame * volume.channels, aspage=True).description)
+        return header_of(description(place, index, frame * volume.channels))
 
     numbers = numbers_of(header, frames, volume)
     ends = header(0), header(frames - 1)
-    pages = all_pages(place, tif)
-    if pages is None or len(pages.shape) != 3:
-        raise InputError(f"{place} has pages of different shapes or types", "Export the movie's pages to a new file.")
+    pages = flat_pages(place, index)
+    if len(pages.shape) != 3:
+        raise InputError(f"{place} has pages with several samples", "Export the movie's pages to a new file.")
     return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, *ends)
 
 
 def _reopened(place: Place, opened: Callable[[Place], TiffFile]) -> LazyArray:
     """Pages of a file that was looked at before."""
-    pages = all_pages(place, opened(place))
+    with opened(place) as tif:
+        pages = all_pages(place, tif)
     if pages is None:
         raise InputError(f"{place} has changed since it was opened", "Open the movie again.")
     return pages

@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnmf3d.movies.calibration import Calibration, calibration_of
-from cnmf3d.movies.formats import ome
+from cnmf3d.movies.formats.tiff_images import shaped_labels
 from cnmf3d.movies.stored import Facts, Place
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffPageSeries
+    from tifffile import TiffFile
 
 CENTIMETRE = 3
 """Value of the ResolutionUnit tag for which a resolution is taken as a size; inches are a printer's."""
 
 
-def of_series(place: Place, tif: TiffFile, series: TiffPageSeries) -> Facts:
-    """Facts of a series, by its kind."""
-    if series.kind == "ome":
-        return ome.facts(place, tif.ome_metadata or "", series.index)
-    if series.kind == "imagej":
+def of_image(place: Place, tif: TiffFile, kind: str, description: str) -> Facts:
+    """Facts of an image, by its kind.
+
+    Parameters
+    ----------
+    place : Place
+    tif : TiffFile
+    kind : str
+        ``imagej``, ``shaped``, or any other.
+    description : str
+        Of the image's first page.
+    """
+    if kind == "imagej":
         return _imagej(place, tif)
-    if series.kind == "shaped":
-        return _shaped(tif, series)
+    if kind == "shaped":
+        return _shaped(tif, description)
     return plain(place, tif)
 
 
@@ -83,14 +91,9 @@ def _with_calibration(place: Place, tif: TiffFile, facts: Facts) -> Facts:
     return replace(facts, calibration=found)
 
 
-def _shaped(tif: TiffFile, series: TiffPageSeries) -> Facts:
+def _shaped(tif: TiffFile, description: str) -> Facts:
     """Facts of a file that tifffile wrote with `metadata`: as ImageJ's, and ``fps`` is the recording's."""
-    import json
-
-    try:
-        labels = json.loads(series.keyframe.description)
-    except ValueError:
-        labels = {}
+    labels = shaped_labels(description)
     interval = seconds(labels.get("finterval"))
     rate = 1 / interval if interval else seconds(labels.get("fps"))
     size = _resolution(tif, str(labels.get("unit", "")), z=labels.get("spacing"))

@@ -1,10 +1,9 @@
-"""Pages of a TIFF file as one lazy array: mapped where they lie plainly in the file, else read singly."""
+"""Pages of a TIFF file as one lazy array: mapped where they lie plainly in the file, else decoded one by one."""
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,154 +11,230 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.formats.tiff_errors import truncated, unreadable
+from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
+from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.stored import Index, LazyArray, Place
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffFrame, TiffPage
+    from tifffile import TiffFile, TiffPage
 
-SAMPLES = 17
-"""Pages, first and last among them, whose places in the file tell whether all lie at regular distances."""
+JPEG = (6, 7, 33007, 34892)
+"""Compressions whose segments share tables that are kept with the page."""
+
+ORIENTATION = 274
 
 
 def all_pages(place: Place, tif: TiffFile) -> LazyArray | None:
     """See all pages of a file as one array (pages, Y, X); None where pages differ in shape or type."""
-    count = len(tif.pages)
-    first = tif.pages.first
-    if first.subifds or any(page.hash != first.hash for page in _sampled(tif, count)):
-        return None
-    tif.pages.useframes = True
-    tif.pages.set_keyframe(0)
-    return flat_pages(place, tif, count, lambda number: tif.pages[number])
+    index = read_index(place, tif)
+    return flat_pages(place, index) if len(groups(index)) == 1 else None
 
 
-def flat_pages(
-    place: Place,
-    tif: TiffFile,
-    count: int,
-    page_at: Callable[[int], TiffPage | TiffFrame],
-    *,
-    virtual: bool = False,
-) -> LazyArray:
-    """See `count` pages as one array (pages, Y, X), with samples last or first where a page has several.
+def groups(index: PageIndex) -> list[npt.NDArray[np.intp]]:
+    """Group pages that can be one image: of one shape, type and meaning, in whichever way they are stored.
+
+    Returns
+    -------
+    list of integer arrays
+        Numbers of the pages of each group, groups in the order of their first pages.
+    """
+    groups: dict[tuple[object, ...], int] = {}
+    number = [groups.setdefault(_meaning(page), len(groups)) for page in index.kinds]
+    each = np.array(number, np.intp)[index.kind]
+    order = dict.fromkeys(each.tolist())
+    return [np.flatnonzero(each == group) for group in order]
+
+
+def flat_pages(place: Place, index: PageIndex, virtual: int = 1) -> LazyArray:
+    """See pages as one array (pages, Y, X), with samples last or first where a page has several.
 
     Parameters
     ----------
     place : Place
-    tif : TiffFile
-        Open; it is closed when nothing needs it any longer.
-    count : int
-    page_at : callable
-        Gives page i, from 0.
-    virtual : bool
-        Whether the file describes the first page only and the others follow it without gaps, as ImageJ does.
+    index : PageIndex
+        Of pages that can be one image.
+    virtual : int
+        Number of pages where the file describes the first one only and the others follow it without gaps, as
+        ImageJ and tifffile write; 1 for files that describe all.
 
     Raises
     ------
     InputError
         Where the file ends before the last page, or holds values that can't be read.
     """
-    first = page_at(0)
-    if first.dtype is None:
+    assert place.path is not None
+    page = index.page(0)
+    if page.dtype is None or 0 in page.shape or 0 in page.shaped:
         raise InputError(f"{place} holds a type of values that can't be read", "Export it as 8 or 16 bit integers.")
-    stride = None
-    if first.is_final and place.path is not None:
-        stride = first.nbytes if virtual else _stride(first, count, page_at)
-    if stride is None or place.path is None:
-        return Pages(place, tif, (count, *first.shape), first.dtype, page_at)
-    offset = int(first.dataoffsets[0])
-    tif.close()
+    count, offset = max(len(index), virtual), int(index.offsets[0])
+    stride = page.nbytes if virtual > 1 else _stride(index)
     size = place.path.stat().st_size
-    if offset + (count - 1) * stride + first.nbytes > size:
-        raise truncated(place, max(0, (size - offset) // stride), count)
-    return Mapped(place.path, np.dtype(first.dtype).newbyteorder(tif.byteorder), (count, *first.shape), offset, stride)
+    _check_alike(place, index)
+    if stride is not None:
+        if offset + (count - 1) * stride + page.nbytes > size:
+            raise truncated(place, max(0, (size - offset) // stride), count)
+        dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+        return Mapped(place.path, dtype, (count, *page.shape), offset, stride)
+    beyond = np.flatnonzero(index.offsets >= size)
+    if beyond.size:
+        raise truncated(place, int(np.searchsorted(index.first, beyond[0], "right")) - 1, count)
+    for each in index.kinds:
+        # tifffile reads and makes these when they are first asked for: do it now, in one thread, with the file open.
+        _ = each.decode, each.jpegtables, each.jpegheader, each.nodata
+    return Pages(place.path, place.address, index)
 
 
-def truncated(place: Place, whole: int, count: int) -> InputError:
-    """Make the error for a file that ends too early."""
-    return InputError(
-        f"{place} is cut short: it should hold {count} pages and ends after {whole}",
-        "Copy it again from where it was recorded, or export the part that is whole to a new file.",
-    )
+def _meaning(page: TiffPage) -> tuple[object, ...]:
+    """Tell what pages of one image agree in; the sides change places where a page lies on its side."""
+    shape = tuple(page.shape)
+    if _orientation(page) > 4:
+        y = page.axes.index("Y")
+        shape = (*shape[:y], shape[y + 1], shape[y], *shape[y + 2 :])
+    return shape, page.axes, page.dtype, page.photometric, page.is_reduced
 
 
-def _sampled(tif: TiffFile, count: int) -> Iterator[TiffPage]:
-    """Pages spread over the file, read in full."""
-    for number in np.unique(np.linspace(0, count - 1, min(count, SAMPLES)).astype(int)):
-        yield tif.pages.get(int(number), aspage=True)
+def _orientation(page: TiffPage) -> int:
+    """Where a page's first row and column are shown: 1 at the top left, as nearly always."""
+    value = page.tags.valueof(ORIENTATION, 1)
+    return value if value in range(1, 9) else 1
 
 
-def _stride(first: TiffPage | TiffFrame, count: int, page_at: Callable[[int], TiffPage | TiffFrame]) -> int | None:
-    """Bytes from page to page where all sampled pages lie on one line, else None."""
-    if count == 1:
-        return int(first.nbytes)
-    numbers = np.unique(np.linspace(0, count - 1, min(count, SAMPLES)).astype(int))
-    offsets = np.array([page_at(int(number)).dataoffsets[0] for number in numbers], np.int64)
-    stride, rest = divmod(int(offsets[-1] - offsets[0]), count - 1)
-    regular = not rest and stride >= first.nbytes and np.array_equal(offsets, offsets[0] + numbers * stride)
-    return stride if regular else None
+def _plain(page: TiffPage) -> bool:
+    """Whether the values lie in the file as they are, but for the order of their bytes."""
+    return bool(page.compression == 1 and page.is_final and page.dtype is not None)
 
 
+def _check_alike(place: Place, index: PageIndex) -> None:
+    """See that all pages are of one shape, type and meaning."""
+    wanted = _meaning(index.page(0))
+    odd = np.array([_meaning(page) != wanted for page in index.kinds])[index.kind]
+    if odd.any():
+        number = int(np.argmax(odd))
+        raise InputError(
+            f"page {number} of {place} is {described(index.page(number))}, but the first one is "
+            f"{described(index.page(0))}",
+            "Export the movie with pages of one size and type.",
+        )
+
+
+def described(page: TiffPage) -> str:
+    """Describe what a page holds: ``24 × 20 uint16 (MINISBLACK)``."""
+    sides = " × ".join(str(length) for length in reversed(page.shape))
+    return f"{sides} {page.dtype} ({getattr(page.photometric, 'name', page.photometric)})"
+
+
+def _contiguous(index: PageIndex) -> npt.NDArray[np.bool_]:
+    """Tell of each page whether its segments follow one another without gaps."""
+    counts = np.diff(index.first)
+    if counts.max(initial=1) == 1:
+        return np.ones(len(counts), bool)
+    joined = np.ones(len(index.offsets), bool)
+    joined[1:] = index.offsets[1:] == index.offsets[:-1] + index.lengths[:-1]
+    joined[index.first[:-1]] = True
+    whole: npt.NDArray[np.bool_] = np.logical_and.reduceat(joined, index.first[:-1])
+    return whole
+
+
+def _stride(index: PageIndex) -> int | None:
+    """Bytes from page to page where all pages lie plainly at regular distances, else None."""
+    page = index.page(0)
+    alike = all(_plain(each) and _orientation(each) == _orientation(page) for each in index.kinds)
+    if not alike or not _contiguous(index).all():
+        return None
+    starts = index.offsets[index.first[:-1]]
+    if len(starts) == 1:
+        return int(page.nbytes)
+    steps = np.diff(starts)
+    stride = int(steps[0])
+    return stride if stride >= page.nbytes and bool((steps == stride).all()) else None
+
+
+@dataclass(frozen=True)
 class Pages:
     """Pages that are compressed or lie irregularly, decoded one by one.
 
-    Parameters
+    All that is shared between threads is fixed: where the pages lie. Each read opens the file for itself.
+
+    Attributes
     ----------
-    place : Place
-    tif : TiffFile
-        Closed when this array goes.
-    shape : tuple of int
-        (pages, ..., Y, X).
-    dtype : numpy.dtype
-    page_at : callable
+    path : Path
+    name : str
+        The file as the user knows it.
+    index : PageIndex
+        Pages of one shape and type.
     """
 
-    def __init__(
-        self,
-        place: Place,
-        tif: TiffFile,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        page_at: Callable[[int], Any],
-    ) -> None:
-        self.shape = shape
-        self.dtype = np.dtype(dtype)
-        self._place = place
-        self._page_at = page_at
-        self._lock = threading.Lock()
-        tif.filehandle.set_lock(True)
-        weakref.finalize(self, tif.close)
+    path: Path
+    name: str
+    index: PageIndex
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(pages, ..., Y, X, ...)."""
+        return (len(self.index), *self.index.page(0).shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values, in this machine's byte order."""
+        kind: np.dtype[Any] = np.dtype(self.index.page(0).dtype)
+        return kind
 
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
-        """Read a part; whole pages are decoded, from several threads at once."""
+        """Read a part, from whole pages."""
         first, rest = index[0], index[1:]
-        if not isinstance(first, slice):
-            return np.asarray(self._page(first)[rest])
-        numbers = range(*first.indices(self.shape[0]))
-        if not numbers:
-            return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
-        return np.stack([self._page(number)[rest] for number in numbers])
+        with Reader(self.path) as reader:
+            if not isinstance(first, slice):
+                return np.asarray(self._page(first, reader)[rest])
+            numbers = range(*first.indices(self.shape[0]))
+            if not numbers:
+                return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
+            return np.stack([self._page(number, reader)[rest] for number in numbers])
 
-    def _page(self, number: int) -> npt.NDArray[Any]:
-        """Decode one page."""
+    def _page(self, number: int, reader: Reader) -> npt.NDArray[Any]:
+        """Decode one page, and turn it as the first one lies."""
+        page = self.index.page(number)
         try:
-            values = self._decoded(number)
+            values = _decoded(page, self.index.segments(number), reader)
         except Exception as error:
-            problem = f"{self._place}: page {number} can't be decoded ({error})"
-            raise InputError(problem, "The file is damaged there: copy it again.") from error
-        if values.shape != self.shape[1:]:
-            problem = f"{self._place}: page {number} is {values.shape}, the first one {self.shape[1:]}"
-            raise InputError(problem, "Keep only the movie's own pages in the file.")
-        return values
+            raise unreadable(f"page {number} of {self.name}", error) from error
+        found, wanted = _orientation(page), _orientation(self.index.page(0))
+        return values if found == wanted else _turned(values, page.axes.index("Y"), found, wanted)
 
-    def _decoded(self, number: int) -> npt.NDArray[Any]:
-        """Read under a lock, decode without; pages of a further file of the same image are opened for it."""
-        with self._lock:
-            page = self._page_at(number)
-            file = page.parent.filehandle
-            if file.closed:
-                file.open()
-                try:
-                    return np.asarray(page.asarray(maxworkers=1))
-                finally:
-                    file.close()
-        return np.asarray(page.asarray(maxworkers=1))
+
+def _decoded(page: TiffPage, segments: list[tuple[int, int]], reader: Reader) -> npt.NDArray[Any]:
+    """Read and decode the segments of a page that is stored as `page` is."""
+    if _plain(page) and len(segments) == 1:
+        dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
+        return np.frombuffer(reader.exactly(segments[0][0], page.nbytes), dtype).reshape(page.shape)
+    extra = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if page.compression in JPEG else {}
+    image = np.empty(page.shaped, page.dtype)
+    depth, length, width = page.shaped[1:4]
+    for number, (offset, size) in enumerate(segments):
+        data = reader.upto(offset, size) if offset and size else None
+        if data == b"":
+            raise EOFError(f"it ends before byte {offset + size}")
+        values, (sample, z, y, x, _), (planes, rows, columns, *_) = page.decode(data, number, **extra)
+        part = image[sample, z : z + planes, y : y + rows, x : x + columns]
+        part[...] = page.nodata if values is None else values[: depth - z, : length - y, : width - x]
+    return image.reshape(page.shape)
+
+
+def _turned(values: npt.NDArray[Any], y: int, found: int, wanted: int) -> npt.NDArray[Any]:
+    """Turn a page of one orientation to lie in the file as pages of another do.
+
+    Parameters
+    ----------
+    values : array
+        Rows are dimension `y`, columns the next one.
+    y : int
+    found, wanted : int
+        Values of the tag Orientation.
+    """
+    shown = values.swapaxes(y, y + 1) if found > 4 else values
+    for orientation in (found, wanted):
+        if orientation in (3, 4, 7, 8):
+            shown = np.flip(shown, y)
+        if orientation in (2, 3, 6, 7):
+            shown = np.flip(shown, y + 1)
+    return shown.swapaxes(y, y + 1) if wanted > 4 else shown

@@ -1,0 +1,60 @@
+"""Errors that nobody foresaw: kept in a log file, and told as what they are, not as a fault of the user's file."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from datetime import datetime
+from pathlib import Path
+
+from cnmf3d.errors import Cnmf3dError, EngineError
+
+
+def keep(error: BaseException) -> str:
+    """Write an error with its traceback into the log file.
+
+    Returns
+    -------
+    str
+        A sentence that names the log file; where it can't be written, the traceback itself.
+    """
+    from platformdirs import user_log_path
+
+    from cnmf3d import __version__
+
+    text = f"{datetime.now().astimezone().isoformat()} cnmf3d {__version__}: {' '.join(sys.argv)}\n"
+    text += "".join(traceback.format_exception(error))
+    try:
+        folder = user_log_path("cnmf3d", appauthor=False, ensure_exists=True)
+        log = Path(folder) / "errors.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+    except OSError:
+        return text
+    return f"The details are in {log}; please report them."
+
+
+def library_fault(where: str, library: str, error: Exception) -> Cnmf3dError:
+    """Make the error for an exception that came from within a library and doesn't say that a file is bad.
+
+    Parameters
+    ----------
+    where : str
+        What was read.
+    library : str
+        Name of the distribution, e.g. ``tifffile``.
+    error : Exception
+        It goes into the log.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        known = f"{library} {version(library)}"
+    except PackageNotFoundError:
+        known = library
+    text = " ".join(str(error).split())
+    return EngineError(
+        f"{where} could not be read: {type(error).__name__} in cnmf3d or {known} ({text})",
+        f"This is a fault of cnmf3d, or it doesn't support this version of {library}; the file may be sound. "
+        f"{keep(error)}",
+    )
