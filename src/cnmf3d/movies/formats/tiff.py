@@ -14,9 +14,9 @@ from cnmf3d.movies.arrays import folded
 from cnmf3d.movies.formats import ome, scanimage, tiff_facts
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.tiff_errors import broken, complaints, unreadable
-from cnmf3d.movies.formats.tiff_images import Image, choose, images_of
 from cnmf3d.movies.formats.tiff_index import index_of, read_index
 from cnmf3d.movies.formats.tiff_pages import flat_pages
+from cnmf3d.movies.formats.tiff_series import Series, choose, series_of
 from cnmf3d.movies.stored import Place, Stored
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
     if any(getattr(tif, f"is_{kind}", False) for kind in TIFFFILES):
         return _from_series(place, tif, dataset)
     index = read_index(place, tif)
-    image = choose(place, images_of(place, tif, index), dataset)
+    image = choose(place, series_of(place, tif, index), dataset)
     pages = flat_pages(place, index.select(image.pages), math.prod(image.lead) if image.virtual else 1)
-    facts = tiff_facts.of_image(place, tif, image.kind, image.description)
+    facts = tiff_facts.of_series(place, tif, image)
     facts = replace(facts, warnings=facts.warnings + image.warnings)
     data = folded(pages, image.lead)
     assert data is not None
@@ -134,13 +134,13 @@ def _from_series(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
         page = each.keyframe
         lead = len(each.shape) - len(page.shape)
         numbers = np.arange(math.prod(each.shape[:lead]))
-        images.append(Image(each.kind, numbers, tuple(each.shape[:lead]), each.axes, page))
+        images.append(Series(each.kind, numbers, tuple(each.shape[:lead]), each.axes, page))
     image = choose(place, images, dataset)
     pages = list(series[next(number for number, each in enumerate(images) if each.page is image.page)])
     if None in pages or len(pages) != len(image.pages):
         there = sum(page is not None for page in pages)
         raise InputError(f"{place} holds {there} of {len(image.pages)} pages", "Copy it again: it is cut short.")
-    facts = tiff_facts.of_image(place, tif, image.kind, "")
+    facts = tiff_facts.of_series(place, tif, image)
     data = folded(flat_pages(place, index_of(pages)), image.lead)
     assert data is not None
     return Stored(data, letters(image.labels), image.kind, replace(facts, warnings=facts.warnings + image.warnings))

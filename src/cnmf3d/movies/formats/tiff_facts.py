@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnmf3d.movies.calibration import Calibration, calibration_of
-from cnmf3d.movies.formats.tiff_images import shaped_labels
+from cnmf3d.movies.formats.tiff_series import Series, shaped_labels
 from cnmf3d.movies.stored import Facts, Place
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
@@ -20,22 +20,12 @@ CENTIMETRE = 3
 """Value of the ResolutionUnit tag for which a resolution is taken as a size; inches are a printer's."""
 
 
-def of_image(place: Place, tif: TiffFile, kind: str, description: str) -> Facts:
-    """Facts of an image, by its kind.
-
-    Parameters
-    ----------
-    place : Place
-    tif : TiffFile
-    kind : str
-        ``imagej``, ``shaped``, or any other.
-    description : str
-        Of the image's first page.
-    """
-    if kind == "imagej":
+def of_series(place: Place, tif: TiffFile, series: Series) -> Facts:
+    """Facts of an image series, by its kind."""
+    if series.kind == "imagej":
         return _imagej(place, tif)
-    if kind == "shaped":
-        return _shaped(tif, description)
+    if series.kind == "shaped":
+        return _shaped(tif, series.description)
     return plain(place, tif)
 
 

@@ -29,13 +29,13 @@ LISTED = 8
 
 
 @dataclass(frozen=True)
-class Image:
+class Series:
     """Pages that are one image.
 
     Attributes
     ----------
     kind : str
-        ``imagej``, ``shaped`` or ``plain``.
+        ``imagej``, ``shaped``, ``plain``, or as tifffile names it.
     pages : integer array
         Numbers of the pages in the file, in order.
     lead : tuple of int
@@ -74,7 +74,7 @@ class Image:
         return f"{self.labels} {' × '.join(map(str, self.shape))} {self.page.dtype}"
 
 
-def images_of(place: Place, tif: TiffFile, index: PageIndex) -> list[Image]:
+def series_of(place: Place, tif: TiffFile, index: PageIndex) -> list[Series]:
     """Find the images of a file.
 
     Raises
@@ -91,7 +91,7 @@ def images_of(place: Place, tif: TiffFile, index: PageIndex) -> list[Image]:
     return _plain(index)
 
 
-def choose(place: Place, images: Sequence[Image], dataset: str | None) -> Image:
+def choose(place: Place, images: Sequence[Series], dataset: str | None) -> Series:
     """Take the image that was asked for, or else the largest, with a caution that there are others.
 
     Raises
@@ -117,7 +117,7 @@ def choose(place: Place, images: Sequence[Image], dataset: str | None) -> Image:
     return replace(image, warnings=(*image.warnings, text))
 
 
-def _check_between(place: Place, images: Sequence[Image], largest: int) -> None:
+def _check_between(place: Place, images: Sequence[Series], largest: int) -> None:
     """See that no page of another kind lies among those of the image: it may be a plane that isn't read right."""
     image = images[largest]
     if image.virtual or not len(image.pages):
@@ -134,16 +134,16 @@ def _check_between(place: Place, images: Sequence[Image], largest: int) -> None:
         )
 
 
-def _plain(index: PageIndex) -> list[Image]:
+def _plain(index: PageIndex) -> list[Series]:
     """Take all pages of one shape and type as one image without known axes."""
     found = []
     for pages in groups(index):
         page = index.page(int(pages[0]))
-        found.append(Image("plain", pages, (len(pages),), "?" + page.axes, page))
+        found.append(Series("plain", pages, (len(pages),), "?" + page.axes, page))
     return found
 
 
-def _imagej(place: Place, labels: dict[str, Any], index: PageIndex) -> Image:
+def _imagej(place: Place, labels: dict[str, Any], index: PageIndex) -> Series:
     """Arrange the pages as ImageJ's description says: hyperstacks are channels within slices within frames.
 
     A description that doesn't fit the pages that are there is followed as far as these make whole volumes.
@@ -159,7 +159,7 @@ def _imagej(place: Place, labels: dict[str, Any], index: PageIndex) -> Image:
     lead = tuple(sizes[axis] for axis in axes)
     declared, there = max(math.prod(lead), 1), len(index)
     pages = np.arange(there)
-    image = Image("imagej", pages, lead, axes + page.axes, page, page.description)
+    image = Series("imagej", pages, lead, axes + page.axes, page, page.description)
     if declared == there:
         return image
     if declared == 1 or (there == 1 and _count(labels, "images") == 1):
@@ -192,15 +192,15 @@ def _count(labels: dict[str, Any], name: str) -> int:
     return value if isinstance(value, int) and value > 0 else 1
 
 
-def _shaped(place: Place, index: PageIndex) -> list[Image]:
+def _shaped(place: Place, index: PageIndex) -> list[Series]:
     """Find the images of a file that tifffile wrote: the first page of each has its shape as JSON.
 
     Returns
     -------
-    list of Image
+    list of Series
         Empty where shapes and pages don't fit one another.
     """
-    found: list[Image] = []
+    found: list[Series] = []
     number = 0
     while number < len(index):
         page, text = index.page(number), description(place, index, number)
@@ -220,7 +220,7 @@ def _shaped(place: Place, index: PageIndex) -> list[Image]:
         if lead is None:
             return []
         axes = _own_labels(shape, lead, str(labels.get("axes", "")), page)
-        found.append(Image("shaped", pages, shape[:lead], axes, page, text, virtual))
+        found.append(Series("shaped", pages, shape[:lead], axes, page, text, virtual))
         number += there
     return found
 
