@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +103,22 @@ class Stacked:
         return self.pages.dtype
 
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
-        """Read a part: runs of pages at once, and no page that isn't asked for."""
+        """Read a part: runs of pages at once, in the order of the file, and no page that isn't asked for."""
         lead = self.numbers.ndim
         chosen, rest = np.asarray(self.numbers[index[:lead]]), index[lead:]
         flat = chosen.ravel()
-        runs = np.split(flat, np.flatnonzero(np.diff(flat) != 1) + 1)
-        spans = [slice(int(run[0]), int(run[-1]) + 1) for run in runs if run.size] or [slice(0, 0)]
-        parts = [np.asarray(self.pages[(span, *rest)]) for span in spans]
-        block = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return block.reshape(chosen.shape + block.shape[1:])
+        order = np.argsort(flat, kind="stable")
+        ends = [0, *(np.flatnonzero(np.diff(flat[order]) != 1) + 1).tolist(), flat.size]
+        runs = [order[start:stop] for start, stop in pairwise(ends)] if flat.size else [order]
+        spans = [slice(int(flat[run[0]]), int(flat[run[-1]]) + 1) if run.size else slice(0, 0) for run in runs]
+        block = np.asarray(self.pages[(spans[0], *rest)])
+        if len(runs) == 1 and np.all(order[1:] > order[:-1]):
+            return block.reshape(chosen.shape + block.shape[1:])
+        whole = np.empty((flat.size, *block.shape[1:]), block.dtype)
+        whole[runs[0]] = block
+        for run, span in zip(runs[1:], spans[1:], strict=True):
+            whole[run] = self.pages[(span, *rest)]
+        return whole.reshape(chosen.shape + whole.shape[1:])
 
 
 @dataclass(frozen=True)
