@@ -5,8 +5,10 @@ Arrays are TZYX. A bare tuple that a user writes is (x, y, z), as in the CNMF 3D
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from numbers import Real
+from typing import NamedTuple, cast
 
 from cnmf3d.errors import UsageError
 
@@ -28,8 +30,8 @@ class ZYX(NamedTuple):
         return " × ".join(f"{value:.4g}" for value in self.xyz)
 
 
-AxisValue = float | Sequence[float] | Mapping[str, float]
-"""What a user may write for a quantity along the axes: one number, (x, y, z), or {"x": , "y": , "z": }."""
+AxisValue = float | Sequence[float] | Mapping[str, float] | str
+"""What a user may write for a quantity along the axes: one number, (x, y, z), {"x": , "y": , "z": }, or text."""
 
 
 def along_axes(value: AxisValue, name: str = "value") -> ZYX:
@@ -37,8 +39,9 @@ def along_axes(value: AxisValue, name: str = "value") -> ZYX:
 
     Parameters
     ----------
-    value : float, sequence of 2 or 3 floats, or mapping
-        One number for all axes, ``(x, y)`` (z as x), ``(x, y, z)``, or a mapping with keys ``x``, ``y``, ``z``.
+    value : float, sequence of 3 floats, mapping or str
+        One number for all axes, ``(x, y, z)``, a mapping with keys ``x``, ``y``, ``z``, or text with one number or
+        three: ``"4, 4, 2"``. Two numbers are an error, as z would have to be guessed.
     name : str
         What to call it in an error.
 
@@ -49,49 +52,38 @@ def along_axes(value: AxisValue, name: str = "value") -> ZYX:
     Raises
     ------
     UsageError
-        Where the value has another number of entries or other keys.
+        Where the value has another number of entries or other keys, or is made of something else than numbers.
     """
     try:
         return _along_axes(value, name)
     except OverflowError as error:
         raise UsageError(f"{name} has a number beyond all measure", "Give numbers of a usual size.") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} is {value!r}", f"Give {NUMBERS}.") from error
+
+
+NUMBERS = "one number, or three in the order x, y, z: (4, 4, 2), or (4, 4, 1) for a movie of one plane"
+"""What a quantity along the axes is written as."""
 
 
 def _along_axes(value: AxisValue, name: str) -> ZYX:
-    """As `along_axes`; OverflowError for whole numbers that are larger than any float."""
+    """As `along_axes`; errors of Python where a value is no number, or larger than any float."""
     if isinstance(value, ZYX):
         return value
     if isinstance(value, Mapping):
         if set(value) != {"x", "y", "z"}:
             raise UsageError(f"{name} has the axes {sorted(value)}", 'Give all three: {"x": 4, "y": 4, "z": 2}.')
         return ZYX(z=float(value["z"]), y=float(value["y"]), x=float(value["x"]))
-    if isinstance(value, (int, float)):
+    if isinstance(value, str):
+        parts = [float(part) for part in re.split(r"[,×]", re.sub(r"\s*[µμu]m\s*$", "", value))]
+        value = parts[0] if len(parts) == 1 else parts
+    if isinstance(value, Real):
         return ZYX(float(value), float(value), float(value))
-    entries = [float(entry) for entry in value]
-    if len(entries) == 2:
-        entries.append(entries[0])
+    entries = [float(entry) for entry in cast("Sequence[float]", value)]
     if len(entries) != 3:
-        raise UsageError(f"{name} has {len(entries)} numbers", "Give one number, or three in the order x, y, z.")
+        missing = ": the one along z is missing" if len(entries) == 2 else ""
+        raise UsageError(f"{name} has {len(entries)} numbers{missing}", f"Give {NUMBERS}.")
     return ZYX(z=entries[2], y=entries[1], x=entries[0])
-
-
-def voxel_size_of(value: AxisValue, name: str = "voxel_size") -> ZYX:
-    """Read the size of a voxel in µm; two numbers would leave z to be guessed, so they are an error.
-
-    Parameters
-    ----------
-    value : float, sequence of 3 floats, or mapping
-    name : str
-        What to call it in an error.
-
-    Raises
-    ------
-    UsageError
-        As `along_axes`.
-    """
-    if not isinstance(value, (Mapping, int, float)) and len(value) == 2:
-        raise UsageError(f"{name} has 2 numbers", "Give one number, or three in the order x, y, z.")
-    return along_axes(value, name)
 
 
 SIGMA_A_HALF_SIZE = 0.72

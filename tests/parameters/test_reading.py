@@ -78,9 +78,16 @@ def test_changes_win_over_the_source():
     assert read_parameters(CnmfParameters(), K=3).init.K == 3
 
 
-@pytest.mark.parametrize("value", [4, "4", (4, 4, 4), [4, 4], {"x": 4, "y": 4, "z": 4}, "4,4,4"])
+@pytest.mark.parametrize("value", [4, "4", (4, 4, 4), [4, 4, 4], {"x": 4, "y": 4, "z": 4}, "4,4,4"])
 def test_lengths_in_all_their_ways(value):
     assert read_parameters(gSig=value).init.gSig == (4, 4, 4)
+
+
+@pytest.mark.parametrize("name", ["gSig", "gSiz", "rf", "stride", "voxel_size"])
+@pytest.mark.parametrize("value", [(4, 4), [4, 4], "4,4"])
+def test_two_numbers_are_refused_for_every_length(name, value):
+    with pytest.raises(UsageError, match=r"three in the order x, y, z.*\(4, 4, 1\) for a movie of one plane"):
+        read_parameters({name: value})
 
 
 def test_names_for_the_rate():

@@ -29,7 +29,7 @@ def import_(
 ) -> None:
     """Make a results file of ROIs that another program found, for the viewer, exports and projects."""
     from cnmf3d.errors import UsageError
-    from cnmf3d.geometry import voxel_size_of
+    from cnmf3d.geometry import along_axes
     from cnmf3d.results import write_results
     from cnmf3d.results.imports import Given, import_results, importers
     from cnmf3d.results.placing import refuse_existing, refuse_same
@@ -40,7 +40,7 @@ def import_(
         return
     if not format or file is None or out is None:
         raise UsageError("import needs FORMAT, FILE and OUT", "cnmf3d import caiman theirs.hdf5 ours.hdf5")
-    size = None if voxel_size is None else voxel_size_of(numbers(voxel_size, "--voxel-size"), "--voxel-size")
+    size = None if voxel_size is None else along_axes(numbers(voxel_size, "--voxel-size"), "--voxel-size")
     given = Given(axes, fps, size, _shape(shape), member)
     refuse_same(out, file)
     refuse_existing(out, force=force)

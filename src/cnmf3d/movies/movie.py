@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.fingerprint import fingerprint_of
+from cnmf3d.movies.indexing import indexed
 
 
 class Frames(Protocol):
@@ -120,9 +122,43 @@ class Movie:
         """
         return self.frames.contiguous()
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes: four."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
     def __len__(self) -> int:
         """Count the volumes."""
         return self.shape[0]
+
+    def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        """Read ``movie[3]``, ``movie[10:20, 2]``, ``movie[..., :50]``: a copy of that part, read where it lies.
+
+        Raises
+        ------
+        IndexError
+            Outside of the movie.
+        InputError
+            Where the file can't be decoded there.
+        """
+        return indexed(self.frames, key)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Read the whole movie into memory, for ``numpy.asarray(movie)``.
+
+        Raises
+        ------
+        ValueError
+            For ``copy=False``: values come from a file.
+        """
+        if copy is False:
+            raise ValueError("a movie is read from its file, which always makes a copy")
+        return np.array(self.frames.read(0, self.shape[0], 1), dtype=dtype)
 
     def __repr__(self) -> str:
         """Tell shape, type, rate and voxel size."""

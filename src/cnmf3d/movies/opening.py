@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ import numpy as np
 
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, AxisValue
-from cnmf3d.geometry import voxel_size_of as size_of
 from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
-from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, parse_axes, with_axes
+from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
 from cnmf3d.movies.calibration import calibrated
 from cnmf3d.movies.folding import ORDER, fold_pages
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.formats.array import open_array
 from cnmf3d.movies.gathering import by_names, end_to_end
+from cnmf3d.movies.given import axes_given, rate_given, refuse_unknown, size_given, whole_given
 from cnmf3d.movies.joined import Joined, Part
 from cnmf3d.movies.layout import LaidOut
 from cnmf3d.movies.movie import Frames, Movie
@@ -67,12 +68,13 @@ def open_movie(
     source: str | Path | Sequence[str | Path] | Any,
     *,
     axes: str | None = None,
-    rate: float | None = None,
+    rate: float | str | None = None,
     voxel_size: AxisValue | None = None,
     channel: int | None = None,
     dataset: str | None = None,
     planes: int | None = None,
     channels: int | None = None,
+    **unknown: Any,
 ) -> Movie:
     """Open a movie of any known format. Only labels are read; values are read where they are asked for.
 
@@ -87,10 +89,10 @@ def open_movie(
     axes : str, optional
         Order of the axes in each file, the slowest first: ``t`` time, ``z`` depth, ``y`` height, ``x`` width
         and ``c`` channel, e.g. ``"tzxy"``.
-    rate : float, optional
-        Volumes a second (Hz).
-    voxel_size : number, (x, y, z) or {"x": , "y": , "z": }, optional
-        µm.
+    rate : float or str, optional
+        Volumes a second (Hz); as text with a unit, too: ``"5 Hz"``.
+    voxel_size : number, (x, y, z), {"x": , "y": , "z": } or str, optional
+        µm; as text ``"1, 1, 5"``.
     channel : int, optional
         Which channel to read, from 0, where there are several.
     dataset : str, optional
@@ -102,6 +104,8 @@ def open_movie(
     channels : int, optional
         Channels of each plane, where their pages follow one another in a flat list, each channel's after the other's.
         Where all planes of a channel come before those of the next, give ``axes="tczyx"`` too.
+    **unknown
+        Other names are refused, with the one that is meant: ``fps`` is ``rate`` here.
 
     Returns
     -------
@@ -114,8 +118,15 @@ def open_movie(
     InputError
         For a file that can't be read, or that doesn't tell what is needed; the message says what would fit.
     """
-    wanted = Reading(parse_axes(axes) if axes is not None else None, planes, channel, dataset, channels)
-    given = Facts(_checked_rate(rate), _checked_size(voxel_size))
+    refuse_unknown(unknown, OPTIONS)
+    wanted = Reading(
+        axes=axes_given(axes),
+        planes=whole_given(planes, "planes"),
+        channel=whole_given(channel, "channel"),
+        dataset=dataset,
+        channels=whole_given(channels, "channels"),
+    )
+    given = Facts(rate_given(rate), size_given(voxel_size))
     if not _names_files(source):
         where = "the array"
         frames, facts = _one(open_array(source), wanted, where)
@@ -132,6 +143,10 @@ def open_movie(
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
     return _movie(opened[0], tuple(map(str, places)), known, where)
+
+
+OPTIONS = tuple(name for name, each in signature(open_movie).parameters.items() if each.kind is each.KEYWORD_ONLY)
+"""What `open_movie` can be told."""
 
 
 def _names_files(source: Any) -> bool:
@@ -310,21 +325,6 @@ def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[tuple[str, Fa
         warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
     metadata = {name: value for _, facts in reversed(known) for name, value in facts.metadata.items()}
     return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)))
-
-
-def _checked_rate(rate: float | None) -> float | None:
-    """See that a rate is one."""
-    if rate is not None and not (math.isfinite(rate) and rate > 0):
-        raise UsageError(f"rate is {rate}", "Give the number of volumes a second, above 0.")
-    return None if rate is None else float(rate)
-
-
-def _checked_size(voxel_size: AxisValue | None) -> ZYX | None:
-    """See that a voxel size is one."""
-    size = None if voxel_size is None else size_of(voxel_size, "voxel_size")
-    if size is not None and not all(math.isfinite(side) and side > 0 for side in size):
-        raise UsageError(f"voxel_size is {size}", "Give µm above 0, in the order x, y, z.")
-    return size
 
 
 def _checked_channel(data: Any, axes: str, channel: int | None, where: str, facts: Facts) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.geometry import ZYX, voxel_size_of
+from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.movies.axes import parse_axes
 from cnmf3d.movies.stored import Facts, Place
 
@@ -165,7 +165,7 @@ def _voxel_size(path: Path, told: Mapping[str, Any]) -> ZYX | None:
         return None
     value: Any = told["voxel_size"]
     try:
-        size = voxel_size_of(value, "voxel_size")
+        size = along_axes(value, "voxel_size")
     except (UsageError, TypeError, ValueError) as error:
         raise _wrong(path, "voxel_size", value, 'Write µm: {"x": 0.8, "y": 0.8, "z": 4}, or [0.8, 0.8, 4].') from error
     if not all(math.isfinite(side) and side > 0 for side in size):

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import caiman
+from cnmf3d.parameters.lengths import LENGTHS
 from cnmf3d.parameters.model import CnmfParameters
 from cnmf3d.parameters.stage import Stage
 
@@ -198,6 +199,8 @@ def _target(name: str, value: Any, group: str, whole: bool) -> Iterator[tuple[st
     value = None if isinstance(value, str) and value.lower() in ("none", "null") else value
     own = ALIASES.get(full) or find(full)
     rule = caiman.rule_of(name, group)
+    if whole and own in LENGTHS and _of_images(value) and caiman.says_nothing(name, group, value):
+        return  # CaImAn's default, which is for images
     if rule is None or (own and rule.kind == "honoured"):
         if not own:
             raise unknown(full)
@@ -220,6 +223,11 @@ def _voxel_size(value: Any) -> Any:
     if not isinstance(value, (list, tuple)) or len(value) != 3:
         raise UsageError(f"dxy is {value!r}", "Give the size of a voxel along x, y and z in µm: dxy=(1.2, 1.2, 5).")
     return value
+
+
+def _of_images(value: Any) -> bool:
+    """Whether a length is along x and y only."""
+    return isinstance(value, (list, tuple)) and len(value) == 2
 
 
 def _automatic(target: str, value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 from cnmf3d.errors import UsageError
-from cnmf3d.geometry import along_axes
+from cnmf3d.geometry import NUMBERS, along_axes
 
 Auto = Literal["auto"]
 
@@ -34,12 +34,9 @@ def _lengths(value: Any) -> Any:
     if value is None or value == "auto" or isinstance(value, bool):
         return value
     try:
-        if isinstance(value, str):
-            value = [float(part) for part in value.replace("×", ",").split(",")]
-            value = value[0] if len(value) == 1 else value
         return along_axes(value).xyz
-    except (UsageError, TypeError, ValueError) as error:
-        raise ValueError("one number, or three in the order x, y, z") from error
+    except UsageError as error:
+        raise ValueError(NUMBERS) from error
 
 
 def _positive(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,8 +11,10 @@ from uuid import UUID as Uuid
 from uuid import uuid4
 
 from cnmf3d.errors import UsageError, did_you_mean
-from cnmf3d.geometry import voxel_size_of
+from cnmf3d.geometry import along_axes
 from cnmf3d.movies import Movie, open_movie
+from cnmf3d.movies.given import refuse_unknown
+from cnmf3d.movies.opening import OPTIONS
 from cnmf3d.movies.sidecar import Sidecar
 from cnmf3d.workspace.imgdata import ImgData
 from cnmf3d.workspace.metadata import read_metadata
@@ -23,9 +24,6 @@ from cnmf3d.workspace.sequence import Sequence as MovieSequence
 
 METHODS = ("imread", "asarray", "asarray-multi")
 """Ways to load a TIFF that scripts name; here each of them reads lazily what is asked for."""
-
-OPENING = tuple(inspect.signature(open_movie).parameters)[1:]
-"""Keywords of `open_movie`."""
 
 
 class ViewerWorkEnv:
@@ -128,7 +126,7 @@ class ViewerWorkEnv:
         UsageError, InputError
             As `cnmf3d.open_movie` and `from_tiff`.
         """
-        _check_keywords(opening)
+        refuse_unknown(opening, OPTIONS)
         if meta_path is None and meta_format is not None:
             raise UsageError(
                 f"meta_format is {meta_format!r}, but there is no meta_path",
@@ -137,7 +135,7 @@ class ViewerWorkEnv:
         sidecar = Sidecar() if meta_path is None else read_metadata(meta_path, meta_format)
         keywords = {**_keywords(sidecar), **_given(opening)}
         if "voxel_size" in keywords:
-            keywords["voxel_size"] = list(voxel_size_of(keywords["voxel_size"], "voxel_size").xyz)
+            keywords["voxel_size"] = list(along_axes(keywords["voxel_size"], "voxel_size").xyz)
         itself = open_movie(source, **keywords)
         movie = _with(itself, sidecar)
         place = _plain(source) if movie.paths else None
@@ -188,14 +186,6 @@ def _uuid(value: Uuid | str) -> Uuid:
         return value if isinstance(value, Uuid) else Uuid(value)
     except (ValueError, AttributeError, TypeError) as error:
         raise UsageError(f"{value!r} is no UUID", "Leave it out for a new one.") from error
-
-
-def _check_keywords(opening: Mapping[str, Any]) -> None:
-    """See that all keywords are those of `open_movie`."""
-    for name in opening:
-        if name not in OPENING:
-            hint = f"{did_you_mean(name, OPENING)}There are {', '.join(OPENING)}."
-            raise UsageError(f"a movie can't be opened with {name}=", hint)
 
 
 def _given(keywords: Mapping[str, Any]) -> dict[str, Any]:

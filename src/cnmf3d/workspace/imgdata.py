@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.geometry import ZYX, voxel_size_of
+from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.agreement import facts_differ
 from cnmf3d.movies.stored import Facts
@@ -117,7 +117,7 @@ class ImgData:
         if value is None:
             return None
         try:
-            size = voxel_size_of(value, "voxel_size")
+            size = along_axes(value, "voxel_size")
         except (UsageError, TypeError, ValueError) as error:
             raise InputError(f"the metadata have voxel_size = {value!r}", "Set µm as (x, y, z).") from error
         if not all(math.isfinite(side) and side > 0 for side in size):

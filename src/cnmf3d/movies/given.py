@@ -1,0 +1,106 @@
+"""What a user says about a movie when opening it: numbers, also as text with a unit, and names of options."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+from cnmf3d.errors import UsageError, did_you_mean
+from cnmf3d.geometry import ZYX, along_axes
+from cnmf3d.movies.axes import parse_axes
+
+RATE = re.compile(
+    r"\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*(?:hz|fps|/ ?s|vol(?:ume)?s?(?: ?/ ?s| a second)?)?\s*", re.IGNORECASE
+)
+"""A rate as text: a number, and its unit if there is one."""
+
+OTHER_NAMES = {
+    "fps": "rate", "fr": "rate", "frame_rate": "rate", "framerate": "rate", "volume_rate": "rate", "hz": "rate",
+    "pixel_size": "voxel_size", "dxy": "voxel_size", "spacing": "voxel_size", "resolution": "voxel_size",
+    "dims": "axes", "order": "axes", "dimension_order": "axes", "n_planes": "planes", "nplanes": "planes",
+    "key": "dataset", "series": "dataset", "var_name_hdf5": "dataset", "n_channels": "channels",
+}  # fmt: skip
+"""What other programs call the options of `open_movie`."""
+
+
+def rate_given(rate: Any) -> float | None:
+    """Volumes a second as a user gave them: a number, or text as ``"5 Hz"``.
+
+    Raises
+    ------
+    UsageError
+        Where it is no rate.
+    """
+    if rate is None:
+        return None
+    value = rate
+    if isinstance(rate, str) and (found := RATE.fullmatch(rate)):
+        try:
+            value = float(found[1])
+        except ValueError:
+            value = rate
+    number = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise UsageError(f"rate is {rate!r}", "Give the number of volumes a second, above 0: rate=5.")
+    return number
+
+
+def size_given(voxel_size: Any) -> ZYX | None:
+    """Size of a voxel in µm as a user gave it.
+
+    Raises
+    ------
+    UsageError
+        Where it is none.
+    """
+    size = None if voxel_size is None else along_axes(voxel_size, "voxel_size")
+    if size is not None and not all(math.isfinite(side) and side > 0 for side in size):
+        raise UsageError(f"voxel_size is {size}", "Give µm above 0, in the order x, y, z.")
+    return size
+
+
+def axes_given(axes: Any) -> str | None:
+    """Order of the axes as a user gave it.
+
+    Raises
+    ------
+    UsageError
+        Where it is none.
+    """
+    if axes is not None and not isinstance(axes, str):
+        raise UsageError(f"axes is {axes!r}", 'Write a letter a dimension, slowest first: axes="tzyx".')
+    return None if axes is None else parse_axes(axes)
+
+
+def whole_given(value: Any, name: str) -> int | None:
+    """A whole number as a user gave it.
+
+    Raises
+    ------
+    UsageError
+        Where it is none.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UsageError(f"{name} is {value!r}", f"Give a whole number: {name}=2.")
+    return int(value)
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse options that `open_movie` doesn't have, with the one that is meant.
+
+    Raises
+    ------
+    UsageError
+        For the first one.
+    """
+    for name in names:
+        options = tuple(known)
+        meant = did_you_mean(OTHER_NAMES.get(name.lower(), name), options)
+        raise UsageError(f"a movie can't be opened with {name}=", f"{meant}There are {', '.join(options)}.")
