@@ -31,6 +31,11 @@ class Background:
     spatial: Float
     temporal: Float
 
+    def __repr__(self) -> str:
+        """How many images: never their values."""
+        voxels, images = self.spatial.shape
+        return f"<Background: {images} images of {voxels} voxels>"
+
 
 @dataclass(frozen=True)
 class Kinetics:
@@ -49,6 +54,10 @@ class Kinetics:
     initial: Float
     noise: Float
     sparsity: Float
+
+    def __repr__(self) -> str:
+        """Of how many components: never the values."""
+        return f"<Kinetics of {len(self.g)} components, p = {self.g.shape[1]}>"
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,13 @@ class Components:
     def raw(self) -> Float:
         """(components, frames) demixed traces before deconvolution."""
         return self.traces + self.residuals
+
+    def __repr__(self) -> str:
+        """How many, of which volume: never their values."""
+        z, y, x = self.shape
+        accepted = int(self.accepted.sum())
+        size = f"{self.frames} frames of {x} × {y} × {z} voxels (x, y, z)"
+        return f"<Components: {self.count} ({accepted} accepted), {size}; quality: {', '.join(self.quality)}>"
 
     def centroids(self) -> npt.NDArray[np.float64]:
         """(components, 3) centres of mass of the footprints, in voxels, order z, y, x."""

@@ -100,7 +100,7 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
     UsageError
         For the first one.
     """
-    for name in names:
-        options = tuple(known)
+    options = tuple(known)
+    for name in (each for each in names if each not in options):
         meant = did_you_mean(OTHER_NAMES.get(name.lower(), name), options)
         raise UsageError(f"a movie can't be opened with {name}=", f"{meant}There are {', '.join(options)}.")

@@ -89,3 +89,16 @@ class Results:
         """Bring lengths to voxels, so that nobody who reads `parameters` has to know of units."""
         if self.voxel_size is not None:
             object.__setattr__(self, "parameters", lengths_in_voxels(self.parameters, self.voxel_size))
+
+    def __repr__(self) -> str:
+        """One line: components, movie, rate, voxel size, warnings and curation, without any values."""
+        paths = self.provenance.input_paths
+        parts = [
+            repr(self.components).strip("<>"),
+            f"{self.rate:g} Hz",
+            "voxel size unknown" if self.voxel_size is None else f"voxels of {self.voxel_size} µm",
+            *([f"of {paths[0]}" + (f" and {len(paths) - 1} more files" if len(paths) > 1 else "")] if paths else []),
+            *([f"{len(self.provenance.warnings)} warnings"] if self.provenance.warnings else []),
+            *([] if self.curation is None else ["curated"]),
+        ]
+        return f"<Results: {', '.join(parts)}>"
