@@ -41,7 +41,7 @@ def write_scanimage(
     regions : JSON value, optional
         ``RoiGroups``.
     """
-    lines = "\n".join(f"{name} = {_matlab(value)}" for name, value in state.items())
+    lines = "\n".join(f"{name} = {matlab(value)}" for name, value in state.items())
     frame_data = lines.encode() + b"\0"
     groups = json.dumps({"RoiGroups": regions}).encode() if regions is not None else b""
     head = struct.pack("<IIII", 0x07030301, 4, len(frame_data), len(groups)) + frame_data + groups
@@ -83,7 +83,7 @@ def write_scanimage(
     path.write_bytes(struct.pack("<2sHHHQ", b"II", 43, 8, 0, offsets[0]) + head + bytes(body))
 
 
-def _matlab(value: object) -> str:
+def matlab(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):

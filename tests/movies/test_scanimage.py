@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from files import write_scanimage
+from files import matlab, write_scanimage
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
 from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, header_of, numbers_of, place_frames
+from cnmf3d.movies.formats.scanimage_legacy import Legacy, legacy_state
 from cnmf3d.movies.formats.scanimage_settings import Volume
 
 VOLUMES, SLICES = 12, 3
@@ -90,6 +91,20 @@ def test_files_cut_between_the_channels_of_a_frame_are_named(tmp_path):
     write(tmp_path / "m_2.tif", pages[11:], state, first_frame=7)
     with pytest.raises(InputError, match=r"m_1\.tif has 11 pages, no multiple of its 2 channels"):
         open_movie(tmp_path, channel=0)
+
+
+def test_a_page_of_a_channel_that_is_missing(tmp_path):
+    state = STATE | {"SI.hChannels.channelSave": [1, 2]}
+    whole = write(tmp_path / "m.tif", np.repeat(frames(), 2, axis=0)[:-1], state).read_bytes()
+    assert open_movie(tmp_path / "m.tif", channel=1).shape[0] == VOLUMES - 1
+    fourth = int(np.frombuffer(whole[8:16], "<u8")[0])
+    for _ in range(3):
+        following = fourth + 8 + 12 * 20
+        before, fourth = following, int(np.frombuffer(whole[following : following + 8], "<u8")[0])
+    after = whole[fourth + 8 + 12 * 20 :][:8]
+    (tmp_path / "n.tif").write_bytes(whole[:before] + after + whole[before + 8 :])
+    with pytest.raises(InputError, match="do not take turns"):
+        open_movie(tmp_path / "n.tif", channel=1)
 
 
 def test_a_missing_file_is_said(tmp_path):
@@ -331,3 +346,31 @@ def test_numbers_of_two_acquisitions():
     placement = place_frames(numbers, Volume(2))
     assert placement.frames.tolist() == [[0, 1], [3, 4]]
     assert "(at volume 1, counted from 0)" in " ".join(placement.lost)
+
+
+def test_settings_in_descriptions(tmp_path):
+    state = STATE | {"SI.hStackManager.numFramesPerVolumeWithFlyback": 4, "SI.hStackManager.stackMode": "'fast'"}
+    lines = [f"scanimage.{name} = {matlab(value)}" for name, value in state.items()] + ["scanimage.SI.hBeams = {]"]
+    with tifffile.TiffWriter(tmp_path / "m.tif", bigtiff=True) as file:
+        for number, page in enumerate(frames(1)):
+            if number != 9:
+                text = "\n".join([f"frameNumbers = {number + 1}", *lines])
+                file.write(page, photometric="minisblack", description=text, metadata=None, contiguous=False)
+    movie = open_movie(tmp_path / "m.tif")
+    assert np.array_equal(movie.read(0, 99), np.delete(VALUES, 2, axis=0))
+    assert movie.rate == 10 and movie.voxel_size == pytest.approx((15, 2, 2)) and "dropped" in said(movie)
+
+
+@pytest.mark.parametrize(
+    ("text", "legacy"),
+    [
+        ("state.acq.savingChannel1=0\rstate.acq.savingChannel2=1\rstate.acq.frameRate=4\r", Legacy(1, 1, 4)),
+        ("state.acq.savingChannel1=1\rstate.acq.numAvgFramesSave=2\rstate.acq.frameRate=4\r", Legacy(1, 1, 2)),
+        ("scanimage.SI4.channelsSave = [1;2]\nscanimage.SI4.scanFramePeriod = 0.05", Legacy(2, 1, 20)),
+        ("scanimage.SI4.channelsSave = 1\nscanimage.SI4.stackNumSlices = 7", Legacy(1, 7, None)),
+        ("scanimage.SI5.channelsSave = [1;4]\nscanimage.SI5.fastZEnable = true", Legacy(2, 1, None)),
+        ("a movie", None),
+    ],
+)
+def test_settings_of_early_versions(text, legacy):
+    assert legacy_state(text) == legacy

@@ -20,7 +20,15 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Averaged, Stacked
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import scanimage_settings as settings
-from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, Placement, header_of, numbers_of, place_frames
+from cnmf3d.movies.formats.scanimage_frames import (
+    Header,
+    Numbers,
+    Placement,
+    header_of,
+    numbers_of,
+    place_frames,
+    stamped_rate,
+)
 from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_settings import Volume
 from cnmf3d.movies.formats.tiff_index import description, read_index
@@ -48,6 +56,8 @@ class Section:
         (pages, Y, X).
     numbers : Numbers or None
         Of its frames; None where they aren't numbered.
+    rate : float or None
+        Volumes a second by the time stamps.
     first, last : Header
         Of its first and its last frame.
     """
@@ -58,6 +68,7 @@ class Section:
     volume: Volume
     pages: LazyArray
     numbers: Numbers | None
+    rate: float | None
     first: Header
     last: Header
 
@@ -108,7 +119,7 @@ def open_recording(
             _check_alike(sections[0], section)
             _check_order(sections[-1], section)
         sections.append(section)
-    return _stored(sections, lambda number: _reopened(places[number], opened))
+    return _stored(sections)
 
 
 def open_legacy(place: Place, tif: TiffFile) -> Stored | None:
@@ -160,20 +171,18 @@ def _section(place: Place, tif: TiffFile) -> Section | None:
         return header_of(description(place, index, frame * volume.channels))
 
     numbers = numbers_of(header, frames, volume)
-    ends = header(0), header(frames - 1)
+    last = header_of(description(place, index, frames * volume.channels - 1))
+    if last.number != header(frames - 1).number:
+        raise InputError(
+            f"the {volume.channels} channels of {place} do not take turns: pages of its last frame are of the frames "
+            f"{header(frames - 1).number} and {last.number}",
+            "A page is missing. Copy the file again, or open what is whole of it under another name.",
+        )
     pages = flat_pages(place, index)
     if len(pages.shape) != 3:
         raise InputError(f"{place} has pages with several samples", "Export the movie's pages to a new file.")
-    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, *ends)
-
-
-def _reopened(place: Place, opened: Callable[[Place], TiffFile]) -> LazyArray:
-    """Pages of a file that was looked at before."""
-    with opened(place) as tif:
-        pages = all_pages(place, tif)
-    if pages is None:
-        raise InputError(f"{place} has changed since it was opened", "Open the movie again.")
-    return pages
+    rate = stamped_rate(header, numbers, volume)
+    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last)
 
 
 def _check_alike(one: Section, other: Section) -> None:
@@ -215,7 +224,7 @@ def _check_order(one: Section, other: Section) -> None:
         )
 
 
-def _stored(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> Stored:
+def _stored(sections: Sequence[Section]) -> Stored:
     """Put the pages of all files to volumes, planes and channels."""
     first, where = sections[0], _where(sections)
     volume = _without_unsaved_flyback(sections)
@@ -228,7 +237,7 @@ def _stored(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> 
         )
     pages = placement.frames[:, :, np.newaxis] * volume.channels + np.arange(volume.channels)
     arranged = pages.reshape(len(pages), volume.slices, volume.repeats, volume.channels)
-    data, axes, cautions = _arranged(where, _joined(sections, opener), arranged)
+    data, axes, cautions = _arranged(where, _joined(sections), arranged)
     rate, contradicted = _rate(sections, volume, axes, where)
     size, uneven = settings.size_of(first.place, first.state, first.pages.shape[1:])
     regions, rows = settings.region_rows(first.state, first.groups, first.pages.shape[1])
@@ -246,14 +255,14 @@ def _where(sections: Sequence[Section]) -> str:
     return f"{sections[0].place}{more}"
 
 
-def _joined(sections: Sequence[Section], opener: Callable[[int], LazyArray]) -> LazyArray:
+def _joined(sections: Sequence[Section]) -> LazyArray:
     """Pages of all files as one list."""
     if len(sections) == 1:
         return sections[0].pages
     pages = [section.pages for section in sections]
     names = [str(section.place) for section in sections]
     dtype = np.dtype(pages[0].dtype)
-    return Chained(names, [int(each.shape[0]) for each in pages], tuple(pages[0].shape[1:]), dtype, opener)
+    return Chained(names, [int(each.shape[0]) for each in pages], tuple(pages[0].shape[1:]), dtype, pages.__getitem__)
 
 
 def _without_unsaved_flyback(sections: Sequence[Section]) -> Volume:
@@ -333,7 +342,7 @@ def _rate(sections: Sequence[Section], volume: Volume, axes: str, where: str) ->
     state = sections[0].state
     if axes.startswith("z"):
         return settings.frame_rate(state, volume), ()
-    rate, stamped = settings.volume_rate(state, volume), _stamped_rate(sections, volume)
+    rate, stamped = settings.volume_rate(state, volume), sections[0].rate
     if stamped is None or (rate is not None and abs(stamped / rate - 1) <= DISAGREE):
         return rate, ()
     if volume.slow or rate is None:
@@ -343,17 +352,6 @@ def _rate(sections: Sequence[Section], volume: Volume, axes: str, where: str) ->
         "settings are used; give rate= (--fps) if they are wrong."
     )
     return rate, (text,)
-
-
-def _stamped_rate(sections: Sequence[Section], volume: Volume) -> float | None:
-    """Mean number of volumes a second between the first and the last frame of the first file."""
-    first, one, other = sections[0], sections[0].first, sections[0].last
-    if first.numbers is None or one.seconds is None or other.seconds is None or other.seconds <= one.seconds:
-        return None
-    if one.acquisition != other.acquisition and not volume.slow:
-        return None
-    frames = int(first.numbers.frame[-1] - first.numbers.frame[0])
-    return frames / volume.frames / (other.seconds - one.seconds) if frames > 0 else None
 
 
 def _date(epoch: str) -> str:

@@ -146,6 +146,27 @@ def _step(key: Callable[[int], tuple[int, int] | None], frames: int, average: in
     return average if rises and min(rises) >= average else 1
 
 
+def stamped_rate(header: Callable[[int], Header], numbers: Numbers | None, volume: Volume) -> float | None:
+    """Mean number of volumes a second of a file's first acquisition, by the time stamps of their first frames.
+
+    Returns
+    -------
+    float or None
+        None where fewer than two volumes begin in it, or frames have no stamps.
+    """
+    if numbers is None:
+        return None
+    again = np.flatnonzero((np.diff(numbers.frame) <= 0) | (np.diff(numbers.acquisition) != 0))
+    end = int(again[0]) + 1 if again.size else len(numbers.frame)
+    starts = np.flatnonzero(numbers.frame[:end] % volume.frames == 0)
+    if len(starts) < 2:
+        return None
+    one, other = header(int(starts[0])).seconds, header(int(starts[-1])).seconds
+    if one is None or other is None or other <= one:
+        return None
+    return int(numbers.frame[starts[-1]] - numbers.frame[starts[0]]) / volume.frames / (other - one)
+
+
 @dataclass(frozen=True)
 class Placement:
     """Frames that make whole volumes.

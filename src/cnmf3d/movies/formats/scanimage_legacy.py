@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,10 +36,12 @@ def modern_state(description: str) -> Mapping[str, Any] | None:
     """Read the state of ScanImage 2015 under its later names; None for other versions."""
     from tifffile import matlabstr2py
 
-    if "scanimage.SI.h" not in description:
-        return None
-    found: dict[str, Any] = matlabstr2py(description)
-    return {name.removeprefix("scanimage."): value for name, value in found.items()}
+    found: dict[str, Any] = {}
+    for line in description.splitlines():
+        if line.startswith("scanimage.SI.h"):
+            with suppress(ValueError):  # a value in a form that isn't known is one that isn't said
+                found |= matlabstr2py(f"{line}\n")
+    return {name.removeprefix("scanimage."): value for name, value in found.items()} or None
 
 
 def legacy_state(description: str) -> Legacy | None:
