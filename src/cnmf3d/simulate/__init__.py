@@ -2,6 +2,7 @@
 
 from cnmf3d.simulate.drawing import draw
 from cnmf3d.simulate.figures import Figures, measure
+from cnmf3d.simulate.injection import Injected, inject
 from cnmf3d.simulate.presets import HARD, KIND, PRESETS, scene_of
 from cnmf3d.simulate.recording import Recording
 from cnmf3d.simulate.scene import Scene
@@ -14,6 +15,7 @@ __all__ = [
     "KIND",
     "PRESETS",
     "Figures",
+    "Injected",
     "Measures",
     "Others",
     "Recording",
@@ -21,6 +23,7 @@ __all__ = [
     "Score",
     "Truth",
     "draw",
+    "inject",
     "load_truth",
     "measure",
     "save_truth",

@@ -28,12 +28,12 @@ Float = npt.NDArray[np.float64]
 
 
 def draw_cells(
-    scene: Scene, rng: np.random.Generator, number: int | None = None
+    scene: Scene, rng: np.random.Generator, number: int | None = None, avoid: npt.NDArray[np.bool_] | None = None
 ) -> tuple[sparse.csc_array[Any], Float]:
     """Draw the cells of a scene, one after the other, wherever there is room; by default `Scene.cells` of them.
 
     Centres fill the whole volume, borders included; a cell of which less than half would be inside, and one
-    that is nearer to another than `Scene.separation`, is drawn anew.
+    that is nearer to another than `Scene.separation` or centred on a voxel of `avoid`, (Z, Y, X), is drawn anew.
 
     Returns
     -------
@@ -59,6 +59,8 @@ def draw_cells(
         scale = float(rng.lognormal(0.0, scene.scale_spread)) if scene.scale_spread else 1.0
         apart = (centres - centre) / (semi * (scales + scale) / 2)
         if (np.sum(apart**2, axis=1) < scene.separation**2).any():
+            continue
+        if avoid is not None and avoid[tuple(np.clip(np.rint(centre).astype(int), 0, shape - 1))]:
             continue
         column, inside = _footprint(scene, centre, scale, rng)
         if inside >= LEAST_INSIDE:
