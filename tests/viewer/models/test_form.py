@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("psygnal")
 
+from cnmf3d.cli.flags import ParameterFlags
 from cnmf3d.errors import UsageError
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import names
@@ -21,15 +22,23 @@ def test_every_parameter_has_a_field_with_an_explanation():
     assert [group for group in GROUPS if any(f.group == group for f in fields().values())] == list(GROUPS)
 
 
-def test_it_begins_with_the_defaults_of_the_page():
-    parameters = FormModel().parameters()
+def test_it_begins_with_the_defaults_of_python_and_of_the_command_line():
+    form = FormModel()
+    assert form.parameters() == CnmfParameters() == read_parameters() == ParameterFlags().parameters()
+    assert form.value("init.K") == form.value("init.gSig") == form.value("data.decay_time") == "auto"
+    form.set("init.K", 7)
+    form.reset()
+    assert form.parameters() == CnmfParameters()
+
+
+def test_the_figures_of_mesmerize_are_a_choice():
+    form = FormModel()
+    form.reset(mesmerize=True)
+    parameters = form.parameters()
     assert (parameters.temporal.p, parameters.init.K, parameters.init.gSig) == (2, 5, (3, 3, 3))
     assert (parameters.patch.rf, parameters.patch.stride) == ((25, 25, 25), (15, 15, 15))
     assert (parameters.merging.merge_thr, parameters.quality.rval_thr, parameters.quality.min_SNR) == (0.8, 0.7, 2.5)
     assert parameters.data.decay_time == 2.0 and not parameters.refit
-    form = FormModel()
-    form.reset(automatic=True)
-    assert form.parameters() == CnmfParameters()
 
 
 def test_what_can_be_automatic_or_empty_comes_from_the_models():
@@ -70,6 +79,7 @@ def test_signals_tell_what_changed_once():
 
 def test_boxes_win_over_the_form_only_where_they_are_used():
     form = FormModel()
+    form.set("init.gSig", [3.0, 3.0, 3.0])
     form.set_box(CNMF, text="gSig=(4, 4, 2), 'nb': 1")
     assert not form.errors and form.parameters().init.gSig == (3, 3, 3)
     form.set_box(CNMF, used=True)
@@ -131,7 +141,7 @@ def test_patches_are_switched_off_and_on_without_losing_their_size():
     form.use_patches = False
     assert form.parameters().patch.rf is None and form.params()["use_patches"] is False
     form.use_patches = True
-    assert form.parameters().patch.rf == (20, 20, 5) and form.parameters().patch.stride == (15, 15, 15)
+    assert form.parameters().patch.rf == (20, 20, 5) and form.parameters().patch.stride == "auto"
 
 
 def test_memmaps_exclude_one_another_and_need_an_item():

@@ -54,6 +54,8 @@ def test_every_parameter_can_be_entered_and_is_explained(dock):
 
 def test_what_is_entered_arrives(dock):
     form, rows = dock.form, dock.rows
+    for name in ("init.K", "init.gSig", "data.decay_time"):
+        rows[name].other.setChecked(False)
     rows["init.K"].editor.setValue(12)
     rows["init.gSig"].editor.parts[2].setValue(1.5)
     rows["temporal.p"].editor.setCurrentIndex(0)
@@ -90,6 +92,7 @@ def test_keyword_arguments_win_and_say_so(dock):
     assert not box.message.isVisible() and "keyword arguments say 4 × 4 × 2" in row.message.text()
     assert not row.editor.isEnabled()
     box.used.setChecked(False)
+    row.other.setChecked(False)
     assert row.editor.isEnabled() and not row.message.isVisible()
 
 
@@ -97,7 +100,11 @@ def test_patches_can_be_switched_off(dock):
     dock.use_patches.setChecked(False)
     assert dock.form.parameters().patch.rf is None and not dock.rows["patch.stride"].isEnabled()
     dock.use_patches.setChecked(True)
-    assert dock.form.parameters().patch.rf == (25, 25, 25) and dock.rows["patch.rf"].isEnabled()
+    assert dock.form.parameters().patch.rf == "auto" and dock.rows["patch.rf"].isEnabled()
+    dock.rows["patch.rf"].other.setChecked(False)
+    dock.use_patches.setChecked(False)
+    dock.use_patches.setChecked(True)
+    assert dock.form.parameters().patch.rf == (25, 25, 25)
 
 
 def test_search_finds_parameters_in_folded_groups_too(dock):
@@ -107,12 +114,11 @@ def test_search_finds_parameters_in_folded_groups_too(dock):
     assert dock.rows["temporal.p"].isVisible() and not dock.groups["advanced"].opened
 
 
-def test_defaults_of_the_page_and_all_automatic(dock):
-    dock.form.reset(automatic=True)
+def test_all_automatic_and_as_in_mesmerize(dock):
     assert dock.rows["init.gSig"].other.isChecked() and not dock.rows["init.gSig"].editor.isEnabled()
     dock.rows["init.gSig"].other.setChecked(False)
     assert dock.form.value("init.gSig") == [3, 3, 3]
-    dock.form.reset()
+    dock.form.reset(mesmerize=True)
     assert dock.rows["init.K"].editor.value() == 5 and not dock.rows["init.K"].other.isChecked()
 
 
@@ -138,6 +144,7 @@ def test_an_item_is_added_with_what_the_form_says(opened, app, tmp_path, failed)
     opened.add.click()
     assert "Name the item" in failed[-1]
     opened.name.setText("first")
+    opened.rows["init.K"].other.setChecked(False)
     opened.rows["init.K"].editor.setValue(7)
     opened.add.click()
     (item,) = app.batch.items()
@@ -183,6 +190,7 @@ def test_an_item_fills_the_form(opened, app, tmp_path, long_movie):
 def test_an_item_for_caiman_takes_what_only_caiman_has(opened, app, tmp_path, failed):
     opened.actions.open_batch(tmp_path / "b")
     opened.name.setText("c")
+    opened.form.reset(mesmerize=True)
     opened.engine.setCurrentText("caiman")
     opened.boxes[CNMF].used.setChecked(True)
     opened.boxes[CNMF].text.setPlainText("method_init='sparse_nmf'")

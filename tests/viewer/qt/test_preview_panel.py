@@ -21,7 +21,7 @@ def panel(window, qtbot, movie):
     dock = window.show_dock("CNMF 3D")
     window.app.open(movie)
     qtbot.waitUntil(lambda: window.app.movie is not None and not window.app.tasks.running, timeout=20_000)
-    dock.form.reset(automatic=True)
+    dock.form.reset()
     return dock.preview
 
 
@@ -55,7 +55,7 @@ def test_preview_shows_components_and_follows_the_form(panel, window, qtbot):
 
 
 def test_estimate_fills_the_form(panel, window, qtbot):
-    panel._actions.form.reset()
+    panel._actions.form.reset(mesmerize=True)
     panel.ask("estimate")
     wait(panel, qtbot)
     form = panel._actions.form

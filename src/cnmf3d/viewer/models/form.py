@@ -58,7 +58,7 @@ class FormModel:
     checked = Signal()
 
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {name: field.page for name, field in fields().items()}
+        self._values: dict[str, Any] = {name: field.default for name, field in fields().items()}
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
         self.item_name, self.engine = "", "native"
         self._foreign: dict[str, Any] = {}
@@ -151,9 +151,9 @@ class FormModel:
         if before != (self.keep_memmap, self.use_memmap, self.memmap_uuid):
             self._changed(MEMMAP)
 
-    def reset(self, *, automatic: bool = False) -> None:
-        """Back to the page's defaults, or to measuring on the data whatever can be."""
-        self._values = {name: field.default if automatic else field.page for name, field in fields().items()}
+    def reset(self, *, mesmerize: bool = False) -> None:
+        """Back to the defaults, by which whatever can be is measured on the data; or to the figures of Mesmerize."""
+        self._values = {name: field.mesmerize if mesmerize else field.default for name, field in fields().items()}
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
         self._changed("")
 

@@ -30,7 +30,7 @@ PAGE: dict[str, Any] = {
     "quality.min_SNR": 2.5,
     "data.decay_time": 2.0,
 }
-"""What the form shows at first: the defaults of the CNMF 3D page."""
+"""Figures that the CNMF 3D page of Mesmerize shows at first. A choice in the form, whose own defaults are the models'."""
 
 NOT_SHOWN = ("quality.use_cnn",)
 """Names that can only have one value."""
@@ -104,7 +104,7 @@ class Field:
     automatic, empty : bool
         Whether "auto" and None can be given.
     default : object
-        Of the parameter model, as plain values.
+        Of the parameter model, as plain values: what the form shows at first, as the command line has it.
     choices : tuple
         Of a choice.
     least, most : float or None
@@ -125,8 +125,8 @@ class Field:
     most: float | None = None
 
     @property
-    def page(self) -> Any:
-        """What the form shows at first."""
+    def mesmerize(self) -> Any:
+        """What the page of Mesmerize shows at first; the model's default where it has no such field."""
         return PAGE.get(self.name, self.default)
 
     def matches(self, text: str) -> bool:

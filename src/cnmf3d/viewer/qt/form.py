@@ -84,8 +84,8 @@ class FormDock(QWidget):
         measured = "Measure cell size, components in a patch and decay time on the visible part."
         self.estimate = button("Estimate from data", lambda: self.preview.ask("estimate"), measured)
         menu = QMenu(self)
-        menu.addAction("Of the CNMF 3D page", lambda: self.form.reset())
-        menu.addAction("Everything measured on the data (auto)", lambda: self.form.reset(automatic=True))
+        menu.addAction("Measured on the data (auto)", lambda: self.form.reset())
+        menu.addAction("As in Mesmerize", lambda: self.form.reset(mesmerize=True))
         row = QHBoxLayout()
         row.addWidget(self.search, 1)
         row.addWidget(self.estimate)

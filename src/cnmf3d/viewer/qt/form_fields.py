@@ -252,7 +252,8 @@ class Row(QWidget):
 
     def _fill_usual(self) -> None:
         """A value to begin with where "auto" is switched off."""
-        usual = self.field.page if self.field.page not in ("auto", None) else USUAL.get(self.field.name)
+        page = self.field.mesmerize
+        usual = page if page not in ("auto", None) else USUAL.get(self.field.name)
         if usual is not None and self._blank():
             self._fill(usual)
 
@@ -269,7 +270,7 @@ USUAL: dict[str, Any] = {
     "init.tsub": 1,
     "background.nb": 1,
 }
-"""What a field shows first where it has no default of the page."""
+"""What a field shows first where "auto" is switched off and the page of Mesmerize has no figure for it."""
 
 
 def _shown(value: Any) -> str:
