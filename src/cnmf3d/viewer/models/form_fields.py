@@ -30,7 +30,7 @@ PAGE: dict[str, Any] = {
     "quality.min_SNR": 2.5,
     "data.decay_time": 2.0,
 }
-"""Figures that the CNMF 3D page of Mesmerize shows at first: a choice in the form, which begins with the models' own."""
+"""Figures that the page of Mesmerize shows at first: a choice in the form, which begins with the models' defaults."""
 
 NOT_SHOWN = ("quality.use_cnn",)
 """Names that can only have one value."""
