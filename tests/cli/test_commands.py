@@ -254,3 +254,15 @@ def test_a_run_in_a_process_of_its_own(movie, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "cells (" in done.stdout and out.exists()
+
+
+def test_info_on_channels_in_a_flat_list(tmp_path, capsys):
+    import numpy as np
+    import tifffile
+
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, np.zeros((60, 8, 9), np.uint16), photometric="minisblack", metadata=None)
+    flags = ["--planes", "5", "--channels", "2", "--fps", "3", "--json"]
+    assert say(capsys, "info", path, *flags)[0] == 3
+    facts = json.loads(say(capsys, "info", path, *flags, "--channel", "1")[1])
+    assert facts["volumes"] == 6 and "9 × 8 × 5" in facts["size"]

@@ -157,6 +157,31 @@ def test_planes_of_different_lengths(tmp_path):
         open_movie(tmp_path)
 
 
+@pytest.mark.parametrize("scheme", ["f_{i:04d}_z{z}", "z{z}/f_{i}", "{i}-plane {z}"])
+def test_one_counter_through_all_planes(tmp_path, scheme):
+    for i, (t, z) in enumerate(np.ndindex(T, Z)):
+        if i < 58:
+            put(tmp_path / f"{scheme.format(i=i, z=z)}.tif", VALUES[t, z])
+    movie = open_movie(tmp_path)
+    assert_is(movie, VALUES[:11])
+    assert "lacks plane 3 and is left out" in said(movie)
+
+
+def test_planes_recorded_one_after_the_other(tmp_path):
+    for z in range(Z):
+        put(tmp_path / f"plane{z}_2026013{z}.tif", VALUES[:, z])
+    assert_is(open_movie(tmp_path), VALUES)
+
+
+def test_a_file_whose_name_numbers_no_plane(tmp_path):
+    for z in range(Z):
+        put(tmp_path / f"plane{z}.tif", VALUES[:, z])
+    put(tmp_path / "mean.tif", VALUES[0, 0])
+    with pytest.raises(InputError, match=r"mean\.tif numbers no plane, those of 5 others do"):
+        open_movie(tmp_path)
+    assert_is(open_movie(str(tmp_path / "plane*")), VALUES)
+
+
 def test_positions_are_movies_of_their_own(tmp_path):
     for p, t in np.ndindex(2, 3):
         put(tmp_path / f"img_position{p:03d}_time{t:03d}_z000.tif", VALUES[t])

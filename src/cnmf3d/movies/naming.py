@@ -111,16 +111,39 @@ def grid_of(paths: Sequence[str]) -> Grid | None:
     channels = sorted({each.axes.get("c", "") for each in named}, key=natural)
     if len(planes) == 1 and len(channels) == 1:
         return None
+    for axis, name in (("z", "plane"), ("c", "channel")):
+        bare = [path for path, each in zip(paths, named, strict=True) if axis not in each.axes]
+        if bare and len(bare) < len(paths):
+            problem = f"the name of {bare[0]} numbers no {name}, those of {len(paths) - len(bare)} others do"
+            raise InputError(problem, "Leave out files that do not belong to the movie, by a pattern or a list.")
+    table = _table(paths, named)
+    times, cautions = _whole_times(table, [(z, c) for z in planes for c in channels])
+    cautions += [text for text in (_uneven(planes), gap_in(times)) if text]
+    grid = [[[table[time][z, c] for c in channels] for z in planes] for time in times]
+    return Grid(grid, planes, channels, cautions)
+
+
+def _table(paths: Sequence[str], named: Sequence[_Named]) -> dict[str, dict[tuple[str, str], int]]:
+    """Files by time, plane and channel.
+
+    Where no two planes share a time, as where one counter or a clock runs through all names, the first files of all
+    planes are one time, then the second ones.
+    """
     table: dict[str, dict[tuple[str, str], int]] = {}
     for number, each in enumerate(named):
         files, key = table.setdefault(each.rest, {}), (each.axes.get("z", ""), each.axes.get("c", ""))
         if key in files:
             raise InputError(f"{paths[number]} and {paths[files[key]]} are the same plane", "Leave one of them out.")
         files[key] = number
-    times, cautions = _whole_times(table, [(z, c) for z in planes for c in channels])
-    cautions += [text for text in (_uneven(planes), gap_in(times)) if text]
-    grid = [[[table[time][z, c] for c in channels] for z in planes] for time in times]
-    return Grid(grid, planes, channels, cautions)
+    if len(table) < len(paths) or len({re.sub(r"\d+", "", rest) for rest in table}) > 1:
+        return table
+    seen: Counter[tuple[str, str]] = Counter()
+    ranked: dict[str, dict[tuple[str, str], int]] = {}
+    for rest in sorted(table, key=natural):
+        ((key, number),) = table[rest].items()
+        ranked.setdefault(f"number {seen[key]}", {})[key] = number
+        seen[key] += 1
+    return ranked
 
 
 def gap_in(names: Sequence[str]) -> str:
