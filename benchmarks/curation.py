@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import statistics
 import tempfile
@@ -19,6 +18,7 @@ from cnmf3d.components import Background, Components, Kinetics
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 from cnmf3d.results import Results, load_results, write_results
+from cnmf3d.results.curation import as_found
 from cnmf3d.viewer.models import RoiStore
 
 SHAPE, ROIS, FRAMES = (30, 512, 512), 10_000, 2_000
@@ -83,7 +83,7 @@ def figures(path: Path, repeat: int) -> dict[str, float]:
     timed("undo", lambda _: store.undo())
     timed("save", lambda _: store.save(), 1)
     store.close()
-    many = dataclasses.replace(loaded, curation=None)
+    many = as_found(loaded)
     store = RoiStore.from_results(many)
     for roi in range(ROIS):
         store.accept([roi])

@@ -11,12 +11,13 @@ import sys
 import numpy as np
 
 from cnmf3d.project import Project
+from cnmf3d.results.curation import as_found
 
 
 def main() -> None:
     folder, first = sys.argv[1], int(sys.argv[2])
     with Project.open(folder) as project:
-        results = dataclasses.replace(project.results("a/1"), curation=None)
+        results = as_found(project.results("a/1"))
         for number in range(first, 10_000):
             sys.stdout.write(f"{number}\n")
             sys.stdout.flush()

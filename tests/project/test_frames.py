@@ -14,8 +14,8 @@ from cnmf3d.components import Components
 from cnmf3d.errors import UsageError
 from cnmf3d.project import Project
 from cnmf3d.project.tables import to_csv, to_excel, to_parquet, write_table
-from cnmf3d.results import Curation, curated
-from cnmf3d.results.curation import Entry
+from cnmf3d.results import curated
+from cnmf3d.results.curation import Entry, with_log
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_curated_rois_keep_their_numbers_and_curves(project, results):
         Entry("replace", (0, 2), {"made": [5], "rows": [5], "accepted": [True], "how": "merge"}),
         Entry("tag", (5, 4), {"column": "layer", "values": ["L1", "L2"]}),
     )
-    curation = dataclasses.replace(results, curation=Curation(log, made))
+    curation = with_log(results, log, made)
     assert curated(curation).ids.tolist() == [3, 4, 5]
     sample = project.add(curation, animal="a", trial="1")
     frame = project.dataframe(curves=["dff"])

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cnmf3d.project import Add, Column, Kind, Project, Rename, Type
-from cnmf3d.results import Curation, Results, curated
-from cnmf3d.results.curation import Entry, no_rois
+from cnmf3d.results import Results, curated
+from cnmf3d.results.curation import Entry, with_log
 
 names = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="/"), min_size=1, max_size=6)
 names = names.filter(lambda text: text.strip() != "" and text.isprintable())
@@ -77,7 +77,7 @@ def test_reopening_and_saving_is_the_identity(random_results, data):
     base = dataclasses.replace(base, components=dataclasses.replace(base.components, quality=quality))
     log = data.draw(steps(count))
     if log:
-        base = dataclasses.replace(base, curation=Curation(tuple(log), no_rois(base.components)))
+        base = with_log(base, log)
     with tempfile.TemporaryDirectory() as folder, Project.create(Path(folder) / "p") as project:
         project.configure(
             Add(Column("layer", Kind.ROI)),

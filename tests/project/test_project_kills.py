@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import random
 import shutil
@@ -18,6 +17,7 @@ from comparing import assert_same
 from cnmf3d.project import Project
 from cnmf3d.project.checking import check
 from cnmf3d.results import write_results
+from cnmf3d.results.curation import as_found
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 
@@ -113,5 +113,5 @@ def test_kills_at_any_moment_leave_one_save_whole(project, random_results):
     assert len(set(seen)) > 3
     with Project.open(project.folder) as again:
         again.edit("a/1", comments="whole")
-        again.save("a/1", dataclasses.replace(again.results("a/1"), curation=None))
+        again.save("a/1", as_found(again.results("a/1")))
         assert [each for each in check(again) if each.what != "movie"] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import sqlite3
 from pathlib import Path
@@ -18,6 +17,7 @@ from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.project import Add, Column, Kind, Project, Remove, Rename, Show, StimulusMap, Type, files, schema
 from cnmf3d.project.checking import check
 from cnmf3d.results import curated, load_results, write_results
+from cnmf3d.results.curation import as_found
 from cnmf3d.results.curation.session import CurationSession
 
 
@@ -46,7 +46,7 @@ def test_a_sample_comes_back_as_it_was_added(project, results, movie):
         assert again.samples() == [sample] == [again.sample("m 1/3")] == [again.sample(sample.uuid[:8])]
         assert again.tags("m 1/3") == {"cell type": {0: "pyramidal", 3: "PV", 4: "PV"}, "layer": {4: "L2/3"}}
         opened = again.results("m 1/3")
-        assert_same(dataclasses.replace(opened, curation=None), results)
+        assert_same(as_found(opened), results)
         assert {name: dict(each) for name, each in curated(opened).tags.items()} == again.tags("m 1/3")
         assert again.movie("m 1/3").fingerprint() == results.provenance.fingerprint
     info = sample.info
@@ -85,7 +85,7 @@ def test_saving_anew_replaces_the_rois_and_leaves_one_file(project, results, ran
     assert (saved.rois, saved.info.comments, saved.info.date) == (2, "kept", "later")
     assert project.tags("a/1") == {"cell type": {}, "layer": {}}
     assert [path.name for path in project.place(first.uuid).iterdir()] == [saved.file]
-    assert_same(dataclasses.replace(project.results("a/1"), curation=None), other)
+    assert_same(as_found(project.results("a/1")), other)
 
 
 def test_an_item_of_a_batch_tells_how_its_movie_is_opened(project, results, movie, tmp_path):

@@ -23,9 +23,9 @@ def info(
 ) -> None:
     """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results files too."""
     if len(movie) == 1 and _holds_results(Path(movie[0])):
-        from cnmf3d.results import curated, load_results
+        from cnmf3d.results import load_results
 
-        facts = _of_results(curated(load_results(movie[0])).results)
+        facts = _of_results(load_results(movie[0]))
     else:
         facts = _of_movie(opening.opened(movie))
     if as_json:

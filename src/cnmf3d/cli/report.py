@@ -15,11 +15,11 @@ def report(
 ) -> None:
     """Write one self-contained HTML page: where the cells are, traces, quality, parameters, timings, warnings."""
     from cnmf3d.errors import UsageError
-    from cnmf3d.results import curated, load_results
+    from cnmf3d.results import load_results
     from cnmf3d.results.report import write_report
 
     out = output or results.with_suffix(".html")
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{out} would be no page by its name", "Give a name that ends in .html: -o page.html.")
-    write_report(curated(load_results(results)).results, out, title=title)
+    write_report(load_results(results), out, title=title)
     typer.echo(str(out))

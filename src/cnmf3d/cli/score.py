@@ -26,11 +26,11 @@ def score(
 
     Components are matched with cells one to one; a match has a footprint cosine of at least 0.5.
     """
-    from cnmf3d.results import curated, load_results
+    from cnmf3d.results import load_results
     from cnmf3d.simulate import load_truth
     from cnmf3d.simulate import score as compare
 
-    found = compare(curated(load_results(results, axes=axes)).results.components, load_truth(truth))
+    found = compare(load_results(results, axes=axes).components, load_truth(truth))
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
         return

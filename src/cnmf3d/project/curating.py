@@ -10,8 +10,8 @@ import numpy as np
 
 from cnmf3d.project.columns import Config, Kind
 from cnmf3d.project.rois import Tags, tag
-from cnmf3d.results import Curation, Results, curated
-from cnmf3d.results.curation import Entry, no_rois
+from cnmf3d.results import Results, curated
+from cnmf3d.results.curation import Entry, with_log
 
 PROJECT = "the project"
 """Who makes the steps that lead from a file to what the project says."""
@@ -49,8 +49,8 @@ def with_cells(results: Results, config: Config, accepted: Mapping[int, bool], t
             entries.append(Entry.now("tag", wrong, PROJECT, column=name, values=[new.get(roi) for roi in wrong]))
     if not entries:
         return results
-    before = results.curation or Curation((), no_rois(results.components))
-    return dataclasses.replace(results, curation=dataclasses.replace(before, log=(*before.log, *entries)))
+    before = results.curation
+    return with_log(results, entries) if before is None else with_log(results, (*before.log, *entries), before.made)
 
 
 def with_curation(history: Sequence[Mapping[str, Any]], results: Results) -> tuple[Mapping[str, Any], ...]:

@@ -19,6 +19,7 @@ from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.project.sample import Sample
 from cnmf3d.results import Results
+from cnmf3d.results.curation import found_of
 from cnmf3d.results.reading import read_file
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ def compare(old: Results, new: Results) -> Comparison:
     Parameters
     ----------
     old, new : Results
-        Without their curation.
+        Of which what the runs found is compared, not what people made of it.
     """
-    one, other = old.components, new.components
+    one, other = found_of(old), found_of(new)
     then, now = old.provenance.versions, new.provenance.versions
     versions = {
         name: (then.get(name, ""), now.get(name, ""))

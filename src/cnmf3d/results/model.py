@@ -59,6 +59,7 @@ class Results:
     Attributes
     ----------
     components : Components
+        As curation left them: with merged, split and added ROIs, without deleted ones, with the verdicts of people.
     parameters : mapping
         ``CnmfParameters.to_dict()`` of what was used, with every "auto" replaced by its value, lengths in voxels:
         those in µm are converted by the voxel size when a `Results` is made.
@@ -73,7 +74,8 @@ class Results:
         ``mean``, ``max``, ``std``, ``correlation`` (local, 6 neighbours); empty for CaImAn's files.
     provenance : Provenance
     curation : Curation or None
-        What people did to the ROIs since: `components` are those from before, `curated` puts both together.
+        What people did to the ROIs, and the components from before (``curation.found``); None where nobody did
+        anything.
     """
 
     components: Components

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -16,6 +15,7 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
+from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
@@ -26,7 +26,10 @@ from cnmf3d.traces import delta_f_over_f, quiet_level
 
 
 def load_results(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Results:
-    """Read a results file, with the curation that is in it and in the journal beside it.
+    """Read a results file: its components as curation left them, in the file and in the journal beside it.
+
+    What the run found, before anybody judged it, is ``results.curation.found``; `cnmf3d.results.curated` gives the
+    numbers and tags of the ROIs.
 
     Parameters
     ----------
@@ -47,7 +50,12 @@ def load_results(path: str | Path, *, axes: str = "xyz", later: bool = False) ->
         Where there is no such file, it isn't HDF5 or is cut short, it isn't a results file, or a newer version of
         cnmf3d wrote it.
     """
-    return with_journal(read_file(path, axes=axes, later=later), path)
+    results = with_journal(read_file(path, axes=axes, later=later), path)
+    try:
+        state_of(results)
+    except InputError as error:
+        raise InputError(f"{path}: {error.problem}", error.fix) from error
+    return results
 
 
 def read_file(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Results:
@@ -97,7 +105,7 @@ def _read(file: h5py.File, path: Path, axes: str, stored: Stored | None = None) 
     if GROUP not in file:
         return results
     try:
-        return dataclasses.replace(results, curation=read_curation(file[GROUP], components))
+        return with_log(results, *read_curation(file[GROUP], components))
     except InputError as error:
         raise InputError(f"{path}: {error.problem}", error.fix) from error
 

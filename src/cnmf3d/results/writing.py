@@ -6,6 +6,7 @@ over (Z, Y, X), so nothing is transposed.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.results.caiman_params import caiman_parameters
+from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
 
@@ -39,6 +41,8 @@ WORTH_COMPRESSING = 8 * 2**20
 
 def write_results(results: Results, path: str | Path) -> Path:
     """Write `results` to an HDF5 file; it appears whole or not at all.
+
+    Of curated results the file gets the components that were found, and the log.
 
     Parameters
     ----------
@@ -60,6 +64,7 @@ def write_results(results: Results, path: str | Path) -> Path:
         Where writing fails halfway, for example because the disk is full.
     """
     path = Path(path)
+    original = dataclasses.replace(results, components=found_of(results))
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
@@ -68,7 +73,7 @@ def write_results(results: Results, path: str | Path) -> Path:
     temporary = Path(name)
     try:
         with h5py.File(temporary, "w") as file:
-            _write(file, results)
+            _write(file, original)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
@@ -101,7 +106,7 @@ def annotate_results(path: str | Path, results: Results) -> None:
         with h5py.File(path, "r+") as file:
             if "cnmf3d" in file:
                 del file["cnmf3d"]
-            _own(file.create_group("cnmf3d"), results)
+            _own(file.create_group("cnmf3d"), dataclasses.replace(results, components=found_of(results)))
     except OSError as error:
         raise Cnmf3dError(f"{path} could not be written: {error}", "Is the disk full?") from error
 

@@ -114,9 +114,10 @@ def movie_layers(source: Any) -> list[LayerData]:
 
 def results_layers(path: Path) -> list[LayerData]:
     """Projections of results, and accepted ROIs as labels: id plus one."""
-    from cnmf3d.results import load_results
+    from cnmf3d.results import curated, load_results
 
-    results = load_results(path)
+    now = curated(load_results(path))
+    results, ids = now.results, now.ids
     size = results.voxel_size
     shared = {
         "scale": (1.0, 1.0, 1.0) if size is None else tuple(size),
@@ -136,7 +137,7 @@ def results_layers(path: Path) -> list[LayerData]:
         voxels, weights = footprints.indices[span], footprints.data[span]
         share = weights / max(float(weights.max(initial=0)), 1e-30)
         stronger = share > strongest[voxels]
-        labels[voxels[stronger]] = column + 1
+        labels[voxels[stronger]] = ids[column] + 1
         strongest[voxels[stronger]] = share[stronger]
     out.append((labels.reshape(components.shape), {"name": f"{path.stem} ROIs", **shared}, "labels"))
     return out

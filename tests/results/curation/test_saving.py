@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
-from cnmf3d.results import Curation, Results, curated, load_results, write_results
-from cnmf3d.results.curation import Entry, joined, no_rois, storing
+from cnmf3d.results import Results, curated, load_results, write_results
+from cnmf3d.results.curation import Entry, joined, no_rois, storing, with_log
 from cnmf3d.results.curation.journal import Journal, journal_path, with_journal
 from cnmf3d.results.curation.session import CurationSession
 
@@ -33,7 +33,7 @@ def entries(count: int, made: int) -> list[Entry]:
 def with_curation(results: Results, made: int, random_results) -> Results:
     components = results.components
     rois = random_results(made, components.shape, components.frames, 3).components
-    return dataclasses.replace(results, curation=Curation(tuple(entries(components.count, made)), rois))
+    return with_log(results, entries(components.count, made), rois)
 
 
 def assert_same(one: Results, other: Results) -> None:
@@ -96,12 +96,8 @@ def test_a_crash_at_any_byte_loses_at_most_the_step_being_written(tmp_path, rand
         rois = results.curation.made.select(np.array([row])) if entry.what == "replace" else None
         row += rois is not None
         journal.add(entry, rois)
-        now = dataclasses.replace(
-            now,
-            curation=Curation(
-                results.curation.log[: number + 1], results.curation.made.select(np.arange(row, dtype=np.int64))
-            ),
-        )
+        so_far = results.curation.made.select(np.arange(row, dtype=np.int64))
+        now = with_log(now, results.curation.log[: number + 1], so_far)
         if number in saves:
             saved(journal, now)
             sizes = [0] * (number + 2)
@@ -243,9 +239,10 @@ def test_a_file_of_caiman_is_curated_like_ours(tmp_path, random_results):
     with h5py.File(path, "r+") as file:
         del file["cnmf3d"]
     results = load_results(path)
-    curation = with_curation(random_results(), 1, random_results).curation
-    journal = begun(path, dataclasses.replace(results, curation=curation), 9)
-    saved(journal, dataclasses.replace(results, curation=curation))
+    theirs = with_curation(results, 1, random_results)
+    curation = theirs.curation
+    journal = begun(path, theirs, 9)
+    saved(journal, theirs)
     journal.close()
     again = load_results(path)
     assert "caiman" in again.parameters

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnmf3d.errors import InputError
-from cnmf3d.results import Curation, curated
-from cnmf3d.results.curation import Entry, State, no_rois, replay
+from cnmf3d.results import curated
+from cnmf3d.results.curation import Entry, State, replay, with_log
 from cnmf3d.results.curation.log import KINDS
 from cnmf3d.results.curation.wording import said
 
@@ -45,7 +43,7 @@ def test_any_log_is_replayed_or_named(log):
 def test_rows_that_are_not_there_are_named(random_results):
     results = random_results()
     entry = Entry("edit", (1,), {"rows": [9]})
-    broken = dataclasses.replace(results, curation=Curation((entry,), no_rois(results.components)))
+    broken = with_log(results, [entry])
     with pytest.raises(InputError, match="data are missing"):
         curated(broken)
 

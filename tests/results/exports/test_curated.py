@@ -10,7 +10,7 @@ import pytest
 
 from cnmf3d.cli.app import call
 from cnmf3d.results import load_results, write_results
-from cnmf3d.results.curation import Curation, Entry, curated, no_rois
+from cnmf3d.results.curation import Entry, curated, with_log
 from cnmf3d.results.exports import export, export_of
 from cnmf3d.results.imports import import_results
 
@@ -27,8 +27,7 @@ LOG = (
 @pytest.fixture
 def results(random_results):
     """Results of six ROIs, one of them deleted."""
-    made = random_results(5)
-    return dataclasses.replace(made, curation=Curation(LOG, no_rois(made.components)))
+    return with_log(random_results(5), LOG)
 
 
 def test_what_leaves(results):

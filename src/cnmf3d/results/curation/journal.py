@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
-from cnmf3d.results.curation.curation import Curation, state_of
+from cnmf3d.results.curation.curation import found_of, state_of, with_log
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import joined, no_rois
 from cnmf3d.results.curation.storing import FORMAT, arrays_of, fingerprint_of, rois_of, stored_log
@@ -47,7 +47,8 @@ def with_journal(results: Results, path: str | Path) -> Results:
 
     A journal of other results, or one that another program's saved steps contradict, is left where it is.
     """
-    found = _read(journal_path(path), results)
+    saved = () if results.curation is None else results.curation.log
+    found = _read(journal_path(path), found_of(results), saved)
     return results if found is None else _with_steps(results, found)
 
 
@@ -60,8 +61,8 @@ class _Found:
     """Length of its lines that can be read, in bytes."""
 
 
-def _read(path: Path, results: Results) -> _Found | None:
-    """Read a journal; None where there is none that fits."""
+def _read(path: Path, components: Components, saved: tuple[Entry, ...]) -> _Found | None:
+    """Read a journal; None where there is none that fits original components and a log that is in their file."""
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
@@ -72,9 +73,8 @@ def _read(path: Path, results: Results) -> _Found | None:
     head = told[0] if told else None
     if head is None or head.get("format") != FORMAT or type(head.get("entries")) is not int:
         return None
-    if head.get("results") != fingerprint_of(results.components):
+    if head.get("results") != fingerprint_of(components):
         return None
-    saved = () if results.curation is None else results.curation.log
     steps: list[tuple[Entry, Components | None]] = []
     whole = len(lines[0]) + 1
     for line, step in zip(lines[1:], told[1:], strict=True):
@@ -82,7 +82,7 @@ def _read(path: Path, results: Results) -> _Found | None:
             if step is None:
                 break
             made = step.get("made")
-            rois = None if made is None else rois_of({n: _array(a) for n, a in made.items()}, results.components)
+            rois = None if made is None else rois_of({n: _array(a) for n, a in made.items()}, components)
             steps.append((Entry.from_dict(step["entry"]), rois))
         except (KeyError, TypeError, ValueError, AttributeError, zlib.error, InputError):
             break
@@ -103,12 +103,12 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 def _with_steps(results: Results, found: _Found) -> Results:
     if not found.steps:
         return results
-    curation = results.curation or Curation((), no_rois(results.components))
-    log, made = list(curation.log), curation.made
+    curation = results.curation
+    log, made = ([], no_rois(found_of(results))) if curation is None else (list(curation.log), curation.made)
     for entry, rois in found.steps:
         log.append(entry)
         made = made if rois is None else joined(made, rois)
-    grown = dataclasses.replace(results, curation=Curation(tuple(log), made))
+    grown = with_log(results, log, made)
     try:
         state_of(grown)
     except InputError:
@@ -186,15 +186,15 @@ class Journal:
         """Go on with the journal that is there where `results` have its steps; set it aside otherwise."""
         _sweep(self.path)
         place, log = journal_path(self.path), () if results.curation is None else results.curation.log
-        stored = Curation(stored_log(self.path), no_rois(results.components))
-        found = _read(place, dataclasses.replace(results, curation=stored))
-        if found is not None and found.steps and (*stored.log, *(e for e, _ in found.steps)) == log:
+        original, stored = found_of(results), stored_log(self.path)
+        found = _read(place, original, stored)
+        if found is not None and found.steps and (*stored, *(e for e, _ in found.steps)) == log:
             os.truncate(place, found.whole)
             self._lines = place.read_bytes().splitlines(keepends=True)[-len(found.steps) :]
             self._file = place.open("ab")
-            self._of, self._entries = results.components, len(stored.log)
+            self._of, self._entries = original, len(stored)
             return
-        if stored.log != log:
+        if stored != log:
             raise UsageError(
                 f"{self.path} has other steps of curation than what is on the screen", "Open the file again."
             )
@@ -202,7 +202,7 @@ class Journal:
             self.aside = _free(place)
             place.replace(self.aside)
         place.unlink(missing_ok=True)
-        self._of, self._entries = results.components, len(log)
+        self._of, self._entries = original, len(log)
 
     @cached_property
     def digest(self) -> str:

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Components, Float, VolumeShape
 from cnmf3d.errors import UsageError
-from cnmf3d.results.curation.curation import Curation, state_of
+from cnmf3d.results.curation.curation import as_found, state_of, with_log
 from cnmf3d.results.curation.journal import Journal
 from cnmf3d.results.curation.log import Entry, Value, What
 from cnmf3d.results.curation.pool import Pool, View
@@ -41,16 +41,16 @@ class CurationSession:
     Parameters
     ----------
     results : Results
-        Original components and the log so far.
+        As `load_results` gives them, with the log so far.
     who : str, optional
         Whose name the log gets; the user of this computer by default.
     """
 
     def __init__(self, results: Results, who: str | None = None) -> None:
         self._state = state_of(results)
-        self._results = dataclasses.replace(results, curation=None)
-        made = no_rois(results.components) if results.curation is None else results.curation.made
-        self._pool = Pool.of(results.components, made)
+        self._results = as_found(results)
+        found = self._results.components
+        self._pool = Pool.of(found, no_rois(found) if results.curation is None else results.curation.made)
         self._view = View.of(self._pool, self._state)
         self._log: tuple[Entry, ...] = () if results.curation is None else results.curation.log
         self._who = who
@@ -150,9 +150,8 @@ class CurationSession:
 
     @property
     def results(self) -> Results:
-        """Original components with the curation so far: what `write_results` and `curated` take."""
-        curation = Curation(self._log, self._pool.made.components) if self._log else None
-        return dataclasses.replace(self._results, curation=curation)
+        """The results with the curation so far: what `write_results` and `curated` take."""
+        return with_log(self._results, self._log, self._pool.made.components)
 
     @property
     def log(self) -> tuple[Entry, ...]:

@@ -99,8 +99,8 @@ def write_curation(group: h5py.Group, curation: Curation) -> None:
         rois[name] = array
 
 
-def read_curation(group: h5py.Group, like: Components) -> Curation:
-    """Read what `write_curation` wrote, for the original components `like`.
+def read_curation(group: h5py.Group, like: Components) -> tuple[tuple[Entry, ...], Components]:
+    """Read log and made ROIs that `write_curation` wrote, for the original components `like`.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def read_curation(group: h5py.Group, like: Components) -> Curation:
             "Update cnmf3d.",
         )
     log = tuple(Entry.from_json(text) for text in group["log"].asstr()[()])
-    return Curation(log, rois_of({name: values[()] for name, values in group["rois"].items()}, like))
+    return log, rois_of({name: values[()] for name, values in group["rois"].items()}, like)
 
 
 def stored_log(path: Path) -> tuple[Entry, ...]:

@@ -20,7 +20,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.timing import rate_of
 from cnmf3d.movies.units import micrometres
-from cnmf3d.results.curation import Curation, Entry, Value, no_rois
+from cnmf3d.results.curation import Entry, Value, with_log
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.flat import nested
 from cnmf3d.results.footprints import unit
@@ -143,7 +143,7 @@ def _results(found: Found, given: Given) -> Results:
     pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
     known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
     noise = known.pop(names.NOISE, None)
-    return Results(
+    results = Results(
         components=components,
         parameters=_table(file, names.PARAMETERS),
         rate=given.rate or _rate(found),
@@ -151,8 +151,8 @@ def _results(found: Found, given: Given) -> Results:
         noise=noise,
         projections=known,
         provenance=_provenance(found),
-        curation=_curation(found, components),
     )
+    return with_log(results, _tags(found, count))
 
 
 def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_array[Any]]:
@@ -297,9 +297,8 @@ def _accepted(found: Found, count: int) -> npt.NDArray[np.bool_]:
     return np.ones(count, bool)
 
 
-def _curation(found: Found, components: Components) -> Curation | None:
-    """Tags, as a curation that gives them; None where the table has none. In other programs' files, columns of text."""
-    count = components.count
+def _tags(found: Found, count: int) -> list[Entry]:
+    """Tags, as steps of curation that give them. In other programs' files, columns of text."""
     columns = (found.told.get("tags") or {}) if found.told else {name: name for name in found.segmentation}
     log = []
     for name, column in columns.items():
@@ -309,7 +308,7 @@ def _curation(found: Found, components: Components) -> Curation | None:
         plain = [_tag(value) for value in values.tolist()]
         kept = [i for i, value in enumerate(plain) if value is not None]
         log.append(Entry.now("tag", kept, column=name, values=[plain[i] for i in kept]))
-    return Curation(tuple(log), no_rois(components)) if log else None
+    return log
 
 
 def _tag(value: Any) -> Value | None:
