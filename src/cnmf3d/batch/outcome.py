@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 
 from cnmf3d.batch.runfolder import RunFolder
+from cnmf3d.results.voxel_order import order_of
 
 
 def told_by(folder: RunFolder) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def told_by(folder: RunFolder) -> dict[str, Any]:
             "accepted": int(estimates["idx_components"].size),
             "rejected": int(estimates["idx_components_bad"].size),
             "frames": int(estimates["C"].shape[1]),
-            "shape": [int(n) for n in file["dims"][()]],
+            "shape": list(reversed(order_of(file["dims"][()])[0])),  # x, y, z
         }
         provenance = json.loads(file["cnmf3d"].attrs["provenance"]) if "cnmf3d" in file else {}
     ended = folder.ended() or {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnmf3d.parameters import caiman
 from cnmf3d.results.model import Results
+from cnmf3d.results.voxel_order import dims_of
 
 
 def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
@@ -27,18 +28,18 @@ def caiman_parameters(results: Results) -> dict[str, dict[str, Any]]:
     for name, values in ours.get("caiman", {}).items():
         if isinstance(values, Mapping):
             groups.setdefault(name, {}).update(values)
-    z, y, x = results.components.shape
-    groups["data"]["dims"] = [x, y, z]
+    shape = results.components.shape
+    groups["data"]["dims"] = list(dims_of(shape))
     groups["data"]["fr"] = float(results.rate)
     paths = results.provenance.input_paths
     groups["data"]["fnames"] = list(paths) or None
-    for group_name, name, value in _used(ours):
+    for group_name, name, value in _used(ours, flat=shape[0] == 1):
         if value is not None and value != "auto":
             groups[group_name][name] = value
     return groups
 
 
-def _used(ours: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+def _used(ours: Mapping[str, Any], *, flat: bool) -> list[tuple[str, str, Any]]:
     """Where each of our values goes among CaImAn's."""
 
     def get(group: str, name: str) -> Any:
@@ -49,8 +50,8 @@ def _used(ours: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     return [
         ("data", "decay_time", get("data", "decay_time")),
         ("init", "K", get("init", "K")),
-        ("init", "gSig", _lengths(get("init", "gSig"))),
-        ("init", "gSiz", _lengths(get("init", "gSiz"))),
+        ("init", "gSig", _lengths(get("init", "gSig"), flat)),
+        ("init", "gSiz", _lengths(get("init", "gSiz"), flat)),
         ("init", "nb", rank),
         ("spatial", "nb", rank),
         ("temporal", "nb", rank),
@@ -66,5 +67,8 @@ def _used(ours: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     ]
 
 
-def _lengths(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else None
+def _lengths(value: Any, flat: bool) -> Any:
+    """Lengths (x, y, z) along CaImAn's dims, which are rows and columns for one plane."""
+    if not isinstance(value, (list, tuple)):
+        return None
+    return [value[1], value[0]] if flat else value

@@ -21,6 +21,7 @@ from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
+from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
 from cnmf3d.traces import delta_f_over_f, quiet_level
 
@@ -144,25 +145,19 @@ def _results(file: h5py.File, own: h5py.Group | None, components: Components, no
     )
 
 
-def _volume(
-    file: h5py.File, estimates: h5py.Group, path: Path, axes: str
-) -> tuple[VolumeShape, npt.NDArray[np.int64] | slice]:
+def _volume(file: h5py.File, estimates: h5py.Group, path: Path, axes: str) -> tuple[VolumeShape, Order]:
     """Shape as (Z, Y, X), and which stored row each of our voxels is."""
     own = _own(file)
+    dims = _array(file, "dims")
     if own is not None:
         z, y, x = (int(n) for n in own.attrs["shape_zyx"])
-        return (z, y, x), slice(None)
-    dims = _array(file, "dims")
+        flat = dims is not None and dims.size == 2  # older files have three dims for one plane, too
+        return (z, y, x), order_of((y, x))[1] if flat else slice(None)
     if dims is None:
         dims = _array(estimates, "dims")
     if dims is None or dims.size not in (2, 3):
         raise InputError(f"{path} does not say how large the volume is (dims)", "Save it again with CaImAn.")
-    sizes = [int(n) for n in dims]
-    if len(sizes) == 2:  # images of rows and columns
-        sizes, axes = [*sizes, 1], "yxz"
-    grid = np.arange(int(np.prod(sizes))).reshape(sizes, order="F").transpose([axes.index(axis) for axis in "zyx"])
-    z, y, x = grid.shape
-    return (z, y, x), slice(None) if axes == "xyz" else grid.ravel()
+    return order_of(dims.tolist(), axes)
 
 
 def _components(

@@ -1,7 +1,8 @@
 """Write results: HDF5 in CaImAn's schema, plus a ``cnmf3d`` group of our own.
 
 CaImAn stores a volume as ``dims = (d1, d2, d3)`` flattened in Fortran order. With ``dims = (X, Y, Z)`` that is C order
-over (Z, Y, X), so nothing is transposed.
+over (Z, Y, X), so nothing is transposed. One plane has ``dims = (Y, X)``, as CaImAn and all that reads its files have
+it; see `cnmf3d.results.voxel_order`.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from cnmf3d.results.caiman_params import caiman_parameters
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
+from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
 
-FORMAT = 1
-"""Version of the ``cnmf3d`` group."""
+FORMAT = 2
+"""Version of the ``cnmf3d`` group; since 2, one plane has two ``dims``."""
 
 NONE_FIELDS = (
     "A_thr", "Ab", "Ab_dense", "AtA", "AtY_buf", "CC", "CY", "C_on", "Cf", "OASISinstances", "W", "Yr_buf", "b0",
@@ -119,8 +121,7 @@ def _umask() -> int:
 
 def _write(file: h5py.File, results: Results) -> None:
     components = results.components
-    z, y, x = components.shape
-    file["dims"] = np.array([x, y, z], np.int64)
+    file["dims"] = np.array(dims_of(components.shape), np.int64)
     file["remove_very_bad_comps"] = False
     file["skip_refinement"] = False
     _none(file, "dview")
@@ -150,7 +151,8 @@ def _double(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 def _estimates(group: h5py.Group, results: Results) -> None:
     components = results.components
-    footprints = components.footprints
+    order = order_of(dims_of(components.shape))[1]
+    footprints = _turned(components.footprints, order)
     sparse = group.create_group("A")
     sparse["data"] = _double(footprints.data)
     sparse["indices"] = footprints.indices.astype(np.int32)
@@ -161,7 +163,7 @@ def _estimates(group: h5py.Group, results: Results) -> None:
     group["YrA"] = _double(components.residuals)
     group["R"] = group["YrA"]
     group["F_dff"] = _double(components.dff)
-    _big(group, "b", _double(components.background.spatial))
+    _big(group, "b", stored(_double(components.background.spatial), order))
     group["f"] = _double(components.background.temporal)
     kinetics = components.kinetics
     group["g"] = _double(kinetics.g)
@@ -176,12 +178,23 @@ def _estimates(group: h5py.Group, results: Results) -> None:
     if results.noise is None:
         _none(group, "sn")
     else:
-        group["sn"] = _double(results.noise).ravel()
+        group["sn"] = stored(_double(results.noise).ravel(), order)
     group["nr"] = np.int64(components.count)
     group["shifts"] = np.zeros(0)
     group["cnn_preds"] = np.zeros(0)
     for name in NONE_FIELDS:
         _none(group, name)
+
+
+def _turned(footprints: Any, order: Order) -> Any:
+    """Footprints with their voxels in stored order."""
+    if isinstance(order, slice):
+        return footprints
+    turned = footprints.copy()
+    turned.indices = order[footprints.indices]
+    turned.has_sorted_indices = False
+    turned.sort_indices()
+    return turned
 
 
 def _judgement(group: h5py.Group, components: Components) -> None:
