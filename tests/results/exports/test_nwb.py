@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from cnmf3d.cli.app import call
 from cnmf3d.components import Components
@@ -18,6 +19,7 @@ from cnmf3d.results import load_results, write_results
 from cnmf3d.results.curation import curated
 from cnmf3d.results.exports import Export, Interval, export, export_of
 from cnmf3d.results.exports.nwb.metadata import grouped_names, metadata_of, read_metadata, template
+from cnmf3d.results.exports.nwb.tables import VOXEL
 from cnmf3d.results.imports import Given, import_results
 
 pynwb = pytest.importorskip("pynwb")
@@ -118,6 +120,69 @@ def test_many_voxels(tmp_path, random_results):
         table = io.read().processing["ophys"]["ImageSegmentation"]["PlaneSegmentation"]
         assert len(table["voxel_mask"][39]) == np.diff(results.components.footprints.indptr)[39]
     assert pynwb.validate(path=str(tmp_path / "r.nwb")) == []
+
+
+@pytest.fixture
+def plane(tmp_path, random_results):
+    """A file of one plane, 70 × 130 pixels, whose last ROI has no pixel, and the results that it was made of."""
+    results = random_results(7, (1, 70, 130), 40)
+    footprints = results.components.footprints[:, [0, 1, 2, 3, 4, 5, 6]]
+    footprints.data[footprints.indptr[6] :] = 0
+    footprints.eliminate_zeros()
+    results = dataclasses.replace(results, components=dataclasses.replace(results.components, footprints=footprints))
+    export("nwb", leaving(results), tmp_path / "r.nwb")
+    return tmp_path / "r.nwb", results
+
+
+def test_one_plane_has_the_masks_of_pictures(plane):
+    inspector = pytest.importorskip("nwbinspector")
+    path, results = plane
+    dense = results.components.footprints.toarray().reshape(70, 130, 7)
+    with pynwb.NWBHDF5IO(str(path), "r") as io:
+        table = io.read().processing["ophys"]["ImageSegmentation"]["PlaneSegmentation"]
+        assert "voxel_mask" not in table.colnames
+        assert np.array_equal(table["image_mask"].data[()], dense.transpose(2, 1, 0))
+        for roi in range(7):
+            pixels = table["pixel_mask"][roi]
+            assert np.array_equal(dense[pixels["y"], pixels["x"], roi], pixels["weight"])
+            assert len(pixels) == np.count_nonzero(dense[..., roi])
+        background = io.read().processing["ophys"]["ImageSegmentation"]["BackgroundSegmentation"]["image_mask"].data
+        assert background.shape == (2, 130, 70)
+    assert pynwb.validate(path=str(path)) == []
+    found = inspector.inspect_nwbfile(nwbfile_path=str(path))
+    assert [m.message for m in found if m.importance != inspector.Importance.BEST_PRACTICE_SUGGESTION] == []
+    assert_same(results, import_results("nwb", path))
+
+
+def test_only_what_a_footprint_reaches_is_stored_of_its_picture(tmp_path, random_results):
+    results = random_results(3, (1, 256, 256), 10)
+    spots = np.zeros((256, 256, 3), np.float32)
+    spots[10:20, 10:20] = 0.1
+    footprints = sparse.csc_array(spots.reshape(-1, 3))
+    results = dataclasses.replace(results, components=dataclasses.replace(results.components, footprints=footprints))
+    export("nwb", export_of(results, metadata=METADATA), tmp_path / "r.nwb")
+    with h5py.File(tmp_path / "r.nwb") as file:
+        images = file["processing/ophys/ImageSegmentation/PlaneSegmentation/image_mask"]
+        assert images.id.get_num_chunks() == 3
+        assert np.array_equal(images[()], spots.transpose(2, 1, 0))
+
+
+def test_one_plane_in_a_file_from_before_that_comes_back(plane):
+    path, results = plane
+    with h5py.File(path, "r+") as file:
+        masks = file["processing/ophys/ImageSegmentation"]
+        table = masks["PlaneSegmentation"]
+        pixels = table["pixel_mask"][()]
+        voxels = np.zeros(len(pixels), VOXEL)
+        for name in pixels.dtype.names:
+            voxels[name] = pixels[name]
+        table["voxel_mask"], table["voxel_mask_index"] = voxels, table["pixel_mask_index"][()]
+        del table["pixel_mask"], table["pixel_mask_index"], table["image_mask"]
+        background = masks["BackgroundSegmentation"]
+        images = background["image_mask"][()]
+        del background["image_mask"]
+        background["image_mask"] = images[..., None]
+    assert_same(results, import_results("nwb", path))
 
 
 def test_what_is_not_known_stays_unknown(tmp_path, random_results):

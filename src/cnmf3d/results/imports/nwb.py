@@ -158,9 +158,9 @@ def _results(found: Found, given: Given) -> Results:
 def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_array[Any]]:
     """Size of the volume, and footprints of norm 1."""
     table = found.segmentation
-    if "image_mask" in table and table["image_mask"].ndim >= 3:
-        return _image_masks(table["image_mask"])
     name = "voxel_mask" if "voxel_mask" in table else "pixel_mask"
+    if "image_mask" in table and table["image_mask"].ndim >= 3 and not (found.told and name in table):
+        return _image_masks(table["image_mask"])
     if name not in table:
         raise InputError(f"{found.path}: {table.name} has no masks", "Give a file with voxel, pixel or image masks.")
     voxels, ends = table[name][()], table[f"{name}_index"][()].astype(np.int64)
@@ -254,7 +254,8 @@ def _background(file: h5py.File, shape: VolumeShape, frames: int) -> Background:
     if table is None or courses is None:
         voxels = int(np.prod(shape))
         return Background(np.zeros((voxels, 0), np.float32), np.zeros((0, frames), np.float32))
-    images = table["image_mask"][()].transpose(0, 3, 2, 1)
+    images = table["image_mask"][()]
+    images = images.reshape(*images.shape[:3], -1).transpose(0, 3, 2, 1)  # (x, y) of one plane, or (x, y, z)
     return Background(
         np.ascontiguousarray(images.reshape(len(images), -1).T), np.ascontiguousarray(courses["data"][()].T)
     )

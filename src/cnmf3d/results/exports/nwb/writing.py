@@ -13,7 +13,7 @@ from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.nwb.metadata import Metadata, metadata_of, missing
 from cnmf3d.results.exports.nwb.parts import add_curation, add_images, add_provenance, add_stimuli
-from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation, fill_voxels
+from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation, fill_masks
 from cnmf3d.results.model import Results
 
 MICRO = 1e-6
@@ -53,7 +53,7 @@ def write_nwb(export: Export, path: Path) -> tuple[str, ...]:
         raise UsageError("export nwb needs pynwb", "Install it: pip install 'cnmf3d[nwb]'.") from error
     with NWBHDF5IO(str(path), "w") as io:
         io.write(_file(export, metadata))
-    fill_voxels(path, results.components)
+    fill_masks(path, results.components)
     return _notes(metadata, results)
 
 
