@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 import subprocess
 import sys
 import types
@@ -29,7 +30,7 @@ def test_csv_gives_every_value_back(tmp_path, random_results):
     results = random_results(4)
     export("csv", Export(results, np.array([3, 5, 8, 9]), {"kind": {5: 'a "b", ü'}}), tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"{name}.csv" for name in ("rois", "raw", "dff", "denoised", "spikes")
+        f"{name}.csv" for name in ("rois", "columns", "raw", "dff", "denoised", "spikes")
     }
     rois = rows_of(tmp_path / "out/rois.csv")
     assert [row["id"] for row in rois] == ["3", "5", "8", "9"]
@@ -37,7 +38,7 @@ def test_csv_gives_every_value_back(tmp_path, random_results):
     assert [row["accepted"] == "True" for row in rois] == list(results.components.accepted)
     centres = results.components.centroids()
     assert np.allclose([float(row["z_um"]) for row in rois], 4 * centres[:, 0])
-    assert np.allclose([float(row["x"]) for row in rois], centres[:, 2])
+    assert np.allclose([float(row["x_voxels"]) for row in rois], centres[:, 2])
     assert [np.float32(row["snr"]) for row in rois] == list(results.components.quality["snr"])
     components = results.components
     for name, values in (("raw", components.raw), ("dff", components.dff), ("spikes", components.spikes)):
@@ -71,7 +72,42 @@ def test_tags_have_the_narrowest_type_that_holds_all():
 @pytest.mark.parametrize("name", ["csv", "parquet"])
 def test_no_rois_are_a_table_of_none(tmp_path, random_results, name):
     export(name, random_results(0), tmp_path / "out")
-    assert len(list((tmp_path / "out").iterdir())) == 5
+    assert len(list((tmp_path / "out").iterdir())) == (6 if name == "csv" else 5)
+
+
+def test_csv_says_the_unit_of_every_column(tmp_path, random_results):
+    results = random_results(3)
+    export("csv", Export(results, np.arange(3), {"kind": {1: "x"}, "snr": {2: "low"}}), tmp_path / "out")
+    told = {(row["table"], row["column"]): row for row in rows_of(tmp_path / "out/columns.csv")}
+    assert len(told) == len(rows_of(tmp_path / "out/columns.csv")) and all(row["description"] for row in told.values())
+    head = (tmp_path / "out/rois.csv").read_text(encoding="utf-8").partition("\n")[0].split(",")
+    assert [column for table, column in told if table == "rois"] == head
+    for axis in "xyz":
+        assert told["rois", f"{axis}_voxels"]["unit"] == "voxels" and told["rois", f"{axis}_um"]["unit"] == "µm"
+    assert told["rois", "snr"]["unit"] == "1" and told["rois", "tag_snr"]["description"] == "tag snr, given by people"
+    assert told["rois", "kind"]["description"] == "tag kind, given by people"
+    for name in ("raw", "denoised", "spikes"):
+        assert (
+            told[name, "roi_ID"]["unit"] == "movie units (footprint of norm 1)" and told[name, "seconds"]["unit"] == "s"
+        )
+    assert told["dff", "roi_ID"]["unit"] == "1"
+
+
+def test_parquet_says_units_and_where_it_comes_from(tmp_path, random_results):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    results = random_results(2)
+    export("parquet", Export(results, np.arange(2), {"kind": {1: "x"}}), tmp_path / "out")
+    units = {"raw": "movie units (footprint of norm 1)", "dff": "1"}
+    for name in ("rois", "raw", "dff", "denoised", "spikes"):
+        schema = parquet.read_schema(tmp_path / f"out/{name}.parquet")
+        told = {field.name: {key.decode(): value.decode() for key, value in field.metadata.items()} for field in schema}
+        assert all(set(each) >= {"unit", "description"} for each in told.values())
+        assert told["x_um"]["unit"] == "µm" if name == "rois" else told["seconds"]["unit"] == "s"
+        assert told["roi_1"]["unit"] == units[name] if name in units else True
+        whole = {key.decode(): json.loads(value) for key, value in schema.metadata.items() if key[:7] == b"cnmf3d."}
+        assert whole["cnmf3d.rate_hz"] == 7.5 and whole["cnmf3d.voxel_size_xyz_um"] == [1.5, 1, 4]
+        assert whole["cnmf3d.movie"] == ["a folder/mövie.tif"] and whole["cnmf3d.software"] == {"cnmf3d": "0.1.0"}
+        assert whole["cnmf3d.parameters"] == results.parameters and whole["cnmf3d.shape_xyz"] == [11, 9, 4]
 
 
 def test_only_what_was_accepted(tmp_path, random_results, capsys):

@@ -37,16 +37,16 @@ def tag_columns(export: Export) -> dict[str, Column]:
 def roi_table(export: Export) -> dict[str, Column]:
     """Columns by name: identity, judgement, place, size, quality, tags.
 
-    ``x``, ``y``, ``z`` are centres of mass in voxels from 0; with ``_um`` in µm, where the size of a voxel is known. A
-    tag column that has the name of another one gets ``tag_`` before it.
+    ``x_voxels``, ... are centres of mass in voxels from 0; ``x_um``, ... in µm, where the size of a voxel is known. A
+    tag column that has the name of another one gets ``tag_`` before it. `columns.py` has all units.
     """
     components = export.results.components
     centres = components.centroids()
     table: dict[str, Column] = {"id": export.ids, "accepted": components.accepted}
-    table |= {axis: centres[:, place] for axis, place in (("x", 2), ("y", 1), ("z", 0))}
+    table |= {f"{axis}_voxels": centres[:, place] for axis, place in (("x", 2), ("y", 1), ("z", 0))}
     size = export.results.voxel_size
     if size is not None:
-        table |= {f"{axis}_um": table[axis] * getattr(size, axis) for axis in "xyz"}
+        table |= {f"{axis}_um": table[f"{axis}_voxels"] * getattr(size, axis) for axis in "xyz"}
     table["voxels"] = np.diff(components.footprints.indptr).astype(np.int64)
     table |= {name: np.asarray(values) for name, values in components.quality.items()}
     for name, column in tag_columns(export).items():

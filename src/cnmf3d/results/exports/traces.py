@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float
 from cnmf3d.errors import UsageError
+from cnmf3d.results.exports.columns import KINDS, TIMES, About, about_rois, metadata_of
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.roi_table import Column, roi_table
 
-KINDS: Mapping[str, Callable[[Export], Float]] = {
-    "raw": lambda export: export.results.components.raw,
-    "dff": lambda export: export.results.components.dff,
-    "denoised": lambda export: export.results.components.traces,
-    "spikes": lambda export: export.results.components.spikes,
-}
-"""Name of a table of traces, and what is in it."""
+if TYPE_CHECKING:
+    import pyarrow
+
+COLUMNS = "columns"
+"""Table of all columns with their units; CSV has no other place for these."""
 
 
 def write_csv(export: Export, folder: Path) -> tuple[str, ...]:
-    """Write ``rois.csv`` and a table for each kind of trace: a row a volume, a column a ROI.
+    """Write ``rois.csv``, a table for each kind of trace (a row a volume, a column a ROI), and what all columns are.
 
     Parameters
     ----------
@@ -33,14 +33,18 @@ def write_csv(export: Export, folder: Path) -> tuple[str, ...]:
         Made here.
     """
     folder.mkdir()
-    _rows(folder / "rois.csv", roi_table(export))
-    for name, values in KINDS.items():
-        _wide(folder / f"{name}.csv", export, values(export))
+    rois = roi_table(export)
+    _rows(folder / "rois.csv", rois)
+    _rows(folder / f"{COLUMNS}.csv", _columns(export, rois))
+    for name, kind in KINDS.items():
+        _wide(folder / f"{name}.csv", export, kind.values(export))
     return ()
 
 
 def write_parquet(export: Export, folder: Path) -> tuple[str, ...]:
     """Write ``rois.parquet`` and a table for each kind of trace: a row a volume, a column a ROI.
+
+    Each column has its unit and what it is in its metadata, each table where it comes from.
 
     Parameters
     ----------
@@ -59,17 +63,39 @@ def write_parquet(export: Export, folder: Path) -> tuple[str, ...]:
     except ImportError as error:
         raise UsageError("export parquet needs pyarrow", "Install it: pip install 'cnmf3d[parquet]'.") from error
     folder.mkdir()
-    parquet.write_table(pyarrow.table(roi_table(export)), folder / "rois.parquet")
-    for name, values in KINDS.items():
-        columns = dict(zip(_names(export), np.ascontiguousarray(values(export)), strict=True))
+    rois = roi_table(export)
+    parquet.write_table(_described(pyarrow.table(rois), about_rois(export, rois), export), folder / "rois.parquet")
+    for name, kind in KINDS.items():
+        columns = dict(zip(_names(export), np.ascontiguousarray(kind.values(export)), strict=True))
         table = pyarrow.table({**_times(export), **columns})
-        parquet.write_table(table, folder / f"{name}.parquet", use_dictionary=False)
+        about = dict.fromkeys(columns, kind.about) | {head: TIMES[head] for head in _times(export)}
+        parquet.write_table(_described(table, about, export), folder / f"{name}.parquet", use_dictionary=False)
     return ()
+
+
+def _described(table: pyarrow.Table, about: Mapping[str, About], export: Export) -> pyarrow.Table:
+    """A table of Arrow's whose columns say what they are, and which says where it comes from."""
+    import pyarrow
+
+    fields = [
+        field.with_metadata({"unit": about[field.name].unit, "description": about[field.name].text})
+        for field in table.schema
+    ]
+    return table.cast(pyarrow.schema(fields, metadata=metadata_of(export)))
+
+
+def _columns(export: Export, rois: Mapping[str, Column]) -> dict[str, list[str]]:
+    """Every column of every table, with its unit and what it is; one line for the ROIs of a table of traces."""
+    lines = [("rois", name, *about) for name, about in about_rois(export, rois).items()]
+    for name, kind in KINDS.items():
+        lines += [(name, head, *TIMES[head]) for head in _times(export)]
+        lines.append((name, "roi_ID", *kind.about))
+    return {head: [line[k] for line in lines] for k, head in enumerate(("table", "column", "unit", "description"))}
 
 
 def ours(folder: Path, suffix: str) -> bool:
     """Whether a folder holds nothing but what an export to these tables writes."""
-    names = {f"{name}{suffix}" for name in ("rois", *KINDS)}
+    names = {f"{name}{suffix}" for name in ("rois", COLUMNS, *KINDS)}
     return {path.name for path in folder.iterdir()} <= names
 
 

@@ -1,0 +1,94 @@
+"""What the columns of exported tables are: unit and meaning of each, in one place for CSV, Parquet and OME-Zarr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from cnmf3d.components import Float
+from cnmf3d.results.exports.exporter import Export
+from cnmf3d.results.exports.nwb.names import METRICS
+
+RATIO = "1"
+"""Unit of what is a ratio or a count of standard deviations."""
+
+TRACE = "movie units (footprint of norm 1)"
+"""Unit of traces: footprint times trace is in the movie's values, and the footprint has the Euclidean norm 1."""
+
+
+class About(NamedTuple):
+    """What a column is."""
+
+    unit: str
+    text: str
+
+
+class Kind(NamedTuple):
+    """A kind of trace: its values, and what they are."""
+
+    values: Callable[[Export], Float]
+    about: About
+
+
+KINDS: Mapping[str, Kind] = {
+    "raw": Kind(
+        lambda export: export.results.components.raw,
+        About(TRACE, "demixed raw trace, before deconvolution; its footprint times it is the cell's part of the movie"),
+    ),
+    "dff": Kind(
+        lambda export: export.results.components.dff,
+        About(RATIO, "dF/F of the raw trace; 0.5 is half of the resting light more; NaN where that isn't known"),
+    ),
+    "denoised": Kind(lambda export: export.results.components.traces, About(TRACE, "denoised calcium trace")),
+    "spikes": Kind(
+        lambda export: export.results.components.spikes,
+        About(TRACE, "deconvolved activity: by how much calcium jumps in each volume; it doesn't count spikes"),
+    ),
+}
+"""Name of a table of traces, and what is in it."""
+
+TIMES = {
+    "seconds": About("s", "time from the first volume"),
+    "volume": About(RATIO, "number of the volume, from 0"),
+}
+"""The first column of a table of traces."""
+
+FIXED = {
+    "id": About("", "number of the ROI, which never changes"),
+    "accepted": About("", "whether the ROI was judged a cell"),
+    **{f"{axis}_voxels": About("voxels", f"centre of mass along {axis}, from the first voxel") for axis in "xyz"},
+    **{f"{axis}_um": About("µm", f"centre of mass along {axis}, from the first voxel") for axis in "xyz"},
+    "voxels": About("voxels", "size of the footprint"),
+}
+"""Columns of the table of ROIs that every export has."""
+
+MEASURES = {"f0": TRACE, "radius": "pixels", "label": "", "seed": ""}
+"""Units of quality measures that aren't ratios; none for numbers that are names."""
+
+
+def about_rois(export: Export, names: Iterable[str]) -> dict[str, About]:
+    """What the columns of the table of ROIs are, by name."""
+    return {name: FIXED.get(name) or _measure(export, name) for name in names}
+
+
+def _measure(export: Export, name: str) -> About:
+    if name in export.results.components.quality:
+        return About(MEASURES.get(name, RATIO), METRICS.get(name, f"quality measure {name}"))
+    return About("", f"tag {name.removeprefix('tag_') if name not in export.tags else name}, given by people")
+
+
+def metadata_of(export: Export) -> dict[str, str]:
+    """What a whole table is of: software, movie, rate and size of a voxel; as text, for files with such a place."""
+    results = export.results
+    source, size = results.provenance, results.voxel_size
+    told = {
+        "software": dict(source.versions),
+        "movie": list(source.input_paths),
+        "movie_fingerprint": source.fingerprint,
+        "rate_hz": results.rate or None,
+        "voxel_size_xyz_um": None if size is None else list(size.xyz),
+        "shape_xyz": list(reversed(results.components.shape)),
+        "parameters": dict(results.parameters),
+    }
+    return {f"cnmf3d.{name}": json.dumps(value, ensure_ascii=False) for name, value in told.items()}
