@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "lustre", "gpfs", "beegfs", "afs"
 
 PATIENCE = 20.0
 """Seconds that a program waits for another one's transaction."""
+
+TRANSACTION = "cnmf3d_transaction"
+"""Option of a connection: how SQLite begins its transactions."""
 
 Upgrades = Mapping[int, Callable[[Connection], None]]
 """From a version to the next one."""
@@ -57,23 +60,48 @@ def opened(
         Where it isn't such a database, is damaged, or of a newer version.
     """
     engine = _engine(file)
-    with _explained(engine, file, whose), engine.begin() as connection:
-        if first is not None:
-            about.metadata.create_all(connection)
-            rows = [{"name": name, "value": value} for name, value in {"version": newest, **first}.items()]
-            connection.execute(insert(about), rows)
-        mine = about.c.name == "version"
-        version = _version(connection.execute(select(about.c.value).where(mine)).scalar(), newest, file, whose)
-        if version < newest and before is not None:
-            before(version)
-        for older in range(version, newest):
-            upgrades[older](connection)
-            connection.execute(update(about).where(mine).values(value=older + 1))
+    mine = about.c.name == "version"
+
+    def told(connection: Connection) -> int:
+        return _version(connection.execute(select(about.c.value).where(mine)).scalar(), newest, file, whose)
+
+    with _explained(engine, file, whose):
+        if first is None:
+            with reading(engine) as connection:
+                if told(connection) == newest:
+                    return engine
+        with engine.begin() as connection:
+            if first is not None:
+                about.metadata.create_all(connection)
+                rows = [{"name": name, "value": value} for name, value in {"version": newest, **first}.items()]
+                connection.execute(insert(about), rows)
+            version = told(connection)  # another program may have upgraded it since
+            if version < newest and before is not None:
+                before(version)
+            for older in range(version, newest):
+                upgrades[older](connection)
+                connection.execute(update(about).where(mine).values(value=older + 1))
     return engine
 
 
+def reader(engine: Engine) -> Engine:
+    """The same database for transactions that only read, each as of one moment, while others read and write.
+
+    Those of `engine` itself are for what writes: they wait for the right to write, which one program has at a time.
+    """
+    return engine.execution_options(**{TRANSACTION: "DEFERRED"})
+
+
+def reading(engine: Engine) -> AbstractContextManager[Connection]:
+    """One transaction that only reads; see `reader`."""
+    return reader(engine).begin()
+
+
 def _engine(file: Path) -> Engine:
-    """Whose transactions take the right to write at once, so that what one read is still so when it writes."""
+    """Whose transactions take the right to write at once, so that what one read is still so when it writes.
+
+    Those of `reading` don't take it.
+    """
     engine = create_engine(URL.create("sqlite", database=str(file)), connect_args={"timeout": PATIENCE})
     mode = "DELETE" if on_network(file.parent) else "WAL"
 
@@ -85,7 +113,7 @@ def _engine(file: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(TRANSACTION, 'IMMEDIATE')}")
 
     return engine
 

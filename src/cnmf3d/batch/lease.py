@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from cnmf3d.batch.processes import lives, signature
 from cnmf3d.batch.schema import about
 from cnmf3d.batch.store import Batch
+from cnmf3d.database import reading
 from cnmf3d.errors import UsageError
 
 NAME = "supervisor"
@@ -19,7 +20,7 @@ NAME = "supervisor"
 
 def holder(batch: Batch) -> dict[str, Any] | None:
     """Who supervises the batch now (host, pid, ...); None where nobody does."""
-    with batch.engine.connect() as connection:
+    with reading(batch.engine) as connection:
         who = _held(connection)
     return who if lives(who) else None
 

@@ -20,6 +20,7 @@ from cnmf3d.batch.glance import FILE as FILE
 from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
+from cnmf3d.database import reading
 from cnmf3d.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class Batch:
         query = select(schema.items).order_by(schema.items.c.position)
         if status is not None:
             query = query.where(schema.items.c.status == status.value)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [item_of(dict(row._mapping)) for row in connection.execute(query)]
 
     def item(self, key: str) -> Item:
@@ -226,7 +227,7 @@ class Batch:
         UsageError
             Where there is none, or more than one.
         """
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             row = connection.execute(select(schema.items).where(schema.items.c.uuid == key)).first()
         if row is not None:
             return item_of(dict(row._mapping))
@@ -246,7 +247,7 @@ class Batch:
         """An item's changes of status, the oldest first."""
         table = schema.changes
         query = select(table).where(table.c.item == self.item(key).uuid).order_by(table.c.number)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return [Change(row.when, Status(row.status), row.why) for row in connection.execute(query)]
 
     def rename(self, key: str, name: str) -> Item:
@@ -344,7 +345,7 @@ class Batch:
     def abort_asked(self, key: str) -> bool:
         """Whether somebody wants a running item to end."""
         query = select(schema.items.c.abort).where(schema.items.c.uuid == key)
-        with self.engine.connect() as connection:
+        with reading(self.engine) as connection:
             return bool(connection.execute(query).scalar())
 
     def run_folder(self, item: Item) -> RunFolder:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cnmf3d.database import reading
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.project import files, rows
 from cnmf3d.project.patch import config_of
@@ -55,7 +56,7 @@ def check(project: Project, *, content: bool = True) -> list[Problem]:
     list of Problem
         Empty where all is well.
     """
-    with project.engine.begin() as connection:
+    with reading(project.engine) as connection:
         told = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check")]
         told += [
             f"a row of {row[0]} refers to nothing" for row in connection.exec_driver_sql("PRAGMA foreign_key_check")
@@ -100,7 +101,7 @@ def _file(project: Project, sample: Sample, content: bool) -> Iterator[Problem]:
 
 def _columns(project: Project, sample: Sample) -> Iterator[Problem]:
     """Values of columns that there aren't."""
-    with project.engine.begin() as connection:
+    with reading(project.engine) as connection:
         known = {column.name for column in config_of(connection).columns}
         tags = rows.cells(connection, sample.uuid)[1]
     for name in {*sample.info.custom, *sample.info.stimuli, *tags} - known:

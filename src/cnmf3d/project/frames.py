@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnmf3d.database import reading
 from cnmf3d.errors import UsageError
 from cnmf3d.garbage import uncollected
 from cnmf3d.project import rows
@@ -57,7 +58,7 @@ def samples_frame(project: Project) -> pd.DataFrame:
         ``sample`` (animal/trial), ``animal``, ``trial``, ``date``, stimuli (their names), custom columns, ``rois``,
         ``accepted``, ``frames``, ``rate``, ``comments``, ``added``, ``changed``, ``uuid``.
     """
-    with project.engine.begin() as connection:
+    with reading(project.engine) as connection:
         config, samples = config_of(connection), rows.all_samples(connection)
     columns = _of_samples(config, samples)
     told = {
@@ -98,7 +99,7 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
     if wrong:
         raise UsageError(f"there are no curves {wrong[0]}", f"There are {', '.join(KINDS)}.")
     with uncollected():
-        with project.engine.begin() as connection:
+        with reading(project.engine) as connection:
             config, samples = config_of(connection), rows.all_samples(connection)
             table = rows.roi_table(connection)
         frame = _assembled(config, samples, table)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, update
 
+from cnmf3d.database import reading
 from cnmf3d.project import files, log, movies, rows, schema
 from cnmf3d.project.curating import with_curation
 from cnmf3d.project.patch import config_of
@@ -35,7 +36,7 @@ class Asked:
 def add(project: Project, source: Source, asked: Asked) -> Sample:
     """Add a sample."""
     read = read_source(source)
-    with project.engine.begin() as connection:
+    with reading(project.engine) as connection:
         _new(connection, read, asked)
     place = movies.movie_of(read, asked.movie, asked.opening, project.folder)
     uuid = str(uuids.uuid4())
@@ -59,7 +60,7 @@ def save(project: Project, key: str, source: Source, tags: GivenTags | None, val
     read = read_source(source)
     old = project.sample(key)
     movies.see_same(read.results, old.movie)
-    with project.engine.begin() as connection:
+    with reading(project.engine) as connection:
         _again(connection, old, read, tags, values)
     with _files(project):
         revision = project.sample(old.uuid).revision + 1

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cnmf3d.batch.relink import found_again
 from cnmf3d.components import Float
+from cnmf3d.database import reading
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Reporter, silent
 from cnmf3d.movies import Movie
@@ -112,7 +113,7 @@ class Project:
     @property
     def config(self) -> Config:
         """The project's columns."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return config_of(connection)
 
     def preview(self, change: Change) -> Preview:
@@ -123,7 +124,7 @@ class Project:
         UsageError
             Where it can't be made.
         """
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return preview(connection, config_of(connection), change)
 
     def configure(self, *changes: Change) -> Config:
@@ -148,7 +149,7 @@ class Project:
 
     def samples(self) -> list[Sample]:
         """All samples, in the order of adding."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return rows.all_samples(connection)
 
     def sample(self, key: str) -> Sample:
@@ -159,7 +160,7 @@ class Project:
         UsageError
             Where there is none, or more than one.
         """
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return rows.sample_with(connection, key)
 
     def add(
@@ -371,14 +372,14 @@ class Project:
 
     def results(self, key: str) -> Results:
         """A sample's file, with a curation log that leads to what the project says of its ROIs."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             sample, config = rows.sample_with(connection, key), config_of(connection)
             accepted, tags = rows.cells(connection, sample.uuid)
         return with_cells(read_file(self.file(sample)), config, accepted, tags)
 
     def tags(self, key: str) -> dict[str, dict[int, str]]:
         """Tags of a sample's ROIs: column to ROI number to value."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             sample = rows.sample_with(connection, key)
             names = config_of(connection).names(Kind.ROI)
             _, found = rows.cells(connection, sample.uuid)
@@ -440,14 +441,14 @@ class Project:
 
     def rows(self, uuid: str) -> dict[int, int]:
         """Where the curves of each ROI of a sample lie in its file."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return rows.places(connection, uuid)
 
     # undo
 
     def log(self) -> list[log.Logged]:
         """Everything that was done to the project, the oldest first."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             return log.logged(connection)
 
     def undo(self) -> str:
@@ -485,6 +486,6 @@ class Project:
 
     def sweep(self) -> None:
         """Remove files that no sample names; only while no other program saves."""
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             named = rows.named(connection)
         files.sweep(self.folder, named)

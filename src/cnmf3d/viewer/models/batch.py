@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cnmf3d.batch import Batch, Item, Status
 from cnmf3d.batch.differences import differing
 from cnmf3d.batch.lease import holder
+from cnmf3d.database import reader
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.viewer.models.batch_progress import Follower, Progress, clock, seconds_since
 
@@ -150,7 +151,7 @@ class BatchModel:
         self.batch = batch
         self.items, self.running, self.progress, self.supervisor = [], None, None, None
         if batch is not None:
-            self._watch = batch.engine.connect()
+            self._watch = reader(batch.engine).connect()
         self.reset.emit()
         self.poll()
 

@@ -1,0 +1,73 @@
+"""Databases: whoever reads waits for nobody who writes, sees one moment, and is never in a writer's way."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from cnmf3d import database
+from cnmf3d.batch import Batch
+from cnmf3d.batch.lease import holder
+from cnmf3d.database import reader, reading
+from cnmf3d.project import Project
+from cnmf3d.project.checking import check
+from cnmf3d.viewer.models.batch import BatchModel
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+
+
+def writing(file: Path) -> sqlite3.Connection:
+    """Another program in the middle of a change."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+def test_a_batch_is_read_while_another_program_writes(tmp_path):
+    Batch.create(tmp_path / "b").close()
+    file = tmp_path / "b/batch.sqlite"
+    with closing(writing(file)), Batch.open(tmp_path / "b") as batch:
+        assert batch.items() == [] and holder(batch) is None
+        model = BatchModel()
+        model.open(batch)
+        model.poll()
+        assert model.items == []
+        model.close()
+        with pytest.raises(OperationalError, match="locked"), batch.engine.begin():
+            pass
+
+
+def test_a_project_is_read_while_another_program_writes(tmp_path, random_results):
+    with Project.create(tmp_path / "p") as project:
+        project.add(random_results(2), animal="a", trial="1")
+    file = next((tmp_path / "p").glob("*.sqlite"))
+    with closing(writing(file)), Project.open(tmp_path / "p") as project:
+        assert [sample.id for sample in project.samples()] == [project.sample("a/1").id] == ["a/1"]
+        assert project.config.columns == () and project.tags("a/1") == {}
+        assert project.results("a/1").components.count == 2
+        assert len(project.dataframe(curves=["dff"])) == 2 and len(project.sample_dataframe()) == 1
+        assert list(project.log()) and [each for each in check(project) if each.what != "movie"] == []
+
+
+def test_nobody_who_reads_keeps_another_from_writing(tmp_path):
+    with Batch.create(tmp_path / "b") as batch, reading(batch.engine) as connection:
+        assert connection.execute(text("SELECT count(*) FROM about")).scalar() == 1
+        with Batch.open(tmp_path / "b") as other, other.engine.begin() as theirs:
+            theirs.execute(text("INSERT INTO about VALUES ('more', '1')"))
+        assert connection.execute(text("SELECT count(*) FROM about")).scalar() == 1  # as of one moment
+
+
+def test_what_writes_takes_the_right_to_it_at_once(tmp_path):
+    with Batch.create(tmp_path / "b") as batch, batch.engine.begin():
+        with Batch.open(tmp_path / "b") as other, pytest.raises(OperationalError, match="locked"), other.engine.begin():
+            pass
+        with Batch.open(tmp_path / "b") as other, reader(other.engine).connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA data_version").scalar() >= 0
