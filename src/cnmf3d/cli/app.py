@@ -17,6 +17,7 @@ from typer.main import get_command
 from cnmf3d import __version__
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.faults import keep
+from cnmf3d.written import Record, recorded
 
 COMMANDS = {
     "run": "run:run",
@@ -42,6 +43,9 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 USAGE = 2
+
+STEPWISE = ("batch", "project", "sample", "curate", "script", "console", "view", "cache")
+"""Commands that keep each step as soon as it is done, in databases, journals and run folders."""
 
 
 def _version(wanted: bool) -> None:
@@ -92,6 +96,12 @@ def call(words: Sequence[str]) -> int:
     """
     if not words:
         words = ["--help"]
+    with recorded() as written:
+        return _called(words, written)
+
+
+def _called(words: Sequence[str], written: Record) -> int:
+    """As `call`, with a record of what the command writes."""
     try:
         done = get_command(command_line(words)).main(list(words), prog_name="cnmf3d", standalone_mode=False)
         if done == INTERRUPTED:  # typer has made this of Ctrl-C
@@ -104,7 +114,7 @@ def call(words: Sequence[str]) -> int:
             typer.echo(told, err=True)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("\nStopped. Nothing was written; an older results file is as it was.", err=True)
+        typer.echo(f"\nStopped. {_left(words[0], written)}", err=True)
         return INTERRUPTED
     except Cnmf3dError as error:
         tell(error, as_json="--json" in words)
@@ -118,6 +128,15 @@ def call(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - a mistake of ours: the user gets a line, the log the traceback
         typer.echo(unexpected(error), err=True)
         return 1
+
+
+def _left(command: str, written: Record) -> str:
+    """What a command that was stopped has left."""
+    if paths := written.paths():
+        return f"Before that it has written {', '.join(map(str, paths))}."
+    if command in STEPWISE:
+        return "Every step that was done before that is kept."
+    return "Nothing was written; what was there is as it was."
 
 
 def _usage(error: TyperException) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.written import announce
 
 
 def refuse_same(out: Path, source: Path) -> None:
@@ -64,6 +65,7 @@ def new_file(out: Path, *, force: bool) -> Iterator[Path]:
     refuse_existing(out, force=force)
     with _draft(out) as draft:
         yield draft
+        announce(out)
         draft.replace(out)
 
 
@@ -96,13 +98,14 @@ def new_folder(out: Path, *, force: bool, ours: Callable[[Path], bool]) -> Itera
             raise UsageError(f"{out} holds something else, which --force doesn't remove", "Name another folder.")
     with _draft(out) as draft:
         yield draft
+        announce(out)
         before = draft.parent / "before"
-        if out.exists():
-            out.replace(before)
         try:
+            if out.exists():
+                out.replace(before)
             draft.replace(out)
-        except OSError:
-            if before.exists():
+        except BaseException:  # also where somebody stops the program between the two
+            if before.exists() and not out.exists():
                 before.replace(out)
             raise
 

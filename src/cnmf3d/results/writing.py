@@ -26,6 +26,7 @@ from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
+from cnmf3d.written import announce
 
 FORMAT = 2
 """Version of the ``cnmf3d`` group; since 2, one plane has two ``dims``."""
@@ -77,6 +78,7 @@ def write_results(results: Results, path: str | Path) -> Path:
         with h5py.File(temporary, "w") as file:
             _write(file, original)
         temporary.chmod(0o666 & ~_umask())
+        announce(path)
         temporary.replace(path)
     except OSError as error:
         raise Cnmf3dError(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.errors import InputError
+from cnmf3d.written import announce
 
 Float = npt.NDArray[np.float32]
 VERSION = 2
@@ -130,6 +131,7 @@ def save_truth(truth: Truth, path: str | Path) -> None:
         _put_columns(file, "others/footprints", truth.others.footprints)
         file["others/traces"] = truth.others.traces
         file["others"].attrs["kinds"] = json.dumps(truth.others.kinds)
+    announce(path)
     part.replace(path)
 
 

@@ -19,6 +19,7 @@ from cnmf3d.simulate.presets import scene_of
 from cnmf3d.simulate.recording import Recording
 from cnmf3d.simulate.scene import Scene
 from cnmf3d.simulate.truth import Truth, save_truth
+from cnmf3d.written import announce
 
 IMAGEJ_LIMIT = 4 * 10**9
 """Bytes that an ImageJ hyperstack holds; beyond, the movie is a BigTIFF."""
@@ -75,6 +76,7 @@ def simulate(
         _write_movie(part, recording, reporter, workers)
         save_truth(recording.truth, path.with_suffix(".truth.h5"))
         _write_sidecar(path.with_suffix(".json"), recording)
+        announce(path)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -144,4 +146,5 @@ def _write_sidecar(path: Path, recording: Recording) -> None:
         "voxel_size": dict(zip("xyz", recording.scene.voxel_size, strict=True)),
         "seed": recording.seed,
     }
+    announce(path)
     path.write_text(json.dumps(facts, indent=1) + "\n")

@@ -15,6 +15,7 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSynta
 from jinja2.sandbox import SandboxedEnvironment
 
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.written import announce
 
 WORKER = "cnmf3d.batch.worker"
 """The module that computes a run folder."""
@@ -106,6 +107,7 @@ def write_script(path: Path, text: str) -> Path:
             draft = Path(folder) / "script"
             draft.write_bytes(text.encode("utf-8", "surrogateescape"))
             draft.chmod(0o755)
+            announce(path)
             draft.replace(path)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}", "Export to another folder (-o).") from error

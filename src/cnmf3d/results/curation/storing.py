@@ -21,6 +21,7 @@ from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.results.curation.curation import Curation
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import no_rois
+from cnmf3d.written import announce
 
 if TYPE_CHECKING:
     from cnmf3d.results.model import Results
@@ -152,6 +153,7 @@ def save_curation(path: str | Path, results: Results) -> None:
                 write_curation(file.create_group(GROUP), results.curation)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
+        announce(path)
         temporary.replace(path)
     except OSError as error:
         raise Cnmf3dError(

@@ -16,6 +16,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.sections import Section, sections_of
 from cnmf3d.results.summary import summary
+from cnmf3d.written import announce
 
 DPI = 110
 
@@ -43,6 +44,7 @@ def write_report(results: Results, path: str | Path, *, title: str = "") -> Path
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             draft = Path(folder) / path.name
             draft.write_text(text, encoding="utf-8")
+            announce(path)
             draft.replace(path)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}", "Choose another folder (-o).") from error
