@@ -125,6 +125,25 @@ def test_a_coefficient_that_is_not_named_is_a_caution(tmp_path, capsys):
     assert "! the folder doesn't say the neuropil coefficient: 0.7 is taken" in capsys.readouterr().err
 
 
+def test_what_was_decided_in_suite2ps_window_counts(tmp_path):
+    for number in range(2):
+        write_plane(tmp_path / f"plane{number}", 3, 30, seed=number)
+    (tmp_path / "combined").mkdir()
+    verdicts = np.stack([[1, 1, 0, 0, 0, 0], np.linspace(0, 1, 6)], axis=1)
+    place = tmp_path / "combined/iscell.npy"
+    np.save(place, verdicts)
+    results = import_results("suite2p", tmp_path)
+    assert results.components.accepted.tolist() == [True, True, False, False, False, False]
+    assert np.allclose(results.components.quality["cell_probability"], verdicts[:, 1])
+    assert results.provenance.warnings[0].startswith("2 verdicts are those of combined/iscell.npy")
+    np.save(place, verdicts[:5])  # of something else: ROIs were merged there
+    assert import_results("suite2p", tmp_path).components.accepted.tolist() == [False, True, False] * 2
+    np.save(place, verdicts)
+    os.utime(place, ns=(0, 0))  # the planes were judged anew since
+    assert import_results("suite2p", tmp_path).components.accepted.tolist() == [False, True, False] * 2
+    assert import_results("suite2p", tmp_path / "plane1").components.accepted.tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize("told", [{"nrois": 2, "nplanes": 2}, {"nplanes": 2}, {}])
 def test_views_of_a_mesoscope_are_put_where_they_lie_in_their_plane(tmp_path, told):
     corners = {0: (100, -30), 1: (105, 10)}

@@ -88,6 +88,8 @@ def _cautions(planes: Sequence[Plane], given: Given, shape: VolumeShape, rate: f
             f"the folder doesn't say how large the image is: it is taken to end at the last ROI, at {shape[2]} × "
             f"{shape[1]} (x × y); say it with --shape"
         )
+    if turned := sum(plane.turned for plane in planes):
+        yield f"{turned} verdicts are those of combined/iscell.npy, which is newer than the planes' own"
     if not rate:
         yield "the folder doesn't say the rate: it is unknown; say it with --fps"
     if any(plane.share is None and plane.traces["Fneu"].any() for plane in planes):

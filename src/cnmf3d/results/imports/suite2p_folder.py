@@ -46,6 +46,8 @@ class Plane:
     iscell : (ROIs, 2)
     corner : (y, x)
         Where this view of the plane begins in the whole plane.
+    turned : int
+        How many verdicts are those of the combined view and others than the plane's own.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Plane:
     traces: Mapping[str, Float]
     iscell: npt.NDArray[np.float64]
     corner: tuple[int, int] = (0, 0)
+    turned: int = 0
 
     @property
     def ours(self) -> bool:
@@ -94,12 +97,31 @@ def read_planes(path: Path) -> list[Plane]:
     InputError
         Where files are missing or damaged or don't fit one another, or views don't say where they lie.
     """
-    return _placed([_plane(folder, number) for number, folder in _folders(path)], path)
+    return _placed(_judged([_plane(folder, number) for number, folder in _folders(path)]), path)
 
 
 def number_of(value: Any) -> float:
     """A finite number; 0 for anything else."""
     return float(value) if isinstance(value, (int, float, np.number)) and np.isfinite(value) else 0.0
+
+
+def _judged(planes: list[Plane]) -> list[Plane]:
+    """Planes with the verdicts of the combined view where those are newer: there Suite2p's window keeps its user's."""
+    combined = planes[0].folder.parent / "combined" / "iscell.npy"
+    own = [place for plane in planes if (place := plane.folder / "iscell.npy").is_file()]
+    if not combined.is_file() or any(place.stat().st_mtime_ns > combined.stat().st_mtime_ns for place in own):
+        return planes
+    verdicts = np.asarray(load_objects(combined), np.float64)
+    ends = np.cumsum([len(plane.stat) for plane in planes])
+    if verdicts.ndim != 2 or verdicts.shape[1] < 1 or len(verdicts) != ends[-1]:
+        return planes  # of other planes, or with ROIs that were merged there
+    parts = np.split(verdicts, ends[:-1])
+    return [
+        dataclasses.replace(
+            plane, iscell=part, turned=int(np.count_nonzero((part[:, 0] > 0) != (plane.iscell[:, 0] > 0)))
+        )
+        for plane, part in zip(planes, parts, strict=True)
+    ]
 
 
 def _placed(planes: Sequence[Plane], path: Path) -> list[Plane]:
