@@ -59,6 +59,22 @@ def scanimage(folder: Path) -> Movie:
     return open_movie(folder / "m.tif")
 
 
+def scanimage_set(folder: Path) -> Movie:
+    """Files that were cut within volumes."""
+    state = {"SI.hStackManager.enable": True, "SI.hStackManager.numSlices": 3, "SI.hStackManager.framesPerSlice": 1}
+    flat = VALUES.reshape(-1, *SHAPE[2:]).astype(np.int16)
+    for number, start in enumerate(range(0, len(flat), 10)):
+        write_scanimage(folder / f"m{number}.tif", flat[start : start + 10], state, first_frame=start + 1)
+    return open_movie(folder)
+
+
+def planes(folder: Path) -> Movie:
+    """One compressed plane a file, more files than are kept open."""
+    for t, z in np.ndindex(16, 3):
+        tifffile.imwrite(folder / f"t{t}_z{z}.tif", VALUES[t, z], compression="zlib", photometric="minisblack")
+    return open_movie(folder)
+
+
 def volumes(folder: Path) -> Movie:
     """One compressed volume a file, more files than are kept open."""
     for number in range(40):
@@ -125,6 +141,8 @@ KINDS = {
     "ImageJ": lambda folder: labelled(folder, imagej=True),
     "OME-TIFF": lambda folder: labelled(folder, ome=True, compression="lzw"),
     "ScanImage": scanimage,
+    "files of ScanImage": scanimage_set,
+    "a plane a file": planes,
     "a volume a file": volumes,
     "HDF5": hdf5,
     "HDF5, chunked": lambda folder: hdf5(folder, chunks=(1, 3, 16, 16), compression="gzip", shuffle=True),
