@@ -258,14 +258,58 @@ def test_stacks_of_versions_that_cannot_switch_them_off(tmp_path):
     assert movie.shape == (36, 1, 6, 7)
 
 
-def test_regions_one_below_the_other_are_said(tmp_path):
-    state = STATE | {"SI.hRoiManager.mroiEnable": True}
-    region = {"scanfields": {"pixelResolutionXY": [7, 2]}}
-    groups = {"imagingRoiGroup": {"rois": [region, region]}}
-    movie = open_movie(write(tmp_path / "m.tif", frames(), state, regions=groups))
-    assert "2 regions" in said(movie) and "rows 0–1, 4–5" in said(movie) and movie.voxel_size is None
-    groups = {"imagingRoiGroup": {"rois": region}}
-    assert "regions" not in said(open_movie(write(tmp_path / "n.tif", frames(), state, regions=groups)))
+REGIONS = [
+    {"scanfields": {"pixelResolutionXY": [7, 2], "sizeXY": [1.4, 0.2]}},
+    {"scanfields": [{"pixelResolutionXY": [7, 3], "sizeXY": [0.7, 0.9]}] * 2},
+]
+MROI = STATE | {"SI.hRoiManager.mroiEnable": True, "SI.objectiveResolution": 15}
+
+
+def test_regions_one_below_the_other(tmp_path):
+    pages = frames() + np.arange(6, dtype=np.int16)[:, None] * 7
+    path = write(tmp_path / "m.tif", pages, MROI, regions={"imagingRoiGroup": {"rois": REGIONS}})
+    movie = open_movie(path)
+    assert movie.shape[2:] == (6, 7) and movie.voxel_size is None
+    assert "2 regions" in said(movie) and "rows 0–1, 3–5" in said(movie)
+    for number, rows, size in ((0, slice(0, 2), (15, 1.5, 3)), (1, slice(3, 6), (15, 4.5, 1.5))):
+        wanted = (VALUES + np.arange(6, dtype=np.int16)[:, None] * 7)[:, :, rows]
+        movie = open_movie(path, dataset=str(number))
+        assert np.array_equal(movie.read(0, 99), wanted) and not said(movie)
+        assert np.array_equal(movie.frames.read_rows(2, 1, slice(1, 2)), wanted[2, 1, 1:2])
+        assert movie.voxel_size == pytest.approx(size)
+    with pytest.raises(InputError, match="no region '2'"):
+        open_movie(path, dataset="2")
+
+
+def test_regions_of_several_files(tmp_path):
+    for number, start in enumerate(range(0, 36, 10)):
+        groups = {"imagingRoiGroup": {"rois": REGIONS}}
+        write(tmp_path / f"m{number}.tif", frames()[start : start + 10], MROI, first_frame=start + 1, regions=groups)
+    assert np.array_equal(open_movie(tmp_path, dataset="1").read(0, 99), VALUES[:, :, 3:])
+
+
+@pytest.mark.parametrize(
+    "rois",
+    [
+        [{"scanfields": {}}] * 2,
+        [{"scanfields": {"pixelResolutionXY": [7, 4]}}] * 2,
+        [REGIONS[0], {**REGIONS[1], "discretePlaneMode": 1}],
+        [{"scanfields": {"pixelResolutionXY": [7, 2]}}, {"scanfields": {"pixelResolutionXY": [7, 1]}}, REGIONS[0]],
+    ],
+)
+def test_regions_whose_rows_are_not_known(tmp_path, rois):
+    path = write(tmp_path / "m.tif", frames(), MROI, regions={"imagingRoiGroup": {"rois": rois}})
+    movie = open_movie(path)
+    assert f"{len(rois)} regions" in said(movie) and "Export each region" in said(movie)
+    with pytest.raises(InputError, match="no image series"):
+        open_movie(path, dataset="1")
+
+
+def test_one_region_is_the_whole_page(tmp_path):
+    one = {"scanfields": {"pixelResolutionXY": [7, 6], "sizeXY": [1.4, 0.6]}}
+    path = write(tmp_path / "m.tif", frames(), MROI, regions={"imagingRoiGroup": {"rois": one}})
+    movie = open_movie(path)
+    assert not said(movie) and movie.voxel_size == pytest.approx((15, 1.5, 3))
 
 
 def test_a_rate_that_the_time_stamps_contradict(tmp_path):

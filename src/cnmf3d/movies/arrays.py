@@ -180,6 +180,43 @@ class Averaged:
         return np.asarray(block.mean(axis=sum(isinstance(part, slice) for part in before), dtype=np.float32))
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of every image: a range of the last dimension but one.
+
+    Attributes
+    ----------
+    source : LazyArray
+        (..., Y, X).
+    start, stop : int
+    """
+
+    source: LazyArray
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths, with the rows that are kept."""
+        shape = tuple(self.source.shape)
+        return (*shape[:-2], self.stop - self.start, shape[-1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.source.dtype
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part."""
+        rows = index[-2]
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(self.stop - self.start)
+            inner: int | slice = slice(self.start + start, self.start + stop, step)
+        else:
+            inner = self.start + rows
+        return np.asarray(self.source[(*index[:-2], inner, index[-1])])
+
+
 def folded(data: LazyArray, leading: tuple[int, ...], count: int = 1) -> LazyArray | None:
     """Cut the first `count` dimensions of `data`, taken as one flat list of pages, into others.
 

@@ -97,7 +97,7 @@ def open_movie(
         Which channel to read, from 0, where there are several.
     dataset : str, optional
         Which array of a file that holds several: a name in HDF5, NWB and zarr, the number of the series in
-        TIFF.
+        TIFF, that of the region in ScanImage's mROI.
     planes : int, optional
         Planes a volume, where a file holds a flat list of pages, z running faster than t. Pages of several files are
         one list; those after the last whole volume are left out.

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.movies.arrays import Averaged, Stacked
+from cnmf3d.geometry import ZYX
+from cnmf3d.movies.arrays import Averaged, Rows, Stacked
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import scanimage_settings as settings
 from cnmf3d.movies.formats.scanimage_frames import (
@@ -30,11 +31,13 @@ from cnmf3d.movies.formats.scanimage_frames import (
     stamped_rate,
 )
 from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
+from cnmf3d.movies.formats.scanimage_regions import Regions, regions_of
 from cnmf3d.movies.formats.scanimage_settings import Volume
 from cnmf3d.movies.formats.tiff_index import description, read_index
 from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
 from cnmf3d.movies.timing import DISAGREE
+from cnmf3d.movies.units import voxel_size
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -79,7 +82,7 @@ class Section:
 
 
 def open_recording(
-    places: Sequence[Place], opened: Callable[[Place], TiffFile], first: TiffFile | None = None
+    places: Sequence[Place], opened: Callable[[Place], TiffFile], first: TiffFile, dataset: str | None
 ) -> Stored | None:
     """Open the files of a recording.
 
@@ -89,13 +92,15 @@ def open_recording(
         In the order of time.
     opened : callable
         Opens a file as TIFF.
-    first : TiffFile, optional
-        The first file, where it is open.
+    first : TiffFile
+        The first file, open.
+    dataset : str or None
+        Number of the region, from 0, where a page holds several; None for all of a page.
 
     Returns
     -------
     Stored or None
-        None where the first file isn't one of ScanImage 2015 or later.
+        None where the first file isn't one of ScanImage 2015 or later, or has no regions to choose from.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def open_recording(
     """
     sections: list[Section] = []
     for place in places:
-        if first is not None and not sections:
+        if not sections:
             section = _section(place, first)
         else:
             with opened(place) as tif:
@@ -119,7 +124,7 @@ def open_recording(
             _check_alike(sections[0], section)
             _check_order(sections[-1], section)
         sections.append(section)
-    return _stored(sections)
+    return _stored(sections, dataset)
 
 
 def open_legacy(place: Place, tif: TiffFile) -> Stored | None:
@@ -224,9 +229,12 @@ def _check_order(one: Section, other: Section) -> None:
         )
 
 
-def _stored(sections: Sequence[Section]) -> Stored:
-    """Put the pages of all files to volumes, planes and channels."""
+def _stored(sections: Sequence[Section], dataset: str | None) -> Stored | None:
+    """Put the pages of all files to volumes, planes and channels; None where they have no such data set."""
     first, where = sections[0], _where(sections)
+    regions = regions_of(first.state, first.groups, first.pages.shape[1])
+    if dataset is not None and (regions is None or not regions.known):
+        return None
     volume = _without_unsaved_flyback(sections)
     placement = _placed(sections, volume, where)
     if not len(placement.frames):
@@ -240,13 +248,26 @@ def _stored(sections: Sequence[Section]) -> Stored:
     data, axes, cautions = _arranged(where, _joined(sections), arranged)
     rate, contradicted = _rate(sections, volume, axes, where)
     size, uneven = settings.size_of(first.place, first.state, first.pages.shape[1:])
-    regions, rows = settings.region_rows(first.state, first.groups, first.pages.shape[1])
-    if first.state.get("SI.hRoiManager.mroiEnable") in (True, 1, "true"):
-        size = None
-    lost = [f"{where}: {text}" for text in (*placement.lost, *_regions(regions, rows), *_unfinished(sections))]
+    strips: tuple[str, ...] = ()
+    if regions is not None:
+        data, size, strips = _of_regions(data, regions, dataset, size, where)
+    lost = [f"{where}: {text}" for text in (*placement.lost, *strips, *_unfinished(sections))]
     told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
     facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven))
     return Stored(data, axes, "ScanImage", facts)
+
+
+def _of_regions(
+    data: LazyArray, regions: Regions, dataset: str | None, size: ZYX | None, where: str
+) -> tuple[LazyArray, ZYX | None, tuple[str, ...]]:
+    """Take one region, or all as one picture with a caution."""
+    if dataset is None and regions.count > 1:
+        return data, None, (regions.caution(),)
+    if dataset is None and not regions.known:
+        return data, None, ()
+    region = regions.chosen(dataset or "0", where)
+    pixel = None if region.pixel is None else voxel_size(size.z if size else None, *region.pixel)
+    return (data if dataset is None else Rows(data, region.start, region.stop)), pixel, ()
 
 
 def _where(sections: Sequence[Section]) -> str:
@@ -309,18 +330,6 @@ def _arranged(where: str, pages: LazyArray, order: npt.NDArray[np.intp]) -> tupl
         return Stacked(pages, order[0]), "ztcyx", (text,)
     text = f"{where}: each plane of its {volumes} volumes was recorded {repeats} times; the mean is read, in float32."
     return Averaged(Stacked(pages, order), 2), "tzcyx", (text,)
-
-
-def _regions(count: int, rows: str) -> list[str]:
-    """Say that a page holds several regions."""
-    if count < 2:
-        return []
-    named = f": rows {rows}" if rows else ""
-    return [
-        f"each page holds {count} regions of the sample one below the other (mROI{named}). They are read as one "
-        "picture, in which neighbours across a border are no neighbours in the sample, and the size of a voxel is not "
-        "known. Export each region to a file of its own to keep them apart."
-    ]
 
 
 def _unfinished(sections: Sequence[Section]) -> list[str]:

@@ -6,7 +6,6 @@ From ScanImage's description of its TIFF files. ``SI.hStackManager`` holds stack
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +66,7 @@ def stacked(state: Mapping[str, Any]) -> bool:
     """
     if "SI.hStackManager.enable" not in state and np.size(state.get("SI.hStackManager.zs", 0)) > 1:
         return True
-    return _flag(state, "SI.hStackManager.enable") or _flag(state, "SI.hFastZ.enable")
+    return flag(state, "SI.hStackManager.enable") or flag(state, "SI.hFastZ.enable")
 
 
 def volume_of(place: Place, state: Mapping[str, Any]) -> Volume:
@@ -85,7 +84,7 @@ def volume_of(place: Place, state: Mapping[str, Any]) -> Volume:
     slices = whole(state, "SI.hStackManager.actualNumSlices") or whole(state, "SI.hStackManager.numSlices") or 1
     repeats = _repeats(place, state, slices)
     with_flyback = whole(state, "SI.hStackManager.numFramesPerVolumeWithFlyback")
-    if not with_flyback and _flag(state, "SI.hFastZ.enable"):
+    if not with_flyback and flag(state, "SI.hFastZ.enable"):
         with_flyback = whole(state, "SI.hFastZ.numFramesPerVolume")
     flyback = whole(state, "SI.hFastZ.numDiscardFlybackFrames") or 0
     if with_flyback:
@@ -110,7 +109,7 @@ def _repeats(place: Place, state: Mapping[str, Any], slices: int) -> int:
             f"{place} has {length} frames a volume (numFramesPerVolume) and {slices} planes, which does not divide it",
             "ScanImage's settings contradict one another: export the volumes from ScanImage to another format.",
         )
-    fast = whole(state, "SI.hFastZ.numFramesPerVolume") if _flag(state, "SI.hFastZ.enable") else None
+    fast = whole(state, "SI.hFastZ.numFramesPerVolume") if flag(state, "SI.hFastZ.enable") else None
     if fast is not None:
         return 1
     return whole(state, "SI.hStackManager.framesPerSlice") or 1
@@ -188,45 +187,7 @@ def _positions(state: Mapping[str, Any], slices: int) -> np.ndarray | None:
     return each[:, 0] if np.array_equal(each, np.repeat(each[:, :1], each.shape[1], axis=1)) else None
 
 
-def region_rows(state: Mapping[str, Any], groups: Any, height: int) -> tuple[int, str]:
-    """Regions that lie one below the other in each page (mROI), and their rows as text.
-
-    Parameters
-    ----------
-    state : mapping
-    groups : mapping or None
-        ``RoiGroups`` of the file.
-    height : int
-        Rows of a page.
-
-    Returns
-    -------
-    count, rows
-        `rows` is empty where the file doesn't say them.
-    """
-    if not _flag(state, "SI.hRoiManager.mroiEnable"):
-        return 1, ""
-    group = groups.get("imagingRoiGroup") if isinstance(groups, Mapping) else None
-    rois = group.get("rois") if isinstance(group, Mapping) else None
-    regions = list(rois) if isinstance(rois, (list, tuple)) else [rois]
-    heights = [_lines(region) for region in regions]
-    known = [each for each in heights if each]
-    if len(known) != len(regions) or sum(known) > height:
-        return len(regions), ""
-    gap = (height - sum(known)) / (len(known) - 1) if len(known) > 1 else 0
-    starts = [math.floor(sum(known[:i]) + i * gap + 0.5) for i in range(len(known))]
-    return len(regions), ", ".join(f"{start}–{start + rows - 1}" for start, rows in zip(starts, known, strict=True))
-
-
-def _lines(region: Any) -> int | None:
-    """Rows of a region of interest, by its first scan field."""
-    fields = region.get("scanfields") if isinstance(region, Mapping) else None
-    field = fields[0] if isinstance(fields, list) and fields else fields
-    size = field.get("pixelResolutionXY") if isinstance(field, Mapping) else None
-    return int(size[1]) if isinstance(size, (list, tuple)) and len(size) == 2 else None
-
-
-def _flag(state: Mapping[str, Any], name: str) -> bool:
+def flag(state: Mapping[str, Any], name: str) -> bool:
     """Whether something is switched on: MATLAB writes ``true`` or ``1``."""
     return state.get(name) in (True, 1, "true")
 

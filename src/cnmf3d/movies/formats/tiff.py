@@ -43,7 +43,7 @@ def open_tiff(place: Place, dataset: str | None) -> Stored:
     ----------
     place : Place
     dataset : str or None
-        Number of the image series, from 0, where the file holds several.
+        Number of the image series, from 0, where the file holds several; of the region in ScanImage's mROI.
 
     Raises
     ------
@@ -71,12 +71,12 @@ def open_together(places: Sequence[Place], dataset: str | None) -> Stored | None
     Stored or None
         None where the files don't say that they belong together.
     """
-    if dataset is not None or not all(recognises(place) for place in places):
+    if not all(recognises(place) for place in places):
         return None
     with complaints() as messages:
         try:
             with _file(places[0]) as tif:
-                stored = scanimage.open_recording(places, _file, tif) if tif.is_scanimage else None
+                stored = scanimage.open_recording(places, _file, tif, dataset) if tif.is_scanimage else None
         except Exception as error:
             raise unreadable(str(places[0]), error) from error
     if messages and stored is not None:
@@ -96,8 +96,10 @@ def _file(place: Place) -> TiffFile:
 
 def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
     """Choose by what the first page says of itself."""
-    if tif.is_scanimage and dataset is None:
-        stored = scanimage.open_recording([place], _file, tif) or scanimage.open_legacy(place, tif)
+    if tif.is_scanimage:
+        stored = scanimage.open_recording([place], _file, tif, dataset)
+        if stored is None and dataset is None:
+            stored = scanimage.open_legacy(place, tif)
         if stored is not None:
             return stored
     if tif.is_ome and dataset is None:
