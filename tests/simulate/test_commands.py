@@ -33,6 +33,11 @@ def test_simulate_says_what_it_wrote(tmp_path):
     assert tifffile.imread(tmp_path / "m.tif").shape == (12, 5, 24, 30)
 
 
+def test_simulate_names_what_is_not_asked_for(tmp_path):
+    said = call("simulate", tmp_path / "m.tif", "--preset", "silent", "--set", "frames=6", "--set", "silent=3")
+    assert "0 cells" in said and "aren't asked for: 3 silent, 3 vessel" in said
+
+
 def test_simulate_as_json_lines(tmp_path):
     lines = call("simulate", tmp_path / "m.tif", "--json", "--preset", "noise", *SMALL[:4]).splitlines()
     events = [json.loads(line) for line in lines]

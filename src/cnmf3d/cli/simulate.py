@@ -21,9 +21,9 @@ def simulate(
         str,
         typer.Option(
             help="tiny, small, large, dense, dim, neuropil, lightsheet, motion or noise; and those as hard as "
-            "recordings: photons, photons_empty, short, borders, borders_nan, jitter03, jitter06, jitter10, drift, "
-            "warp, startles, silent, trials, flicker, detector, planes, mixed, beads, zebrafish, fly, smeared, "
-            "cortex, toy2d or toy3d."
+            "recordings: photons, photons_empty, photons_blurred, photons_skewed, short, borders, borders_nan, "
+            "jitter03, jitter06, jitter10, drift, warp, startles, silent, trials, flicker, detector, planes, mixed, "
+            "beads, zebrafish, fly, smeared, cortex, toy2d or toy3d."
         ),
     ] = "small",
     seed: Annotated[int, typer.Option(help="The same seed gives the same movie.")] = 0,
@@ -60,6 +60,9 @@ def simulate(
     if truth.count:
         cells += f", median peak SNR {figures.snr_median:.1f}, {figures.overlap:.0%} overlap a neighbour"
     typer.echo(f"{out.with_suffix('.truth.h5')}: {cells}, neuropil {figures.neuropil:.2f} of the resting light")
+    if truth.others.kinds:
+        kinds = ", ".join(f"{truth.others.kinds.count(kind)} {kind}" for kind in dict.fromkeys(truth.others.kinds))
+        typer.echo(f"objects that aren't asked for: {kinds}")
 
 
 def _overrides(pairs: list[str]) -> dict[str, str]:

@@ -146,8 +146,8 @@ def _signals(
     if peaks.shape[2] == 1:
         traces = norms[:, None] * peaks[:, :, 0]
     else:
-        planes = np.add.reduceat(squares.toarray(), np.arange(0, seen.shape[0], seen.shape[0] // scene.shape[0]))
-        traces = np.einsum("zk,ktz->kt", planes / norms, peaks)
+        in_planes = sparse.kron(sparse.eye_array(scene.shape[0]), np.ones((1, seen.shape[0] // scene.shape[0])))
+        traces = np.einsum("zk,ktz->kt", (in_planes @ squares).toarray() / norms, peaks)
     return _Signals(_unit(seen, norms), activity, snr, peaks, traces)
 
 

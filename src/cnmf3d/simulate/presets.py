@@ -58,6 +58,14 @@ _ONE_PLANE: dict[str, Any] = {"blur": (0.8, 0.8, 0.0), "cell_size": (4.0, 4.0, 0
 HARD: Mapping[str, Scene] = {
     "photons": Scene(**{**_FIELD, **_FEW_PHOTONS, "snr": 2.5}),
     "photons_empty": Scene(**{**_FIELD, **_FEW_PHOTONS, "size": (96, 96, 1), "cells": 0, "neuropil": 0.0}),
+    "photons_blurred": Scene(
+        **{**_FIELD, **_FEW_PHOTONS, "size": (96, 96, 1), "cells": 0, "neuropil": 0.0}
+        | {"grain": (2.5, 2.0, 0.0), "pulse_spread": 2.0, "read_noise": 0.5}
+    ),
+    "photons_skewed": Scene(
+        **{**_FIELD, **_FEW_PHOTONS, "size": (96, 96, 1), "cells": 0, "neuropil": 0.0}
+        | {"resting": 5.0, "grain": (0.45, 0.0, 0.0)}
+    ),
     "short": Scene(
         **{**_FIELD, **_FEW_PHOTONS, "size": (256, 256, 1), "frames": 100, "rate": 31.0, "cells": 0, "silent": 40}
         | _ONE_PLANE
