@@ -343,3 +343,15 @@ def test_a_sidecar_says_the_channels(tmp_path):
         open_movie(tmp_path / "m.tif", channel=1)
     (tmp_path / "m.json").write_text('{"fps": 3, "planes": 5, "channels": ["green", "red"]}')
     assert open_movie(tmp_path / "m.tif").shape == (24, 5, 4, 6)
+
+
+@pytest.mark.parametrize("planes", [None, 4, 5])
+def test_two_channels_that_nobody_told_of(tmp_path, planes):
+    rng = np.random.default_rng(0)
+    means = 500 + 200 * np.sin(np.arange(planes or 1) * 1.2)[:, None] + np.array([0, 1500])
+    pages = rng.poisson(np.resize(means, 40)[:, None, None], (40, 8, 8)).astype(np.uint16)
+    put(tmp_path / "m.tif", pages)
+    assert "bright and dim in turn" in said(open_movie(tmp_path / "m.tif", planes=planes))
+    assert "in turn" not in said(open_movie(tmp_path / "m.tif", planes=planes or 1, channels=2, channel=0))
+    put(tmp_path / "n.tif", pages[::2])
+    assert "in turn" not in said(open_movie(tmp_path / "n.tif", planes=planes))

@@ -17,7 +17,7 @@ from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_s
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
 from cnmf3d.movies.calibration import calibrated
-from cnmf3d.movies.folding import ORDER, fold_pages
+from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.formats.array import open_array
 from cnmf3d.movies.gathering import by_names, end_to_end
@@ -171,6 +171,10 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
         raise InputError(f"{where} is empty: its shape is {tuple(data.shape)}", "Check how it was exported.")
     data, axes, cautions = _labelled(stored, wanted, where)
     warnings += cautions
+    listed = stored.format == "TIFF" and stored.axes[0] == "?" and len(stored.data.shape) == 3
+    if listed and wanted.channels is None and wanted.planes != 2 and take_turns(stored.data):
+        text = "its pages are bright and dim in turn, as two channels or two planes in one list are"
+        warnings += (f"{where}: {text}. If they are, give channels=2 (--channels 2), or planes=2.",)
     if data is not stored.data and wanted.planes is not None:
         warnings += tuple(planes_differ(stored.axes, stored.data.shape, wanted.planes, where))
     if data is not stored.data and facts.rate and "t" in axes and data.shape[axes.index("t")] > 1:
