@@ -3,14 +3,15 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+LATEST := .venv-latest
 DEMO := demo-output
 JOBS ?= 2
 SCREEN = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: help demo test lint bench screenshots docs clean
+.PHONY: help demo test test-latest lint bench screenshots docs clean
 
 help:  ## Show this list.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
 $(READY): pyproject.toml constraints.txt tools/setup.sh
 	@sh tools/setup.sh $(VENV)
@@ -20,6 +21,11 @@ demo: $(READY)  ## Simulate a volume, find its cells, score them, write a report
 
 test: lint  ## All checks and tests.
 	$(SCREEN) $(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile
+
+test-latest:  ## The newest versions of all dependencies: readers, files, and the demonstration.
+	@sh tools/setup.sh $(LATEST) latest
+	$(LATEST)/bin/python -m pytest -q -n $(JOBS) --dist loadfile tests/movies tests/results tests/parameters
+	$(LATEST)/bin/python tools/demo.py $(DEMO)
 
 lint: $(READY)  ## Style, types, import layers.
 	$(VENV)/bin/ruff check .
@@ -41,4 +47,4 @@ docs: $(READY)  ## The documentation as a site, in site/.
 	$(PYTHON) -m mkdocs build --strict
 
 clean:  ## Remove what these commands made.
-	rm -rf $(VENV) $(DEMO) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) $(DEMO) site .mypy_cache .ruff_cache .pytest_cache .hypothesis

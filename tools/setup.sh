@@ -1,10 +1,27 @@
 #!/bin/sh
 # Make a virtual environment with cnmf3d and what its tests need; on Debian and Ubuntu install Python's venv if missing,
 # and what tests of the viewer need where there is no screen.
+#
+# sh setup.sh FOLDER         the versions of constraints.txt, for all tests
+# sh setup.sh FOLDER latest  the newest version of everything, as a plain pip install takes it, with the newest Python
+#                            that there is; for tests that need no screen
 set -eu
 venv=$1
+latest=${2:-}
 
 usable() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+# Newest versions of packages often need a newer Python than the system's; pyenv keeps its own in a folder.
+newest_python() {
+    for minor in 14 13 12 11; do
+        for name in "python3.$minor" "${PYENV_ROOT:-$HOME/.pyenv}/versions/3.$minor".*/bin/python3; do
+            if command -v "$name" >/dev/null 2>&1 && usable "$name"; then
+                echo "$name"
+                return
+            fi
+        done
+    done
+}
 
 find_python() {
     for name in "${PYTHON3:-}" python3 python3.14 python3.13 python3.12 python3.11; do
@@ -27,6 +44,7 @@ install_with_apt() {
     $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null || true
 }
 
+[ -n "$latest" ] && [ -z "${PYTHON3:-}" ] && PYTHON3=$(newest_python)
 python=$(find_python)
 if [ -z "$python" ]; then
     install_with_apt python3 python3-venv
@@ -38,7 +56,7 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
-if [ "$(uname)" = Linux ] && ! command -v xvfb-run >/dev/null 2>&1; then
+if [ -z "$latest" ] && [ "$(uname)" = Linux ] && ! command -v xvfb-run >/dev/null 2>&1; then
     # shellcheck disable=SC2086
     install_with_apt $SCREEN
     command -v xvfb-run >/dev/null 2>&1 || echo "xvfb-run was not found: tests that need a screen will be skipped." >&2
@@ -46,5 +64,9 @@ fi
 
 echo "Setting up $venv with $($python --version) ..."
 [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+if [ -n "$latest" ]; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[test]'
+else
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt
+fi
 touch "$venv/.ready"
