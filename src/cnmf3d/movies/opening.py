@@ -142,11 +142,18 @@ def open_movie(
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
-    return _movie(opened[0], tuple(map(str, places)), known, where)
+    return _movie(opened[0], _all_files(places, opened[1]), known, where)
 
 
 OPTIONS = tuple(name for name, each in signature(open_movie).parameters.items() if each.kind is each.KEYWORD_ONLY)
 """What `open_movie` can be told."""
+
+
+def _all_files(places: Sequence[Place], facts: Facts) -> tuple[str, ...]:
+    """Name the files that were given, then those that belong to them."""
+    named = {place.path.resolve() for place in places if place.path is not None}
+    more = [file for file in facts.files if Path(file).resolve() not in named]
+    return (*map(str, places), *more)
 
 
 def _names_files(source: Any) -> bool:
@@ -238,7 +245,9 @@ def _several(places: Sequence[Place], wanted: Reading, where: str) -> tuple[Fram
         return _one(whole, wanted, where)
 
     def opened(number: int) -> Stored:
-        return format_of(places[number]).open(places[number], wanted.dataset)
+        stored = format_of(places[number]).open(places[number], wanted.dataset)
+        _check_apart(stored.facts, number, places)
+        return stored
 
     whole = by_names(places, opened, wanted.axes, bool(wanted.sizes))
     if whole is not None:
@@ -262,7 +271,9 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
     """
 
     def opened(number: int) -> tuple[LaidOut, Facts]:
-        return _single(places[number], wanted)
+        frames, facts = _single(places[number], wanted)
+        _check_apart(facts, number, places)
+        return frames, facts
 
     first, facts = opened(0)
     size = _size(places[0]) if isinstance(first.data, Mapped) else None
@@ -286,6 +297,19 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
         facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
     return Joined(parts, first.shape[1:], first.dtype, lambda number: opened(number)[0]), facts
+
+
+def _check_apart(facts: Facts, number: int, places: Sequence[Place]) -> None:
+    """See that a file's values don't lie in other files of the list, too: they would be read more than once."""
+    if not facts.files:
+        return
+    place, inside = places[number], {Path(file).resolve() for file in facts.files}
+    others = [each for each in places if each is not place and each.path is not None and each.path.resolve() in inside]
+    if others:
+        raise InputError(
+            f"{place} and {others[0]} are files of one image, and the list holds other files besides",
+            f"Open {place} alone: its other files are found.",
+        )
 
 
 def _other_rate(place: Place, facts: Facts, other: Place, more: Facts) -> str:

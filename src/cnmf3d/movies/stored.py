@@ -86,6 +86,8 @@ class Facts:
         What the user should know; each names the file.
     calibration : Calibration or None
         How the stored numbers become intensities; None where they are intensities.
+    files : tuple of str
+        All files that hold the values, where they are more than the one that was opened.
     """
 
     rate: float | None = None
@@ -93,6 +95,7 @@ class Facts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     calibration: Calibration | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

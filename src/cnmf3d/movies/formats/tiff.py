@@ -11,18 +11,18 @@ import numpy as np
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import folded
-from cnmf3d.movies.formats import ome, scanimage, tiff_facts
+from cnmf3d.movies.formats import ome_tiff, scanimage, tiff_facts
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.tiff_errors import broken, complaints, unreadable
 from cnmf3d.movies.formats.tiff_index import index_of, read_index
 from cnmf3d.movies.formats.tiff_pages import flat_pages
-from cnmf3d.movies.formats.tiff_series import Series, choose, series_of
+from cnmf3d.movies.formats.tiff_series import Series, choose, letters, series_of
 from cnmf3d.movies.stored import Place, Stored
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ome_tiff.SUFFIX)
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FORMATS = {"imagej": "ImageJ hyperstack"}
 """Names of kinds of images in the field's words; all others are plain TIFF."""
@@ -52,6 +52,8 @@ def open_tiff(place: Place, dataset: str | None) -> Stored:
     EngineError
         Where something failed that doesn't say that the file is bad.
     """
+    if ome_tiff.is_description(place):
+        return ome_tiff.open_description(place, dataset)
     with complaints() as messages:
         try:
             with _file(place) as tif:
@@ -73,14 +75,20 @@ def open_together(places: Sequence[Place], dataset: str | None) -> Stored | None
     """
     if not all(recognises(place) for place in places):
         return None
+    first = next((place for place in places if ome_tiff.is_description(place)), places[0])
+    if ome_tiff.is_description(first):
+        return ome_tiff.open_set(places, None, dataset)
     with complaints() as messages:
         try:
-            with _file(places[0]) as tif:
-                stored = scanimage.open_recording(places, _file, tif, dataset) if tif.is_scanimage else None
+            with _file(first) as tif:
+                if tif.is_scanimage:
+                    stored = scanimage.open_recording(places, _file, tif, dataset)
+                else:
+                    stored = ome_tiff.open_set(places, tif, dataset)
         except Exception as error:
-            raise unreadable(str(places[0]), error) from error
+            raise unreadable(str(first), error) from error
     if messages and stored is not None:
-        raise broken(places[0], messages)
+        raise broken(first, messages)
     return stored
 
 
@@ -102,30 +110,22 @@ def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
             stored = scanimage.open_legacy(place, tif)
         if stored is not None:
             return stored
-    if tif.is_ome and dataset is None:
-        stored = ome.open_simple(place, tif)
-        if stored is not None:
-            return stored
+    caution = None
+    if tif.is_ome:
+        found = ome_tiff.open_ome(place, tif, dataset)
+        if isinstance(found, Stored):
+            return found
+        caution = found
     if any(getattr(tif, f"is_{kind}", False) for kind in TIFFFILES):
         return _from_series(place, tif, dataset)
     index = read_index(place, tif)
     image = choose(place, series_of(place, tif, index), dataset)
     pages = flat_pages(place, index.select(image.pages), math.prod(image.lead) if image.virtual else 1)
     facts = tiff_facts.of_series(place, tif, image)
-    facts = replace(facts, warnings=facts.warnings + image.warnings)
+    facts = replace(facts, warnings=(*facts.warnings, *([caution] if caution else []), *image.warnings))
     data = folded(pages, image.lead)
     assert data is not None
     return Stored(data, letters(image.labels), FORMATS.get(image.kind, "TIFF"), facts)
-
-
-def letters(labels: str) -> str:
-    """Turn tifffile's labels into ours: ``?`` where it has none (I, Q), ``!`` for other kinds, as positions (R)."""
-    ours = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c", "I": "?", "Q": "?", "?": "?"}
-    found = ""
-    for label in labels:
-        letter = ours.get(label, "!")
-        found += "!" if letter in found and letter != "?" else letter
-    return found
 
 
 def _from_series(place: Place, tif: TiffFile, dataset: str | None) -> Stored:

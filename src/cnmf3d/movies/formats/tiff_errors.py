@@ -85,11 +85,12 @@ class _Complaints(logging.Filter):
     @contextmanager
     def collect(self) -> Iterator[list[str]]:
         """Collect in this thread."""
-        self._mine.messages = []
+        outer = getattr(self._mine, "messages", None)
+        messages = self._mine.messages = []
         try:
-            yield self._mine.messages
+            yield messages
         finally:
-            self._mine.messages = None
+            self._mine.messages = outer
 
 
 _COMPLAINTS = _Complaints()

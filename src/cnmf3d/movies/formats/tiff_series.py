@@ -91,8 +91,8 @@ def series_of(place: Place, tif: TiffFile, index: PageIndex) -> list[Series]:
     return _plain(index)
 
 
-def choose(place: Place, images: Sequence[Series], dataset: str | None) -> Series:
-    """Take the image that was asked for, or else the largest, with a caution that there are others.
+def choose(place: Place, found: Sequence[Series], dataset: str | None) -> Series:
+    """Take the series that was asked for, or else the largest, with a caution that there are others.
 
     Raises
     ------
@@ -100,21 +100,60 @@ def choose(place: Place, images: Sequence[Series], dataset: str | None) -> Serie
         Where there is none or not the one that was asked for, or where pages of another kind lie between those
         of the largest.
     """
-    if not images:
+    number, cautions = choose_number(place, [str(each) for each in found], [each.nbytes for each in found], dataset)
+    if cautions:
+        _check_between(place, found, number)
+    return replace(found[number], warnings=(*found[number].warnings, *cautions))
+
+
+def choose_number(
+    place: Place, texts: Sequence[str], sizes: Sequence[int], dataset: str | None
+) -> tuple[int, tuple[str, ...]]:
+    """Choose one of several images.
+
+    Parameters
+    ----------
+    place : Place
+    texts : sequence of str
+        Descriptions.
+    sizes : sequence of int
+        The largest is taken where none is asked for.
+    dataset : str or None
+        Number that the user asks for.
+
+    Returns
+    -------
+    int, tuple of str
+        Number of the image; a caution where it was the largest of several.
+
+    Raises
+    ------
+    InputError
+        Where there is none or not the one that was asked for.
+    """
+    if not texts:
         raise InputError(f"{place} is a TIFF without images", "Export the movie again.")
-    listing = "; ".join(f'dataset="{number}" {image}' for number, image in enumerate(images[:LISTED]))
-    listing += f"; and {len(images) - LISTED} more" if len(images) > LISTED else ""
+    listing = "; ".join(f'dataset="{number}" {text}' for number, text in enumerate(texts[:LISTED]))
+    listing += f"; and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
     if dataset is not None:
-        if not dataset.isdigit() or int(dataset) >= len(images):
+        if not dataset.isdigit() or int(dataset) >= len(texts):
             raise InputError(f"{place} has no image series {dataset!r}", f"It holds: {listing}.")
-        return images[int(dataset)]
-    if len(images) == 1:
-        return images[0]
-    largest = max(range(len(images)), key=lambda number: images[number].nbytes)
-    image = images[largest]
-    _check_between(place, images, largest)
-    text = f'{place} holds {len(images)} image series; the largest, dataset="{largest}", was taken: {listing}.'
-    return replace(image, warnings=(*image.warnings, text))
+        return int(dataset), ()
+    largest = max(range(len(texts)), key=sizes.__getitem__)
+    if len(texts) == 1:
+        return 0, ()
+    text = f'{place} holds {len(texts)} image series; the largest, dataset="{largest}", was taken: {listing}.'
+    return largest, (text,)
+
+
+def letters(labels: str) -> str:
+    """Turn tifffile's labels into ours: ``?`` where it has none (I, Q), ``!`` for other kinds, as positions (R)."""
+    ours = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c", "I": "?", "Q": "?", "?": "?"}
+    found = ""
+    for label in labels:
+        letter = ours.get(label, "!")
+        found += "!" if letter in found and letter != "?" else letter
+    return found
 
 
 def _check_between(place: Place, images: Sequence[Series], largest: int) -> None:

@@ -1,0 +1,144 @@
+"""Where the planes of an OME image lie: the TiffData elements of its description, over one or several files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.movies.formats.ome import children
+
+
+@dataclass(frozen=True)
+class Name:
+    """A file as the description names it.
+
+    Attributes
+    ----------
+    file : str
+        Empty for the file that holds the description.
+    uuid : str
+    """
+
+    file: str
+    uuid: str
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Where the planes of one image lie.
+
+    Attributes
+    ----------
+    axes : str
+        Of the planes, the slowest first, e.g. ``TCZ``.
+    shape : tuple of int
+    names : tuple of Name
+        Files of the image.
+    file : integer array of `shape`
+        Number of each plane's file; -1 where the description doesn't say.
+    page : integer array of `shape`
+        Number of each plane's page in its file.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    names: tuple[Name, ...]
+    file: npt.NDArray[np.intp]
+    page: npt.NDArray[np.intp]
+
+
+def planes_of(pixels: ElementTree.Element, samples: int, before: int) -> Planes:
+    """Read where the planes of an image lie.
+
+    Parameters
+    ----------
+    pixels : Element
+        ``Pixels`` of the image.
+    samples : int
+        Channels that a page holds (RGB: 3).
+    before : int
+        Planes of the images before it; they come first where the description doesn't name places.
+    """
+    axes = pixels.get("DimensionOrder", "XYZCT")[:1:-1]
+    sizes = {axis: int(pixels.get(f"Size{axis}", 1)) for axis in axes}
+    if samples > 1 and sizes["C"] % samples == 0:
+        sizes["C"] //= samples
+    else:
+        samples = 1
+    shape = tuple(sizes[axis] for axis in axes)
+    count = math.prod(shape)
+    file, page = np.full(count, -1, np.intp), np.zeros(count, np.intp)
+    names: dict[Name, int] = {}
+    blocks = children(pixels, "TiffData")
+    if not blocks:
+        file[:], page[:] = 0, before + np.arange(count)
+        names[Name("", "")] = 0
+    for block in blocks:
+        start = 0
+        for axis, length in zip(axes, shape, strict=True):
+            start = start * length + int(block.get(f"First{axis}", 0)) // (samples if axis == "C" else 1)
+        # Without a number of planes a block with a page is one plane, a block without fills up what follows.
+        given = int(block.get("PlaneCount", 1 if "IFD" in block.attrib else count))
+        stop = min(start + given, count)
+        name = next((Name(each.get("FileName", ""), each.text or "") for each in children(block, "UUID")), Name("", ""))
+        file[start:stop] = names.setdefault(name, len(names))
+        page[start:stop] = int(block.get("IFD", 0)) + np.arange(max(0, stop - start))
+    return Planes(axes, shape, tuple(names), file.reshape(shape), page.reshape(shape))
+
+
+def find_files(names: Sequence[Name], folder: Path, own: Path | None, uuid: str) -> list[Path]:
+    """Find the files that a description names.
+
+    Parameters
+    ----------
+    names : sequence of Name
+    folder : Path
+        Where the description lies.
+    own : Path or None
+        The TIFF file that was opened; None for a description in a file of its own.
+    uuid : str
+        By which descriptions know the opened file, also after it was renamed.
+
+    Returns
+    -------
+    list of Path
+        They need not exist.
+    """
+    files = {Path(PureWindowsPath(name.file)).name for name in names}
+    found = []
+    for name in names:
+        same = [each for each in names if each.uuid == name.uuid]
+        renamed = bool(uuid) and name.uuid == uuid and len(same) == 1
+        if own is not None and (not name.file or renamed or len(files) == 1):
+            found.append(own)
+        else:
+            found.append(_beside(folder, name.file))
+    return found
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """Path of a file that lies in the description's folder or below it; elsewhere descriptions don't lead."""
+    path = PureWindowsPath(name)
+    inside = not path.is_absolute() and not path.drive and ".." not in path.parts
+    return folder / Path(*path.parts) if inside else folder / path.name
+
+
+def whole_volumes(planes: Planes, there: npt.NDArray[np.bool_]) -> int | None:
+    """Count the volumes from the first one on of which all planes are there.
+
+    Returns
+    -------
+    int or None
+        None where a plane is missing before one that is there.
+    """
+    time = planes.axes.index("T")
+    others = tuple(axis for axis in range(len(planes.shape)) if axis != time)
+    complete, begun = np.atleast_1d(there.all(axis=others)), np.atleast_1d(there.any(axis=others))
+    whole = int(np.argmin(complete)) if not complete.all() else len(complete)
+    return None if begun[whole + 1 :].any() else whole

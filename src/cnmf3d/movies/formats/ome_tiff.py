@@ -1,0 +1,351 @@
+"""OME-TIFF: one or several images over one or several files, described in one of these or in a companion file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.errors import InputError
+from cnmf3d.movies.arrays import Stacked, folded
+from cnmf3d.movies.chained import Chained
+from cnmf3d.movies.formats.ome import children, facts, parsed
+from cnmf3d.movies.formats.ome_planes import Planes, find_files, planes_of, whole_volumes
+from cnmf3d.movies.formats.tiff_errors import broken, complaints, truncated, unreadable
+from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
+from cnmf3d.movies.formats.tiff_pages import flat_pages
+from cnmf3d.movies.formats.tiff_series import choose_number, letters
+from cnmf3d.movies.stored import LazyArray, Place, Stored
+
+if TYPE_CHECKING:
+    from tifffile import TiffFile
+
+SUFFIX = ".ome"
+"""Of a file that holds a description only (``*.companion.ome``)."""
+
+NAMED = 4
+"""Missing files that a message names."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """An OME description.
+
+    Attributes
+    ----------
+    xml : str
+    folder : Path
+        Where it lies; files are named from there.
+    own : Path or None
+        The TIFF file that was opened; None where the description itself was.
+    uuid : str
+        By which descriptions know the opened file.
+    """
+
+    xml: str
+    folder: Path
+    own: Path | None
+    uuid: str
+
+    @property
+    def pixels(self) -> list[ElementTree.Element]:
+        """``Pixels`` of each image."""
+        images = children(parsed(self.xml), "Image")
+        return [pixels for image in images for pixels in children(image, "Pixels")[:1]]
+
+
+def is_description(place: Place) -> bool:
+    """Whether a file is an OME description rather than a TIFF."""
+    return place.suffix == SUFFIX and place.head.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<")
+
+
+def open_description(place: Place, dataset: str | None) -> Stored:
+    """Open the images that a file describes (``*.companion.ome``).
+
+    Raises
+    ------
+    InputError
+        Where it describes none, or files are missing.
+    """
+    assert place.path is not None
+    xml = place.path.read_bytes().decode("utf-8", "replace")
+    said = Description(xml, place.path.parent, None, "")
+    if not said.pixels:
+        raise InputError(f"{place} describes no image", "Open the TIFF files beside it.")
+    return _opened(place, said, dataset, None)
+
+
+def open_ome(place: Place, tif: TiffFile, dataset: str | None) -> Stored | str | None:
+    """Open an image of an OME-TIFF file, with all files that it lies in.
+
+    Returns
+    -------
+    Stored, str or None
+        None where the description can't be read; a caution where it is in a file that isn't there.
+
+    Raises
+    ------
+    InputError
+        Where files or planes are missing.
+    """
+    assert place.path is not None
+    xml = tif.ome_metadata or ""
+    root, folder = parsed(xml), place.path.parent
+    uuid = root.get("UUID", "")
+    for stub in children(root, "BinaryOnly"):
+        elsewhere = folder / Path(stub.get("MetadataFile", "")).name
+        if not elsewhere.is_file():
+            return (
+                f"{place} is a part of an OME-TIFF whose description, {elsewhere.name}, is not beside it: its pages "
+                "were taken as one list. Copy that file here, too."
+            )
+        xml = _description_in(elsewhere)
+    said = Description(xml, folder, place.path, uuid)
+    return _opened(place, said, dataset, tif) if said.pixels else None
+
+
+def open_set(places: Sequence[Place], tif: TiffFile | None, dataset: str | None) -> Stored | None:
+    """Open files that are one OME-TIFF.
+
+    Parameters
+    ----------
+    places : sequence of Place
+    tif : TiffFile or None
+        The first place, where that is a TIFF.
+    dataset : str or None
+
+    Returns
+    -------
+    Stored or None
+        None where each file is a movie, a volume or a plane of its own.
+
+    Raises
+    ------
+    InputError
+        Where some of the files are an OME-TIFF of several files and others don't belong to it.
+    """
+    described = next((place for place in places if is_description(place)), None)
+    if described is not None:
+        stored: Stored | str | None = open_description(described, dataset)
+    else:
+        stored = open_ome(places[0], tif, dataset) if tif is not None and tif.is_ome else None
+    if not isinstance(stored, Stored) or (described is None and not stored.facts.files):
+        return None
+    check_covered(stored, described or places[0], places)
+    return stored
+
+
+def check_covered(stored: Stored, place: Place, places: Sequence[Place]) -> None:
+    """See that an OME-TIFF of several files isn't opened together with files that don't belong to it.
+
+    Raises
+    ------
+    InputError
+        It names one of these.
+    """
+    inside = {Path(file).resolve() for file in stored.facts.files} | {place.path.resolve() if place.path else None}
+    others = [each for each in places if each.path is not None and each.path.resolve() not in inside]
+    others = [each for each in others if not is_description(each)]
+    if stored.facts.files and others:
+        raise InputError(
+            f"{place} is one OME-TIFF of {len(stored.facts.files)} files, to which {others[0]} doesn't belong",
+            f"Open {place} alone: its other files are found.",
+        )
+
+
+def _description_in(path: Path) -> str:
+    """Read the description that a TIFF or a companion file holds."""
+    import tifffile
+
+    if path.suffix.lower() == SUFFIX or path.suffix.lower() == ".xml":
+        return path.read_bytes().decode("utf-8", "replace")
+    with tifffile.TiffFile(path) as tif:
+        return tif.ome_metadata or ""
+
+
+def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile | None) -> Stored:
+    """Choose an image and put its planes together."""
+    images = said.pixels
+    number, cautions = _chosen(place, said, dataset)
+    samples = _samples(said, images[number]) if tif is None else int(tif.pages.first.samplesperpixel)
+    before = sum(math.prod(planes_of(each, samples, 0).shape) for each in images[:number])
+    planes = planes_of(images[number], samples, before)
+    files = find_files(planes.names, said.folder, said.own, said.uuid)
+    paths = list(dict.fromkeys(files))
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        named = ", ".join(missing[:NAMED]) + (", …" if len(missing) > NAMED else "")
+        raise InputError(
+            f"{place} is an OME-TIFF of {len(paths)} files, of which {len(missing)} are not there: {named}",
+            "Copy all its files into one folder.",
+        )
+    spread = Spread(place, planes, paths, np.array([paths.index(file) for file in files], np.intp))
+    pages, order, caution = spread.gathered()
+    labels, lead = planes.axes, order.shape
+    inner = labels_of(pages.shape[1:], samples)
+    if "S" in inner and lead[labels.index("C")] == 1:
+        at = labels.index("C")
+        labels, lead = labels[:at] + labels[at + 1 :], lead[:at] + lead[at + 1 :]
+    told = facts(place, said.xml, number)
+    names = tuple(str(path) for path in paths)
+    several = len(names) > 1 or said.own is None
+    told = replace(told, warnings=(*told.warnings, *cautions, *caution), files=names if several else ())
+    numbers = order.reshape(lead)
+    natural = np.array_equal(order.ravel(), np.arange(order.size)) and order.size == pages.shape[0]
+    data = folded(pages, lead) if natural else Stacked(pages, numbers)
+    assert data is not None
+    return Stored(data, letters(labels + inner), "OME-TIFF", told)
+
+
+def labels_of(shape: tuple[int, ...], samples: int) -> str:
+    """Label a page's own axes: samples come last, or first where they are stored apart."""
+    if len(shape) == 2:
+        return "YX"
+    return "YXS" if shape[-1] == samples else "SYX"
+
+
+def _samples(said: Description, pixels: ElementTree.Element) -> int:
+    """Channels that a page of the first file holds."""
+    import tifffile
+
+    files = find_files(planes_of(pixels, 1, 0).names, said.folder, None, "")
+    first = next((file for file in files if file.is_file()), None)
+    if first is None:
+        return 1
+    with tifffile.TiffFile(first) as tif:
+        return int(tif.pages.first.samplesperpixel)
+
+
+def _chosen(place: Place, said: Description, dataset: str | None) -> tuple[int, tuple[str, ...]]:
+    """Choose an image: the one that was asked for, or else the largest of those in the opened file."""
+    images = said.pixels
+    texts = [_size_text(each) for each in images]
+    sizes = [math.prod(int(each.get(f"Size{axis}", 1)) for axis in "XYZCT") for each in images]
+    if dataset is None and len(images) > 1 and said.own is not None:
+        mine = [
+            number
+            for number, each in enumerate(images)
+            if said.own in find_files(planes_of(each, 1, 0).names, said.folder, said.own, said.uuid)
+        ]
+        if len(mine) == 1:
+            return mine[0], ()
+        sizes = [size if number in mine else 0 for number, size in enumerate(sizes)]
+    return choose_number(place, texts, sizes, dataset)
+
+
+def _size_text(pixels: ElementTree.Element) -> str:
+    """Describe an image: axes, shape and type."""
+    axes = pixels.get("DimensionOrder", "XYZCT")[::-1]
+    return f"{axes} {' × '.join(pixels.get(f'Size{axis}', '1') for axis in axes)} {pixels.get('Type', '')}"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Planes of an image over its files.
+
+    Attributes
+    ----------
+    place : Place
+        For messages.
+    planes : Planes
+    paths : sequence of Path
+    number : (names of the description,) integer array
+        Which of `paths` each name is.
+    """
+
+    place: Place
+    planes: Planes
+    paths: Sequence[Path]
+    number: npt.NDArray[np.intp]
+
+    def gathered(self) -> tuple[LazyArray, npt.NDArray[np.intp], tuple[str, ...]]:
+        """See the pages that are used as one list.
+
+        Returns
+        -------
+        pages : LazyArray
+            (pages, Y, X), by file and by number of page.
+        order : integer array
+            Number in `pages` of each plane, in the shape of the planes, without volumes that aren't there.
+        cautions : tuple of str
+        """
+        planes = self.planes
+        file = np.where(planes.file >= 0, self.number[planes.file], -1)
+        last = int(planes.page.max(initial=0)) + 1
+        indices = self._indices(file)
+        there = (file >= 0) & (planes.page >= 0)
+        for number, index in indices.items():
+            there &= (file != number) | (planes.page < len(index))
+        whole, cautions = self._whole(there)
+        keep = tuple(slice(whole if axis == "T" else None) for axis in planes.axes)
+        used, order = np.unique(file[keep] * last + planes.page[keep], return_inverse=True)
+        counts = np.bincount(used // last, minlength=len(self.paths))
+        pages = np.split(used % last, np.cumsum(counts)[:-1])
+        first = int(np.flatnonzero(counts)[0])
+        head = flat_pages(self._at(first), self._index(first, indices).select(pages[first]))
+        order = order.reshape(file[keep].shape).astype(np.intp)
+        if counts[first] == len(used):
+            return head, order, cautions
+        names = [str(path) for path in self.paths]
+        inner, dtype = tuple(head.shape[1:]), np.dtype(head.dtype)
+        return Chained(names, counts.tolist(), inner, dtype, partial(self._pages, pages)), order, cautions
+
+    def _indices(self, file: npt.NDArray[np.intp]) -> dict[int, PageIndex]:
+        """Index files of many pages, to see whether all are there; a file of one page has it."""
+        many = np.unique(file[(self.planes.page > 0) & (file >= 0)])
+        return {int(number): _indexed(self._at(int(number))) for number in many}
+
+    def _index(self, number: int, known: dict[int, PageIndex]) -> PageIndex:
+        """Index of a file, read where it isn't known."""
+        return known[number] if number in known else _indexed(self._at(number))
+
+    def _at(self, number: int) -> Place:
+        """Place of a file."""
+        path = self.paths[number]
+        return self.place if path == self.place.path else Place(str(path), path)
+
+    def _pages(self, pages: Sequence[npt.NDArray[np.intp]], number: int) -> LazyArray:
+        """Open a file where it is read."""
+        place, wanted = self._at(number), pages[number]
+        index = _indexed(place)
+        if wanted[-1] >= len(index):
+            raise truncated(place, len(index), int(wanted[-1]) + 1)
+        return flat_pages(place, index.select(wanted))
+
+    def _whole(self, there: npt.NDArray[np.bool_]) -> tuple[int, tuple[str, ...]]:
+        """Count the volumes whose planes are all there; those that lack planes may only be the last ones."""
+        planes = self.planes
+        whole, asked = whole_volumes(planes, there), planes.shape[planes.axes.index("T")]
+        if not whole:
+            where = np.argwhere(~there)[0].tolist()
+            named = ", ".join(f"{axis} {number}" for axis, number in zip(planes.axes, where, strict=True))
+            raise InputError(
+                f"{self.place} lacks the plane {named} (counted from 0) of its OME description, and more",
+                "Copy it again from where it was recorded: it is cut short, or a file of it is.",
+            )
+        if whole == asked:
+            return whole, ()
+        text = f"{self.place} holds {whole} of the {asked} volumes that its OME description promises"
+        return whole, (f"{text}: the recording was stopped, or the file is cut short.",)
+
+
+def _indexed(place: Place) -> PageIndex:
+    """Index a file of the set."""
+    import tifffile
+
+    with complaints() as messages:
+        try:
+            with tifffile.TiffFile(place.address) as tif:
+                index = read_index(place, tif)
+        except Exception as error:
+            raise unreadable(str(place), error) from error
+    if messages:
+        raise broken(place, messages)
+    return index
