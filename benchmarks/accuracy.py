@@ -150,7 +150,7 @@ def cases_of_blocks(names: Iterable[str], seeds: Iterable[int], folder: Path) ->
         x, y, z = PRESETS[name].size
         layouts: dict[str, dict[str, dict[str, Any]]] = {
             "one block": {"patch": {"rf": (x, y, z)}},
-            "blocks of 32": {"patch": {"rf": (16, 16, max(z // 2, 1)), "stride": (8, 8, 4)}},
+            "patches of 48": {"patch": {"rf": (24, 24, max(z, 1)), "stride": (18, 18, 4)}},
         }
         for seed in seeds:
             movie, truth = cached(PRESETS[name], name, seed, folder)

@@ -114,6 +114,7 @@ def test_patches_and_their_overlap_are_as_given_and_doubted_where_they_are_small
 def test_an_overlap_that_is_left_open_leaves_half_of_a_patch():
     plan = Plan(rate=10, sigma=ZYX(1, 3, 3), patch=(12, 30, 60))
     assert plan.cores((12, 100, 100), 300) == ((12, 16, 42), (3, 7, 9))
+    assert any("18 × 14 × 6 voxels (x × y × z), half of the patch" in text for text in plan.doubts((12, 100, 100), 300))
 
 
 # ---- cache

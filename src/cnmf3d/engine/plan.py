@@ -134,10 +134,11 @@ class Plan:
                 "Give a larger rf, or rf: auto."
             )
         if any(h < w and part for h, w, part in zip(halo, whole, cut_axes, strict=True)):
+            shared, needed = (_as_xyz(tuple(2 * n for n in each)) for each in (halo, whole))
+            as_given, fix = ("as given", "stride, or stride: auto") if self.halo else ("half of the patch", "rf")
             told.append(
-                f"neighbouring patches overlap by {_as_xyz(tuple(2 * h for h in halo))} voxels (x × y × z) as given, "
-                f"but cells at their borders are seen whole only from {_as_xyz(tuple(2 * w for w in whole))} on. "
-                "Give a larger stride, or stride: auto."
+                f"neighbouring patches overlap by {shared} voxels (x × y × z), {as_given}, but cells at their borders "
+                f"are seen whole only from {needed} on. Give a larger {fix}."
             )
         return told
 
