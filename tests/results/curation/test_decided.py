@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,14 @@ def test_nothing_is_put_together_before_it_is_needed(random_results, monkeypatch
     monkeypatch.setattr("cnmf3d.results.curation.curation.rows_of", lambda *_: pytest.fail("put together"))
     assert (results.components.shape, results.components.frames) == ((4, 9, 11), 40)
     assert results.components.background is results.curation.found.background
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_results_can_be_copied_and_pickled(random_results, tmp_path, again):
+    results = with_log(random_results(6), [Entry("delete", (1,))])
+    copied = again(results)
+    same(copied.components, results.components)
+    same(load_results(write_results(copied, tmp_path / "r.hdf5")).components, results.components)
 
 
 def test_a_log_that_does_not_fit_is_named_with_its_file(tmp_path, random_results):

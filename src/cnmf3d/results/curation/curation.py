@@ -88,6 +88,10 @@ class LeftComponents(Later, Components):
         out.__dict__["_later"] = {name: lambda name=name: field(name) for name in names}
         return out
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be copied and pickled as plain components."""
+        return Components, tuple(getattr(self, each.name) for each in dataclasses.fields(Components))
+
     @property
     def frames(self) -> int:
         """Number of time points."""
