@@ -9,6 +9,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from pyarrow import parquet
 
 from cnmf3d.components import Components
 from cnmf3d.errors import UsageError
@@ -121,6 +122,10 @@ def test_tables_as_files_that_others_open(filled, tmp_path):
     curves = filled.dataframe(curves=["dff"])
     kept = pd.read_parquet(to_parquet(curves, tmp_path / "c.parquet"))
     assert np.array_equal(np.array(kept["dff"][2], np.float32), np.asarray(curves["dff"][2]))
+    schema = parquet.read_schema(tmp_path / "c.parquet")
+    told = {field.name: {k.decode(): v.decode() for k, v in (field.metadata or {}).items()} for field in schema}
+    assert (told["x_um"]["unit"], told["dff"]["unit"], told["snr"]["unit"]) == ("µm", "1", "1")
+    assert "dF/F" in told["dff"]["description"] and "unit" not in told["layer"]
     with pytest.raises(UsageError, match=re.escape("r.csv exists already")):
         write_table(frame, tmp_path / "r.csv")
     write_table(frame.head(2), tmp_path / "r.csv", force=True)

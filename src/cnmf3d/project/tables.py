@@ -40,13 +40,20 @@ def _curves(frame: pd.DataFrame) -> pd.DataFrame:
     """With the numbers of curves in place of the curves."""
     import pandas as pd
 
-    from cnmf3d.project.curves import Curve, curves_of
+    from cnmf3d.project.curves import curves_of
 
     out = frame.copy(deep=False)
-    for name in frame.columns:
-        if frame[name].dtype == object and len(frame) and isinstance(frame[name].iloc[0], Curve):
-            out[name] = pd.Series(curves_of(frame[name].iloc[0].project, frame, str(name)), index=frame.index)
+    for name in _curve_names(frame):
+        out[name] = pd.Series(curves_of(frame[name].iloc[0].project, frame, name), index=frame.index)
     return out
+
+
+def _curve_names(frame: pd.DataFrame) -> list[str]:
+    """Columns that hold curves."""
+    from cnmf3d.project.curves import Curve
+
+    objects = [name for name in frame.columns if len(frame) and frame[name].dtype == object]
+    return [str(name) for name in objects if isinstance(frame[name].iloc[0], Curve)]
 
 
 def to_parquet(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:
@@ -55,7 +62,8 @@ def to_parquet(frame: pd.DataFrame, path: str | Path, *, force: bool = False) ->
     Parameters
     ----------
     frame : DataFrame
-        Columns of curves become lists of numbers.
+        Columns of curves become lists of numbers. The metadata of a column say its unit and what it is, where that is
+        known.
     path : path
     force : bool
         Replace a file that is there.
@@ -67,7 +75,29 @@ def to_parquet(frame: pd.DataFrame, path: str | Path, *, force: bool = False) ->
     Cnmf3dError
         Where it can't be written.
     """
-    return _written(path, force, lambda part: _curves(frame).to_parquet(part, index=False))
+    return _written(path, force, lambda part: _parquet(frame, part))
+
+
+def _parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table whose columns have their unit and what they are in their metadata."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from cnmf3d.results.exports.columns import FIXED, KINDS, About, about_measure
+    from cnmf3d.results.exports.nwb.names import METRICS
+
+    known: dict[str, About] = {name: FIXED[name] for name in ("x_um", "y_um", "z_um", "accepted")}
+    known |= {name: KINDS[name].about for name in _curve_names(frame)}
+    for name in METRICS:
+        column = f"{name} (metric)" if f"{name} (metric)" in frame else name  # a column of one's own has that name
+        known[column] = about_measure(name)
+    table = pa.Table.from_pandas(_curves(frame), preserve_index=False)
+    fields = [
+        field.with_metadata({"unit": about.unit, "description": about.text}) if about else field
+        for field in table.schema
+        for about in (known.get(field.name),)
+    ]
+    parquet.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path)
 
 
 def to_excel(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:

@@ -72,9 +72,14 @@ def about_rois(export: Export, names: Iterable[str]) -> dict[str, About]:
     return {name: FIXED.get(name) or _measure(export, name) for name in names}
 
 
+def about_measure(name: str) -> About:
+    """What a quality measure is."""
+    return About(MEASURES.get(name, RATIO), METRICS.get(name, f"quality measure {name}"))
+
+
 def _measure(export: Export, name: str) -> About:
     if name in export.results.components.quality:
-        return About(MEASURES.get(name, RATIO), METRICS.get(name, f"quality measure {name}"))
+        return about_measure(name)
     return About("", f"tag {name.removeprefix('tag_') if name not in export.tags else name}, given by people")
 
 
