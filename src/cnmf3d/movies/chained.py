@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
+from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.stored import Index, LazyArray
 
 OPEN_FILES = 32
@@ -32,7 +33,7 @@ class Chained:
         The other dimensions, e.g. (Y, X).
     dtype : numpy.dtype
     opener : callable
-        ``opener(i)`` opens file i. Files are opened when they are read and the last few stay open.
+        ``opener(i)`` opens file i. Files are opened when they are read; the last few that need it stay open.
     """
 
     names: Sequence[str]
@@ -52,8 +53,23 @@ class Chained:
         return (int(self._starts[-1]), *self.inner)
 
     @cached_property
-    def _opened(self) -> Callable[[int], LazyArray]:
+    def _held(self) -> Callable[[int], LazyArray]:
         return lru_cache(OPEN_FILES)(self._open)
+
+    @cached_property
+    def _mapped(self) -> dict[int, Mapped]:
+        """Files that were opened and are only open while they are read: all of them may be kept."""
+        return {}
+
+    def _opened(self, number: int) -> LazyArray:
+        """Open a file, or take it as it was opened before."""
+        known = self._mapped.get(number)
+        if known is not None:
+            return known
+        found = self._held(number)
+        if isinstance(found, Mapped):
+            self._mapped[number] = found
+        return found
 
     def _open(self, number: int) -> LazyArray:
         """Open a file, and see that it is still what it was."""
