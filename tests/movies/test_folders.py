@@ -355,3 +355,18 @@ def test_two_channels_that_nobody_told_of(tmp_path, planes):
     assert "in turn" not in said(open_movie(tmp_path / "m.tif", planes=planes or 1, channels=2, channel=0))
     put(tmp_path / "n.tif", pages[::2])
     assert "in turn" not in said(open_movie(tmp_path / "n.tif", planes=planes))
+
+
+@pytest.mark.parametrize(("planes", "rate"), [(5, 4), (10, 2), (None, 4)])
+def test_rate_of_files_that_are_cut_otherwise(tmp_path, planes, rate):
+    tifffile.imwrite(tmp_path / "m.tif", VALUES, imagej=True, metadata={"axes": "TZYX", "finterval": 0.25})
+    movie = open_movie(tmp_path / "m.tif", planes=planes)
+    assert movie.shape[1] == (planes or 5) and movie.rate == rate
+    assert ("volumes of 5 planes: 2 volumes a second" in " ".join(movie.warnings)) == (planes == 10)
+
+
+def test_rate_of_planes_that_are_put_together(tmp_path):
+    for z in range(Z):
+        put(tmp_path / f"plane{z}.tif", VALUES[:, z], imagej=True, metadata={"axes": "TYX", "finterval": 0.25})
+    for planes in (None, 5):
+        assert open_movie(tmp_path, planes=planes).rate == 4

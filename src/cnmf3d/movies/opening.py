@@ -200,7 +200,8 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
 def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, str, tuple[str, ...]]:
     """Give the dimensions their letters, and cut a list of pages into volumes; with cautions."""
     data, found = stored.data, stored.axes
-    if wanted.axes is None and not wanted.sizes:
+    said = dict(zip(found, data.shape, strict=True))
+    if wanted.axes is None and all(said.get(letter) == size for letter, size in wanted.sizes.items()):
         axes, assumed = completed(data.shape, found, where, volumes=wanted.volumes, likely=stored.likely)
         return data, axes, (assumed,) if assumed else ()
     if wanted.axes is None:
@@ -225,13 +226,17 @@ def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, s
 def _rate_of_pages(
     facts: Facts, warnings: tuple[str, ...], stored: Stored, data: Any, axes: str, where: str
 ) -> tuple[Facts, tuple[str, ...]]:
-    """Take a file's rate as that of its pages, where these were cut into volumes."""
-    planes = data.shape[axes.index("z")] if "z" in axes else 1
-    if planes == 1:
+    """Take a file's rate as that of its own volumes or pages, where these were cut into other volumes."""
+    before, planes = (
+        int(shape[letters.index("z")]) if "z" in letters else 1
+        for letters, shape in ((stored.axes, stored.data.shape), (axes, data.shape))
+    )
+    if planes == before:
         return facts, warnings
-    rate = (facts.rate or 0) / planes
+    rate = (facts.rate or 0) * before / planes
     text = (
-        f"{where}: its rate {facts.rate:.4g} Hz was taken as that of single pages: {rate:.4g} volumes a second with "
+        f"{where}: its rate {facts.rate:.4g} Hz was taken as that of "
+        f"{'single pages' if before == 1 else f'volumes of {before} planes'}: {rate:.4g} volumes a second with "
         f"{planes} planes. Give rate= (--fps) if that is wrong."
     )
     return replace(facts, rate=rate), (*warnings, text)
