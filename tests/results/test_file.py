@@ -146,9 +146,27 @@ def test_a_file_of_one_plane_as_caiman_writes_it(tmp_path):
         group["data"], group["indices"] = image.ravel(order="F"), np.arange(35)
         group["indptr"], group["shape"] = [0, 35], [35, 1]
         file["estimates/C"] = np.ones((1, 3))
-    components = load_results(path).components
-    assert components.shape == (1, rows, columns)
+    results = load_results(path)
+    components = results.components
+    assert components.shape == (1, rows, columns) and results.provenance.warnings == ()
     assert np.array_equal(components.footprints.toarray().reshape(rows, columns), image)
+
+
+def test_the_order_of_caimans_dims_is_a_guess_that_is_told(tmp_path):
+    volume = np.arange(4 * 5 * 6, dtype=float).reshape(4, 5, 6)  # (Z, Y, X)
+    path = tmp_path / "theirs.hdf5"
+    with h5py.File(path, "w") as file:
+        file["dims"] = [5, 6, 4]  # CaImAn was given T × Y × X × Z
+        group = file.create_group("estimates/A")
+        group["data"], group["indices"] = volume.transpose(1, 2, 0).ravel(order="F"), np.arange(120)
+        group["indptr"], group["shape"] = [0, 120], [120, 1]
+        file["estimates/C"] = np.ones((1, 3))
+    (text,) = load_results(path).provenance.warnings
+    assert "(5, 6, 4)" in text and 'axes="yxz"' in text and 'axes="zyx"' in text
+    results = load_results(path, axes="yxz")
+    assert results.provenance.warnings == ()
+    assert np.array_equal(results.components.footprints.toarray().reshape(4, 5, 6), volume)
+    assert load_results(path, axes="xyz").provenance.warnings == ()
 
 
 def break_shape(file):

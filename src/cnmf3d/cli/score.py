@@ -17,8 +17,9 @@ def score(
     results: Annotated[Path, typer.Argument(help="Results file, ours or CaImAn's.")],
     truth: Annotated[Path, typer.Argument(help="Truth of the same movie: OUT.truth.h5, or an .npz.")],
     axes: Annotated[
-        str, typer.Option(metavar="xyz|yxz", help="What the dims are in a file that CaImAn wrote, which doesn't say.")
-    ] = "xyz",
+        str | None,
+        typer.Option(metavar="xyz|yxz", help="What the dims are in a file that CaImAn wrote, which doesn't say."),
+    ] = None,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst matches to list.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
 ) -> None:

@@ -26,7 +26,7 @@ from cnmf3d.results.writing import FORMAT
 from cnmf3d.traces import delta_f_over_f, quiet_level
 
 
-def load_results(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Results:
+def load_results(path: str | Path, *, axes: str | None = None, later: bool = False) -> Results:
     """Read a results file: its components as curation left them, in the file and in the journal beside it.
 
     What the run found, before anybody judged it, is ``results.curation.found``; `cnmf3d.results.curated` gives the
@@ -36,9 +36,10 @@ def load_results(path: str | Path, *, axes: str = "xyz", later: bool = False) ->
     ----------
     path : str or Path
         HDF5 in CaImAn's schema, written by us or by CaImAn (also 2D, which becomes a volume of one plane).
-    axes : str
-        What ``dims`` are in a file that CaImAn wrote, which doesn't say: ``xyz``, or ``yxz`` where it was given
-        a movie of T × Y × X × Z. Our own files know.
+    axes : str, optional
+        What the three ``dims`` are in a file that CaImAn wrote, which doesn't say: ``xyz``, or ``yxz`` where it was
+        given a movie of T × Y × X × Z. Without it they are taken for ``xyz``, with a warning in the results'
+        provenance. Two are always rows and columns. Our own files know.
     later : bool
         Leave traces and background of our own files there until they are asked for; see `StoredComponents`. Not under
         Windows, where a file that is open can't be saved anew.
@@ -59,10 +60,10 @@ def load_results(path: str | Path, *, axes: str = "xyz", later: bool = False) ->
     return results
 
 
-def read_file(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Results:
+def read_file(path: str | Path, *, axes: str | None = None, later: bool = False) -> Results:
     """As `load_results`, without steps of curation that only the journal has."""
     path = Path(path)
-    if sorted(axes) != ["x", "y", "z"]:
+    if axes is not None and sorted(axes) != ["x", "y", "z"]:
         raise UsageError(f"axes is {axes!r}", "Give the order of CaImAn's dims: xyz or yxz.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name; results end in .hdf5.")
@@ -85,7 +86,7 @@ def read_file(path: str | Path, *, axes: str = "xyz", later: bool = False) -> Re
         ) from error
 
 
-def _read(file: h5py.File, path: Path, axes: str, stored: Stored | None = None) -> Results:
+def _read(file: h5py.File, path: Path, axes: str | None, stored: Stored | None = None) -> Results:
     if "estimates" not in file or "A" not in file["estimates"] or "C" not in file["estimates"]:
         raise InputError(
             f"{path} is HDF5, but holds no results: it has {', '.join(sorted(file)) or 'nothing'}",
@@ -98,11 +99,11 @@ def _read(file: h5py.File, path: Path, axes: str, stored: Stored | None = None) 
             "Update cnmf3d.",
         )
     estimates = file["estimates"]
-    shape, order = _volume(file, estimates, path, axes)
+    shape, order, guesses = _volume(file, estimates, path, axes)
     components = _components(estimates, own, shape, order, path, stored if own is not None else None)
     noise = _array(estimates, "sn")
     volume = None if noise is None or noise.size != np.prod(shape) else noise[order].reshape(shape).astype(np.float32)
-    results = _results(file, own, components, volume)
+    results = _results(file, own, components, volume, guesses)
     if GROUP not in file:
         return results
     try:
@@ -117,11 +118,14 @@ def _own(file: h5py.File) -> h5py.Group | None:
     return own if own is not None and "format" in own.attrs else None
 
 
-def _results(file: h5py.File, own: h5py.Group | None, components: Components, noise: Float | None) -> Results:
+def _results(
+    file: h5py.File, own: h5py.Group | None, components: Components, noise: Float | None, guesses: tuple[str, ...]
+) -> Results:
     if own is None:
         params = _dictionary(file["params"]) if "params" in file else {}
         rate = float(params.get("data", {}).get("fr") or 0.0)
-        source = Provenance(input_paths=tuple(p for p in (str(file.attrs.get("mmap_file", "")),) if p))
+        paths = tuple(p for p in (str(file.attrs.get("mmap_file", "")),) if p)
+        source = Provenance(input_paths=paths, warnings=guesses)
         return Results(components, {"caiman": params}, rate, None, noise, {}, source)
     told = json.loads(own.attrs["provenance"])
     size = own.attrs.get("voxel_size_zyx_um")
@@ -145,19 +149,26 @@ def _results(file: h5py.File, own: h5py.Group | None, components: Components, no
     )
 
 
-def _volume(file: h5py.File, estimates: h5py.Group, path: Path, axes: str) -> tuple[VolumeShape, Order]:
-    """Shape as (Z, Y, X), and which stored row each of our voxels is."""
+def _volume(
+    file: h5py.File, estimates: h5py.Group, path: Path, axes: str | None
+) -> tuple[VolumeShape, Order, tuple[str, ...]]:
+    """Shape as (Z, Y, X), which stored row each of our voxels is, and what was guessed of that."""
     own = _own(file)
     dims = _array(file, "dims")
     if own is not None:
         z, y, x = (int(n) for n in own.attrs["shape_zyx"])
         flat = dims is not None and dims.size == 2  # older files have three dims for one plane, too
-        return (z, y, x), order_of((y, x))[1] if flat else slice(None)
+        return (z, y, x), order_of((y, x))[1] if flat else slice(None), ()
     if dims is None:
         dims = _array(estimates, "dims")
     if dims is None or dims.size not in (2, 3):
         raise InputError(f"{path} does not say how large the volume is (dims)", "Save it again with CaImAn.")
-    return order_of(dims.tolist(), axes)
+    sizes = tuple(dims.tolist())
+    text = (
+        f"{path}: CaImAn's file does not say what its dims {sizes} are; they were taken for x, y, z. If it was given a "
+        'movie of T × Y × X × Z, open it with axes="yxz" (--axes yxz); of T × Z × Y × X, with axes="zyx".'
+    )
+    return (*order_of(sizes, axes or "xyz"), (text,) if axes is None and len(sizes) == 3 else ())
 
 
 def _components(

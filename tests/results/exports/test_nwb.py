@@ -300,7 +300,8 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
     fluorescence = Fluorescence()
     module.add(fluorescence)
     for name, factor in (("RoiResponseSeries", 1), ("Denoised", 2), ("Neuropil", 3), ("Deconvolved", 4)):
-        series = RoiResponseSeries(name=name, data=traces * factor, rois=rows, unit="n.a.", rate=30.0)
+        line = {"conversion": 0.5, "offset": 1.0} if name == "Denoised" else {}
+        series = RoiResponseSeries(name=name, data=traces * factor, rois=rows, unit="n.a.", rate=30.0, **line)
         fluorescence.add_roi_response_series(series)
     with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "w") as io:
         io.write(file)
@@ -314,7 +315,7 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
     assert first[2, 1, 0] == pytest.approx(0.6) and first[2, 1, 1] == pytest.approx(0.8)
     assert list(results.components.accepted) == [True, False]
     assert np.array_equal(results.components.raw, traces.T[::-1])
-    assert np.array_equal(results.components.traces, 2 * traces.T[::-1])
+    assert np.array_equal(results.components.traces, traces.T[::-1] + 1)
     assert np.array_equal(results.components.spikes, 4 * traces.T[::-1])
     assert not results.components.dff.any()
     larger = import_results("nwb", tmp_path / "r.nwb", Given(member="A", shape=(4, 5, 7), rate=9.0))

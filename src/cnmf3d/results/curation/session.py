@@ -82,7 +82,7 @@ class CurationSession:
         return store
 
     @classmethod
-    def open(cls, path: str | Path, who: str | None = None, *, axes: str = "xyz") -> Self:
+    def open(cls, path: str | Path, who: str | None = None, *, axes: str | None = None) -> Self:
         """The ROIs of a results file, saved step by step; see `from_results`."""
         return cls.from_results(load_results(path, axes=axes), who, path=path)
 

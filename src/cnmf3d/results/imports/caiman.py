@@ -19,7 +19,7 @@ def read_caiman(path: Path, given: Given) -> Results:
     given : Given
         `axes`: order of CaImAn's ``dims``, ``xyz`` or ``yxz``.
     """
-    results = load_results(path, axes=given.axes or "xyz")
+    results = load_results(path, axes=given.axes)
     return dataclasses.replace(
         results,
         rate=given.rate or results.rate,

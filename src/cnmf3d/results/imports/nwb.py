@@ -18,6 +18,7 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
+from cnmf3d.movies.calibration import calibrated, calibration_of
 from cnmf3d.movies.timing import rate_of
 from cnmf3d.movies.units import micrometres
 from cnmf3d.results.curation import Entry, Value, with_log
@@ -241,9 +242,10 @@ def _series(found: Found, group: h5py.Group, count: int) -> Float:
         data = data[:, None]
     if data.shape[1] != len(rows) and data.shape[0] == len(rows):
         data = data.T  # turned by the program that wrote it, which nwbinspector reports
-    scale = np.float32(group["data"].attrs.get("conversion", 1.0))
+    told = group["data"].attrs
+    meant = calibrated(data.T, calibration_of(told.get("conversion"), told.get("offset")))
     values = np.zeros((count, data.shape[0]), np.float32)
-    values[rows] = data.T.astype(np.float32) * scale if scale != 1 else data.T
+    values[rows] = meant[(slice(None), slice(None))]
     return values
 
 
