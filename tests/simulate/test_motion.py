@@ -15,10 +15,12 @@ def motion(preset="small", **overrides):
     return scene, draw_motion(scene, np.random.default_rng(0), np.random.default_rng(1))
 
 
-def test_jitter_has_its_rms_and_no_memory():
-    _, moved = motion(jitter="0.6,0.3,0.1")
+def test_jitter_has_its_rms_and_half_of_it_lasts():
+    _, moved = motion(jitter="0.6,0.3,0.1", jitter_time=1, frames=6000)
     np.testing.assert_allclose(moved.shifts.std(axis=0), (0.1, 0.3, 0.6), rtol=0.06)
-    assert np.corrcoef(moved.shifts[1:, 2], moved.shifts[:-1, 2])[0, 1] == pytest.approx(0, abs=0.07)
+    path = moved.shifts[:, 2]
+    assert np.corrcoef(path[1:], path[:-1])[0, 1] == pytest.approx(0.5, abs=0.05)
+    assert np.corrcoef(path[60:], path[:-60])[0, 1] == pytest.approx(0, abs=0.1)
     assert not moved.undone.any()
 
 

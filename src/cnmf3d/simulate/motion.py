@@ -83,7 +83,8 @@ def _residual(scene: Scene, rng: np.random.Generator) -> Float:
     jitter, drift, startle, trial = (
         np.array(lengths[::-1]) for lengths in (scene.jitter, scene.drift, scene.startle, scene.trial_shift)
     )
-    paths = jitter * rng.standard_normal((scene.frames, 3))
+    slow = np.stack([smooth_field((scene.frames,), (scene.jitter_time * scene.rate,), rng) for _ in range(3)], axis=1)
+    paths = jitter * (rng.standard_normal((scene.frames, 3)) + slow) / np.sqrt(2)
     paths += drift * np.linspace(0, 1, scene.frames)[:, None]
     starts = rng.uniform(0, scene.frames, rng.poisson(scene.startles * scene.frames / scene.rate / 60))
     for start in starts:

@@ -100,7 +100,10 @@ class Scene(BaseModel):
         description="what registration leaves in voxels that were shifted out; none: `motion` stays in the movie, "
         "else it was whole voxels and was taken out",
     )
-    jitter: Blur = Field((0.0, 0.0, 0.0), description="rms rigid displacement from frame to frame; never taken out")
+    jitter: Blur = Field((0.0, 0.0, 0.0), description="rms rigid displacement that is left; never taken out")
+    jitter_time: NotNegative = Field(
+        0.5, description="sigma of the smoothness in time of half of the jitter, s; the other half is new in each frame"
+    )
     drift: Blur = Field((0.0, 0.0, 0.0), description="displacement by the last frame; never taken out")
     warp: Blur = Field((0.0, 0.0, 0.0), description="rms displacement that differs from place to place")
     startles: NotNegative = Field(0.0, description="number of brief displacements a minute")
