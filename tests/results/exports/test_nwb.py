@@ -310,6 +310,7 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
     assert "--member A" in error.value.fix
     results = import_results("nwb", tmp_path / "r.nwb", Given(member="A"))
     assert results.components.shape == (3, 4, 6) and results.rate == 30
+    assert "at 6 × 4 × 3 (x × y × z); say it with --shape" in results.provenance.warnings[0]
     assert results.voxel_size == pytest.approx(ZYX(5, 2, 1))
     first = results.components.footprints[:, [0]].toarray().reshape(3, 4, 6)
     assert first[2, 1, 0] == pytest.approx(0.6) and first[2, 1, 1] == pytest.approx(0.8)
@@ -320,6 +321,7 @@ def test_a_file_of_another_program(tmp_path, monkeypatch):
     assert not results.components.dff.any()
     larger = import_results("nwb", tmp_path / "r.nwb", Given(member="A", shape=(4, 5, 7), rate=9.0))
     assert larger.components.shape == (4, 5, 7) and larger.rate == 9
+    assert larger.provenance.warnings == ()
     with pytest.raises(InputError, match="beyond"):
         import_results("nwb", tmp_path / "r.nwb", Given(member="A", shape=(2, 5, 7)))
     flat = import_results("nwb", tmp_path / "r.nwb", Given(member="B")).components

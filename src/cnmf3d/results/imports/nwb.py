@@ -151,7 +151,7 @@ def _results(found: Found, given: Given) -> Results:
         voxel_size=given.voxel_size or _voxel_size(found),
         noise=noise,
         projections=known,
-        provenance=_provenance(found),
+        provenance=_provenance(found, given, shape),
     )
     return with_log(results, _tags(found, count))
 
@@ -356,10 +356,19 @@ def _voxel_size(found: Found) -> ZYX | None:
     return ZYX(z, y, x)
 
 
-def _provenance(found: Found) -> Provenance:
+def _size_caution(shape: VolumeShape) -> str:
+    z, y, x = shape
+    end = f"at {x} × {y} × {z} (x × y × z)"
+    return (
+        f"the file doesn't say how large the image is: it ends at the last voxel of a mask, {end}; say it with --shape"
+    )
+
+
+def _provenance(found: Found, given: Given, shape: VolumeShape) -> Provenance:
     told = found.told
     if not told:
-        return Provenance()
+        guessed = given.shape is None and "image_mask" not in found.segmentation
+        return Provenance(warnings=(_size_caution(shape),) if guessed else ())
     known = {field.name: told.get(field.name) for field in fields(Provenance)}
     values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in known.items()}
     return Provenance(**{name: value for name, value in values.items() if value is not None})
