@@ -106,3 +106,11 @@ def test_light_is_lost_with_depth():
     planes = draw(scene_of("tiny", plain | {"depth_loss": 0.75})).truth.resting.mean(axis=(1, 2))
     still = draw(scene_of("tiny", plain)).truth.resting.mean(axis=(1, 2))
     np.testing.assert_allclose(planes / still, 0.25 ** (np.arange(9) / 8), rtol=1e-5)
+
+
+def test_processes_that_leave_the_field_are_drawn_anew():
+    scene = scene_of("cortex", {"frames": 4, "size": "40,40,1", "cells": 1, "silent": 0, "vessels": 0})
+    truth = draw(scene, 1).truth
+    assert len(truth.others.kinds) == 200
+    assert np.isfinite(truth.others.footprints.data).all()
+    np.testing.assert_allclose((truth.others.footprints**2).sum(axis=0), 1, rtol=1e-5)

@@ -37,7 +37,7 @@ def draw_neurites(scene: Scene, rng: np.random.Generator) -> sparse.csc_array[An
         swellings = np.exp(SWELLING * ndimage.gaussian_filter1d(rng.standard_normal(len(path)), 4.0) * np.sqrt(14.0))
         image = _blurred(scene, path, swellings)
         top = image[scene.view].max()
-        if top < 0.3 * image.max():
+        if top <= 0.3 * image.max():  # nearly all of it, or all, is out of sight
             continue
         flat = np.where(image >= FAINTEST * top, image / top, 0).ravel()
         columns.append(sparse.csc_array(flat[:, None].astype(np.float32)))
