@@ -35,7 +35,7 @@ def test_one_number_is_for_all_axes(value):
 
 @pytest.mark.parametrize("value", [(4, 4), [4, 4], "4,4", np.array([4, 4])])
 def test_two_numbers_would_leave_z_to_be_guessed(value):
-    with pytest.raises(UsageError, match=r"gSig has 2 numbers: the one along z is missing\n.*\(4, 4, 1\)"):
+    with pytest.raises(UsageError, match=r"gSig has 2 numbers: the one along z is missing\n.*one plane as \(4, 4, 1\)"):
         along_axes(value, "gSig")
 
 

@@ -21,6 +21,12 @@ def test_public_names_are_there():
         cnmf3d.nothing  # noqa: B018
 
 
+def test_the_api_is_listed_before_it_is_used():
+    code = "import cnmf3d; print([name for name in dir(cnmf3d) if not name.startswith('_')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(sorted(name for name in cnmf3d.__all__ if not name.startswith("_")))
+
+
 def test_importing_loads_nothing_heavy():
     heavy = ("numba", "scipy", "h5py", "matplotlib", "zarr", "pydantic", "rich")
     code = f"import sys, cnmf3d; print([name for name in {heavy!r} if name in sys.modules])"

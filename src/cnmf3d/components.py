@@ -113,11 +113,17 @@ class Components:
         return self.traces + self.residuals
 
     def __repr__(self) -> str:
-        """How many, of which volume: never their values."""
+        """How many, of which volume, judged by what: never their values."""
+        return f"<Components: {self.summary}, judged by {', '.join(self.quality) or 'nothing'}>"
+
+    @property
+    def summary(self) -> str:
+        """How many there are, of which volume, in words."""
         z, y, x = self.shape
         accepted = int(self.accepted.sum())
-        size = f"{self.frames} frames of {x} × {y} × {z} voxels (x, y, z)"
-        return f"<Components: {self.count} ({accepted} accepted), {size}; quality: {', '.join(self.quality)}>"
+        return (
+            f"{self.count} components ({accepted} accepted), {self.frames} frames of {x} × {y} × {z} voxels (x, y, z)"
+        )
 
     def centroids(self) -> npt.NDArray[np.float64]:
         """(components, 3) centres of mass of the footprints, in voxels, order z, y, x."""

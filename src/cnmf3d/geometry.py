@@ -62,7 +62,7 @@ def along_axes(value: AxisValue, name: str = "value") -> ZYX:
         raise UsageError(f"{name} is {value!r}", f"Give {NUMBERS}.") from error
 
 
-NUMBERS = "one number, or three in the order x, y, z: (4, 4, 2), or (4, 4, 1) for a movie of one plane"
+NUMBERS = "one number, or three in the order x, y, z, as (4, 4, 2) (of a movie of one plane as (4, 4, 1))"
 """What a quantity along the axes is written as."""
 
 

@@ -86,7 +86,7 @@ def test_lengths_in_all_their_ways(value):
 @pytest.mark.parametrize("name", ["gSig", "gSiz", "rf", "stride", "voxel_size"])
 @pytest.mark.parametrize("value", [(4, 4), [4, 4], "4,4"])
 def test_two_numbers_are_refused_for_every_length(name, value):
-    with pytest.raises(UsageError, match=r"three in the order x, y, z.*\(4, 4, 1\) for a movie of one plane"):
+    with pytest.raises(UsageError, match=r"three in the order x, y, z.*of a movie of one plane as \(4, 4, 1\)"):
         read_parameters({name: value})
 
 

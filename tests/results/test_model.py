@@ -15,7 +15,7 @@ def test_results_are_one_line_on_the_screen(tmp_path, random_results):
     for each in (results, load_results(write_results(results, tmp_path / "r.hdf5"), later=True)):
         text = repr(each)
         assert "\n" not in text and len(text) < 400
-        assert f"300 ({accepted} accepted)" in text and "500 frames of 30 × 20 × 4 voxels" in text
+        assert f"300 components ({accepted} accepted)" in text and "500 frames of 30 × 20 × 4 voxels" in text
         assert len(repr(each.components)) < 300
     assert "traces" not in each.components.__dict__  # nothing was read for it
     assert len(repr(each.components.background)) < 100 and len(repr(each.components.kinetics)) < 100

@@ -96,7 +96,7 @@ class Results:
         """One line: components, movie, rate, voxel size, warnings and curation, without any values."""
         paths = self.provenance.input_paths
         parts = [
-            repr(self.components).strip("<>"),
+            self.components.summary,
             f"{self.rate:g} Hz",
             "voxel size unknown" if self.voxel_size is None else f"voxels of {self.voxel_size} µm",
             *([f"of {paths[0]}" + (f" and {len(paths) - 1} more files" if len(paths) > 1 else "")] if paths else []),
