@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,41 @@ class Kinetics:
 
 
 @dataclass(frozen=True)
+class RestingLight:
+    """How the resting light F0 of ΔF/F is taken; see `cnmf3d.dff`.
+
+    Attributes
+    ----------
+    offset : float
+        Value of a pixel without light: what the detector adds.
+    error : float
+        Standard error of the offset; 0 where it was given.
+    percentile : float or None
+        F0 follows this running percentile of the trace; None: F0 is constant.
+    window : int
+        Frames of the running percentile.
+    segments : tuple of int
+        First frames of stretches, beside frame 0, that no window reaches across.
+    """
+
+    offset: float = 0.0
+    error: float = 0.0
+    percentile: float | None = None
+    window: int = 0
+    segments: tuple[int, ...] = ()
+
+    def to_json(self) -> str:
+        """As text, for a file."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> RestingLight:
+        """The inverse of `to_json`."""
+        told = json.loads(text)
+        return cls(**{**told, "segments": tuple(told["segments"])})
+
+
+@dataclass(frozen=True)
 class Components:
     """Demixed, denoised, deconvolved and judged components of one movie.
 
@@ -79,11 +115,14 @@ class Components:
     background : Background
     kinetics : Kinetics
     dff : (components, frames) float32
-        ΔF/F of the raw trace.
+        ΔF/F of the raw trace; NaN where the resting light F0 isn't clearly above zero. No unit.
     quality : mapping of name to (components,) float32
-        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (split-half correlation), ...
+        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (split-half correlation), ...; also ``f0``,
+        the resting light in units of the traces, and ``seed``, which seed it was.
     accepted : (components,) bool
         Passed the evaluation. Rejected components are kept.
+    resting : RestingLight
+        How F0 was taken.
     """
 
     shape: VolumeShape
@@ -96,6 +135,7 @@ class Components:
     dff: Float
     quality: Mapping[str, Float] = field(default_factory=dict)
     accepted: Bool = field(default_factory=lambda: np.zeros(0, bool))
+    resting: RestingLight = field(default_factory=RestingLight)
 
     @property
     def count(self) -> int:

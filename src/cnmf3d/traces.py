@@ -1,15 +1,13 @@
-"""Measures of traces that need nothing else: baseline, noise, trace SNR, skewness, ΔF/F.
+"""Measures of traces that need nothing else: baseline, noise, trace SNR, skewness.
 
 As published by Giovannucci et al. 2019, eLife 8:e38173, under CaImAn's names where it has one.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, special
+from scipy import special
 
 from cnmf3d.components import Float
 
@@ -93,17 +91,6 @@ def skewness(raw: Float, width: int) -> Float:
     centred = binned - binned.mean(axis=1, keepdims=True)
     power = (centred**2).mean(axis=1) ** 1.5
     return np.where(power > 0, (centred**3).mean(axis=1) / np.maximum(power, 1e-30), 0).astype(np.float32)
-
-
-def delta_f_over_f(raw: Float, baseline: Float, footprints: sparse.csc_array[Any], level: Float) -> Float:
-    """ΔF/F: raw trace above its baseline, over the resting light seen through the footprint.
-
-    ``(C_raw − bl) / (aᵀ level + bl)``; a resting light that isn't positive gives zeros, for nothing can be said then.
-    """
-    rest = np.asarray(footprints.T @ level, np.float32) + baseline
-    positive = rest > 0
-    safe = np.where(positive, rest, 1)
-    return np.where(positive[:, None], (raw - baseline[:, None]) / safe[:, None], 0).astype(np.float32)
 
 
 def decay_frames(g: Float) -> float:

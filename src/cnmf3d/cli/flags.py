@@ -141,6 +141,12 @@ class ParameterFlags:
     decay_time: Annotated[
         str | None, typer.Option(metavar="S", help="Decay time of calcium in seconds, or auto.", rich_help_panel=TRACES)
     ] = None
+    offset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE", help="Value of a pixel without light, for dF/F, or auto.", rich_help_panel=TRACES
+        ),
+    ] = None
     min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None
     rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None
 
@@ -175,6 +181,7 @@ class ParameterFlags:
             "refit": self.refit,
             "p": self.p,
             "decay_time": _number(self.decay_time),
+            "offset": _number(self.offset),
             "min_SNR": self.min_snr,
             "rval_thr": self.rval_thr,
         }

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics
+from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.stages import Outcome
-from cnmf3d.traces import delta_f_over_f
 
 
 def components_of(outcome: Outcome) -> Components:
@@ -30,6 +30,8 @@ def components_of(outcome: Outcome) -> Components:
         sparsity=kinetics.sparsity * factor,
     )
     raw = demixed.raw * column
+    rule = outcome.resting
+    dff, f0 = delta_f_over_f(raw, kinetics.baseline, kinetics.noise, footprints, outcome.level, rule)
     return Components(
         shape=outcome.cache.shape,
         footprints=footprints,
@@ -38,9 +40,10 @@ def components_of(outcome: Outcome) -> Components:
         spikes=demixed.deconvolved.spikes * column,
         background=background_of(outcome),
         kinetics=kinetics,
-        dff=delta_f_over_f(raw, kinetics.baseline, footprints, outcome.level),
-        quality=demixed.quality,
+        dff=dff,
+        quality={**demixed.quality, "f0": f0},
         accepted=outcome.accepted,
+        resting=rule,
     )
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float
+from cnmf3d.components import Background, Components, Float, RestingLight
+from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.block import entry_columns
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
@@ -32,7 +33,7 @@ from cnmf3d.results.curation.making import quality_of, rest_level
 from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
 from cnmf3d.results.footprints import Footprints, unit
-from cnmf3d.traces import decay_frames, delta_f_over_f
+from cnmf3d.traces import decay_frames
 
 ROUNDS = 12
 """Alternations of traces and footprints."""
@@ -189,6 +190,9 @@ def _components(
     raw, calcium = traces * scale, denoised.traces * scale
     quality = quality_of(raw, kinetics.g, MEASURES)
     quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
+    noise = kinetics.noise * factor
+    rule = RestingLight.from_json(str(scene.resting))
+    dff, quality["f0"] = delta_f_over_f(raw, kinetics.baseline * factor, noise, local, level, rule)
     footprints = _in_volume(local, scene)
     quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     return Components(
@@ -202,9 +206,10 @@ def _components(
             kinetics,
             **{n: getattr(kinetics, n) * factor for n in ("baseline", "initial", "noise", "sparsity")},
         ),
-        dff=delta_f_over_f(raw, kinetics.baseline * factor, local, level),
+        dff=dff,
         quality=quality,
         accepted=np.ones(count, bool),
+        resting=rule,
     )
 
 

@@ -25,6 +25,7 @@ from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
+from cnmf3d.engine.offset import Offset, measured_offset, offset_arrays, offset_of
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import reliability
@@ -203,6 +204,8 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("evaluate"):
         quality = draft.quality(last.raw)
         accepted = decide(quality, plan, cache.bins)
+    with clock.stage("estimate"):
+        offset = detector_offset(context, plan, cache)
     return Outcome(
         plan=plan,
         cache=cache,
@@ -214,8 +217,20 @@ def finished(context: Context, draft: Draft) -> Outcome:
         correlation=draft.correlation,
         grid=plan.cores(cache.shape, cache.bins),
         estimates=draft.estimates,
+        offset=offset,
         seeds=draft.seeds,
     )
+
+
+def detector_offset(context: Context, plan: Plan, cache: Cache) -> Offset:
+    """The value of a pixel without light: as given, or as the noise of the movie tells it."""
+    if plan.offset is not None:
+        return Offset(plan.offset, 0.0, "given")
+
+    def measure() -> Arrays:
+        return offset_arrays(measured_offset(context.movie, cache.statistics.valid, context.workers))
+
+    return offset_of(context.solutions.once("offset", (), measure))
 
 
 def about_vanished(start: Start, kept: npt.NDArray[np.int64], cache: Cache, reporter: Reporter) -> None:

@@ -61,6 +61,14 @@ class Plan:
         Standard deviations of Fisher's z that the reliability must reach.
     refit : bool
         Fit once more with the accepted components only.
+    offset : float or None
+        Value of a pixel without light; None: from the data.
+    percentile : float or None
+        Of a drifting resting light F0; None: F0 is constant.
+    f0_window : int
+        Frames of that running percentile.
+    segments : tuple of int
+        First frames of stretches that it doesn't reach across.
     """
 
     rate: float
@@ -84,6 +92,10 @@ class Plan:
     least_compact: float = 0.7
     significance: float = 4.5
     refit: bool = False
+    offset: float | None = None
+    percentile: float | None = None
+    f0_window: int = 0
+    segments: tuple[int, ...] = ()
 
     def settings(self) -> Settings:
         """For the block solver; needs `sigma`."""

@@ -44,6 +44,11 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         Where parameters contradict one another or the movie.
     """
     frames = movie.shape[0]
+    if late := [s for s in parameters.data.segments if s >= frames]:
+        raise UsageError(
+            f"segments has frame {late[0]}, but {name_of(movie)} has only {frames} volumes",
+            "Give the first frame of each stretch, counted from 0 (data.segments).",
+        )
     if frames < LEAST_FRAMES:
         raise InputError(
             f"{name_of(movie)} has {frames} volumes; that is too few to tell cells from noise",
@@ -83,6 +88,10 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         least_compact=quality.compact_thr,
         significance=quality.reliability_z,
         refit=parameters.refit,
+        offset=None if data.offset == "auto" else data.offset,
+        percentile=parameters.temporal.f0_percentile if parameters.temporal.f0 == "percentile" else None,
+        f0_window=max(1, round(parameters.temporal.f0_window * rate)),
+        segments=data.segments,
     )
 
 
@@ -211,6 +220,8 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
     response = outcome.demixed.response
     if plan.decay is None and response is not None:
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)
+    if plan.offset is None:
+        values["data"]["offset"] = round(outcome.offset.value, 4)
     init, patch = values["init"], values["patch"]
     if plan.sigma is not None and init["gSig"] == "auto":
         init["gSig"] = [round(s, 3) for s in half_size_of(plan.sigma).xyz]

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from cnmf3d.caches import Caches
 from cnmf3d.components import Components
+from cnmf3d.dff import about_unclear, unclear
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.parallel import cores
@@ -26,7 +27,7 @@ from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
 from cnmf3d.errors import UsageError
-from cnmf3d.events import Caution, Event, Reporter
+from cnmf3d.events import Caution, Event, Note, Reporter
 from cnmf3d.geometry import half_size_of
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
@@ -132,6 +133,7 @@ def _results(
         heard(Caution("evaluate", nothing_found(outcome)))
     elif not components.accepted.any():
         heard(Caution("evaluate", f"none of {components.count} components passed the evaluation; all are kept, marked"))
+    about_resting_light(outcome, components, heard)
     timings = {**clock.seconds, "total": time.perf_counter() - begin}
     return Results(
         components=components,
@@ -210,6 +212,27 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
         tell(statistics.maximum >= top, f"reach the largest value ({top}): saturated, their traces are cut off there")
 
 
+def about_resting_light(outcome: Outcome, components: Components, reporter: Reporter) -> None:
+    """Tell what ΔF/F takes for zero light, where that is a guess, and which components have no ΔF/F."""
+    if components.count == 0:
+        return
+    offset, statistics = outcome.offset, outcome.cache.statistics
+    give = "Give the value of a pixel without light if you know it (--offset, data.offset)."
+    lowest = float(statistics.minimum[statistics.valid].min(initial=np.inf))
+    below = f"the movie has values below zero (down to {lowest:.5g}): " if lowest < 0 else ""
+    if outcome.plan.offset is None and not offset.found:
+        text = f"{below}dF/F takes 0 for no light, for the detector's offset is {offset.why}. {give}"
+        reporter(Caution("evaluate", text))
+    elif outcome.plan.offset is None and below:
+        text = f"{below}dF/F takes {offset.value:.5g} ± {offset.error:.2g} for no light, {offset.why}. {give}"
+        reporter(Caution("evaluate", text))
+    elif outcome.plan.offset is None:
+        reporter(Note("evaluate", f"detector's offset {offset.value:.5g}: {offset.why}"))
+    numbers = unclear(components.dff)
+    if numbers.size:
+        reporter(Caution("evaluate", about_unclear(numbers.tolist(), components.count, outcome.resting)))
+
+
 def nothing_found(outcome: Outcome) -> str:
     """What was looked for, where there is nothing."""
     plan = outcome.plan
@@ -253,6 +276,8 @@ def estimates(parameters: CnmfParameters, outcome: Outcome, components: Componen
         out["rf"] = {"value": list(core[::-1]), "why": f"{blocks}, {max(halo)} voxels of halo"}
     if parameters.init.tsub == "auto":
         out["tsub"] = {"value": plan.width, "why": "frames a bin while cells are sought; traces have every frame"}
+    if plan.offset is None:
+        out["offset"] = {"value": round(outcome.offset.value, 4), "why": outcome.offset.why}
     median = float(np.median(noise.noise[noise.valid])) if noise.valid.any() else 0.0
     out["noise"] = {"value": round(median, 4), "why": "median over voxels, from second differences in time"}
     return out

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
+from cnmf3d.components import Bool, Float, RestingLight, VolumeShape, centroids_of
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, entry_columns, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.deconvolution import Deconvolved, Response
+from cnmf3d.engine.offset import Offset
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
 from cnmf3d.engine.volume import Neuropil
 from cnmf3d.traces import skewness, trace_snr
@@ -67,6 +68,8 @@ class Outcome:
         Core and halo of the blocks.
     estimates : mapping
         What was estimated, and how.
+    offset : Offset
+        Value of a pixel without light.
     seeds : (components,) int64 or None
         Number of the seed that each component was, where seeds were given.
     """
@@ -81,7 +84,14 @@ class Outcome:
     correlation: Float
     grid: tuple[VolumeShape, VolumeShape]
     estimates: dict[str, dict[str, Any]]
+    offset: Offset
     seeds: npt.NDArray[np.int64] | None = None
+
+    @property
+    def resting(self) -> RestingLight:
+        """How the resting light of ΔF/F is taken."""
+        plan, offset = self.plan, self.offset
+        return RestingLight(offset.value, offset.error, plan.percentile, plan.f0_window, plan.segments)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from cnmf3d.parameters.stage import Auto, Lengths, Stage
+
+
+def _frames(value: Any) -> Any:
+    """Frame numbers: some, one, or text with commas between."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(int(part) for part in value.replace(";", ",").split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError("whole numbers with commas between: 200, 400") from error
 
 
 class DataParameters(Stage):
@@ -25,4 +37,13 @@ class DataParameters(Stage):
     lengths: Literal["voxels", "um"] = Field(
         "voxels",
         description="Unit of gSig, gSiz, rf and stride: voxels, or µm (um), which needs the voxel size.",
+    )
+    offset: float | Auto = Field(
+        "auto",
+        description="Value of a pixel without light, which F0 of dF/F is above. auto: estimated from how the skewness "
+        "of the noise grows with the light.",
+    )
+    segments: Annotated[tuple[PositiveInt, ...], BeforeValidator(_frames)] = Field(
+        (),
+        description="First frames of stretches (trials, files), beside frame 0, which a drifting F0 starts anew in.",
     )

@@ -176,8 +176,8 @@ def _array(name: str, a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Iterator[Diff
     if a.shape != b.shape:
         yield Difference(name, float("nan"), float("nan"))
     elif not np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
-        largest = np.nanmax(np.abs(a.astype(np.float64) - b.astype(np.float64)))
-        yield _largest(name, largest, np.nanmax(np.abs(a.astype(np.float64))))
+        largest = np.nanmax(np.abs(a.astype(np.float64) - b.astype(np.float64)), initial=0)
+        yield _largest(name, largest, np.nanmax(np.abs(a.astype(np.float64)), initial=0))
 
 
 def _largest(name: str, difference: Any, value: Any) -> Difference:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, VolumeShape
+from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results.curation.curation import state_of, with_log
@@ -23,7 +24,7 @@ from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
-from cnmf3d.traces import delta_f_over_f, quiet_level
+from cnmf3d.traces import quiet_level
 
 
 def load_results(path: str | Path, *, axes: str | None = None, later: bool = False) -> Results:
@@ -197,6 +198,9 @@ def _components(
         "kinetics": kinetics,
         "quality": _quality(estimates, own, count),
         "accepted": _accepted(estimates, count),
+        "resting": RestingLight.from_json(own.attrs["resting_light"])
+        if own is not None and "resting_light" in own.attrs
+        else RestingLight(),
     }
     if stored is not None and _all_there(estimates, count):
         names = {field: f"estimates/{name}" for field, name in TRACES.items()}
@@ -265,7 +269,8 @@ def _delta_f(raw: Float, footprints: sparse.csc_array[Any], background: Backgrou
     """ΔF/F where the file has none: raw traces above their quiet level, over that and the resting light behind it."""
     if not raw.size:
         return raw
-    return delta_f_over_f(raw, quiet_level(raw)[0], footprints, rest_level(background))
+    level, noise = quiet_level(raw)
+    return delta_f_over_f(raw, level, noise, footprints, rest_level(background), RestingLight())[0]
 
 
 def _background(estimates: h5py.Group, order: Any, frames: int) -> Background:

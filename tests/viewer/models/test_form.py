@@ -198,6 +198,8 @@ values = st.fixed_dictionaries(
         "refit": st.booleans(),
         "init.seeds": st.one_of(st.none(), st.just("a folder/m äsks.tif")),
         "data.lengths": st.sampled_from(["voxels", "um"]),
+        "data.offset": st.one_of(st.just("auto"), st.floats(-500, 500)),
+        "data.segments": st.lists(st.integers(1, 900), max_size=3),
     },
 )
 

@@ -65,6 +65,14 @@ def test_what_is_entered_arrives(dock):
     made = form.parameters()
     assert (made.init.K, made.init.gSig, made.temporal.p, made.refit) == (12, (3, 3, 1.5), 0, True)
     assert made.init.seeds == "masks.tif" and made.data.decay_time == "auto"
+    rows["data.segments"].editor.setText("200, 400")
+    rows["data.offset"].other.setChecked(False)
+    rows["data.offset"].editor.setValue(-120.5)
+    assert form.parameters().data.segments == (200, 400) and form.parameters().data.offset == -120.5
+    rows["data.segments"].editor.setText("200, x")
+    assert "whole numbers" in rows["data.segments"].message.text()
+    rows["data.segments"].editor.setText("")
+    assert form.parameters().data.segments == ()
     rows["data.fr"].other.setChecked(False)
     rows["data.fr"].editor.setValue(7.5)
     assert form.parameters().data.fr == 7.5

@@ -178,6 +178,30 @@ def test_traces_whose_file_is_gone_are_told(opened: Any, monkeypatch: pytest.Mon
     assert len(told) >= 2
 
 
+def test_rois_without_dff_are_blank_and_named(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, known = opened.app.rois, opened.app.rois.traces
+
+    def partly(kind: str, ids: Any) -> Any:
+        values = known(kind, ids).copy()
+        if kind == "dff":
+            values[np.asarray(ids) == 2] = np.nan
+        return values
+
+    monkeypatch.setattr(store, "traces", partly)
+    dock = opened.docks["Traces"]
+    dock.kinds["dff"].setChecked(True)
+    store.select([1, 2])
+    curves = [item.name() for item in dock.plot.getPlotItem().listDataItems() if item.name()]
+    assert curves.count("1") == curves.count("2") + 1
+    assert "no ΔF/F of 2" in dock.told.text()
+    assert all(np.isfinite(edge) for edge in dock.plot.viewRange()[1])
+    store.accept([1, 2])
+    heat = opened.show_dock("Heat map")
+    heat.kind.setCurrentIndex(heat.kind.findData("dff"))
+    rows = heat.image.image
+    assert np.isfinite(rows).all() and not rows[list(heat.ids).index(2)].any()
+
+
 def test_the_heat_map_has_the_accepted_ones_in_the_tables_order(opened: Any) -> None:
     from qtpy.QtCore import Qt
 

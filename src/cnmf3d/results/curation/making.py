@@ -15,9 +15,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import UsageError
 from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
-from cnmf3d.traces import decay_frames, delta_f_over_f, skewness, trace_snr
+from cnmf3d.traces import decay_frames, skewness, trace_snr
 
 Ints = npt.NDArray[np.int64]
 
@@ -149,6 +150,11 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     baseline = linear @ kinetics.baseline
     traces, residuals = linear @ rois.traces, linear @ rois.residuals
     raw = traces + residuals
+    noise = np.sqrt(linear**2 @ kinetics.noise**2)
+    dff, f0 = delta_f_over_f(raw, baseline, noise, footprints, rest_level(rois.background), rois.resting)
+    quality = quality_of(raw, kinetics.g, list(rois.quality))
+    if "f0" in quality:
+        quality["f0"] = f0
     return dataclasses.replace(
         rois,
         footprints=footprints,
@@ -159,11 +165,11 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
             g=kinetics.g[main],
             baseline=baseline,
             initial=linear @ kinetics.initial,
-            noise=np.sqrt(linear**2 @ kinetics.noise**2),
+            noise=noise,
             sparsity=linear @ kinetics.sparsity,
         ),
-        dff=delta_f_over_f(raw, baseline, footprints, rest_level(rois.background)),
-        quality=quality_of(raw, kinetics.g, list(rois.quality)),
+        dff=dff,
+        quality=quality,
         accepted=np.asarray(accepted, bool),
     )
 

@@ -62,6 +62,8 @@ class Scene:
         Volumes a second.
     sigma : (3,) float64
         Standard deviation of a cell's footprint in voxels, z, y, x.
+    resting : () str
+        How F0 is taken, as `RestingLight.to_json` says it.
     fixed : () bool
         Whether a footprint has to keep all voxels of its support; otherwise only what is significant stays.
     """
@@ -78,6 +80,7 @@ class Scene:
     g: Float
     rate: npt.NDArray[np.float64]
     sigma: npt.NDArray[np.float64]
+    resting: npt.NDArray[np.str_]
     fixed: npt.NDArray[np.bool_]
 
     @property
@@ -155,6 +158,7 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
         g=(g[told[0]] if told.size else np.zeros(0)).astype(np.float32),
         rate=np.array(results.rate, np.float64),
         sigma=np.array(sigma_of(half_size(results)), np.float64),
+        resting=np.array(others.resting.to_json()),
         fixed=np.array(fixed),
     )
 

@@ -203,7 +203,7 @@ def _shape(found: Found, given: Given, places: list[npt.NDArray[np.int64]]) -> V
 
 
 def _traces(found: Found, count: int) -> dict[str, Float]:
-    """Every kind of trace, (ROI, time); zero where the file has none."""
+    """Every kind of trace, (ROI, time); zero where the file has none, and NaN for ΔF/F, which is unknown then."""
     kinds: dict[str, Float] = {}
     for name, group in found.series.items():
         kind = _kind(name)
@@ -216,7 +216,7 @@ def _traces(found: Found, count: int) -> dict[str, Float]:
     raw = kinds.get("Raw")
     kinds.setdefault("Denoised", none if raw is None else raw)
     kinds.setdefault("Residuals", none if raw is None else raw - kinds["Denoised"])
-    return {"Deconvolved": none, names.DFF: none, **kinds}
+    return {"Deconvolved": none, names.DFF: np.full_like(none, np.nan), **kinds}
 
 
 def _kind(name: str) -> str:

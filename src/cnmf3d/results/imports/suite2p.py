@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, VolumeShape
+from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
 from cnmf3d.results.exports.suite2p import WHOLE
@@ -17,7 +18,7 @@ from cnmf3d.results.footprints import Footprints, footprints_of, unit
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.imports.suite2p_folder import NEUROPIL, Plane, number_of, read_planes
 from cnmf3d.results.model import Provenance, Results
-from cnmf3d.traces import delta_f_over_f, quiet_level
+from cnmf3d.traces import quiet_level
 
 MEASURES = {"skew": "skewness", "compact": "compact", "aspect_ratio": "aspect_ratio", "radius": "radius"}
 """Entries of ``stat`` that become measures."""
@@ -50,10 +51,12 @@ def read_suite2p(path: Path, given: Given) -> Results:
     shape = given.shape or _shape(planes)
     decay = [_decay(plane) for plane in planes for _ in plane.stat]
     raw = np.concatenate([plane.raw[:, :frames] for plane in planes])
-    baseline = quiet_level(raw)[0] if raw.size else np.zeros(len(raw), np.float32)
+    baseline, noise = quiet_level(raw) if raw.size else (np.zeros(len(raw), np.float32),) * 2
     ours = np.array([plane.ours for plane in planes for _ in plane.stat], bool)
     none = np.zeros(len(raw), np.float32)
     level, footprints = np.where(ours, none, baseline), _footprints(planes, shape)
+    dark = np.zeros(footprints.shape[0], np.float32)
+    dff, f0 = delta_f_over_f(raw, level, noise, footprints, dark, RestingLight())
     components = Components(
         shape=shape,
         footprints=footprints,
@@ -62,8 +65,8 @@ def read_suite2p(path: Path, given: Given) -> Results:
         spikes=np.concatenate([plane.traces["spks"][:, :frames] for plane in planes]),
         background=Background(np.zeros((int(np.prod(shape)), 0), np.float32), np.zeros((0, frames), np.float32)),
         kinetics=Kinetics(np.array(decay, np.float32).reshape(-1, 1), level, none, none, none),
-        dff=delta_f_over_f(raw, level, footprints, np.zeros(footprints.shape[0], np.float32)),
-        quality=_quality(planes),
+        dff=dff,
+        quality={**_quality(planes), "f0": f0},
         accepted=np.concatenate([plane.iscell[:, 0] > 0 for plane in planes]),
     )
     told = planes[0].ops.get("cnmf3d_voxel_size_zyx_um")

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from cnmf3d.parameters.explain import entries
 from cnmf3d.parameters.reading import field_of, names
 
-Kind = Literal["switch", "choice", "whole", "number", "lengths", "file"]
+Kind = Literal["switch", "choice", "whole", "number", "lengths", "file", "frames"]
 Group = Literal["basic", "patches", "evaluation", "advanced"]
 
 GROUPS: tuple[Group, ...] = ("basic", "patches", "evaluation", "advanced")
@@ -66,6 +66,11 @@ _LABELS = {
     "data.decay_time": "Decay time",
     "data.voxel_size": "Voxel size",
     "data.lengths": "Unit of lengths",
+    "data.offset": "Detector offset",
+    "data.segments": "Segments (first frames)",
+    "temporal.f0": "F0 of dF/F",
+    "temporal.f0_percentile": "F0 percentile",
+    "temporal.f0_window": "F0 window",
     "init.gSiz": "gSiz (box)",
     "background.nb": "nb (neuropil)",
     "merging.do_merge": "Merge components",
@@ -80,6 +85,7 @@ _UNITS = {
     "data.fr": "Hz",
     "data.decay_time": "s",
     "data.voxel_size": "µm",
+    "temporal.f0_window": "s",
     "init.tsub": "frames",
     "init.ssub": "voxels",
 }
@@ -194,7 +200,7 @@ def _kind(name: str, inner: Any) -> Kind:
         return "choice"
     bare = get_args(inner)[0] if get_origin(inner) is Annotated else inner
     if get_origin(bare) is tuple:
-        return "lengths"
+        return "frames" if get_args(bare)[-1] is Ellipsis else "lengths"
     kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "number", str: "file"}
     if bare not in kinds:
         raise TypeError(f"the form has no field for {name}: {inner}")

@@ -123,6 +123,17 @@ class FilePath(QWidget):
             self.line.setText(path)
 
 
+class Frames(QLineEdit):
+    """Numbers of frames with commas between."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPlaceholderText("none")
+        self.textChanged.connect(lambda _: self.changed.emit())
+
+
 class Row(QWidget):
     """One field: its label, what is entered, its unit, "auto" where that can be, and a message below.
 
@@ -202,7 +213,7 @@ class Row(QWidget):
             number = Whole() if kind == "whole" else Number()
             number.valueChanged.connect(self._entered)
             return number
-        many = Lengths() if kind == "lengths" else FilePath(self.field.label)
+        many: Any = Lengths() if kind == "lengths" else Frames() if kind == "frames" else FilePath(self.field.label)
         many.changed.connect(self._entered)
         return many
 
@@ -233,6 +244,8 @@ class Row(QWidget):
             return [part.value() for part in editor.parts]
         if isinstance(editor, FilePath):
             return editor.line.text().strip() or None
+        if isinstance(editor, Frames):
+            return numbers_or_text(editor.text())
         return editor.value()
 
     def _fill(self, value: Any) -> None:
@@ -244,6 +257,9 @@ class Row(QWidget):
         elif isinstance(editor, Lengths):
             for part, length in zip(editor.parts, value, strict=True):
                 part.setValue(float(length))
+        elif isinstance(editor, Frames):
+            if numbers_or_text(editor.text()) != value:
+                editor.setText(value if isinstance(value, str) else ", ".join(map(str, value)))
         elif isinstance(editor, FilePath):
             if (value or "") != editor.line.text().strip():
                 editor.line.setText(value or "")
@@ -262,6 +278,12 @@ class Row(QWidget):
         return all(part.value() == 0 for part in parts)
 
 
+def numbers_or_text(text: str) -> list[int] | str:
+    """Whole numbers with commas between; the text as it is where it is none, for the parameters to judge."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return [int(part) for part in parts] if all(part.isdecimal() for part in parts) else text
+
+
 USUAL: dict[str, Any] = {
     "data.fr": 5.0,
     "data.voxel_size": [1.0, 1.0, 5.0],
@@ -269,6 +291,7 @@ USUAL: dict[str, Any] = {
     "init.ssub": 1,
     "init.tsub": 1,
     "background.nb": 1,
+    "data.offset": 0.0,
 }
 """What a field shows first where "auto" is switched off and the page of Mesmerize has no figure for it."""
 

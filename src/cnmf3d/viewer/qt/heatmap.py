@@ -93,6 +93,7 @@ class HeatMapDock(QWidget):
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
+        rows[np.isnan(rows).any(axis=1)] = 0  # ΔF/F is NaN where F0 isn't clearly above zero
         spread = rows.std(axis=1, keepdims=True)
         rows = (rows - np.median(rows, axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
         self.image.setImage(rows, levels=(-0.5, 4.0))

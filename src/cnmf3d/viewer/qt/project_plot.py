@@ -69,10 +69,11 @@ class ProjectPlot(QWidget):
         """Draw everything."""
         self.plot.clear()
         curves = self._project.curves(self._rows, self.kind.currentData())
+        curves = [each for each in curves if not len(each.values) or np.isfinite(each.values).any()]  # ΔF/F may be NaN
         self.told.setText("" if curves else EMPTY)
         if not curves:
             return
-        height = max(float(np.ptp(each.values)) if len(each.values) else 0.0 for each in curves) or 1.0
+        height = max(float(np.ptp(np.nan_to_num(each.values))) if len(each.values) else 0.0 for each in curves) or 1.0
         for number, each in enumerate(curves):
             colour = pg.mkColor(COLOURS[number % len(COLOURS)])
             base = -number * height * 1.05

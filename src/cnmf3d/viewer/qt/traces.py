@@ -107,11 +107,15 @@ class TraceDock(QWidget):
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
-        height = max((float(np.ptp(v, axis=1).max()) for v in values.values()), default=1.0) or 1.0
+        height = max((float(np.ptp(v, axis=1).max()) for v in _drawn(values)), default=1.0) or 1.0
         for row, roi in enumerate(ids):
             base = -row * height * 1.05 if self.apart.isChecked() else 0.0
             colour = pg.mkColor(colours[row % len(colours)])
             for kind in chosen:
+                if np.isnan(values[kind][row]).any():
+                    self.told.setText(f"{self.told.text()}; no {NAMES[kind]} of {roi}: F0 isn't clearly above zero")
+                if not np.isfinite(values[kind][row]).any():
+                    continue
                 self._curve(seconds, values[kind][row] + base, kind, colour, str(roi))
             if self.apart.isChecked() and len(ids) > 1:
                 label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
@@ -177,9 +181,14 @@ class TraceDock(QWidget):
         seek(self._app, round(seconds * self.rate))
 
 
+def _drawn(values: Mapping[str, Any]) -> list[Any]:
+    """Traces with zeros where they have no value: ΔF/F has none where F0 isn't clearly above zero."""
+    return [np.nan_to_num(each) for each in values.values()]
+
+
 def _span(values: Mapping[str, Any], apart: float) -> tuple[float, float]:
     """Least and greatest value that is drawn, rows being `apart` from one another."""
-    rows = [np.stack([each.min(axis=1), each.max(axis=1)]) - apart * np.arange(len(each)) for each in values.values()]
+    rows = [np.stack([each.min(axis=1), each.max(axis=1)]) - apart * np.arange(len(each)) for each in _drawn(values)]
     if not rows:
         return (0.0, 1.0)
     return float(min(row.min() for row in rows)), float(max(row.max() for row in rows))

@@ -36,6 +36,7 @@ METRICS = {
     "reliability": "correlation of the footprint between two halves of the recording",
     "skewness": "skewness of the trace",
     "compactness": "cosine of the footprint with a Gaussian of a cell's size",
+    "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }
 

@@ -147,7 +147,13 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
         fluorescence.add_roi_response_series(series(name, values[name], rows, results.rate, text))
     ratio = DfOverF()
     module.add(ratio)
-    ratio.add_roi_response_series(series(names.DFF, components.dff, rows, results.rate, "dF/F of the raw trace"))
+    rule = components.resting
+    drift = "" if rule.percentile is None else f", following percentile {rule.percentile:g} of {rule.window} volumes"
+    text = (
+        "dF/F = (F - F0) / F0 of the raw trace; F0 is the resting light seen through the footprint above the "
+        f"detector's offset of {rule.offset:.6g}{drift}; NaN where F0 is not clearly above zero"
+    )
+    ratio.add_roi_response_series(series(names.DFF, components.dff, rows, results.rate, text))
 
 
 def series(name: str, values: np.ndarray[Any, Any], rows: Any, rate: float, text: str) -> Any:
