@@ -126,6 +126,26 @@ def zipped(folder: Path) -> Movie:
     return open_movie(folder / "m.zarr.zip", axes="tzyx")
 
 
+def ome_set(folder: Path) -> Movie:
+    """An OME-TIFF of two files, compressed."""
+    halves = VALUES.reshape(2, -1, *SHAPE[2:])
+    blocks = "".join(
+        f'<TiffData FirstT="{t}" FirstZ="{z}" IFD="{t % 12 * 3 + z}"><UUID FileName="h{t // 12}.tif"/></TiffData>'
+        for t in range(SHAPE[0])
+        for z in range(SHAPE[1])
+    )
+    text = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+        f'DimensionOrder="XYZCT" Type="uint16" SizeX="32" SizeY="32" SizeZ="3" SizeC="1" SizeT="24">{blocks}</Pixels>'
+        "</Image></OME>"
+    )
+    for number, half in enumerate(halves):
+        with tifffile.TiffWriter(folder / f"h{number}.tif") as file:
+            for page in half:
+                file.write(page, description=text, metadata=None, contiguous=False, compression="zlib")
+    return open_movie(folder / "h0.tif")
+
+
 def part(folder: Path) -> Movie:
     whole = labelled(folder, compression="lzw")
     return cropped(whole, (0, 24), (0, 3), (0, 32), (0, 32))
@@ -140,6 +160,7 @@ KINDS = {
     "TIFF with labels": lambda folder: labelled(folder, compression="zlib"),
     "ImageJ": lambda folder: labelled(folder, imagej=True),
     "OME-TIFF": lambda folder: labelled(folder, ome=True, compression="lzw"),
+    "OME-TIFF of two files": ome_set,
     "ScanImage": scanimage,
     "files of ScanImage": scanimage_set,
     "a plane a file": planes,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cnmf3d import open_movie
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.geometry import ZYX
 
 
@@ -154,7 +154,8 @@ def test_truncated_tiff_is_named(tmp_path, values, keep):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 300), value=st.integers(0, 255))
-def test_a_damaged_tiff_is_read_or_named(tmp_path, values, place, value):
+def test_a_damaged_tiff_is_read_or_named(tmp_path, monkeypatch, values, place, value):
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
     path = tmp_path / "m.tif"
     tifffile.imwrite(path, values, imagej=True, metadata={"axes": "TZYX"})
     whole = bytearray(path.read_bytes())
@@ -162,5 +163,5 @@ def test_a_damaged_tiff_is_read_or_named(tmp_path, values, place, value):
     path.write_bytes(whole)
     try:
         open_movie(path).read(0, 6)
-    except InputError as error:
+    except Cnmf3dError as error:
         assert error.fix

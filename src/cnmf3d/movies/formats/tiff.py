@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import folded
+from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import ome_tiff, scanimage, tiff_facts
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.tiff_errors import broken, complaints, unreadable
 from cnmf3d.movies.formats.tiff_index import index_of, read_index
 from cnmf3d.movies.formats.tiff_pages import flat_pages
 from cnmf3d.movies.formats.tiff_series import Series, choose, letters, series_of
-from cnmf3d.movies.stored import Place, Stored
+from cnmf3d.movies.stored import LazyArray, Place, Stored
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile
+    from tifffile import TiffFile, TiffFrame, TiffPage
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ome_tiff.SUFFIX)
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -143,9 +145,25 @@ def _from_series(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
         there = sum(page is not None for page in pages)
         raise InputError(f"{place} holds {there} of {len(image.pages)} pages", "Copy it again: it is cut short.")
     facts = tiff_facts.of_series(place, tif, image)
-    data = folded(flat_pages(place, index_of(pages)), image.lead)
+    data = folded(_of_files(place, pages), image.lead)
     assert data is not None
     return Stored(data, letters(image.labels), image.kind, replace(facts, warnings=facts.warnings + image.warnings))
+
+
+def _of_files(place: Place, pages: Sequence[TiffPage | TiffFrame]) -> LazyArray:
+    """See pages that tifffile has read, of one file or of several that follow one another, as one list."""
+    runs: list[tuple[str, list[TiffPage | TiffFrame]]] = []
+    for page in pages:
+        path = page.parent.filehandle.path
+        if not runs or runs[-1][0] != path:
+            runs.append((path, []))
+        runs[-1][1].append(page)
+    if len(runs) == 1:
+        return flat_pages(place, index_of(pages))
+    names = [path for path, _ in runs]
+    parts = [flat_pages(Place(path, Path(path)), index_of(each)) for path, each in runs]
+    inner, dtype = tuple(parts[0].shape[1:]), np.dtype(parts[0].dtype)
+    return Chained(names, [int(part.shape[0]) for part in parts], inner, dtype, parts.__getitem__)
 
 
 FORMAT = Format("TIFF", SUFFIXES, recognises, open_tiff, open_together)

@@ -39,17 +39,18 @@ def unreadable(where: str, error: Exception) -> Cnmf3dError:
     where : str
         File, or page and file.
     error : Exception
-        Those by which tifffile and the decoders report bad data become an `InputError`; any other one is no
-        reason to call a file damaged.
+        Those by which tifffile and the decoders report bad data become an `InputError`. Others, such as a name
+        that tifffile no longer has, are no reason to call a file damaged.
     """
     if isinstance(error, Cnmf3dError):
         return error
     text = " ".join(str(error).split())
     if is_damage(error):
         return InputError(f"{where} can't be decoded, it is damaged or cut short ({text})", AGAIN)
-    if isinstance(error, (ValueError, NotImplementedError)):
+    if isinstance(error, (ValueError, ArithmeticError, LookupError, NotImplementedError)):
+        # Bad numbers in a file lead to these; a name that a library no longer has doesn't.
         return InputError(
-            f"{where} can't be decoded ({text})",
+            f"{where} can't be decoded ({type(error).__name__}: {text})",
             "It is damaged, or stored in a way that can't be read: copy it again, or export it uncompressed.",
         )
     return library_fault(where, "tifffile", error)
