@@ -19,6 +19,7 @@ from cnmf3d.components import Bool, Float, centroids_of
 from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns
 from cnmf3d.engine.demix import ByVoxel, Pairs, correlate_residual, descended, projected
 from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.seeding.activity import LAG_WEIGHTS
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
@@ -94,9 +95,9 @@ def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
         data = _footprints_on(block, plain, first * fitted, start, pairs)
         twice = _clipped(_demixed(block, plain, data, pairs)) * fitted
         data = _footprints_on(block, plain, twice, data, pairs)
-        pair = [_demixed(block, part, data[side], shared)[:, ~fitted] for side, part, shared in sides]
-        total += _correlation(pair[0], pair[1])
-    return (total / 2).astype(np.float32)
+        pair = [_demixed(block, part, data[side], shared) for side, part, shared in sides]
+        total += lagged_agreement(pair[0], pair[1], ~fitted)
+    return np.tanh(total / 2).astype(np.float32)
 
 
 def _positions(supports: Footprints, shape: tuple[int, int, int]) -> npt.NDArray[np.int64]:
@@ -135,10 +136,21 @@ def _footprints_on(block: Block, fit: Fit, traces: Float, start: Float, pairs: P
     return descended(pairs.by_voxel, correlate_residual(block, fit, traces), traces, start, 3)
 
 
-def _correlation(left: Float, right: Float) -> npt.NDArray[np.float64]:
-    a = left.astype(np.float64)
-    b = right.astype(np.float64)
-    a -= a.mean(axis=1, keepdims=True)
-    b -= b.mean(axis=1, keepdims=True)
-    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return np.where(scale > 0, (a * b).sum(axis=1) / np.maximum(scale, 1e-30), 0.0)
+def lagged_agreement(left: Float, right: Float, where: Bool) -> npt.NDArray[np.float64]:
+    """Whether what one set of voxels shows is still there in the other a bin later, in units of Fisher's z."""
+    a, b = (_centred(traces, where) for traces in (left, right))
+    total = np.zeros(len(a))
+    weight = 0.0
+    n = int(where.sum())
+    for lag, w in enumerate(LAG_WEIGHTS, 1):
+        both = where[lag:] & where[:-lag]
+        total += w * ((a[:, :-lag] * b[:, lag:] + b[:, :-lag] * a[:, lag:]) * both).sum(axis=1)
+        weight += 2 * w * w * both.sum() / n
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)) * np.sqrt(weight)
+    return np.where(scale > 0, total / np.maximum(scale, 1e-30), 0.0)
+
+
+def _centred(traces: Float, where: Bool) -> npt.NDArray[np.float64]:
+    values = traces.astype(np.float64) * where
+    mean = values.sum(axis=1, keepdims=True) / max(int(where.sum()), 1)
+    return np.asarray((values - mean) * where)

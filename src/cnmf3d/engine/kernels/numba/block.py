@@ -301,6 +301,41 @@ def activity(rows: Any, threshold: float, energy: Any, spread: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def persistence(rows: Any, weights: Any, out: Any) -> None:
+    """Weighted autocovariance of each trace at lags 1, 2, ..., in standard deviations of what white noise gives.
+
+    Parameters
+    ----------
+    rows : (voxels, bins) float32
+    weights : (lags,) float32
+    out : (voxels,) float32, written
+        ``Σ_k w_k Σ_t x_t x_{t+k} / (σ² √(Σ_k w_k² n_k))``; zero for a constant trace.
+    """
+    n_bins = rows.shape[1]
+    for v in range(rows.shape[0]):
+        row = rows[v]
+        mean = np.float32(0)
+        for t in range(n_bins):
+            mean += row[t]
+        mean /= n_bins
+        power = np.float32(0)
+        for t in range(n_bins):
+            power += (row[t] - mean) ** 2
+        total = np.float32(0)
+        scale = np.float32(0)
+        for k in range(weights.size):
+            lag = k + 1
+            if lag >= n_bins:
+                break
+            sum_ = np.float32(0)
+            for t in range(n_bins - lag):
+                sum_ += (row[t] - mean) * (row[t + lag] - mean)
+            total += weights[k] * sum_
+            scale += weights[k] ** 2 * (n_bins - lag)
+        out[v] = total / (power / n_bins * np.sqrt(scale)) if power > 0 and scale > 0 else np.float32(0)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def neighbour_correlation(rows: Any, depth: int, height: int, width: int, out: Any) -> None:
     """Mean correlation of each voxel's trace with its up to six neighbours' traces.
 
