@@ -14,6 +14,7 @@ from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.kernels.numba import ingest as kernels
+from cnmf3d.engine.noise import noise_grain, shared_noise
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.events import Progress, Reporter
 from cnmf3d.movies import Movie
@@ -45,6 +46,7 @@ class Statistics:
     noise : standard deviation of white noise, from second differences
     unknown : frames in which the voxel is not finite (NaN, infinity)
     valid : voxels that are finite in nearly every frame and not constant
+    grain : (3, lags) float32, correlation of the noise of voxels so far apart along z, y and x
     """
 
     mean: Float
@@ -54,6 +56,7 @@ class Statistics:
     noise: Float
     unknown: Float
     valid: Bool
+    grain: Float
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,8 @@ def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
     return xxhash.xxh3_128_hexdigest(b"".join(in_order(digest, ranges, workers)))
 
 
-def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float]:
-    """Level and noise of each voxel from a few short stretches of the movie: good to some per cent, for scaling.
+def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float, Float]:
+    """Level and noise of each voxel, and the grain of the noise, from a few short stretches of the movie: good to some per cent, for scaling.
 
     A level is one of the voxel's values plus a multiple of a power of two (see `EXACT`): what is left of whole numbers
     when it is subtracted is exact. So a constant that is added to a movie changes no bit of the time bins.
@@ -176,20 +179,25 @@ def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float]:
     sums = np.zeros(voxels, np.float64)
     bends = np.zeros(voxels, np.float64)
 
-    def digest(start: int) -> Float:
-        out = np.empty((5, voxels), np.float32)
-        kernels.chunk_statistics(read_chunk(movie, start, start + length, fill=centre)[0], centre, out)
-        return out
+    shared: list[npt.NDArray[np.float64]] = []
 
-    for out in in_order(digest, starts, min(workers, max(1, chunk_length(movie) // length))):
+    def digest(start: int) -> tuple[Float, npt.NDArray[np.float64]]:
+        out = np.empty((5, voxels), np.float32)
+        frames = read_chunk(movie, start, start + length, fill=centre)[0]
+        kernels.chunk_statistics(frames, centre, out)
+        return out, shared_noise(frames, movie.shape[1:])
+
+    for out, products in in_order(digest, starts, min(workers, max(1, chunk_length(movie) // length))):
         sums += out[0]
         bends += out[4]
+        shared.append(products)
     noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))))
     typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else 1.0
     noise = np.maximum(noise, 0.05 * typical)
     step = np.minimum(np.exp2(np.floor(np.log2(noise / EXACT))), 1)
     level = centre + step * np.floor(sums / (len(starts) * length) / step + 0.5)
-    return level.astype(np.float32), noise.astype(np.float32)
+    grain = noise_grain(np.sum(shared, axis=0))
+    return level.astype(np.float32), noise.astype(np.float32), grain
 
 
 def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Reporter) -> Cache:
@@ -208,7 +216,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     """
     total, shape = movie.shape[0], (movie.shape[1], movie.shape[2], movie.shape[3])
     voxels = int(np.prod(shape))
-    centre, scale = sample_levels(movie, workers)
+    centre, scale, grain = sample_levels(movie, workers)
     bins = max(1, total // width)
     length = min(chunk_length(movie, width), bins * width)
     chunk_bins = length // width
@@ -257,6 +265,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         noise=noise.astype(np.float32),
         unknown=unknown,
         valid=(unknown <= MOSTLY * total) & (variance > 0),
+        grain=grain,
     )
     source = xxhash.xxh3_128_hexdigest(b"".join(hashes))
     return Cache(path, shape, bins, width, chunk_bins, centre, scale, statistics, source)

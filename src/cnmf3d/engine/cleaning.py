@@ -17,6 +17,9 @@ from cnmf3d.geometry import ZYX
 SIGNIFICANT = 2.0
 """A footprint's voxel counts where it stands this many standard errors above zero."""
 
+SADDLE = 0.3
+"""Share of a footprint's peak above which it must be in one piece; CaImAn and Suite2p draw outlines about there."""
+
 REACH = 4.0
 """Sigmas of a cell from the centre beyond which no footprint reaches: neuropil would let it grow without end."""
 
@@ -70,6 +73,24 @@ def significant(footprints: Footprints, thresholds: Float, shape: VolumeShape) -
     least = np.asarray(thresholds, np.float32)
     kernels.main_parts(footprints.indptr, footprints.indices, footprints.data, least, shape[1], shape[2], inside)
     return inside
+
+
+def one_piece(footprints: Footprints, inside: Bool, shape: VolumeShape) -> Bool:
+    """Which entries belong to their footprint's main hill; (entries,) bool.
+
+    Hills are told apart where the saddle between them is below `SADDLE` of the footprint's peak and both rise above
+    that: two spots that only a bridge of noise joins are not one cell.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, components)
+    inside : (entries,) bool
+        Entries that count.
+    shape : (Z, Y, X)
+    """
+    out = np.zeros(footprints.nnz, bool)
+    kernels.main_hills(footprints.indptr, footprints.indices, footprints.data, inside, SADDLE, shape[1], shape[2], out)
+    return out
 
 
 def pick(fit: Fit, keep: npt.NDArray[np.intp], inside: Bool) -> Fit:

@@ -17,7 +17,7 @@ from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.cleaning import SIGNIFICANT, grow, significant
+from cnmf3d.engine.cleaning import SIGNIFICANT, grow, one_piece, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
@@ -357,12 +357,16 @@ def shapes_of(
     window: int,
 ) -> tuple[Footprints, Float, Float]:
     """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
-    supports = grow(footprints, cache.shape)
+    supports = grow(grow(footprints, cache.shape), cache.shape)
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
-    footprints, errors = smoothed(footprints, denoised.traces, cache.shape, source.workers)
+    footprints, errors = smoothed(
+        footprints, denoised.traces, cache.shape, cache.statistics.grain, source.workers
+    )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
+    in_movie_units = with_data(footprints, footprints.data * source.scale[footprints.indices])
+    inside = one_piece(in_movie_units, inside, cache.shape)
     footprints = with_data(footprints, np.where(inside, footprints.data, np.float32(0)))
     footprints, scaled = refine.rescaled(footprints, denoised.traces)
     images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)

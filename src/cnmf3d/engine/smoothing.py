@@ -8,23 +8,26 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import Footprints, with_data
 from cnmf3d.engine.kernels.numba import smoothing as kernels
 from cnmf3d.engine.parallel import in_order
 
-IN_PLANE, ACROSS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0), (0.0, 0.4, 0.6, 0.9)
+IN_PLANE, ACROSS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8), (0.0, 0.4, 0.6, 0.9)
 """Standard deviations of the Gaussians that are tried, in the plane and along z, in voxels."""
 
-MOST = 6
+MOST = 9
 """Voxels that the widest reaches."""
 
 TOGETHER = 32
 """Footprints smoothed in one go."""
 
 
-def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape, workers: int = 1) -> tuple[Footprints, Float]:
+def smoothed(
+    footprints: Footprints, traces: Float, shape: VolumeShape, grain: Float | None = None, workers: int = 1
+) -> tuple[Footprints, Float]:
     """Footprints smoothed by the Gaussians with the least estimated error, each on its own support.
 
     Parameters
@@ -33,6 +36,8 @@ def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape, workers:
         Regressed on `traces`, data in units of noise: the standard error of a value is ``1 / ‖trace‖``.
     traces : (components, frames) float32
     shape : (Z, Y, X)
+    grain : (3, lags) float32, optional
+        Correlation of the noise of voxels so far apart along z, y and x (see `noise.noise_grain`); None: independent.
     workers : int
         Threads; the result doesn't depend on it.
 
@@ -44,12 +49,13 @@ def smoothed(footprints: Footprints, traces: Float, shape: VolumeShape, workers:
     """
     errors = (1 / np.maximum(np.linalg.norm(traces, axis=1), 1e-9)).astype(np.float32)
     data, weights = footprints.data.copy(), gaussians()
+    own, left = noise_kept(weights, grain)
 
     def smooth(first: int) -> None:
         indptr = footprints.indptr[first : first + TOGETHER + 1]
         part, mine = slice(indptr[0], indptr[-1]), slice(first, first + TOGETHER)
         kernels.smooth_footprints(
-            indptr - indptr[0], footprints.indices[part], data[part], errors[mine], shape, weights, len(IN_PLANE)
+            indptr - indptr[0], footprints.indices[part], data[part], errors[mine], shape, weights, own, left, len(IN_PLANE)
         )
 
     for _ in in_order(smooth, range(0, footprints.shape[1], TOGETHER), workers):
@@ -64,3 +70,24 @@ def gaussians() -> Float:
     distance = np.abs(np.arange(-MOST, MOST + 1))[None, :]
     weights = np.where(distance <= np.ceil(3 * widths), np.exp(-0.5 * (distance / widths) ** 2), 0)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def noise_kept(weights: Float, grain: Float | None) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """What smoothing leaves of noise that neighbours share, both (widths, 3) for z, y and x.
+
+    Returns
+    -------
+    own : ``Σ_d w_d k_d``, covariance of a value's noise before and after, over the variance before
+    left : ``Σ_de w_d w_e k_{d−e}``, variance after over the variance before
+    """
+    reach = weights.shape[1] // 2
+    correlation = np.zeros((3, 2 * reach + 1))
+    correlation[:, 0] = 1
+    if grain is not None:
+        count = min(grain.shape[1], 2 * reach + 1)
+        correlation[:, :count] = grain[:, :count]
+    places = np.arange(2 * reach + 1)
+    pairs = correlation[:, np.abs(places[:, None] - places)]
+    own = np.einsum("wd,ad->wa", weights, correlation[:, np.abs(places - reach)])
+    left = np.einsum("wd,we,ade->wa", weights, weights, pairs)
+    return own, left

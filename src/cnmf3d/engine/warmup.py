@@ -24,7 +24,7 @@ import cnmf3d
 from cnmf3d.engine.cache import prepared
 from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, smoothing, supports
 from cnmf3d.engine.parallel import cores
-from cnmf3d.engine.smoothing import gaussians
+from cnmf3d.engine.smoothing import gaussians, noise_kept
 from cnmf3d.events import Note, Progress, Reporter
 
 MOST = 8
@@ -176,8 +176,9 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
     out = np.zeros((2, 4), np.float32)
     return {
         "smooth_footprints": lambda: smoothing.smooth_footprints(
-            indptr, indices, data.copy(), np.ones(1, np.float32), (2, 2, 2), gaussians(), 6
+            indptr, indices, data.copy(), np.ones(1, np.float32), (2, 2, 2), gaussians(), *noise_kept(gaussians(), None), 6
         ),
+        "main_hills": lambda: supports.main_hills(indptr, indices, data, np.ones(8, bool), 0.3, 2, 2, np.empty(8, bool)),
         "grow": lambda: supports.grow(indptr, indices, 2, 2, 2),
         "nonnegative_spikes": lambda: deconvolution.nonnegative_spikes(
             traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1]
@@ -210,6 +211,7 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
         "update_traces": lambda: block.update_traces(traces, *one, False, traces.copy()),
         "subtract_model": lambda: block.subtract_model(np.ones((1, 4), np.float32), *one, traces),
         "activity": lambda: block.activity(traces, 2.5, np.empty(1, np.float32), np.empty(1, np.float32)),
+        "persistence": lambda: block.persistence(traces, np.ones(3, np.float32), np.empty(1, np.float32)),
         "project": lambda: block.project(rows, indptr, indices, data, np.empty((1, 4), np.float32)),
         "correlate": lambda: block.correlate(rows, indptr, indices, traces, np.empty(8, np.float32)),
         "regress_rows": lambda: block.regress_rows(rows, traces, np.empty((8, 1), np.float32)),

@@ -11,7 +11,9 @@ from cnmf3d.engine.kernels.numba.supports import bounds, place
 
 
 @njit(cache=True, nogil=True)
-def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: Any, weights: Any, planes: int) -> None:
+def smooth_footprints(
+    indptr: Any, indices: Any, data: Any, errors: Any, shape: Any, weights: Any, own: Any, left: Any, planes: int
+) -> None:
     """Each footprint smoothed by the Gaussians with the least estimated error, on its own support, in place.
 
     Widths grow while the risk falls, in the plane and along z in turn.
@@ -26,6 +28,9 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
         Size of the volume along z, y and x.
     weights : (widths, 2 * reach + 1) float32
         Gaussians that are tried, from no smoothing to the most: first those in the plane, then those along z.
+    own, left : (widths, 3) float64
+        For each width along z, y and x: covariance of a smoothed value's noise with its own before, and variance of
+        the smoothed value's noise, both over the variance before.
     planes : int
         Number of those in the plane.
 
@@ -38,12 +43,10 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
     across = weights.shape[0] - planes
     reaches = np.zeros(weights.shape[0], np.int64)
     centre = weights.shape[1] // 2
-    power = np.zeros(weights.shape[0])
     for w in range(weights.shape[0]):
         for i in range(weights.shape[1]):
             if weights[w, i] != 0:
                 reaches[w] = max(reaches[w], abs(i - centre))
-            power[w] += np.float64(weights[w, i]) ** 2
     for k in range(indptr.size - 1):
         first, stop = indptr[k], indptr[k + 1]
         brightest = np.float32(0)
@@ -78,15 +81,15 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
             better = False
             if wanted and a < planes and b < across:
                 _copy(box, tried)
-                own, left = 1.0, 1.0
+                shared, remaining = 1.0, 1.0
                 for axis in range(3):
                     w = planes + b if axis == 0 else a
                     if reaches[w] > 0:
                         _along(tried, axis, weights[w], reaches[w], half)
                         _copy(half, tried)
-                        own *= weights[w, centre]
-                        left *= power[w]
-                risk = -2 * variance * (1 - own)
+                        shared *= own[w, axis]
+                        remaining *= left[w, axis]
+                risk = -2 * variance * (1 - shared)
                 for e in range(first, stop):
                     z, y, x = place(indices[e], plane, width)
                     value = tried[z - low_z, y - low_y, x - low_x]
@@ -94,7 +97,7 @@ def smooth_footprints(indptr: Any, indices: Any, data: Any, errors: Any, shape: 
                     risk += np.float64(value - data[e]) ** 2
                 if risk < least:
                     better = True
-                    least, share = risk, np.sqrt(left)
+                    least, share = risk, np.sqrt(remaining)
                     for e in range(stop - first):
                         best[e] = candidate[e]
                     in_plane, along_z = a, b

@@ -125,6 +125,77 @@ def main_parts(indptr: Any, indices: Any, data: Any, thresholds: Any, height: in
 
 
 @njit(cache=True, nogil=True)
+def main_hills(
+    indptr: Any, indices: Any, data: Any, counted: Any, share: float, height: int, width: int, inside: Any
+) -> None:
+    """The hill of each footprint that holds the most, by a watershed from the top.
+
+    Entries are taken from the highest to the lowest; each joins the hills that it touches. Two hills become one where
+    they meet above `share` of the higher one's peak, or where the lower one nowhere rises above that.
+
+    Parameters
+    ----------
+    indptr, indices, data : CSC arrays of the footprints, (voxels, components)
+    counted : (entries,) bool
+        Entries that take part.
+    share : float
+    height, width : int
+        Size of the volume in y and x.
+    inside : (entries,) bool, written
+    """
+    plane = height * width
+    for k in range(indptr.size - 1):
+        first, stop = indptr[k], indptr[k + 1]
+        for e in range(first, stop):
+            inside[e] = False
+        if first == stop:
+            continue
+        values = data[first:stop]
+        order = np.argsort(-values, kind="mergesort")
+        low_z, low_y, low_x, high_z, high_y, high_x = bounds(indices[first:stop], plane, width)
+        box = np.full((high_z - low_z + 1, high_y - low_y + 1, high_x - low_x + 1), -1, np.int64)
+        hill = np.full(stop - first, -1, np.int64)
+        for i in range(order.size):
+            e = order[i]
+            if not counted[first + e] or values[e] <= 0:
+                continue
+            z, y, x = place(indices[first + e], plane, width)
+            z, y, x = z - low_z, y - low_y, x - low_x
+            box[z, y, x] = e
+            hill[e] = e
+            for dz, dy, dx in ((-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)):
+                a, b, c = z + dz, y + dy, x + dx
+                if not (0 <= a < box.shape[0] and 0 <= b < box.shape[1] and 0 <= c < box.shape[2]):
+                    continue
+                other = box[a, b, c]
+                if other < 0:
+                    continue
+                mine, theirs = _top(hill, e), _top(hill, other)
+                if mine == theirs:
+                    continue
+                lower, higher = (mine, theirs) if values[mine] <= values[theirs] else (theirs, mine)
+                level = np.float32(share) * values[higher]
+                if values[e] >= level or values[lower] < level or lower == e:
+                    hill[lower] = higher
+        mass = np.zeros(stop - first)
+        for e in range(stop - first):
+            if hill[e] >= 0:
+                mass[_top(hill, e)] += values[e]
+        best = np.argmax(mass)
+        for e in range(stop - first):
+            inside[first + e] = hill[e] >= 0 and _top(hill, e) == best
+
+
+@njit(inline="always")
+def _top(hill: Any, e: int) -> int:
+    """The highest entry of the hill that an entry belongs to; shortens the way there."""
+    while hill[e] != e:
+        hill[e] = hill[hill[e]]
+        e = hill[e]
+    return e
+
+
+@njit(cache=True, nogil=True)
 def peaks(score: Any, threshold: float, offsets: Any, peak: Any) -> None:
     """Where a score is above a threshold and nowhere higher among its neighbours.
 

@@ -1,0 +1,82 @@
+"""The noise as the detector makes it: how far neighbouring voxels share it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Float, VolumeShape
+
+REACH = 4
+"""Voxels up to which shared noise is measured; detectors and interpolation reach one to three."""
+
+TILE, TILES = 24, 48
+"""Side of the windows in which it is measured, and their number: the median over windows leaves out the few that hold
+bright active cells."""
+
+
+def windows(shape: VolumeShape) -> list[tuple[slice, slice, slice]]:
+    """Windows spread evenly over a volume, `TILE` voxels wide and up to three planes deep."""
+    z, y, x = shape
+    depth = min(z, 3)
+    places = [
+        (a, b, c)
+        for a in sorted({int(v) for v in np.linspace(0, z - depth, min(4, z))})
+        for b in range(0, max(y - TILE // 2, 1), TILE)
+        for c in range(0, max(x - TILE // 2, 1), TILE)
+    ]
+    step = max(1, len(places) / TILES)
+    chosen = [places[int(i * step)] for i in range(min(TILES, len(places)))]
+    return [(slice(a, a + depth), slice(b, min(b + TILE, y)), slice(c, min(c + TILE, x))) for a, b, c in chosen]
+
+
+def shared_noise(frames: npt.NDArray[np.generic], shape: VolumeShape) -> npt.NDArray[np.float64]:
+    """Products of neighbours' noise in consecutive frames.
+
+    Parameters
+    ----------
+    frames : (frames, voxels)
+        At least three; the noise is what second differences leave.
+    shape : (Z, Y, X)
+
+    Returns
+    -------
+    (windows, 3, REACH + 1, 2) float64
+        For z, y and x and each lag: sum of products, and the product of what their powers sum to.
+    """
+    places = windows(shape)
+    out = np.zeros((len(places), 3, REACH + 1, 2))
+    volume = frames.reshape(len(frames), *shape)
+    for n, place in enumerate(places):
+        part = volume[(slice(None), *place)].astype(np.float64)
+        bend = part[:-2] - 2 * part[1:-1] + part[2:]
+        power = (bend**2).mean(axis=0)
+        unit = bend / np.sqrt(np.maximum(power, 1e-12))
+        unit *= power > 0
+        for axis in range(3):
+            length = unit.shape[axis + 1]
+            for lag in range(min(REACH, length - 1) + 1):
+                here = unit.take(range(length - lag), axis + 1)
+                there = unit.take(range(lag, length), axis + 1)
+                both = (here != 0).any(axis=0) & (there != 0).any(axis=0)
+                out[n, axis, lag] = (here * there).mean(axis=0)[both].sum(), both.sum()
+    return out
+
+
+def noise_grain(sums: npt.NDArray[np.float64]) -> Float:
+    """Correlation of the noise of voxels that lie so many apart along z, y and x, (3, REACH + 1) float32.
+
+    Parameters
+    ----------
+    sums : (windows, 3, REACH + 1, 2)
+        From `shared_noise`, summed over stretches of the movie.
+    """
+    counts = sums[..., 1]
+    ratio = np.divide(sums[..., 0], counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    known = np.isfinite(ratio).any(axis=0)
+    grain = np.zeros(ratio.shape[1:])
+    grain[known] = np.nanmedian(ratio[:, known], axis=0)
+    grain[:, 0] = 1
+    # lags at which it has died away are noise of the estimate
+    alive = np.cumprod(np.abs(grain) > 0.02, axis=1)
+    return np.asarray(grain * alive, np.float32)
