@@ -50,10 +50,14 @@ class Block:
         ``STEP * (bin mean - resting level) / noise of a bin``, voxels in C order over `shape`.
     shape : (Z, Y, X)
         Size of the box, halo included.
+    rest, unit : (voxels,) float32 or None
+        Mean over time and noise of a bin, in the movie's units; None where nobody needs them.
     """
 
     rows: npt.NDArray[np.int16]
     shape: VolumeShape
+    rest: Float | None = None
+    unit: Float | None = None
 
     @property
     def bins(self) -> int:

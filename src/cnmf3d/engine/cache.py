@@ -104,7 +104,11 @@ class Cache:
             rows[..., first : first + part.shape[-1]] = part
             del stored, part
         rows[~self.statistics.valid.reshape(self.shape)[box.slices]] = 0
-        return Block(rows.reshape(-1, rows.shape[-1]), box.shape)
+        rest, unit = (
+            values.reshape(self.shape)[box.slices].ravel()
+            for values in (self.statistics.mean, self.scale / np.float32(np.sqrt(self.width)))
+        )
+        return Block(rows.reshape(-1, rows.shape[-1]), box.shape, rest, unit)
 
 
 def kernel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:

@@ -13,6 +13,7 @@ from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.bandpass import Bandpass
 from cnmf3d.engine.block import STEP, Block, Fit
 from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.shared_courses import SharedCourses, shared_courses
 from cnmf3d.geometry import ZYX
 
 SIGMA_A_SUPERVOXEL = 1.4
@@ -43,6 +44,8 @@ class Coarse:
     pool_grid : (Z, Y, X)
         Arrangement of the pools.
     bandpass : Bandpass
+    shared : SharedCourses
+        Of the block's brightness and displacement.
     """
 
     data: Float
@@ -54,6 +57,7 @@ class Coarse:
     pooled: Float
     pool_grid: VolumeShape
     bandpass: Bandpass
+    shared: SharedCourses
 
     def residual(self, fit: Fit) -> Float:
         """What components and background leave unexplained, (supervoxels, bins)."""
@@ -121,4 +125,5 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
         pooled=np.asarray(pooling @ data, np.float32),
         pool_grid=pool_shape,
         bandpass=Bandpass.design(shape, coarse_sigma),
+        shared=shared_courses(block),
     )

@@ -181,6 +181,8 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
 def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, alike: float = SEEKING) -> Fit:
     """Background courses and images anew, from what the components leave unexplained."""
     courses = neuropil_courses(coarse.pooled_residual(fit), coarse.pool_grid, settings.rank, alike)
+    if settings.rank is None:
+        courses = np.concatenate([courses, coarse.shared.beside(courses)])
     return demix.with_courses(block, fit, courses)
 
 
