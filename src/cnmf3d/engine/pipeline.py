@@ -361,9 +361,7 @@ def shapes_of(
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
-    footprints, errors = smoothed(
-        footprints, denoised.traces, cache.shape, cache.statistics.grain, source.workers
-    )
+    footprints, errors = smoothed(footprints, denoised.traces, cache.shape, cache.statistics.grain, source.workers)
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
     in_movie_units = with_data(footprints, footprints.data * source.scale[footprints.indices])
     inside = one_piece(in_movie_units, inside, cache.shape)

@@ -21,66 +21,123 @@ SMOOTH = 0.7
 """Voxels by which the resting image is smoothed before it is differentiated: less leaves its noise in the gradient, more
 misses the edges of small bright things."""
 
-AGREE = 0.35
-"""Least correlation of the courses that two sets of places give: that of the cells that each holds is near zero, that
-of a displacement of a tenth of a voxel in a textured field is above 0.5."""
+TILE, TILES = 16, 6
+"""Voxels that a tile is wide at the least, so that a cell lies in two at the most; and how many there are along the
+shorter side of a large block."""
+
+FEWEST_TILES = 9
+"""Tiles below which none is far from most others."""
+
+FORETOLD = 0.3
+"""Share of what a course does in a tile that far tiles must foretell. A displacement of a tenth of a voxel in a textured
+field reaches 0.8, activity of cells is at or below 0."""
 
 SEPARATE = 0.1
 """Courses less apart than this are one: a second image for the same course says nothing."""
-
-LEAST_VOXELS = 2000
-"""Voxels in a plane's worth of block below which two sets of places say little."""
 
 Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SharedCourses:
-    """Time courses of a block's brightness and displacement, each from two sets of places.
+    """The normal equations of brightness and displacement, tile by tile.
 
     Attributes
     ----------
-    first, second : (n, bins) float64
-        No rows where the resting image isn't known or the block is too small to tell.
+    normal : (tiles, n, n) float64
+        ``GᵀWG`` of the images `G` in each tile; no tiles where the resting image isn't known or the block is small.
+    seen : (tiles, n, bins) float64
+        ``GᵀWz``.
+    far : (tiles, tiles) bool
+        Which tiles don't touch one another.
     """
 
-    first: Values
-    second: Values
+    normal: Values
+    seen: Values
+    far: npt.NDArray[np.bool_]
 
     def beside(self, courses: Float) -> Float:
-        """What both sets of places agree on, beside courses that are known.
+        """Courses by which each tile's changes are foretold from tiles far from it, beside courses that are known.
 
         Parameters
         ----------
         courses : (m, bins) float32
-            Orthonormal: neuropil. It is shared by all places, too, and is not to be taken for a displacement.
+            Orthonormal: neuropil. Far tiles share it, too, and it is not to be taken for a displacement.
 
         Returns
         -------
         (n, bins) float32
             Orthonormal, orthogonal to `courses`.
         """
-        a, b = (rows - (rows @ courses.T) @ courses for rows in (self.first, self.second))
-        norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-        agreement = np.einsum("ij,ij->i", a, b) / np.maximum(norms, 1e-12)
-        chosen = np.flatnonzero(agreement > AGREE)
+        seen = self.seen - (self.seen @ courses.T) @ courses
+        chosen = np.arange(self.normal.shape[1])
+        while chosen.size:  # one that foretells nothing spoils the others: they are judged anew without it
+            share = self._foretold(seen, chosen)
+            if share.min() > FORETOLD:
+                break
+            chosen = np.delete(chosen, np.argmin(share))
         if chosen.size == 0:
             return np.zeros((0, courses.shape[1]), np.float32)
-        left = a[chosen] + b[chosen]
-        left = left / np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-12)
-        _, values, rows = linalg.svd(left, full_matrices=False)
+        found = _solved(self.normal[:, chosen[:, None], chosen].sum(axis=0), seen[:, chosen].sum(axis=0))
+        found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        _, values, rows = linalg.svd(found, full_matrices=False)
         return np.ascontiguousarray(rows[values > SEPARATE * values[0]], np.float32)
+
+    def _foretold(self, seen: Values, chosen: npt.NDArray[np.intp]) -> Values:
+        """Share of what each of some courses does in the tiles that is foretold from far tiles; one where all is."""
+        gained, weight = np.zeros(chosen.size), np.full(chosen.size, 1e-30)
+        normal, seen = self.normal[:, chosen[:, None], chosen], seen[:, chosen]
+        for tile, far in enumerate(self.far):
+            foretold = _solved(normal[far].sum(axis=0), seen[far].sum(axis=0))
+            power = np.diag(normal[tile]) * (foretold**2).sum(axis=1)
+            gained += 2 * (foretold * (seen[tile] - normal[tile] @ foretold)).sum(axis=1) + power
+            weight += power
+        return np.asarray(gained / weight)
 
 
 def shared_courses(block: Block) -> SharedCourses:
-    """Courses of brightness and displacement of a block, by regressing every bin on the resting image's changes."""
-    if block.rest is None or block.unit is None or block.rows.shape[0] < LEAST_VOXELS:
-        none = np.zeros((0, block.bins))
-        return SharedCourses(none, none)
+    """Normal equations of every bin's regression on what brightness and displacement change in a block."""
+    tile, grid = tiles_of(block.shape)
+    if block.rest is None or block.unit is None or len(grid) < FEWEST_TILES:
+        return SharedCourses(np.zeros((0, 0, 0)), np.zeros((0, 0, block.bins)), np.zeros((0, 0), bool))
     images = changes_of(block.rest, block.unit, block.shape)
-    weights = quietness(block)
-    one, other = (_courses(block, images, weights * side) for side in _checkerboard(block.shape))
-    return SharedCourses(one, other)
+    weighted = images * quietness(block)[:, None]
+    normal, columns = [], []
+    for number in range(len(grid)):
+        inside = np.flatnonzero(tile == number)
+        normal.append(images[inside].T @ weighted[inside])
+        columns.append(
+            sparse.csc_array(
+                (
+                    weighted[inside].T.ravel(),
+                    np.tile(inside, images.shape[1]),
+                    np.arange(images.shape[1] + 1) * inside.size,
+                ),
+                shape=images.shape,
+            )
+        )
+    seen = block.project(sparse.csc_array(sparse.hstack(columns)).astype(np.float32))
+    far = np.abs(grid[:, None] - grid).max(axis=2) > 1
+    return SharedCourses(np.stack(normal), seen.reshape(len(grid), -1, block.bins).astype(np.float64), far)
+
+
+def tiles_of(shape: VolumeShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Tile of each voxel, through all planes; and row and column of each tile, (tiles, 2)."""
+    side = max(TILE, min(shape[1:]) // TILES)
+    rows, columns = (max(1, length // side) for length in shape[1:])
+    y = np.minimum(np.arange(shape[1]) // side, rows - 1)
+    x = np.minimum(np.arange(shape[2]) // side, columns - 1)
+    tile = np.broadcast_to(y[:, None] * columns + x, shape)
+    return tile.ravel(), np.stack(np.divmod(np.arange(rows * columns), columns), axis=1)
+
+
+def _solved(normal: Values, seen: Values) -> Values:
+    """Least squares from normal equations; each image on its own scale, a touch of ridge against images alike."""
+    scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
+    return np.asarray(
+        np.linalg.solve(normal / np.outer(scale, scale) + 1e-6 * np.eye(len(scale)), seen / scale[:, None])
+        / scale[:, None]
+    )
 
 
 def changes_of(rest: Float, unit: Float, shape: VolumeShape) -> Values:
@@ -97,7 +154,9 @@ def changes_of(rest: Float, unit: Float, shape: VolumeShape) -> Values:
     volume = rest.reshape(shape).astype(np.float64)
     axes = [axis for axis in range(3) if shape[axis] > 4]
     orders = [tuple(int(axis == a) for axis in range(3)) for a in axes]
-    orders += [tuple(int(axis == a) + int(axis == b) for axis in range(3)) for i, a in enumerate(axes) for b in axes[i:]]
+    orders += [
+        tuple(int(axis == a) + int(axis == b) for axis in range(3)) for i, a in enumerate(axes) for b in axes[i:]
+    ]
     width = [SMOOTH if length > 4 else 0 for length in shape]
     images = [volume, np.ones(shape)]
     images += [ndimage.gaussian_filter(volume, width, order=order, mode="nearest") for order in orders]
@@ -109,21 +168,3 @@ def quietness(block: Block) -> Values:
     power = np.einsum("ij,ij->i", block.rows, block.rows, dtype=np.float64, casting="same_kind") / block.bins / STEP**2
     alive = power > 0
     return np.where(alive, 1 / np.maximum(power, 1) ** 2, 0)
-
-
-def _checkerboard(shape: VolumeShape) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    side = max(8, min(shape[1], shape[2]) // 8)
-    y, x = np.arange(shape[1])[:, None] // side, np.arange(shape[2])[None, :] // side
-    one = np.broadcast_to((y + x) % 2 == 0, shape).ravel()
-    return one, ~one
-
-
-def _courses(block: Block, images: Values, weights: Values) -> Values:
-    """Weighted regression of every bin on the images, (images, bins); constant parts taken out."""
-    weighted = images * weights[:, None]
-    gram = images.T @ weighted
-    gram += 1e-9 * np.trace(gram) * np.eye(len(gram))
-    columns = sparse.csc_array(weighted.astype(np.float32))
-    seen = block.project(columns)
-    courses = np.linalg.solve(gram, seen.astype(np.float64))
-    return np.asarray(courses - courses.mean(axis=1, keepdims=True))

@@ -55,7 +55,15 @@ def smoothed(
         indptr = footprints.indptr[first : first + TOGETHER + 1]
         part, mine = slice(indptr[0], indptr[-1]), slice(first, first + TOGETHER)
         kernels.smooth_footprints(
-            indptr - indptr[0], footprints.indices[part], data[part], errors[mine], shape, weights, own, left, len(IN_PLANE)
+            indptr - indptr[0],
+            footprints.indices[part],
+            data[part],
+            errors[mine],
+            shape,
+            weights,
+            own,
+            left,
+            len(IN_PLANE),
         )
 
     for _ in in_order(smooth, range(0, footprints.shape[1], TOGETHER), workers):

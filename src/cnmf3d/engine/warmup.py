@@ -176,9 +176,18 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
     out = np.zeros((2, 4), np.float32)
     return {
         "smooth_footprints": lambda: smoothing.smooth_footprints(
-            indptr, indices, data.copy(), np.ones(1, np.float32), (2, 2, 2), gaussians(), *noise_kept(gaussians(), None), 6
+            indptr,
+            indices,
+            data.copy(),
+            np.ones(1, np.float32),
+            (2, 2, 2),
+            gaussians(),
+            *noise_kept(gaussians(), None),
+            6,
         ),
-        "main_hills": lambda: supports.main_hills(indptr, indices, data, np.ones(8, bool), 0.3, 2, 2, np.empty(8, bool)),
+        "main_hills": lambda: supports.main_hills(
+            indptr, indices, data, np.ones(8, bool), 0.3, 2, 2, np.empty(8, bool)
+        ),
         "grow": lambda: supports.grow(indptr, indices, 2, 2, 2),
         "nonnegative_spikes": lambda: deconvolution.nonnegative_spikes(
             traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1]
