@@ -13,6 +13,7 @@ import xxhash
 from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block
 from cnmf3d.engine.blocks import Box
+from cnmf3d.engine.borders import unseen
 from cnmf3d.engine.kernels.numba import ingest as kernels
 from cnmf3d.engine.noise import noise_grain, shared_noise
 from cnmf3d.engine.parallel import in_order
@@ -29,8 +30,9 @@ EXACT = 16
 SAMPLES, SAMPLED = 12, 12
 """Stretches of the movie that tell level and noise beforehand, and frames of each."""
 
-MOSTLY = 0.05
-"""Share of frames in which a voxel may be unknown (NaN) and still be used."""
+MOSTLY = 0.5
+"""Share of frames in which a voxel may be unseen (NaN, or in a border that registration filled) and still be used: a
+cell at an edge that was seen half of the time is better than none."""
 
 NATIVE = (np.uint8, np.uint16, np.int16, np.float32)
 """Pixel types that the kernels take as they are; others are read as float32."""
@@ -146,15 +148,26 @@ def cache_bytes(movie: Movie, width: int) -> int:
 
 
 def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Float | None]:
-    """Frames as (frames, voxels), values that are not finite replaced by `fill`; and how many each voxel has."""
-    flat = prepared(movie.read(start, stop))
+    """Frames as (frames, voxels), and how many of them don't show a voxel.
+
+    Values that are not finite, and those in borders that registration filled, are replaced by `fill`.
+    """
+    frames = movie.read(start, stop)
+    flat = prepared(frames)
+    hidden = unseen(frames)
+    hidden = None if hidden is None else hidden.reshape(flat.shape)
+    if flat.dtype == np.float32:
+        lost = ~np.isfinite(flat)
+        if lost.any():
+            hidden = lost if hidden is None else hidden | lost
+    if hidden is None:
+        return flat, None
+    level = np.zeros(flat.shape[1]) if fill is None else fill
     if flat.dtype != np.float32:
-        return flat, None
-    finite = np.isfinite(flat)
-    if finite.all():
-        return flat, None
-    flat = prepared(np.where(finite, flat, 0.0 if fill is None else fill[None, :]).astype(np.float32))
-    return flat, np.asarray((~finite).sum(axis=0), np.float32)
+        limits = np.iinfo(flat.dtype)
+        level = np.clip(np.rint(level), limits.min, limits.max)
+    flat = prepared(np.where(hidden, level.astype(flat.dtype), flat))
+    return flat, np.asarray(hidden.sum(axis=0), np.float32)
 
 
 def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
@@ -177,31 +190,51 @@ def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float, Float]:
     length = min(SAMPLED, total)
     starts = sorted({int(s) for s in np.linspace(0, total - length, SAMPLES)})
     voxels = int(np.prod(movie.shape[1:]))
-    first = prepared(movie.read(starts[0], starts[0] + length))
-    known = np.isfinite(first).argmax(axis=0)
-    centre = np.nan_to_num(first[known, np.arange(voxels)].astype(np.float32), posinf=0, neginf=0)
+    centre = first_values(movie, starts, length)
+    missing = np.zeros(voxels, np.float64)
     sums = np.zeros(voxels, np.float64)
     bends = np.zeros(voxels, np.float64)
 
     shared: list[npt.NDArray[np.float64]] = []
 
-    def digest(start: int) -> tuple[Float, npt.NDArray[np.float64]]:
+    def digest(start: int) -> tuple[Float, Float | None, npt.NDArray[np.float64]]:
         out = np.empty((5, voxels), np.float32)
-        frames = read_chunk(movie, start, start + length, fill=centre)[0]
+        frames, hidden = read_chunk(movie, start, start + length, fill=centre)
         kernels.chunk_statistics(frames, centre, out)
-        return out, shared_noise(frames, movie.shape[1:])
+        return out, hidden, shared_noise(frames, movie.shape[1:])
 
-    for out, products in in_order(digest, starts, min(workers, max(1, chunk_length(movie) // length))):
+    for out, hidden, products in in_order(digest, starts, min(workers, max(1, chunk_length(movie) // length))):
         sums += out[0]
         bends += out[4]
         shared.append(products)
-    noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))))
+        if hidden is not None:
+            missing += hidden
+    seen = np.maximum(len(starts) * length - missing, 1)
+    noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))) * len(starts) * length / seen)
     typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else 1.0
     noise = np.maximum(noise, 0.05 * typical)
     step = np.minimum(np.exp2(np.floor(np.log2(noise / EXACT))), 1)
-    level = centre + step * np.floor(sums / (len(starts) * length) / step + 0.5)
+    level = centre + step * np.floor(sums / seen / step + 0.5)
     grain = noise_grain(np.sum(shared, axis=0))
     return level.astype(np.float32), noise.astype(np.float32), grain
+
+
+def first_values(movie: Movie, starts: list[int], length: int) -> Float:
+    """A first value of each voxel that was seen, (voxels,) float32; zero for one that never is in these stretches."""
+    voxels = int(np.prod(movie.shape[1:]))
+    value, open_ = np.zeros(voxels, np.float32), np.ones(voxels, bool)
+    for start in starts:
+        frames = movie.read(start, min(start + length, movie.shape[0]))
+        hidden = unseen(frames)
+        flat = prepared(frames)
+        visible = np.isfinite(flat) if hidden is None else np.isfinite(flat) & ~hidden.reshape(flat.shape)
+        first = visible.argmax(axis=0)
+        found = open_ & visible.any(axis=0)
+        value[found] = flat[first[found], np.flatnonzero(found)]
+        open_ &= ~found
+        if not open_.any():
+            break
+    return value
 
 
 def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Reporter) -> Cache:
@@ -257,10 +290,11 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         if bad is not None:
             unknown += bad
         reporter(Progress("ingest", end, total, "frames", end * voxels))
-    mean = total_sums[0] / total
-    variance = np.maximum(total_sums[1] / total - mean**2, 0)
+    seen = np.maximum(total - unknown, 1)
+    mean = total_sums[0] / seen
+    variance = np.maximum(total_sums[1] / seen - mean**2, 0)
     degrees = sum(max(stop - start - 2, 0) for start, stop in ranges)
-    noise = np.sqrt(bends / (6 * max(degrees, 1)))
+    noise = np.sqrt(bends / (6 * max(degrees, 1)) * total / seen)
     statistics = Statistics(
         mean=(mean + centre).astype(np.float32),
         std=np.sqrt(variance).astype(np.float32),
