@@ -173,18 +173,34 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
     for _ in range(rounds):
         settings = Settings(sigma, rounds=1)
         fit = prune(block, search(block, coarsen(block, sigma), settings), settings)
-        best = strongest(fit, 20)
+        best = strongest(fit, 40)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size
         if cells < 3:
             break
         sizes = measured_size(_columns(fit.footprints, inside), block.shape)
-        z, y, x = np.clip(np.median(sizes, axis=0), LEAST, MOST)
+        z, y, x = np.clip(median_by_area(sizes), LEAST, MOST)
         used, sigma = sigma, ZYX(float(z), float(y), float(x))
         if all(1 / AGREE < new / old < AGREE for new, old in zip(sigma, used, strict=True)):
             break
     why = f"median of {cells} cells measured" if cells >= 3 else "from images of the most active places: few cells"
     return CellSize(sigma, cells, why)
+
+
+def median_by_area(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Median size along each axis, each component counted by its area in the plane.
+
+    Thin processes and boutons are many, but cover less than the cell bodies among them: so the size is that of bodies.
+
+    Parameters
+    ----------
+    sizes : (components, 3) along z, y, x
+    """
+    area = sizes[:, 1] * sizes[:, 2]
+    order = np.argsort(sizes, axis=0)
+    share = np.cumsum(area[order], axis=0) / area.sum()
+    middle = (share < 0.5).sum(axis=0)
+    return np.asarray(sizes[order[middle, range(3)], range(3)])
 
 
 def strongest(fit: Fit, count: int) -> npt.NDArray[np.intp]:

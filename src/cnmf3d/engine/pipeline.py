@@ -21,7 +21,8 @@ from cnmf3d.engine.cleaning import SIGNIFICANT, grow, one_piece, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
-from cnmf3d.engine.evaluation.decision import decide
+from cnmf3d.engine.evaluation.decision import judge
+from cnmf3d.engine.evaluation.kinds import minor_width
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
@@ -108,7 +109,7 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
     draft = fit_volume(context, plan, cache, why, seeds)
     if plan.refit:
         with clock.stage("evaluate"):
-            good = np.flatnonzero(decide(draft.quality(draft.raw), plan, cache.bins))
+            good = np.flatnonzero(judge(draft.quality(draft.raw), plan, cache.bins)[1])
         if good.size:
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
             about_rejected(draft, good, reporter)
@@ -172,6 +173,7 @@ def fit_volume(
         "r_value": r_values,
         "reliability": whole.reliability,
         "compactness": compactness(footprints, cache.shape, plan.sigma),
+        "width": minor_width(footprints, cache.shape),
     }
     start, which = start or Start(whole.fit.footprints), whole.numbers
     draft = Draft(
@@ -202,8 +204,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("deconvolve"):
         denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
     with clock.stage("evaluate"):
-        quality = draft.quality(last.raw)
-        accepted = decide(quality, plan, cache.bins)
+        quality, accepted = judge(draft.quality(last.raw), plan, cache.bins)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
     return Outcome(

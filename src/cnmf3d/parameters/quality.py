@@ -35,6 +35,13 @@ class QualityParameters(Stage):
         description="Cosine of the footprint with a Gaussian of a cell's size below which a component needs twice "
         "min_SNR: edges of cells and what noise leaves are scattered or small.",
     )
+    soma_thr: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Probability of being a cell body below which a component is rejected, in movies that show both "
+        "cell bodies and thinner things (dendrites, boutons); 0 accepts both kinds.",
+    )
     reliability_z: float = Field(
         4.5,
         ge=0,

@@ -7,18 +7,45 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnmf3d.components import Bool, Float
+from cnmf3d.engine.evaluation.kinds import soma_probability
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import threshold
 
 PLAIN = 2.0
 """SNR over ``min_SNR`` that a component needs whose trace isn't skewed, or which doesn't look like one cell."""
 
+SILENT = 0.4
+"""SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value says that a cell is there."""
+
 ALIKE = 0.97
 """Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has."""
 
 
+def judge(quality: Mapping[str, Float], plan: Plan, bins: int) -> tuple[dict[str, Float], Bool]:
+    """The measures with the kind of each component added, and which are accepted.
+
+    Where the components are of two kinds by their widths, cell bodies and thinner things, the thinner ones are
+    rejected from ``soma_thr`` down.
+
+    Parameters
+    ----------
+    quality : mapping
+        As for `decide`, and ``width``.
+    plan : Plan
+    bins : int
+
+    Returns
+    -------
+    quality : with ``soma``, the probability that a component is a cell body
+    accepted : (components,) bool
+    """
+    real = decide(quality, plan, bins)
+    soma = soma_probability(quality["width"], real)
+    return {**quality, "soma": soma}, np.asarray(real & (soma >= plan.least_soma))
+
+
 def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
-    """Which components are accepted; (components,) bool.
+    """Which components are real and look like a cell; (components,) bool.
 
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
@@ -34,7 +61,8 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
         Time bins that the reliability was computed on.
     """
     snr, r_value = quality["snr"], quality["r_value"]
-    passes = (r_value >= plan.min_r) | (snr >= plan.min_snr)
+    silent = (snr < SILENT * plan.min_snr) & (quality["skewness"] < plan.min_skew)
+    passes = ((r_value >= plan.min_r) & ~silent) | (snr >= plan.min_snr)
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
     reliable = quality["reliability"] > threshold(bins, plan.significance)
     strong = snr >= PLAIN * plan.min_snr

@@ -1,0 +1,98 @@
+"""Cell bodies and thinner things: what a component is by its width, where a movie shows both."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Bool, Float, VolumeShape
+from cnmf3d.engine.block import Footprints, entry_columns
+
+OUTLINE = 0.3
+"""Share of a footprint's peak that its outline is drawn at."""
+
+ENOUGH = 25
+"""Components below which two kinds can't be told from chance."""
+
+APART = 2.0
+"""Ashman's D of two kinds: distance of their means over the root mean square of their widths; 2 is a clean split
+(Ashman et al. 1994, AJ 108:2348)."""
+
+WIDER = 1.8
+"""Times that cell bodies are as wide as processes: cells that the volume's border cuts near their pole are up to 1.5
+times narrower than whole ones, dendrites and boutons two to five times."""
+
+BETTER = 10.0
+"""Bayesian information criterion by which two kinds must explain the widths better than one: "very strong" (Kass &
+Raftery 1995)."""
+
+FEWEST = 0.1
+"""Share of components that the wider kind holds at the least: fewer are merged or odd ones."""
+
+Values = npt.NDArray[np.float64]
+
+
+def minor_width(footprints: Footprints, shape: VolumeShape) -> Float:
+    """Width of each footprint's outline across its narrow side in the plane, in voxels; (components,) float32.
+
+    Four times the root of the smaller second moment: the diameter of a disk.
+    """
+    columns, count = entry_columns(footprints), footprints.shape[1]
+    peak = np.zeros(count, np.float32)
+    np.maximum.at(peak, columns, footprints.data)
+    inside = footprints.data >= OUTLINE * peak[columns]
+    which = columns[inside]
+    _, y, x = np.unravel_index(footprints.indices[inside], shape)
+    size = np.maximum(np.bincount(which, minlength=count), 1)
+
+    def mean(values: Values) -> Values:
+        return np.asarray(np.bincount(which, values, minlength=count) / size)
+
+    y, x = y - mean(y.astype(float))[which], x - mean(x.astype(float))[which]
+    yy, xx, yx = mean(y * y) + 1 / 12, mean(x * x) + 1 / 12, mean(y * x)
+    least = (yy + xx) / 2 - np.sqrt(((yy - xx) / 2) ** 2 + yx**2)
+    return (4 * np.sqrt(np.maximum(least, 0))).astype(np.float32)
+
+
+def soma_probability(width: Float, real: Bool) -> Float:
+    """Probability that each component is of the wider kind; ones where all are of one kind. (components,) float32.
+
+    A mixture of two normal distributions of the logarithm of the width, by expectation and maximisation.
+
+    Parameters
+    ----------
+    width : (components,) float32
+    real : (components,) bool
+        Components whose widths tell the kinds.
+    """
+    ones = np.ones(width.size, np.float32)
+    if real.sum() < ENOUGH:
+        return ones
+    every = np.log(np.maximum(width.astype(np.float64), 1e-3))
+    x = every[real]
+    mean, spread, share = np.quantile(x, [0.2, 0.8]), np.full(2, x.std() / 2 + 1e-3), np.full(2, 0.5)
+    for _ in range(200):
+        density = _densities(x, mean, spread, share)
+        total = density.sum(axis=1, keepdims=True)
+        member = density / total
+        mass = member.sum(axis=0) + 1e-9
+        mean = (member * x[:, None]).sum(axis=0) / mass
+        spread = np.sqrt((member * (x[:, None] - mean) ** 2).sum(axis=0) / mass + 0.05**2)
+        share = mass / x.size
+    wide = int(np.argmax(mean))
+    one = -x.size * (np.log(x.std() + 1e-9) + 0.5)
+    two = np.log(total).sum()
+    gained = 2 * (two - one) - 3 * np.log(x.size)
+    apart = np.sqrt(2) * abs(mean[1] - mean[0]) / np.sqrt((spread**2).sum())
+    same = abs(mean[1] - mean[0]) < np.log(WIDER)
+    if same or gained < BETTER or apart < APART or share[wide] < FEWEST:
+        return ones
+    density = _densities(every, mean, spread, share)
+    member = density[:, wide] / density.sum(axis=1)
+    # the wider kind's tail reaches below the narrower kind's middle: nothing narrower than that is of it, and the reverse
+    return np.where(every >= mean[wide], 1, np.where(every <= mean[1 - wide], 0, member)).astype(np.float32)
+
+
+def _densities(x: Values, mean: Values, spread: Values, share: Values) -> Values:
+    """(n, 2) each kind's share of the density; the constant that both have is left out."""
+    return np.asarray(share * np.exp(-0.5 * ((x[:, None] - mean) / spread) ** 2) / spread + 1e-300)
