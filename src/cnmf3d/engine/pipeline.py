@@ -22,7 +22,7 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
-from cnmf3d.engine.evaluation.kinds import minor_width
+from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
@@ -109,7 +109,8 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
     draft = fit_volume(context, plan, cache, why, seeds)
     if plan.refit:
         with clock.stage("evaluate"):
-            good = np.flatnonzero(judge(draft.quality(draft.raw), plan, cache.bins)[1])
+            quality = draft.quality(draft.raw)
+            good = np.flatnonzero(judge(quality, plan, cache.bins, draft.footprints, draft.raw)[1])
         if good.size:
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
             about_rejected(draft, good, reporter)
@@ -173,6 +174,7 @@ def fit_volume(
         "r_value": r_values,
         "reliability": whole.reliability,
         "compactness": compactness(footprints, cache.shape, plan.sigma),
+        "smoothness": outline_smoothness(footprints, cache.shape),
         "width": minor_width(footprints, cache.shape),
     }
     start, which = start or Start(whole.fit.footprints), whole.numbers
@@ -204,7 +206,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("deconvolve"):
         denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
     with clock.stage("evaluate"):
-        quality, accepted = judge(draft.quality(last.raw), plan, cache.bins)
+        quality, accepted = judge(draft.quality(last.raw), plan, cache.bins, draft.footprints, last.raw)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
     return Outcome(

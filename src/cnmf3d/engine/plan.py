@@ -55,7 +55,7 @@ class Plan:
         Most components in the volume; None: no limit.
     merge_threshold : float
         Correlation of traces; above one: never merge.
-    min_snr, min_r, lowest_snr, lowest_r, min_skew, least_compact, least_soma : float
+    min_snr, min_r, lowest_snr, lowest_r, min_skew, least_compact, least_smooth, least_soma : float
         Thresholds of the evaluation.
     significance : float
         Standard deviations of Fisher's z that the reliability must reach.
@@ -90,6 +90,7 @@ class Plan:
     lowest_r: float = -1.0
     min_skew: float = 0.5
     least_compact: float = 0.7
+    least_smooth: float = 0.4
     least_soma: float = 0.5
     significance: float = 4.5
     refit: bool = False

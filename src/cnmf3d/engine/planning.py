@@ -86,6 +86,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         lowest_r=quality.rval_lowest,
         min_skew=quality.skew_thr,
         least_compact=quality.compact_thr,
+        least_smooth=quality.smooth_thr,
         least_soma=quality.soma_thr,
         significance=quality.reliability_z,
         refit=parameters.refit,

@@ -35,6 +35,13 @@ class QualityParameters(Stage):
         description="Cosine of the footprint with a Gaussian of a cell's size below which a component needs twice "
         "min_SNR: edges of cells and what noise leaves are scattered or small.",
     )
+    smooth_thr: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="Smoothness of the footprint's outline (16 area / perimeter²; a disk has 0.79) below which a "
+        "component needs twice min_SNR; below three quarters of it it is rejected: noise and neuropil are ragged.",
+    )
     soma_thr: float = Field(
         0.5,
         ge=0,

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from cnmf3d.components import Bool, Float
+from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.evaluation.doubles import is_double
 from cnmf3d.engine.evaluation.kinds import soma_probability
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import threshold
 
 PLAIN = 2.0
 """SNR over ``min_SNR`` that a component needs whose trace isn't skewed, or which doesn't look like one cell."""
+
+RAGGED = 0.75
+"""Share of ``smooth_thr`` below which an outline is no cell's: with their dendrites cells have 0.3 and more."""
 
 SILENT = 0.4
 """SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value says that a cell is there."""
@@ -21,11 +26,13 @@ ALIKE = 0.97
 """Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has."""
 
 
-def judge(quality: Mapping[str, Float], plan: Plan, bins: int) -> tuple[dict[str, Float], Bool]:
-    """The measures with the kind of each component added, and which are accepted.
+def judge(
+    quality: Mapping[str, Float], plan: Plan, bins: int, footprints: Footprints, raw: Float
+) -> tuple[dict[str, Float], Bool]:
+    """The measures with the kind of each component added, and which are accepted: each cell whole, and once.
 
-    Where the components are of two kinds by their widths, cell bodies and thinner things, the thinner ones are
-    rejected from ``soma_thr`` down.
+    Components within a brighter one that follow its trace are rejected. Where the rest is of two kinds by their widths,
+    cell bodies and thinner things, the thinner ones are rejected from ``soma_thr`` down.
 
     Parameters
     ----------
@@ -33,6 +40,8 @@ def judge(quality: Mapping[str, Float], plan: Plan, bins: int) -> tuple[dict[str
         As for `decide`, and ``width``.
     plan : Plan
     bins : int
+    footprints : csc (voxels, components)
+    raw : (components, frames) float32
 
     Returns
     -------
@@ -40,6 +49,7 @@ def judge(quality: Mapping[str, Float], plan: Plan, bins: int) -> tuple[dict[str
     accepted : (components,) bool
     """
     real = decide(quality, plan, bins)
+    real = real & ~is_double(footprints, raw, plan.width, real)
     soma = soma_probability(quality["width"], real)
     return {**quality, "soma": soma}, np.asarray(real & (soma >= plan.least_soma))
 
@@ -50,12 +60,13 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
     A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR`` or the r value `ALIKE`.
-    A footprint unlike one cell (``compact_thr``) may be a cell's edge: it needs `PLAIN` times ``min_SNR``.
+    A footprint unlike one cell (``compact_thr``), or with a ragged outline (``smooth_thr``), may be a cell's edge: it
+    needs `PLAIN` times ``min_SNR``. A very ragged one (`RAGGED` times ``smooth_thr``) is none whatever its trace.
 
     Parameters
     ----------
     quality : mapping
-        ``snr``, ``r_value``, ``reliability``, ``skewness`` and ``compactness``, each (components,) float32.
+        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness`` and ``smoothness``, each (components,) float32.
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.
@@ -67,5 +78,7 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     reliable = quality["reliability"] > threshold(bins, plan.significance)
     strong = snr >= PLAIN * plan.min_snr
     transient = (quality["skewness"] >= plan.min_skew) | strong | (r_value >= ALIKE)
-    whole = (quality["compactness"] >= plan.least_compact) | strong
+    smooth = quality["smoothness"]
+    whole = (quality["compactness"] >= plan.least_compact) & (smooth >= plan.least_smooth)
+    whole |= strong & (smooth >= RAGGED * plan.least_smooth)
     return np.asarray(passes & bounded & reliable & transient & whole)

@@ -78,6 +78,7 @@ _LABELS = {
     "quality.rval_lowest": "Lowest r value",
     "quality.skew_thr": "Skewness threshold",
     "quality.compact_thr": "Compactness threshold",
+    "quality.smooth_thr": "Outline smoothness threshold",
     "quality.soma_thr": "Cell body threshold",
     "quality.reliability_z": "Reliability (z)",
 }
