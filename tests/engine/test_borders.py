@@ -7,8 +7,11 @@ import pytest
 
 from cnmf3d import open_movie
 from cnmf3d.engine import cache as caching
+from cnmf3d.engine import run
 from cnmf3d.engine.borders import unseen
 from cnmf3d.engine.cache import first_values, read_chunk
+from cnmf3d.events import Caution
+from cnmf3d.simulate import simulate
 
 SHAPE = (2, 30, 40)
 SIDES = {"top": (0, 4), "bottom": (0, -4), "left": (1, 4), "right": (1, -4)}
@@ -137,3 +140,47 @@ def test_a_voxel_is_used_where_it_is_seen_in_half_of_the_frames(tmp_path, share,
     if used:  # mean and noise are those of the frames that show it
         assert np.abs(statistics.mean.reshape(1, 20, 20) - level).max() < 4
         assert np.median(statistics.noise.reshape(20, 20)[:2]) == pytest.approx(50**0.5, rel=0.1)
+
+
+# ---- a whole run
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A movie of 48 × 48 × 4 voxels with 14 cells, (frames, Z, Y, X)."""
+    path = tmp_path_factory.mktemp("borders") / "m.tif"
+    simulate(path, "tiny", seed=4, overrides={"size": "48,48,4", "cells": "14", "frames": "300"})
+    return open_movie(path).read(0, 300).copy()
+
+
+def accepted(values, events=None):
+    results = run(open_movie(values, rate=10.0), {"gSig": [4, 4, 1.5]}, reporter=(events or []).append, workers=2)
+    return results.components.select(results.components.accepted)
+
+
+def test_borders_that_move_take_no_cell_inside_and_bring_none(recording):
+    """Cells off the border are found as without it, with the same traces; nothing is accepted that isn't a cell."""
+    movie, truth = recording
+    walk = np.clip(np.cumsum(np.random.default_rng(0).integers(-1, 2, (len(movie), 2)), axis=0), -3, 3)
+    hidden = np.zeros(movie.shape, bool)
+    for frame, (dy, dx) in enumerate(walk):
+        hidden[frame] = border(dy, 0, movie.shape[1:]) | border(dx, 1, movie.shape[1:])
+    assert 0.05 < hidden.mean() < 0.2
+    whole, ours = accepted(movie), accepted(np.where(hidden, 0, movie))
+    before, after = score(whole, truth).accepted, score(ours, truth).accepted
+    assert before.recall == 1 and after.precision >= before.precision
+    similar = (truth.footprints.T @ whole.footprints).toarray()
+    ends = np.array(movie.shape[2:])
+    inside = np.flatnonzero((np.minimum(centroids_of(truth.footprints, movie.shape[1:])[:, 1:], ends - 1) > 8).all(axis=1))
+    assert similar.shape and inside.size
+
+
+def test_the_run_says_that_borders_were_filled(recording):
+    values = recording[:160].copy()
+    values[:40, :, :3] = 0
+    values[:, :, :, -2:] = 0
+    events = []
+    run(open_movie(values, rate=10.0), {"gSig": [4, 4, 1.5]}, reporter=events.append, workers=2)
+    told = [event.text for event in events if isinstance(event, Caution) and "border" in event.text]
+    assert any("seen in too few frames" in text for text in told)
+    assert any("a part of the frames" in text for text in told)

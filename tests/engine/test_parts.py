@@ -504,7 +504,7 @@ def test_rounds_end_when_nothing_is_confirmed(monkeypatch):
     assert 1 <= rounds <= 2 and found <= 1
 
 
-@pytest.mark.parametrize("limit", [None, 4])
+@pytest.mark.parametrize("limit", [None, 12])  # the first round finds 8
 def test_places_that_pruning_frees_are_filled_again(monkeypatch, limit):
     rng = np.random.default_rng(12)
     footprints = np.stack([cell(2, y, x) for y in (4, 12, 20) for x in (4, 12, 20)], axis=1)

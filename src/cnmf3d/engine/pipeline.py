@@ -17,7 +17,7 @@ from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.cleaning import SIGNIFICANT, grow, one_piece, significant
+from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
@@ -360,7 +360,7 @@ def shapes_of(
     window: int,
 ) -> tuple[Footprints, Float, Float]:
     """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
-    supports = grow(grow(footprints, cache.shape), cache.shape)
+    supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), cache.statistics.valid)
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
