@@ -15,7 +15,7 @@ from cnmf3d.engine.block import STEP, Block
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.borders import unseen
 from cnmf3d.engine.kernels.numba import ingest as kernels
-from cnmf3d.engine.noise import noise_grain, shared_noise
+from cnmf3d.engine.noise import noise_grain, regular_noise, shared_noise
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.events import Progress, Reporter
 from cnmf3d.movies import Movie
@@ -212,7 +212,7 @@ def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float, Float]:
     seen = np.maximum(len(starts) * length - missing, 1)
     noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))) * len(starts) * length / seen)
     typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else 1.0
-    noise = np.maximum(noise, 0.05 * typical)
+    noise = np.maximum(regular_noise(noise, movie.shape[1:]), 0.05 * typical)
     step = np.minimum(np.exp2(np.floor(np.log2(noise / EXACT))), 1)
     level = centre + step * np.floor(sums / seen / step + 0.5)
     grain = noise_grain(np.sum(shared, axis=0))

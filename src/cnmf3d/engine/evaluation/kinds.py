@@ -22,6 +22,9 @@ WIDER = 1.8
 """Times that cell bodies are as wide as processes: cells that the volume's border cuts near their pole are up to 1.5
 times narrower than whole ones, dendrites and boutons two to five times."""
 
+RESOLVED = 4.0
+"""Voxels that cell bodies are wide at the least for thinner things to be told from them."""
+
 BETTER = 10.0
 """Bayesian information criterion by which two kinds must explain the widths better than one: "very strong" (Kass &
 Raftery 1995)."""
@@ -109,7 +112,7 @@ def soma_probability(width: Float, real: Bool) -> Float:
     two = np.log(total).sum()
     gained = 2 * (two - one) - 3 * np.log(x.size)
     apart = np.sqrt(2) * abs(mean[1] - mean[0]) / np.sqrt((spread**2).sum())
-    same = abs(mean[1] - mean[0]) < np.log(WIDER)
+    same = abs(mean[1] - mean[0]) < np.log(WIDER) or mean[wide] < np.log(RESOLVED)
     if same or gained < BETTER or apart < APART or share[wide] < FEWEST:
         return ones
     density = _densities(every, mean, spread, share)

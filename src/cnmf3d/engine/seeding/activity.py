@@ -20,6 +20,10 @@ LAG_WEIGHTS = (0.64, 0.41, 0.26)
 LASTING = 2.0
 """Excursions that last have about twice as high a score by their energy as by their persistence."""
 
+MOST_LASTING = 2.0
+"""Standard deviations by which the quietest places may lift what counts as lasting: noise that is shared by successive
+bins lifts them, but so do cells that fill a small volume."""
+
 EXCURSION = 2.5
 _MEAN, _VARIANCE = 0.0500, 0.4217
 """Mean and variance of x² 1[x > 2.5] for standard normal x."""
@@ -97,7 +101,7 @@ def persistence(rows: Float) -> Float:
     out = np.empty(rows.shape[0], np.float32)
     kernels.persistence(rows, np.array(LAG_WEIGHTS, np.float32), out)
     low = float(np.percentile(out, 10)) + 1.28
-    return np.asarray(out - max(low, 0.0), np.float32)
+    return np.asarray(out - np.clip(low, 0.0, MOST_LASTING), np.float32)
 
 
 def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, banned: Positions) -> Seeds:
