@@ -98,7 +98,7 @@ def test_what_is_known_already_is_not_found_again():
 
 def test_few_tiles_and_images_that_are_not_known_tell_nothing():
     rng = np.random.default_rng(6)
-    small = textured(rng, (1, 40, 40))
+    small = textured(rng, (1, 60, 60))
     dy = 0.5 * course(rng)
     assert len(tiles_of(small.shape)[1]) < FEWEST_TILES
     assert shared_courses(displaced(rng, small, dy, dy)).beside(NONE).shape == (0, BINS)

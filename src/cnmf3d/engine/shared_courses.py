@@ -25,8 +25,9 @@ TILE, TILES = 16, 6
 """Voxels that a tile is wide at the least, so that a cell lies in two at the most; and how many there are along the
 shorter side of a large block."""
 
-FEWEST_TILES = 9
-"""Tiles below which none is far from most others."""
+FEWEST_TILES = 16
+"""Tiles below which few are far from others: in three by three the cells of a dense block foretell one another by chance,
+and their traces lose what is taken for a displacement (0.95 for 0.99)."""
 
 FORETOLD = 0.3
 """Share of what a course does in a tile that far tiles must foretell. A displacement of a tenth of a voxel in a textured
