@@ -393,7 +393,10 @@ def hills(values, counted, share):
         for other in touching[1:]:
             first = next(each for each in found if place in each)
             low, high = sorted((first, other), key=lambda each: values[each[0]])
-            if values[place] >= np.float32(share) * values[high[0]] or values[low[0]] < np.float32(share) * values[high[0]]:
+            if (
+                values[place] >= np.float32(share) * values[high[0]]
+                or values[low[0]] < np.float32(share) * values[high[0]]
+            ):
                 found = [each for each in found if each is not low]
                 high.extend(low)
     return found

@@ -25,7 +25,7 @@ def disk(z, y, x, radius):
 
 
 def ball(radius):
-    return (Y - 24) ** 2 + (X - 24) ** 2 + 9 * (Z - 2) ** 2 <= radius**2
+    return radius**2 >= (Y - 24) ** 2 + (X - 24) ** 2 + 9 * (Z - 2) ** 2
 
 
 def blob(y, x, sigma):

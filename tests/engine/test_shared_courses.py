@@ -120,7 +120,9 @@ def test_images_of_a_displacement_are_the_derivatives():
     assert images.shape[-1] == 7  # brightness, offset, along y and x, and second order yy, yx, xx
     assert np.array_equal(images[..., 0], rest[0, 10:30, 10:30] / 2) and (images[..., 1] == 0.5).all()
     expected = (3.0, x[10:30, 10:30], 0, 0, 1)
-    sampled = 0.006 * images[..., 0]  # second derivatives as sampled see a little of the brightness, an image of its own
+    sampled = (
+        0.006 * images[..., 0]
+    )  # second derivatives as sampled see a little of the brightness, an image of its own
     for found, value in zip(np.moveaxis(images[..., 2:], -1, 0), expected, strict=True):
         assert (np.abs(found - np.broadcast_to(value, found.shape) / 2) < sampled).all()
 

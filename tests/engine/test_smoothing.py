@@ -145,7 +145,8 @@ def test_a_cell_with_shared_noise_comes_out_clearer_with_its_grain():
     for _ in range(5):
         noise = error * shared(rng, SHAPE).ravel()[footprint.indices]
         noisy = sparse.csc_array(
-            (np.maximum(clear + noise, 0).astype(np.float32), footprint.indices, footprint.indptr), shape=footprint.shape
+            (np.maximum(clear + noise, 0).astype(np.float32), footprint.indices, footprint.indptr),
+            shape=footprint.shape,
         )
         trace = np.array([[1 / error]], np.float32)
         blind, told = (smoothed(noisy, trace, SHAPE, grain)[0].data for grain in (None, GRAIN))

@@ -7,12 +7,17 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cnmf3d.components import Float, VolumeShape
+from cnmf3d.engine.block import Footprints, entry_columns
 
 REACH = 4
 """Voxels up to which shared noise is measured; detectors and interpolation reach one to three."""
 
 SQUARE = 7
 """Side of the squares whose mean power scales the noise of its pixels: fewer pixels let each one's own few frames scale it."""
+
+MOST_LIGHT = 4.0
+"""Times that the variance of noise may grow with a cell's light: where a detector's offset wasn't taken off, or read
+noise is most of it, the growth is less than the light's, never more."""
 
 AROUND, STANDS_OUT = 1.0, 3.0
 """Voxels over which the noise of neighbours is averaged (Gaussian), and standard deviations of the scatter from which a
@@ -122,3 +127,28 @@ def regular_noise(noise: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDA
     scatter = 1.4826 * np.median(np.abs(apart[alive]))
     alike = alive & (np.abs(apart) <= STANDS_OUT * scatter)
     return np.asarray(np.sqrt(np.where(alike, around, power)).ravel())
+
+
+def noise_of_light(footprints: Footprints, traces: Float, level: Float, scale: Float) -> Float:
+    """Times that the noise is larger while each component is active: light brings its own noise, (components,) float32.
+
+    The variance of photons grows with their number: by ``1 + a σ c / F₀`` in a voxel whose footprint is `a`, weighted as
+    the regression on the trace weighs frames (``Σ c³ / Σ c²``) and as the footprint weighs voxels.
+
+    Parameters
+    ----------
+    footprints : csc (voxels, components)
+        In units of noise.
+    traces : (components, frames) float32
+    level, scale : (voxels,) float32
+        Resting light and noise of a voxel; where the light isn't positive nothing is added.
+    """
+    columns, count = entry_columns(footprints), footprints.shape[1]
+    data = footprints.data.astype(np.float64)
+    rest = level[footprints.indices].astype(np.float64)
+    gain = np.where(rest > 0, data * scale[footprints.indices] / np.maximum(rest, 1e-9), 0)
+    power = np.maximum(np.bincount(columns, data**2, minlength=count), 1e-30)
+    share = np.bincount(columns, data**2 * gain, minlength=count) / power
+    positive = np.maximum(traces, 0).astype(np.float64)
+    typical = (positive**3).sum(axis=1) / np.maximum((positive**2).sum(axis=1), 1e-30)
+    return np.sqrt(np.clip(1 + share * typical, 1, MOST_LIGHT)).astype(np.float32)

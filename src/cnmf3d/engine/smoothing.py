@@ -26,7 +26,12 @@ TOGETHER = 32
 
 
 def smoothed(
-    footprints: Footprints, traces: Float, shape: VolumeShape, grain: Float | None = None, workers: int = 1
+    footprints: Footprints,
+    traces: Float,
+    shape: VolumeShape,
+    grain: Float | None = None,
+    brighter: Float | None = None,
+    workers: int = 1,
 ) -> tuple[Footprints, Float]:
     """Footprints smoothed by the Gaussians with the least estimated error, each on its own support.
 
@@ -38,6 +43,8 @@ def smoothed(
     shape : (Z, Y, X)
     grain : (3, lags) float32, optional
         Correlation of the noise of voxels so far apart along z, y and x (see `noise.noise_grain`); None: independent.
+    brighter : (components,) float32, optional
+        Times that the noise is larger while a component is active (see `noise.noise_of_light`).
     workers : int
         Threads; the result doesn't depend on it.
 
@@ -48,6 +55,8 @@ def smoothed(
         Standard error of a value now.
     """
     errors = (1 / np.maximum(np.linalg.norm(traces, axis=1), 1e-9)).astype(np.float32)
+    if brighter is not None:
+        errors *= brighter
     data, weights = footprints.data.copy(), gaussians()
     own, left = noise_kept(weights, grain)
 
