@@ -160,7 +160,7 @@ def accepted(values):
 
 
 def test_borders_that_move_take_no_cell_and_bring_none(recording):
-    """Up to three voxels at each side are zero in three quarters of the frames: as many cells, the same traces inside."""
+    """Up to three voxels at each side are zero in most of the frames: as many cells, nearly the same traces."""
     movie, truth = recording
     walk = np.clip(np.cumsum(np.random.default_rng(0).integers(-1, 2, (len(movie), 2)), axis=0), -3, 3)
     hidden = np.zeros(movie.shape, bool)

@@ -1,6 +1,6 @@
 """Borders that registration left: rows and columns at a plane's edge where a frame shows nothing.
 
-Where a frame was moved, programs fill its edge with zeros, another constant, or the last row that they saw, over and over.
+Where a frame was moved, programs fill its edge with zeros, another constant, or the last row that they saw, repeated.
 In movies of whole numbers nothing else says that these voxels weren't seen.
 """
 

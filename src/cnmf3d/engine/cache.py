@@ -181,7 +181,9 @@ def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
 
 
 def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float, Float]:
-    """Level and noise of each voxel, and the grain of the noise, from a few short stretches of the movie: good to some per cent, for scaling.
+    """Level and noise of each voxel, and the grain of the noise, from a few short stretches of the movie.
+
+    They are good to some per cent, for scaling.
 
     A level is one of the voxel's values plus a multiple of a power of two (see `EXACT`): what is left of whole numbers
     when it is subtracted is exact. So a constant that is added to a movie changes no bit of the time bins.

@@ -92,8 +92,8 @@ def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:
 def noise_free_correlation(unit: Float, left: Index, right: Index) -> Float:
     """Correlation of what lasts in pairs of traces, (pairs,) float32: noise is white in time and adds nothing to it.
 
-    ``Σ_k w_k (C_ij(k) + C_ji(k)) / √(Σ_k 2 w_k C_ii(k) · Σ_k 2 w_k C_jj(k))`` over lags k ≥ 1: pieces of one cell, whose
-    noise differs, have nearly one. −1 where one of the two doesn't stand out of its noise.
+    ``Σ_k w_k (C_ij(k) + C_ji(k)) / √(Σ_k 2 w_k C_ii(k) · Σ_k 2 w_k C_jj(k))`` over lags k ≥ 1: pieces of one cell,
+    whose noise differs, have nearly one. −1 where one of the two doesn't stand out of its noise.
 
     Parameters
     ----------

@@ -13,7 +13,8 @@ REACH = 4
 """Voxels up to which shared noise is measured; detectors and interpolation reach one to three."""
 
 SQUARE = 7
-"""Side of the squares whose mean power scales the noise of its pixels: fewer pixels let each one's own few frames scale it."""
+"""Side of the squares whose mean power scales the noise of their pixels; in smaller ones each pixel's own few frames
+would scale it."""
 
 MOST_LIGHT = 4.0
 """Times that the variance of noise may grow with a cell's light: where a detector's offset wasn't taken off, or read
@@ -132,8 +133,8 @@ def regular_noise(noise: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDA
 def noise_of_light(footprints: Footprints, traces: Float, level: Float, scale: Float) -> Float:
     """Times that the noise is larger while each component is active: light brings its own noise, (components,) float32.
 
-    The variance of photons grows with their number: by ``1 + a σ c / F₀`` in a voxel whose footprint is `a`, weighted as
-    the regression on the trace weighs frames (``Σ c³ / Σ c²``) and as the footprint weighs voxels.
+    The variance of photons grows with their number: by ``1 + a σ c / F₀`` in a voxel whose footprint is `a`, weighted
+    as the regression on the trace weighs frames (``Σ c³ / Σ c²``) and as the footprint weighs voxels.
 
     Parameters
     ----------
@@ -151,4 +152,4 @@ def noise_of_light(footprints: Footprints, traces: Float, level: Float, scale: F
     share = np.bincount(columns, data**2 * gain, minlength=count) / power
     positive = np.maximum(traces, 0).astype(np.float64)
     typical = (positive**3).sum(axis=1) / np.maximum((positive**2).sum(axis=1), 1e-30)
-    return np.sqrt(np.clip(1 + share * typical, 1, MOST_LIGHT)).astype(np.float32)
+    return np.asarray(np.sqrt(np.clip(1 + share * typical, 1, MOST_LIGHT)), np.float32)

@@ -1,8 +1,8 @@
 """What a whole block does together: its brightness, and its displacement where motion was not corrected to the last.
 
-A displacement `s` of a movie changes it, to first order, by ``s · ∇rest``, and to second order by products of `s` with the
-second derivatives. Fitted as background courses with free images, they keep the edges of bright structures from being
-taken for cells. Sources: Lucas & Kanade 1981 (displacement from the gradient); that they are real is seen from two
+A displacement `s` of a movie changes it, to first order, by ``s · ∇rest``, and to second order by products of `s` with
+the second derivatives. Fitted as background courses with free images, they keep the edges of bright structures from
+being taken for cells. Sources: Lucas & Kanade 1981 (displacement from the gradient); that they are real is seen from two
 sets of places which share no voxel.
 """
 
@@ -18,20 +18,20 @@ from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block
 
 SMOOTH = 0.7
-"""Voxels by which the resting image is smoothed before it is differentiated: less leaves its noise in the gradient, more
-misses the edges of small bright things."""
+"""Voxels by which the resting image is smoothed before it is differentiated: less leaves its noise in the gradient,
+more misses the edges of small bright things."""
 
 TILE, TILES = 16, 6
 """Voxels that a tile is wide at the least, so that a cell lies in two at the most; and how many there are along the
 shorter side of a large block."""
 
 FEWEST_TILES = 16
-"""Tiles below which few are far from others: in three by three the cells of a dense block foretell one another by chance,
-and their traces lose what is taken for a displacement (0.95 for 0.99)."""
+"""Tiles below which few are far from others: in three by three the cells of a dense block foretell one another by
+chance, and their traces lose what is taken for a displacement (0.95 for 0.99)."""
 
 FORETOLD = 0.3
-"""Share of what a course does in a tile that far tiles must foretell. A displacement of a tenth of a voxel in a textured
-field reaches 0.8, activity of cells is at or below 0."""
+"""Share of what a course does in a tile that far tiles must foretell. A displacement of a tenth of a voxel in a
+textured field reaches 0.8, activity of cells is at or below 0."""
 
 SEPARATE = 0.1
 """Courses less apart than this are one: a second image for the same course says nothing."""
@@ -46,8 +46,8 @@ class SharedCourses:
     Attributes
     ----------
     normal : (tiles, n, n) float64
-        ``GᵀWG`` of the images `G` in each tile, which are orthonormal over the whole block (see `apart`); no tiles where
-        the resting image isn't known or the block is small.
+        ``GᵀWG`` of the images `G` in each tile, which are orthonormal over the whole block (see `apart`); no tiles
+        where the resting image isn't known or the block is small.
     seen : (tiles, n, bins) float64
         ``GᵀWz``.
     far : (tiles, tiles) bool

@@ -58,7 +58,7 @@ def smoothed(
     if brighter is not None:
         errors *= brighter
     data, weights = footprints.data.copy(), gaussians()
-    own, left = noise_kept(weights, grain)
+    kept = noise_kept(weights, grain)
 
     def smooth(first: int) -> None:
         indptr = footprints.indptr[first : first + TOGETHER + 1]
@@ -70,8 +70,7 @@ def smoothed(
             errors[mine],
             shape,
             weights,
-            own,
-            left,
+            kept,
             len(IN_PLANE),
         )
 

@@ -179,7 +179,8 @@ class Draft:
     raw, traces : (components, frames) float32
         Demixed, with the blocks' footprints; denoised, in the scale of `footprints`.
     measures : mapping of name to (components,) float32
-        ``r_value``, ``reliability``, ``compactness``, ``smoothness``, ``width``: those that don't depend on the raw traces.
+        ``r_value``, ``reliability``, ``compactness``, ``smoothness``, ``width``: those that don't depend on the raw
+        traces.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     correlation : (Z, Y, X) float32

@@ -182,7 +182,7 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             np.ones(1, np.float32),
             (2, 2, 2),
             gaussians(),
-            *noise_kept(gaussians(), None),
+            noise_kept(gaussians(), None),
             6,
         ),
         "main_hills": lambda: supports.main_hills(

@@ -20,7 +20,7 @@ RAGGED = 0.75
 """Share of ``smooth_thr`` below which an outline is no cell's: with their dendrites cells have 0.3 and more."""
 
 SILENT = 0.4
-"""SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value says that a cell is there."""
+"""SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value shows a cell."""
 
 ALIKE = 0.97
 """Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has."""
@@ -66,7 +66,8 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     Parameters
     ----------
     quality : mapping
-        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness`` and ``smoothness``, each (components,) float32.
+        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness`` and ``smoothness``, each (components,)
+        float32.
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.

@@ -45,23 +45,24 @@ def minor_width(footprints: Footprints, shape: VolumeShape) -> Float:
     np.maximum.at(peak, columns, footprints.data)
     inside = footprints.data >= OUTLINE * peak[columns]
     which = columns[inside]
-    _, y, x = np.unravel_index(footprints.indices[inside], shape)
+    _, rows, cols = np.unravel_index(footprints.indices[inside], shape)
     size = np.maximum(np.bincount(which, minlength=count), 1)
 
     def mean(values: Values) -> Values:
         return np.asarray(np.bincount(which, values, minlength=count) / size)
 
-    y, x = y - mean(y.astype(float))[which], x - mean(x.astype(float))[which]
+    y, x = (place - mean(place)[which] for place in (rows.astype(float), cols.astype(float)))
     yy, xx, yx = mean(y * y) + 1 / 12, mean(x * x) + 1 / 12, mean(y * x)
     least = (yy + xx) / 2 - np.sqrt(((yy - xx) / 2) ** 2 + yx**2)
-    return (4 * np.sqrt(np.maximum(least, 0))).astype(np.float32)
+    return np.asarray(4 * np.sqrt(np.maximum(least, 0)), np.float32)
 
 
 def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
     """How smooth the outline of each footprint is in the plane where it is largest; (components,) float32.
 
-    ``16 area / perimeter²``, the perimeter counted along the sides of pixels: one for a square, 0.79 for a disk, 0.6 for
-    an ellipse three times as long as wide; what is made of noise, neuropil or edges is ragged and has less than 0.4.
+    ``16 area / perimeter²``, the perimeter counted along the sides of pixels: one for a square, 0.6 to 0.79 for a disk
+    (of 7 pixels' width and more), 0.5 for an ellipse three times as long as wide; what is made of noise, neuropil or
+    edges is ragged and has less than 0.4.
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
     peak = np.zeros(count, np.float32)
@@ -79,7 +80,7 @@ def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
     sides = 4 * area - 2 * np.bincount(plane, right.astype(int) + below, minlength=planes).reshape(count, shape[0])
     largest = area.argmax(axis=1)
     rows = np.arange(count)
-    return (16 * area[rows, largest] / np.maximum(sides[rows, largest], 1) ** 2).astype(np.float32)
+    return np.asarray(16 * area[rows, largest] / np.maximum(sides[rows, largest], 1) ** 2, np.float32)
 
 
 def soma_probability(width: Float, real: Bool) -> Float:
@@ -117,7 +118,7 @@ def soma_probability(width: Float, real: Bool) -> Float:
         return ones
     density = _densities(every, mean, spread, share)
     member = density[:, wide] / density.sum(axis=1)
-    # the wider kind's tail reaches below the narrower kind's middle: nothing narrower than that is of it, and the reverse
+    # a kind's tail may reach beyond the other kind's middle: nothing beyond that is of it
     return np.where(every >= mean[wide], 1, np.where(every <= mean[1 - wide], 0, member)).astype(np.float32)
 
 

@@ -15,7 +15,7 @@ from cnmf3d.engine.supports import ellipsoid_offsets
 from cnmf3d.geometry import ZYX
 
 LAG_WEIGHTS = (0.64, 0.41, 0.26)
-"""Weights of lags of one, two and three bins: what a transient's autocorrelation is there (bins are 0.45 decay times)."""
+"""Weights of lags of one, two and three bins: a transient's autocorrelation there (bins are 0.45 decay times)."""
 
 LASTING = 2.0
 """Excursions that last have about twice as high a score by their energy as by their persistence."""

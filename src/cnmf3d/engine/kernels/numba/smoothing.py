@@ -12,7 +12,7 @@ from cnmf3d.engine.kernels.numba.supports import bounds, place
 
 @njit(cache=True, nogil=True)
 def smooth_footprints(
-    indptr: Any, indices: Any, data: Any, errors: Any, shape: Any, weights: Any, own: Any, left: Any, planes: int
+    indptr: Any, indices: Any, data: Any, errors: Any, shape: Any, weights: Any, kept: Any, planes: int
 ) -> None:
     """Each footprint smoothed by the Gaussians with the least estimated error, on its own support, in place.
 
@@ -28,7 +28,7 @@ def smooth_footprints(
         Size of the volume along z, y and x.
     weights : (widths, 2 * reach + 1) float32
         Gaussians that are tried, from no smoothing to the most: first those in the plane, then those along z.
-    own, left : (widths, 3) float64
+    kept : pair of (widths, 3) float64
         For each width along z, y and x: covariance of a smoothed value's noise with its own before, and variance of
         the smoothed value's noise, both over the variance before.
     planes : int
@@ -38,6 +38,7 @@ def smooth_footprints(
     -----
     Stein 1981, Ann Statist 9:1135: the risk of an estimate from the data alone.
     """
+    own, left = kept
     depth, height, width = shape
     plane = height * width
     across = weights.shape[0] - planes
