@@ -1,9 +1,9 @@
 """What a whole block does together: its brightness, and its displacement where motion was not corrected to the last.
 
 A displacement `s` of a movie changes it, to first order, by ``s · ∇rest``, and to second order by products of `s` with
-the second derivatives. Fitted as background courses with free images, they keep the edges of bright structures
-from being taken for cells. Sources: Lucas & Kanade 1981 (displacement from the gradient); that they are real is seen from two
-sets of places which share no voxel.
+the second derivatives. Fitted as background courses with free images, they keep the edges of bright structures from
+being taken for cells. Sources: Lucas & Kanade 1981 (displacement from the gradient); that they are real is seen from
+two sets of places which share no voxel.
 """
 
 from __future__ import annotations
