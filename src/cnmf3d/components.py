@@ -117,8 +117,10 @@ class Components:
     dff : (components, frames) float32
         ΔF/F of the raw trace; NaN where the resting light F0 isn't clearly above zero. No unit.
     quality : mapping of name to (components,) float32
-        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (split-half correlation), ...; also ``f0``,
-        the resting light in units of the traces, and ``seed``, which seed it was.
+        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (split-half correlation),
+        ``skewness``, ``compactness``, ``smoothness`` (of the outline), ``width`` (narrow side, voxels), ``soma``
+        (probability of being a cell body), ...; also ``f0``, the resting light in units of the traces, and ``seed``,
+        which seed it was.
     accepted : (components,) bool
         Passed the evaluation. Rejected components are kept.
     resting : RestingLight

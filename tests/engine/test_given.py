@@ -74,6 +74,8 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "quality.rval_lowest": (0.1, lambda s: s.plans[-1].lowest_r),
     "quality.skew_thr": (0.3, lambda s: s.plans[-1].min_skew),
     "quality.compact_thr": (0.55, lambda s: s.plans[-1].least_compact),
+    "quality.smooth_thr": (0.35, lambda s: s.plans[-1].least_smooth),
+    "quality.soma_thr": (0.2, lambda s: s.plans[-1].least_soma),
     "quality.reliability_z": (3.9, lambda s: s.settings[0].significance),
     "quality.use_cnn": (False, lambda s: False),  # the only one
     "refit": (True, lambda s: s.fits == 2),

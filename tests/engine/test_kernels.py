@@ -339,3 +339,114 @@ def test_peaks(seed, shape, threshold):
     supports.peaks(score, threshold, near, peak)
     highest = ndimage.maximum_filter(score, size=3, mode="constant", cval=-np.inf)
     assert np.array_equal(peak, (score == highest) & (score > threshold))
+
+
+# ---- evidence in time
+
+
+@SETTINGS
+@given(
+    seed=st.integers(0, 10**6),
+    voxels=st.integers(1, 20),
+    bins=st.integers(1, 60),
+    level=st.floats(-50, 50),
+    weights=st.lists(st.sampled_from([0.125, 0.25, 0.5, 1.0]), min_size=1, max_size=4),
+)
+def test_persistence(seed, voxels, bins, level, weights):
+    rng = np.random.default_rng(seed)
+    rows = (level + rng.standard_normal((voxels, bins)).cumsum(axis=1)).astype(np.float32)
+    rows[0] = level
+    out = np.full(voxels, np.nan, np.float32)
+    block.persistence(rows, np.array(weights, np.float32), out)
+    centred = rows.astype(float) - rows.mean(axis=1, keepdims=True, dtype=float)
+    total, power = np.zeros(voxels), 0.0
+    for lag, weight in enumerate(weights, 1):
+        if lag < bins:
+            total += weight * (centred[:, lag:] * centred[:, :-lag]).sum(axis=1)
+            power += weight**2 * (bins - lag)
+    spread = centred.var(axis=1) * power**0.5
+    expected = np.divide(total, spread, out=np.zeros(voxels), where=spread > 1e-9)
+    assert np.allclose(out[1:], expected[1:], rtol=1e-2, atol=2e-2)
+    assert np.isfinite(out).all()
+
+
+def test_persistence_is_in_standard_deviations_of_white_noise_whatever_its_skewness():
+    rng = np.random.default_rng(0)
+    out = np.empty(3000, np.float32)
+    for noise in (rng.standard_normal((3000, 400)), rng.gamma(0.3, size=(3000, 400)), rng.poisson(0.2, (3000, 400))):
+        block.persistence(noise.astype(np.float32), np.array([0.64, 0.41, 0.26], np.float32), out)
+        assert out.std() == pytest.approx(1, abs=0.1) and abs(out.mean()) < 0.15
+
+
+# ---- footprints in one piece
+
+
+def hills(values, counted, share):
+    """The twin: sets of voxels from the highest down; those that meet are one by the rule, and the heaviest is kept."""
+    found = []
+    for place in sorted(zip(*np.nonzero(counted & (values > 0)), strict=True), key=lambda p: -values[p]):
+        touching = [each for each in found if any(np.abs(np.subtract(place, p)).sum() == 1 for p in each)]
+        if not touching:
+            found.append([place])
+            continue
+        touching[0].append(place)
+        for other in touching[1:]:
+            first = next(each for each in found if place in each)
+            low, high = sorted((first, other), key=lambda each: values[each[0]])
+            if (
+                values[place] >= np.float32(share) * values[high[0]]
+                or values[low[0]] < np.float32(share) * values[high[0]]
+            ):
+                found = [each for each in found if each is not low]
+                high.extend(low)
+    return found
+
+
+@SETTINGS
+@given(
+    seed=st.integers(0, 10**6),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)),
+    share=st.sampled_from([0.0, 0.3, 0.6, 1.0]),
+    full=st.floats(0.3, 1),
+)
+def test_main_hills(seed, shape, share, full):
+    rng = np.random.default_rng(seed)
+    dense = rng.random((2, *shape)) * (rng.random((2, *shape)) < full)
+    footprints = sparse.csc_array(dense.reshape(2, -1).T.astype(np.float32))
+    counted = rng.random(footprints.nnz) < 0.9
+    inside = np.zeros(footprints.nnz, bool)
+    part = (footprints.indptr, footprints.indices, footprints.data, counted)
+    supports.main_hills(*part, share, shape[1], shape[2], inside)
+    for k in range(2):
+        entries = slice(footprints.indptr[k], footprints.indptr[k + 1])
+        values, flags, kept = np.zeros(shape, np.float32), np.zeros(shape, bool), np.zeros(shape, bool)
+        values.ravel()[footprints.indices[entries]] = footprints.data[entries]
+        flags.ravel()[footprints.indices[entries]] = counted[entries]
+        kept.ravel()[footprints.indices[entries]] = inside[entries]
+        found = hills(values, flags, share)
+        assert not (kept & ~flags).any() and kept.any() == bool(found)
+        if not found:
+            continue
+        assert ndimage.label(kept)[1] == 1
+        assert ndimage.label(kept & (values >= share * values[kept].max()))[1] == 1  # this is what it is for
+        # a voxel between two hills may go to either: so much is held, and no more
+        heaviest = max(found, key=lambda each: sum(values[p] for p in each))
+        tops = {each[0] for each in found}
+        top = tuple(int(i) for i in np.unravel_index(np.argmax(np.where(kept, values, -1)), shape))
+        assert top in {tuple(int(i) for i in p) for p in tops}
+        if len(found) == 1:
+            assert kept.sum() == len(heaviest)
+
+
+@pytest.mark.parametrize(("bridge", "pieces"), [(0.2, 1), (0.5, 2)])
+def test_two_hills_are_one_where_the_saddle_between_them_is_high(bridge, pieces):
+    line = np.array([0.4, 0.9, 0.4, bridge, 0.5, 1.0, 0.8, 0.5], np.float32)
+    footprints = sparse.csc_array(line[:, None])
+    inside = np.zeros(line.size, bool)
+    every = np.ones(line.size, bool)
+    supports.main_hills(footprints.indptr, footprints.indices, line, every, 0.3, 1, line.size, inside)
+    assert inside[4:].all() and inside[:3].all() == (pieces == 2)
+    shoulder = np.array([0.2, 0.1, 0.15, 1.0, 0.5], np.float32)  # a low rise beside a cell is no second hill
+    inside = np.zeros(5, bool)
+    supports.main_hills(np.array([0, 5]), np.arange(5), shoulder, every[:5], 0.3, 1, 5, inside)
+    assert inside.all()

@@ -90,6 +90,8 @@ def test_a_click_finds_the_cell_beside_its_neighbour(scenery, cell):
     assert found.quality["r_value"][0] > 0.8
     assert found.quality["snr"][0] > 3
     assert found.quality["compactness"][0] > 0.9
+    assert found.quality["smoothness"][0] > 0.5 and found.quality["soma"][0] == 1
+    assert 4 < found.quality["width"][0] < 8  # a Gaussian of sigma 2 is 6.2 wide at 30 % of its peak
     assert np.isnan(found.quality["reliability"]).all()
     level = (found.footprints.T @ np.full(int(np.prod(SHAPE)), 100.0)).item()
     assert found.dff.max() == pytest.approx(found.traces.max() / level, rel=0.2)

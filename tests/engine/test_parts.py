@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse, stats
+from scipy import signal, sparse, stats
 
 from cnmf3d import open_movie
 from cnmf3d.components import centroids_of
@@ -321,14 +321,21 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
         ({"skewness": 0.1, "r_value": 0.98}, True),
         ({"compactness": 0.5}, False),
         ({"compactness": 0.5, "snr": 6}, True),
+        ({"smoothness": 0.35}, False),
+        ({"smoothness": 0.35, "snr": 6}, True),
+        ({"smoothness": 0.25, "snr": 60}, False),  # ragged whatever its trace
         ({"reliability": 0.1}, False),
         ({"snr": 1}, True),
+        ({"snr": 0.9, "skewness": 0.1, "r_value": 0.99}, False),  # silent: no r value shows a cell
+        ({"snr": 1.1, "skewness": 0.1, "r_value": 0.99}, True),
+        ({"snr": 0.9, "r_value": 0.99}, True),  # weak, but its transients only go up
         ({"snr": 1, "r_value": 0.5}, False),
         ({"snr": 0.4}, False),
     ],
 )
 def test_what_is_accepted(changes, kept):
-    values = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, **changes}
+    good = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
+    values = {**good, **changes}
     assert decide({name: np.array([value]) for name, value in values.items()}, Plan(rate=10), 200)[0] == kept
 
 
@@ -388,14 +395,20 @@ def test_cells_are_reliable_and_what_was_fitted_to_noise_is_not():
     assert (reliability(noise, made_up, SIGMA) < cut_off).all()
 
 
-def test_noise_that_voxels_share_lifts_the_level_of_chance():
+def test_noise_that_voxels_share_lifts_the_level_of_chance_where_it_lasts():
+    """White in time it adds nothing to what lasts; waves that outlast a bin do, as transients of cells do."""
     rng = np.random.default_rng(5)
     footprints = np.stack([cell(2, 8, 8), cell(2, 16, 16)], axis=1)
     block, fit = block_of(footprints, transients(rng, 300, 2), rng)
     assert chance_level(block, fit, SIGMA) < 0.1
-    bands = np.repeat(rng.standard_normal((SHAPE[0] * 8, 300)), 3 * SHAPE[2], axis=0)
-    banded = Block((block.rows + STEP * bands).astype(np.int16), SHAPE)
-    assert chance_level(banded, fit, SIGMA) > 0.2
+    white = rng.standard_normal((SHAPE[0] * 8, 300))
+    lasting = signal.lfilter([(1 - 0.7**2) ** 0.5], [1, -0.7], white)
+
+    def level_with(noise):
+        bands = np.repeat(noise, 3 * SHAPE[2], axis=0)
+        return chance_level(Block((block.rows + STEP * bands).astype(np.int16), SHAPE), fit, SIGMA)
+
+    assert level_with(white) < 0.1 and level_with(lasting) > 0.2
     assert threshold(300, 4.5, 0.4) > threshold(300, 4.5) > 0
 
 
@@ -491,13 +504,15 @@ def test_rounds_end_when_nothing_is_confirmed(monkeypatch):
     assert 1 <= rounds <= 2 and found <= 1
 
 
-@pytest.mark.parametrize("limit", [None, 4])
+@pytest.mark.parametrize("limit", [None, 12])  # the first round finds 8
 def test_places_that_pruning_frees_are_filled_again(monkeypatch, limit):
     rng = np.random.default_rng(12)
     footprints = np.stack([cell(2, y, x) for y in (4, 12, 20) for x in (4, 12, 20)], axis=1)
     block, _ = block_of(footprints, transients(rng, 300, 9, size=8), rng)
-    for frame in range(3, 300, 12):  # flashes beside them, so that the first round doesn't find all
-        block.rows[:, frame] += (STEP * 60 * cell(2, *rng.integers(3, 21, 2))).astype(np.int16)
+    fading = np.exp(-np.arange(8) / 3)
+    for frame in range(3, 290, 12):  # transients beside them, so that the first round doesn't find all
+        bright = np.outer(cell(2, *rng.integers(3, 21, 2)), fading)
+        block.rows[:, frame : frame + fading.size] += (STEP * 60 * bright).astype(np.int16)
     left = []
 
     def harsh(block, fit, options):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, sparse
 
-from cnmf3d.engine.smoothing import ACROSS, IN_PLANE, smoothed
+from cnmf3d.engine.smoothing import ACROSS, IN_PLANE, MOST, gaussians, noise_kept, smoothed
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
 
@@ -87,3 +87,81 @@ def test_as_much_as_plain_numpy_says(shape, error):
     best, share = least_risk(box, inside, error)
     result, errors = smoothed(footprint, np.array([[1 / error]], np.float32), shape)
     assert np.allclose(result.data, best, atol=1e-5) and errors[0] == pytest.approx(error * share, rel=1e-5)
+
+
+# ---- noise that neighbours share
+
+GRAIN = np.zeros((3, 5), np.float32)
+GRAIN[:, 0] = 1
+GRAIN[1:, 1:3] = 2 / 3, 1 / 6
+
+
+def shared(rng, shape):
+    """Noise of variance one with `GRAIN`: independent noise, blurred by (1, 2, 1) along y and x."""
+    weights = np.array([1, 2, 1]) / 6**0.5
+    noise = rng.standard_normal(shape)
+    return ndimage.convolve1d(ndimage.convolve1d(noise, weights, axis=1, mode="wrap"), weights, axis=2, mode="wrap")
+
+
+def even(rng, error, count=8, shape=(1, 50, 50)):
+    """Footprints all over a plane, all of one level, with noise that neighbours share."""
+    values = np.stack([5 + error * shared(rng, shape).ravel() for _ in range(count)], axis=1)
+    return sparse.csc_array(values.astype(np.float32)), np.full((count, 1), 1 / error, np.float32), shape
+
+
+def scatter(footprints, shape):
+    """Standard deviation within each footprint, off the border."""
+    values = footprints.toarray().T.reshape(-1, *shape)
+    return values[:, :, 10:-10, 10:-10].reshape(len(values), -1).std(axis=1)
+
+
+@pytest.mark.parametrize("error", [0.1, 1.0])
+def test_noise_that_neighbours_share_is_smoothed_as_widely_as_it_takes(error):
+    footprints, traces, shape = even(np.random.default_rng(0), error)
+    blind, _ = smoothed(footprints, traces, shape)
+    told, errors = smoothed(footprints, traces, shape, GRAIN)
+    assert scatter(told, shape).mean() < 0.75 * scatter(blind, shape).mean()
+    assert scatter(told, shape).mean() < 0.4 * error
+    assert errors.mean() < 0.45 * error
+
+
+@pytest.mark.parametrize("error", [0.1, 1.0])
+def test_errors_of_smoothed_footprints_are_those_that_repeated_noise_shows(error):
+    """Monte Carlo: what is left of the noise in forty draws is what is said, with grain and without."""
+    rng = np.random.default_rng(1)
+    footprints, traces, shape = even(rng, error, 40)
+    result, errors = smoothed(footprints, traces, shape, GRAIN)
+    assert np.allclose(errors, errors[0])  # the same width suits all
+    values = result.toarray().T.reshape(-1, *shape)[:, 0, 10:-10, 10:-10]
+    assert (values - 5).std() == pytest.approx(errors[0], rel=0.06)
+    _, wrong = smoothed(footprints, traces, shape)
+    assert wrong.mean() < 0.7 * (smoothed(footprints, traces, shape)[0].toarray() - 5).std()  # taken for independent
+
+
+def test_a_cell_with_shared_noise_comes_out_clearer_with_its_grain():
+    rng = np.random.default_rng(2)
+    footprint, clear, _ = noisy_cell((3, 15, 15), 1e-9)
+    error, gains = 0.3, []
+    for _ in range(5):
+        noise = error * shared(rng, SHAPE).ravel()[footprint.indices]
+        noisy = sparse.csc_array(
+            (np.maximum(clear + noise, 0).astype(np.float32), footprint.indices, footprint.indptr),
+            shape=footprint.shape,
+        )
+        trace = np.array([[1 / error]], np.float32)
+        blind, told = (smoothed(noisy, trace, SHAPE, grain)[0].data for grain in (None, GRAIN))
+        gains.append(cosine(told, clear) - cosine(blind, clear))
+        assert cosine(told, clear) > 0.9
+    assert np.mean(gains) > 0
+
+
+def test_what_smoothing_leaves_of_independent_noise_is_the_sum_of_squared_weights():
+    weights = gaussians()
+    for grain in (None, np.eye(1, 5, dtype=np.float32)[[0, 0, 0]]):
+        own, left = noise_kept(weights, grain)
+        assert np.allclose(own, weights[:, [MOST]]) and np.allclose(left, (weights**2).sum(axis=1, keepdims=True))
+    own, left = noise_kept(weights, GRAIN)
+    assert np.allclose(own[0], 1) and np.allclose(left[0], 1)  # no smoothing keeps all
+    assert (np.diff(left[: len(IN_PLANE)], axis=0) < 0).all()
+    some = (weights > 0).sum(axis=1) > 1
+    assert (left[some, 1] > (weights[some] ** 2).sum(axis=1)).all()

@@ -93,6 +93,13 @@ def one_piece(footprints: Footprints, inside: Bool, shape: VolumeShape) -> Bool:
     return out
 
 
+def on_voxels(footprints: Footprints, seen: Bool) -> Footprints:
+    """Footprints without the entries on voxels that are not `seen`, (voxels,) bool: smoothing would fill them."""
+    kept = seen[footprints.indices]
+    indptr = np.append(0, np.cumsum(kept))[footprints.indptr].astype(footprints.indptr.dtype)
+    return sparse.csc_array((footprints.data[kept], footprints.indices[kept], indptr), shape=footprints.shape)
+
+
 def pick(fit: Fit, keep: npt.NDArray[np.intp], inside: Bool) -> Fit:
     """The components `keep`, each with only the entries of its footprint that are `inside`."""
     kept = np.zeros(fit.count, bool)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cnmf3d.components import Bool
+from cnmf3d.engine.borders import unseen
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.movies import Movie
 
@@ -72,6 +73,8 @@ def measured_offset(movie: Movie, valid: Bool, workers: int) -> Offset:
     workers : int
         Threads; the result doesn't depend on it.
     """
+    if not valid.any():
+        return nothing_found("no voxel changes")
     mean, guide, variance, skew = cumulants(movie, valid, workers)
     used = variance > 0
     mean, guide, variance, skew = mean[used], guide[used], variance[used], skew[used]
@@ -109,7 +112,11 @@ def cumulants(movie: Movie, valid: Bool, workers: int) -> tuple[Double, Double, 
     voxels = slice(None) if total == valid.size and step == 1 else np.flatnonzero(valid)[::step]
 
     def read(start: int) -> npt.NDArray[Any]:
-        return movie.read(start, start + length).reshape(length, -1)
+        frames = movie.read(start, start + length)
+        hidden = unseen(frames)
+        if hidden is not None:
+            frames = np.where(hidden, np.float32(np.nan), frames.astype(np.float32))
+        return frames.reshape(length, -1)
 
     def summed(start: int) -> Double:
         values = read(start)

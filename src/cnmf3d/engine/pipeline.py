@@ -17,7 +17,7 @@ from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.cleaning import SIGNIFICANT, grow, one_piece, significant
+from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
@@ -26,8 +26,8 @@ from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
-from cnmf3d.engine.offset import Offset, measured_offset, offset_arrays, offset_of
 from cnmf3d.engine.noise import noise_of_light
+from cnmf3d.engine.offset import Offset, measured_offset, offset_arrays, offset_of
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import reliability
@@ -361,7 +361,7 @@ def shapes_of(
     window: int,
 ) -> tuple[Footprints, Float, Float]:
     """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
-    supports = grow(grow(footprints, cache.shape), cache.shape)
+    supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), cache.statistics.valid)
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)

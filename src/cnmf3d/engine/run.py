@@ -195,7 +195,7 @@ class Listener:
 
 
 def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> None:
-    """Tell of voxels that are not as they should be."""
+    """Report voxels that are not as they should be: not seen all of the time, constant, or saturated."""
     total = statistics.valid.size
 
     def tell(flags: np.ndarray[Any, np.dtype[np.bool_]], what: str) -> None:
@@ -203,9 +203,12 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
         if count:
             reporter(Caution("ingest", f"{count} of {total} voxels ({count / total:.1%}) {what}"))
 
+    hidden = "lie in a border that registration filled (zeros, another constant or a repeated edge)"
+    if movie.dtype.kind == "f":
+        hidden = f"are not finite (NaN or infinity), or {hidden},"
     often = statistics.unknown > MOSTLY * movie.shape[0]
-    tell(often, "are not finite (NaN or infinity) in many frames: left out")
-    tell(~often & (statistics.unknown > 0), "are not finite in a few frames: their mean was taken there")
+    tell(often, f"{hidden} in more than {MOSTLY:.0%} of the frames: seen in too few frames, left out")
+    tell(~often & (statistics.unknown > 0), f"{hidden} in a part of the frames: their mean was taken there")
     tell(~often & ~statistics.valid, "never change: left out")
     if movie.dtype.kind in "ui":
         top = np.iinfo(movie.dtype).max

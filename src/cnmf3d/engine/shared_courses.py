@@ -25,8 +25,9 @@ TILE, TILES = 16, 6
 """Voxels that a tile is wide at the least, so that a cell lies in two at the most; and how many there are along the
 shorter side of a large block."""
 
-FEWEST_TILES = 9
-"""Tiles below which none is far from most others."""
+FEWEST_TILES = 16
+"""Tiles below which few are far from others: in three by three the cells of a dense block foretell one another by chance,
+and their traces lose what is taken for a displacement (0.95 for 0.99)."""
 
 FORETOLD = 0.3
 """Share of what a course does in a tile that far tiles must foretell. A displacement of a tenth of a voxel in a textured
@@ -45,7 +46,8 @@ class SharedCourses:
     Attributes
     ----------
     normal : (tiles, n, n) float64
-        ``GᵀWG`` of the images `G` in each tile; no tiles where the resting image isn't known or the block is small.
+        ``GᵀWG`` of the images `G` in each tile, which are orthonormal over the whole block (see `apart`); no tiles where
+        the resting image isn't known or the block is small.
     seen : (tiles, n, bins) float64
         ``GᵀWz``.
     far : (tiles, tiles) bool
@@ -118,7 +120,25 @@ def shared_courses(block: Block) -> SharedCourses:
         )
     seen = block.project(sparse.csc_array(sparse.hstack(columns)).astype(np.float32))
     far = np.abs(grid[:, None] - grid).max(axis=2) > 1
-    return SharedCourses(np.stack(normal), seen.reshape(len(grid), -1, block.bins).astype(np.float64), far)
+    basis = apart(np.sum(normal, axis=0))
+    courses = basis.T @ seen.reshape(len(grid), -1, block.bins).astype(np.float64)
+    return SharedCourses(basis.T @ np.stack(normal) @ basis, courses, far)
+
+
+def apart(normal: Values) -> Values:
+    """Combinations of images, (n, n) by columns, each without what those before it explain; of unit norm.
+
+    Brightness and an offset change nearly the same: two courses of noise that cancel would each look as if the other
+    foretold it.
+
+    Parameters
+    ----------
+    normal : (n, n)
+        Products of the images.
+    """
+    scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
+    lower = np.linalg.cholesky(normal / np.outer(scale, scale) + 1e-6 * np.eye(len(scale)))
+    return np.asarray(linalg.solve_triangular(lower, np.eye(len(scale)), lower=True).T / scale[:, None])
 
 
 def tiles_of(shape: VolumeShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -93,6 +93,8 @@ def test_the_method_of_initialisation_is_caimans():
         ({"nb": 0}, "background.nb"),
         ({"skew_thr": 1.0}, "quality.skew_thr"),
         ({"compact_thr": 0.0}, "quality.compact_thr"),
+        ({"smooth_thr": 0.0}, "quality.smooth_thr"),
+        ({"soma_thr": 0.0}, "quality.soma_thr"),
         ({"reliability_z": 0.0}, "quality.reliability_z"),
     ],
 )

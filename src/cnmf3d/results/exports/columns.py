@@ -63,7 +63,7 @@ FIXED = {
 }
 """Columns of the table of ROIs that every export has."""
 
-MEASURES = {"f0": TRACE, "radius": "pixels", "label": "", "seed": ""}
+MEASURES = {"f0": TRACE, "radius": "pixels", "width": "voxels", "label": "", "seed": ""}
 """Units of quality measures that aren't ratios; none for numbers that are names."""
 
 

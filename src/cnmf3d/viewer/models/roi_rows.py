@@ -99,6 +99,9 @@ TITLES = {
     "reliability": "rel.",
     "skewness": "skew",
     "compactness": "comp.",
+    "smoothness": "smooth",
+    "width": "width",
+    "soma": "soma",
     "size": "size",
 }
 """Of the measures that are looked at most, in the order of the table."""
@@ -109,6 +112,9 @@ TIPS = {
     "reliability": "Correlation of footprints from the two halves of the movie",
     "skewness": "Skewness of the trace: transients only go up",
     "compactness": "Cosine of the footprint with a Gaussian of a cell's size",
+    "smoothness": "Smoothness of the footprint's outline: a disk has 0.79, what is ragged less than 0.4",
+    "width": "Width of the footprint across its narrow side, in voxels",
+    "soma": "Probability of being a cell body; 1 where all components are of one kind",
     "size": "Voxels of the footprint",
 }
 

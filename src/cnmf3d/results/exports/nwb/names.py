@@ -36,6 +36,9 @@ METRICS = {
     "reliability": "correlation of the footprint between two halves of the recording",
     "skewness": "skewness of the trace",
     "compactness": "cosine of the footprint with a Gaussian of a cell's size",
+    "smoothness": "smoothness of the footprint's outline, 16 area / perimeter^2: 1 for a square, 0.79 for a disk",
+    "width": "width of the footprint's outline across its narrow side in the plane, in voxels",
+    "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
     "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }

@@ -1,0 +1,224 @@
+"""Kinds of components, outlines, doubles, and the size that counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from cnmf3d.engine.estimates import median_by_area
+from cnmf3d.engine.evaluation.decision import decide, judge
+from cnmf3d.engine.evaluation.doubles import is_double
+from cnmf3d.engine.evaluation.kinds import ENOUGH, minor_width, outline_smoothness, soma_probability
+from cnmf3d.engine.plan import Plan
+
+SHAPE = (5, 48, 48)
+Z, Y, X = np.indices(SHAPE)
+
+
+def columns(*volumes):
+    return sparse.csc_array(np.stack([v.ravel() for v in volumes], axis=1).astype(np.float32))
+
+
+def disk(z, y, x, radius):
+    return ((Y - y) ** 2 + (X - x) ** 2 <= radius**2) & (z == Z)
+
+
+def ball(radius):
+    return radius**2 >= (Y - 24) ** 2 + (X - 24) ** 2 + 9 * (Z - 2) ** 2
+
+
+def blob(y, x, sigma):
+    values = np.exp(-0.5 * (((Y - y) / sigma) ** 2 + ((X - x) / sigma) ** 2 + ((Z - 2) / 1.2) ** 2))
+    return np.where(values > 0.05, values, 0)
+
+
+# ---- width and outline
+
+
+@pytest.mark.parametrize("radius", [3, 5, 9])
+def test_the_width_of_a_disk_is_its_diameter_and_of_a_line_its_narrow_side(radius):
+    line = (np.abs(Y - 24) < 1.5) & (np.abs(X - 24) < 3 * radius) & (Z == 2)
+    turned = (np.abs(Y - X) <= 2) & (np.abs(Y + X - 48) < 6 * radius) & (Z == 2)
+    width = minor_width(columns(disk(2, 24, 24, radius), ball(radius), line, turned), SHAPE)
+    assert width[0] == pytest.approx(2 * radius + 0.5, abs=0.7)
+    assert width[1] < 2 * radius + 1
+    assert width[2] == pytest.approx(4 * 3 / 12**0.5, rel=0.05)  # a rectangle, 3 wide
+    assert width[3] < 6
+
+
+def test_widths_count_what_is_above_the_outline_only():
+    faint = blob(24, 24, 3.0) + 0.1 * disk(2, 24, 24, 20)
+    assert minor_width(columns(faint), SHAPE)[0] == pytest.approx(2 * 3 * (2 * np.log(1 / 0.3)) ** 0.5, rel=0.12)
+
+
+def test_outlines_of_disks_and_squares_are_smooth_and_what_noise_makes_is_ragged():
+    rng = np.random.default_rng(0)
+    square = (np.abs(Y - 24) <= 5) & (np.abs(X - 24) <= 5) & (Z == 2)
+    ellipse = ((Y - 24) / 4) ** 2 + ((X - 24) / 12) ** 2 <= 1
+    ragged = disk(2, 24, 24, 9) & (rng.random(SHAPE) < 0.7)
+    cross = (((np.abs(Y - 24) < 1) & (np.abs(X - 24) < 12)) | ((np.abs(X - 24) < 1) & (np.abs(Y - 24) < 12))) & (Z == 2)
+    smooth = outline_smoothness(columns(disk(2, 24, 24, 9), square, ellipse & (Z == 2), ragged, cross), SHAPE)
+    # a disk of pixels has the sides of the square around it: 16 π r² / (8 r + 4)² for one with a middle pixel
+    assert smooth[0] == pytest.approx(16 * np.pi * 9**2 / 76**2, abs=0.01) and smooth[1] == pytest.approx(1, abs=1e-6)
+    assert smooth[2] == pytest.approx(16 * np.pi * 4 * 12 / (2 * (9 + 25)) ** 2, abs=0.03)
+    assert smooth[3] < 0.1 and smooth[4] < 0.1
+
+
+def test_in_a_volume_the_plane_where_it_is_largest_counts():
+    rng = np.random.default_rng(1)
+    speckled = ball(9) & ((Z == 2) | (rng.random(SHAPE) < 0.5))  # ragged in the other planes only
+    found = outline_smoothness(columns(ball(9), speckled), SHAPE)
+    assert found[0] > 0.65 and found[1] == found[0]
+
+
+def test_outlines_do_not_reach_round_the_border_of_the_volume():
+    """The last voxel of a row and the first of the next follow each other in memory, and don't touch."""
+    both = ((X == 47) | (X == 0)) & (np.abs(Y - 24) < 4) & (Z == 2)
+    one = (X == 47) & (np.abs(Y - 24) < 4) & (Z == 2)
+    bottom = ((Y == 47) & (Z == 1) | (Y == 0) & (Z == 2)) & (X < 7)
+    found = outline_smoothness(columns(both, one, bottom), SHAPE)
+    assert found[0] == pytest.approx(16 * 14 / 32**2) and found[1] == pytest.approx(16 * 7 / 16**2)
+    assert found[2] == pytest.approx(16 * 7 / 16**2)
+
+
+def test_nothing_has_no_width_and_no_outline():
+    none = sparse.csc_array((int(np.prod(SHAPE)), 0), dtype=np.float32)
+    assert minor_width(none, SHAPE).shape == outline_smoothness(none, SHAPE).shape == (0,)
+
+
+# ---- kinds
+
+
+def widths(rng, *groups):
+    return np.concatenate([rng.lognormal(np.log(middle), spread, n) for middle, spread, n in groups]).astype(np.float32)
+
+
+def test_two_clear_kinds_are_told_apart():
+    width = widths(np.random.default_rng(0), (12, 0.12, 60), (3.5, 0.15, 90))
+    soma = soma_probability(width, np.ones(150, bool))
+    assert (soma[:60] > 0.9).all() and (soma[60:] < 0.1).all()
+
+
+def test_those_that_are_not_real_are_judged_by_those_that_are():
+    rng = np.random.default_rng(1)
+    width = np.concatenate([widths(rng, (12, 0.12, 60), (3.5, 0.15, 90)), [1.0, 11.0, 40.0]]).astype(np.float32)
+    soma = soma_probability(width, np.arange(153) < 150)
+    assert soma[150] == 0 and soma[151] > 0.9 and soma[152] == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("spread", [0.05, 0.2, 0.4])
+def test_one_kind_is_one_however_it_scatters(seed, spread):
+    width = widths(np.random.default_rng(seed), (9, spread, 200))
+    assert (soma_probability(width, np.ones(200, bool)) == 1).all()
+
+
+def test_cells_that_the_border_cuts_are_no_kind_of_their_own():
+    width = widths(np.random.default_rng(2), (10, 0.08, 100), (7, 0.1, 30))
+    assert (soma_probability(width, np.ones(130, bool)) == 1).all()
+
+
+def test_a_few_wide_ones_are_no_kind_and_few_tell_nothing():
+    rng = np.random.default_rng(3)
+    merged = widths(rng, (20, 0.05, 4), (5, 0.15, 150))
+    assert (soma_probability(merged, np.ones(154, bool)) == 1).all()
+    few = widths(rng, (12, 0.1, ENOUGH // 2), (3, 0.1, ENOUGH - 1 - ENOUGH // 2))
+    assert (soma_probability(few, np.ones(few.size, bool)) == 1).all()
+    assert soma_probability(np.zeros(0, np.float32), np.zeros(0, bool)).shape == (0,)
+
+
+# ---- doubles
+
+
+def transients(rng, count, frames=600):
+    spikes = (rng.random((count, frames)) < 0.03) * rng.uniform(0.5, 1.5, (count, frames))
+    kernel = np.exp(-np.arange(30) / 6)
+    return np.stack([np.convolve(s, kernel)[:frames] for s in spikes])
+
+
+def pair(rng, follows, noise=0.3):
+    """A bright cell and a small thing within it, whose trace follows the first by so much; then one elsewhere."""
+    footprints = columns(blob(20, 20, 4.0), blob(21, 22, 1.5), blob(38, 38, 1.5))
+    cell, own, far = transients(rng, 3)
+    weak = follows * cell + (1 - follows) * own
+    raw = np.stack([3 * cell, 0.5 * weak, 0.5 * (follows * cell + (1 - follows) * far)])
+    return footprints, (raw + noise * rng.standard_normal(raw.shape)).astype(np.float32)
+
+
+REAL = np.ones(3, bool)
+
+
+def test_what_lies_in_a_brighter_cell_and_follows_it_is_a_double():
+    footprints, raw = pair(np.random.default_rng(0), 1.0)
+    assert is_double(footprints, raw, 1, REAL).tolist() == [False, True, False]
+    assert is_double(footprints, raw, 3, REAL).tolist() == [False, True, False]
+    footprints, raw = pair(np.random.default_rng(1), 0.0)
+    assert not is_double(footprints, raw, 1, REAL).any()
+
+
+def test_nothing_is_a_double_of_what_is_not_real_nor_a_bright_one_of_a_weak_one():
+    footprints, raw = pair(np.random.default_rng(2), 1.0)
+    assert not is_double(footprints, raw, 1, np.array([False, True, True])).any()
+    swapped = raw[[1, 0, 2]]
+    assert not is_double(footprints, swapped, 1, REAL)[1]
+
+
+def test_noise_that_both_share_makes_no_double():
+    rng = np.random.default_rng(3)
+    footprints, raw = pair(rng, 0.0)
+    shared = 0.8 * rng.standard_normal(raw.shape[1])
+    assert not is_double(footprints, (raw + shared).astype(np.float32), 1, REAL).any()
+
+
+def test_one_component_and_none_are_no_doubles():
+    footprints, raw = pair(np.random.default_rng(4), 1.0)
+    assert is_double(footprints[:, [0]], raw[:1], 1, REAL[:1]).tolist() == [False]
+    assert is_double(footprints[:, []], raw[:0], 1, REAL[:0]).shape == (0,)
+
+
+# ---- the verdict
+
+
+def judged(plan, count=80, thin=40):
+    """Cell bodies and thin ones, all real, the last one the double of the first."""
+    rng = np.random.default_rng(5)
+    raw = transients(rng, count).astype(np.float32)
+    raw[-1] = 0.3 * raw[0]
+    raw += 0.05 * rng.standard_normal(raw.shape).astype(np.float32)
+    places = [(3 + 5 * (k // 9), 3 + 5 * (k % 9)) for k in range(count - 1)]
+    volumes = [disk(2, y, x, 2) for y, x in places]
+    footprints = columns(*volumes, disk(2, *places[0], 1))
+    width = widths(rng, (10, 0.1, count - thin), (3, 0.1, thin))
+    good = {"snr": 6, "r_value": 0.95, "reliability": 0.9, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
+    quality = {name: np.full(count, value, np.float32) for name, value in good.items()}
+    quality["width"] = width
+    quality["snr"][3] = 0.1
+    return judge(quality, plan, raw.shape[1], footprints, raw)
+
+
+def test_bodies_are_accepted_once_and_thin_things_rejected_beside_them():
+    quality, accepted = judged(Plan(rate=10))
+    assert quality["soma"].shape == accepted.shape == (80,)
+    expected = np.arange(80) < 40
+    expected[3] = False  # no SNR
+    assert np.array_equal(accepted, expected)
+
+
+def test_both_kinds_are_accepted_where_that_is_asked_for_but_no_doubles():
+    quality, accepted = judged(Plan(rate=10, least_soma=0.0))
+    expected = np.ones(80, bool)
+    expected[[3, 79]] = False
+    assert np.array_equal(accepted, expected) and quality["soma"].min() < 0.1
+    assert np.array_equal(decide(quality, Plan(rate=10), 600), np.arange(80) != 3)
+
+
+# ---- size
+
+
+def test_the_median_size_counts_each_by_its_area():
+    boutons, somata = np.full((60, 3), 1.0), np.tile([2.0, 5.0, 6.0], (10, 1))
+    assert median_by_area(np.concatenate([boutons, somata])).tolist() == [2.0, 5.0, 6.0]
+    same = np.random.default_rng(0).uniform(0.95, 1.05, (41, 3)) * [1.5, 4, 4]
+    assert median_by_area(same) == pytest.approx(np.median(same, axis=0), rel=0.02)
+    assert median_by_area(np.array([[1.0, 2.0, 3.0]])).tolist() == [1, 2, 3]
