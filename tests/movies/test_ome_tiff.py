@@ -256,7 +256,7 @@ def test_a_companion_that_is_not_there_is_named(companion, values):
     (companion / "m.companion.ome").unlink()
     movie = open_movie(companion / "h_0.ome.tif", planes=3)
     assert np.array_equal(movie.read(0, 3), values[:3])
-    assert "description, m.companion.ome, is not beside it" in movie.warnings[0]
+    assert "description, m.companion.ome, is not beside it" in " ".join(movie.warnings)
 
 
 def test_a_companion_without_its_files(companion, tmp_path):

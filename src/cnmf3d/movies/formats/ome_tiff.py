@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -17,7 +17,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Stacked, folded
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats.ome import children, facts, parsed
-from cnmf3d.movies.formats.ome_planes import Planes, find_files, planes_of, whole_volumes
+from cnmf3d.movies.formats.ome_planes import Planes, count_of, find_files, names_of, planes_of, whole_volumes
 from cnmf3d.movies.formats.tiff_errors import broken, complaints, truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
 from cnmf3d.movies.formats.tiff_pages import flat_pages
@@ -54,7 +54,7 @@ class Description:
     own: Path | None
     uuid: str
 
-    @property
+    @cached_property
     def pixels(self) -> list[ElementTree.Element]:
         """``Pixels`` of each image."""
         images = children(parsed(self.xml), "Image")
@@ -175,7 +175,7 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
     images = said.pixels
     number, cautions = _chosen(place, said, dataset)
     samples = _samples(said, images[number]) if tif is None else int(tif.pages.first.samplesperpixel)
-    before = sum(math.prod(planes_of(each, samples, 0).shape) for each in images[:number])
+    before = sum(count_of(each, samples) for each in images[:number])
     planes = planes_of(images[number], samples, before)
     files = find_files(planes.names, said.folder, said.own, said.uuid)
     paths = list(dict.fromkeys(files))
@@ -186,7 +186,8 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
             f"{place} is an OME-TIFF of {len(paths)} files, of which {len(missing)} are not there: {named}",
             "Copy all its files into one folder.",
         )
-    spread = Spread(place, planes, paths, np.array([paths.index(file) for file in files], np.intp))
+    numbers = {path: at for at, path in enumerate(paths)}
+    spread = Spread(place, planes, paths, np.array([numbers[file] for file in files], np.intp))
     pages, order, caution = spread.gathered()
     labels, lead = planes.axes, order.shape
     inner = labels_of(pages.shape[1:], samples)
@@ -197,9 +198,8 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
     names = tuple(str(path) for path in paths)
     several = len(names) > 1 or said.own is None
     told = replace(told, warnings=(*told.warnings, *cautions, *caution), files=names if several else ())
-    numbers = order.reshape(lead)
     natural = np.array_equal(order.ravel(), np.arange(order.size)) and order.size == pages.shape[0]
-    data = folded(pages, lead) if natural else Stacked(pages, numbers)
+    data = folded(pages, lead) if natural else Stacked(pages, order.reshape(lead))
     assert data is not None
     return Stored(data, letters(labels + inner), "OME-TIFF", told)
 
@@ -215,7 +215,7 @@ def _samples(said: Description, pixels: ElementTree.Element) -> int:
     """Channels that a page of the first file holds."""
     import tifffile
 
-    files = find_files(planes_of(pixels, 1, 0).names, said.folder, None, "")
+    files = find_files(names_of(pixels), said.folder, None, "")
     first = next((file for file in files if file.is_file()), None)
     if first is None:
         return 1
@@ -232,7 +232,7 @@ def _chosen(place: Place, said: Description, dataset: str | None) -> tuple[int, 
         mine = [
             number
             for number, each in enumerate(images)
-            if said.own in find_files(planes_of(each, 1, 0).names, said.folder, said.own, said.uuid)
+            if said.own in find_files(names_of(each), said.folder, said.own, said.uuid)
         ]
         if len(mine) == 1:
             return mine[0], ()

@@ -112,19 +112,22 @@ def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
             stored = scanimage.open_legacy(place, tif)
         if stored is not None:
             return stored
-    caution = None
-    if tif.is_ome:
-        found = ome_tiff.open_ome(place, tif, dataset)
-        if isinstance(found, Stored):
-            return found
-        caution = found
-    if any(getattr(tif, f"is_{kind}", False) for kind in TIFFFILES):
-        return _from_series(place, tif, dataset)
+    found = ome_tiff.open_ome(place, tif, dataset) if tif.is_ome else None
+    if isinstance(found, Stored):
+        return found
+    known = any(getattr(tif, f"is_{kind}", False) for kind in TIFFFILES)
+    stored = _from_series(place, tif, dataset) if known else _from_pages(place, tif, dataset)
+    cautions = (*stored.facts.warnings, *([found] if found else []))
+    return replace(stored, facts=replace(stored.facts, warnings=cautions))
+
+
+def _from_pages(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
+    """Take one of the series that the pages' own descriptions say there are."""
     index = read_index(place, tif)
     image = choose(place, series_of(place, tif, index), dataset)
     pages = flat_pages(place, index.select(image.pages), math.prod(image.lead) if image.virtual else 1)
     facts = tiff_facts.of_series(place, tif, image)
-    facts = replace(facts, warnings=(*facts.warnings, *([caution] if caution else []), *image.warnings))
+    facts = replace(facts, warnings=facts.warnings + image.warnings)
     data = folded(pages, image.lead)
     assert data is not None
     return Stored(data, letters(image.labels), FORMATS.get(image.kind, "TIFF"), facts)
