@@ -211,7 +211,7 @@ class Pages:
 
 def _decoded(page: TiffPage, segments: list[tuple[int, int]], reader: Reader) -> npt.NDArray[Any]:
     """Read and decode the segments of a page that is stored as `page` is."""
-    if _plain(page) and len(segments) == 1:
+    if _plain(page) and len(segments) == 1 and segments[0][0]:
         dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
         return np.frombuffer(reader.exactly(segments[0][0], page.nbytes), dtype).reshape(page.shape)
     extra = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if page.compression in JPEG else {}
