@@ -111,55 +111,6 @@ def open_ome(place: Place, tif: TiffFile, dataset: str | None) -> Stored | str |
     return _opened(place, said, dataset, tif) if said.pixels else None
 
 
-def open_set(places: Sequence[Place], tif: TiffFile | None, dataset: str | None) -> Stored | None:
-    """Open files that are one OME-TIFF.
-
-    Parameters
-    ----------
-    places : sequence of Place
-    tif : TiffFile or None
-        The first place, where that is a TIFF.
-    dataset : str or None
-
-    Returns
-    -------
-    Stored or None
-        None where each file is a movie, a volume or a plane of its own.
-
-    Raises
-    ------
-    InputError
-        Where some of the files are an OME-TIFF of several files and others don't belong to it.
-    """
-    described = next((place for place in places if is_description(place)), None)
-    if described is not None:
-        stored: Stored | str | None = open_description(described, dataset)
-    else:
-        stored = open_ome(places[0], tif, dataset) if tif is not None and tif.is_ome else None
-    if not isinstance(stored, Stored) or (described is None and not stored.facts.files):
-        return None
-    check_covered(stored, described or places[0], places)
-    return stored
-
-
-def check_covered(stored: Stored, place: Place, places: Sequence[Place]) -> None:
-    """See that an OME-TIFF of several files isn't opened together with files that don't belong to it.
-
-    Raises
-    ------
-    InputError
-        It names one of these.
-    """
-    inside = {Path(file).resolve() for file in stored.facts.files} | {place.path.resolve() if place.path else None}
-    others = [each for each in places if each.path is not None and each.path.resolve() not in inside]
-    others = [each for each in others if not is_description(each)]
-    if stored.facts.files and others:
-        raise InputError(
-            f"{place} is one OME-TIFF of {len(stored.facts.files)} files, to which {others[0]} doesn't belong",
-            f"Open {place} alone: its other files are found.",
-        )
-
-
 def _description_in(path: Path) -> str:
     """Read the description that a TIFF or a companion file holds."""
     import tifffile
@@ -322,7 +273,7 @@ class Spread:
     def _whole(self, there: npt.NDArray[np.bool_]) -> tuple[int, tuple[str, ...]]:
         """Count the volumes whose planes are all there; those that lack planes may only be the last ones."""
         planes = self.planes
-        whole, asked = whole_volumes(planes, there), planes.shape[planes.axes.index("T")]
+        whole, asked = whole_volumes(planes.axes, there), planes.shape[planes.axes.index("T")]
         if not whole:
             where = np.argwhere(~there)[0].tolist()
             named = ", ".join(f"{axis} {number}" for axis, number in zip(planes.axes, where, strict=True))
