@@ -257,3 +257,10 @@ def test_a_list_of_pages_that_runs_in_a_circle_is_named(tmp_path, values):
     path.write_bytes(raw)
     with pytest.raises(InputError, match="leads back to an earlier page"):
         open_movie(path)
+
+
+def test_a_tiff_without_images_is_named(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "m.tif"):
+        pass
+    with pytest.raises(InputError, match=r"m\.tif is a TIFF without images"):
+        open_movie(tmp_path / "m.tif")

@@ -116,9 +116,13 @@ def _file(place: Place) -> TiffFile:
     import tifffile
 
     try:
-        return tifffile.TiffFile(place.address)
+        tif = tifffile.TiffFile(place.address)
     except Exception as error:
         raise unreadable(str(place), error) from error
+    if not tif.pages:
+        tif.close()
+        raise InputError(f"{place} is a TIFF without images", "Export the movie again.")
+    return tif
 
 
 def _open(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
