@@ -88,7 +88,7 @@ def measured_offset(movie: Movie, statistics: Statistics, workers: int) -> Offse
     above = float(np.median(mean)) - value
     if not (likeness > LEAST_LIKE and error < MOST_ERROR * above):
         return nothing_found("the skewness of the noise doesn't grow with the light, as photons make it")
-    return Offset(value, error, f"where the skewness of the noise would end, ± {error:.2g}")
+    return Offset(value, error, f"estimated as the value at which the skewness of the noise ends (± {error:.2g})")
 
 
 def nothing_found(why: str) -> Offset:

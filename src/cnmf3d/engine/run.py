@@ -231,7 +231,7 @@ def about_resting_light(outcome: Outcome, components: Components, reporter: Repo
         text = f"{below}dF/F takes 0 for no light, for the detector's offset is {offset.why}. {give}"
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None and below:
-        text = f"{below}dF/F takes {offset.value:.5g} ± {offset.error:.2g} for no light, {offset.why}. {give}"
+        text = f"{below}dF/F takes {offset.value:.5g} for no light, {offset.why}. {give}"
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None:
         reporter(Note("evaluate", f"detector's offset {offset.value:.5g}: {offset.why}"))
