@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+from scipy import ndimage, sparse
 from scipy.optimize import linear_sum_assignment
 
 from cnmf3d.components import Components
@@ -136,8 +136,11 @@ def against(masks: Masks, regions: Masks) -> AgainstRegions:
         return AgainstRegions(len(masks), len(regions), 0, 0.0)
     apart = np.linalg.norm(_centres(regions)[:, None] - _centres(masks), axis=-1)
     rows, columns = linear_sum_assignment(np.where(apart < NEAR, apart, 1e3))
-    a, b = (np.stack([image.ravel() for image in some]).astype(np.float32) for some in (regions, masks))
-    common = a @ b.T
+    a, b = (
+        sparse.vstack([sparse.csr_array(image.reshape(1, -1)) for image in some], "csr", np.float32)
+        for some in (regions, masks)
+    )
+    common = (a @ b.T).toarray()
     iou = common / np.maximum(a.sum(axis=1)[:, None] + b.sum(axis=1) - common, 1)
     return AgainstRegions(
         len(masks), len(regions), int((apart[rows, columns] < NEAR).sum()), float((iou.max(axis=1) > 0.5).mean())

@@ -131,10 +131,18 @@ def bright_in(movie: Array, width: float) -> npt.NDArray[np.bool_]:
 
 
 def images_of(movie: Array) -> tuple[Array, Array]:
-    """Mean and deviation over time, (Z, Y, X); 0 where nothing was ever seen."""
-    seen = np.isfinite(movie).any(axis=0) if movie.dtype.kind == "f" else np.ones(movie.shape[1:], bool)
-    still = np.where(seen, movie, 0) if not seen.all() else movie
-    return np.nanmean(still, axis=0, dtype=np.float64), np.nanstd(still, axis=0, dtype=np.float64)
+    """Mean and deviation over time, (Z, Y, X), some frames at a time; 0 where nothing was ever seen."""
+    sums = np.zeros((2, *movie.shape[1:]))
+    count = np.zeros(movie.shape[1:])
+    usual = np.nan_to_num(movie[0].astype(np.float64))
+    for start in range(0, len(movie), 50):
+        part = movie[start : start + 50] - usual
+        seen = np.isfinite(part)
+        part[~seen] = 0
+        sums += part.sum(axis=0), (part**2).sum(axis=0)
+        count += seen.sum(axis=0)
+    mean, square = sums / np.maximum(count, 1)
+    return np.where(count > 0, mean + usual, 0), np.sqrt(np.maximum(square - mean**2, 0))
 
 
 def scene_of_cells(recording: Recording, cells: int, width: float) -> Scene:
@@ -196,12 +204,20 @@ def picture(recording: Recording, components: Components, folder: Path) -> None:
             low, high = np.percentile(volume[z], (1, 99.5))
             panel.imshow(volume[z], cmap="gray", vmin=low, vmax=max(high, low + 1e-6))
         for rank, k in enumerate(order):
-            if masks[k][z].any():
-                colour = "red" if rank < len(order) / 5 else "cyan"
-                panels[1].contour(np.pad(masks[k][z], 1)[1:-1, 1:-1], [0.5], colors=colour, linewidths=0.8)
+            outline(panels[1], masks[k][z], "red" if rank < len(order) / 5 else "cyan")
     axes[0, 0].set_title(f"{recording.name}: mean")
     axes[0, 1].set_title(f"deviation, {some.count} accepted; red: the fifth with the highest SNR")
     figure.savefig(folder / f"{recording.name}.png", dpi=50)
+
+
+def outline(panel: Any, mask: npt.NDArray[np.bool_], colour: str) -> None:
+    """Draw the border of a mask, (Y, X), from the box that it is in."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return
+    box = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
+    x, y = np.arange(box.shape[1]) + columns[0] - 1, np.arange(box.shape[0]) + rows[0] - 1
+    panel.contour(x, y, box, [0.5], colors=colour, linewidths=0.8)
 
 
 def table(rows: list[Row]) -> list[str]:

@@ -61,6 +61,12 @@ def test_no_file_is_too_long():
     assert long == []
 
 
+def test_no_two_files_of_tests_have_one_name():
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists()]
+    names = [path.name for path in files]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 KNOWN = (
     "workspace/program.py",
     "viewer/controllers/scripting.py",

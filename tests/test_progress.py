@@ -69,23 +69,27 @@ def test_brackets_in_a_text_stay():
 
 class Handle:
     def __init__(self, picture):
-        self.pictures = [picture.data]
+        self.pictures = [picture]
 
-    def update(self, picture):
-        self.pictures.append(picture.data)
+    def update(self, picture, raw):
+        assert raw
+        self.pictures.append(picture)
 
 
 def test_a_notebook_shows_bars_and_texts_and_is_not_flooded(monkeypatch):
     display = pytest.importorskip("IPython.display")
     handles = []
-    monkeypatch.setattr(display, "display", lambda picture, display_id: handles.append(Handle(picture)) or handles[-1])
+    monkeypatch.setattr(
+        display, "display", lambda picture, raw, display_id: handles.append(Handle(picture)) or handles[-1]
+    )
     notebook = Notebook()
     for done in range(1001):
         notebook(Progress("blocks", done, 1000, "blocks"))
     notebook(Caution("blocks", "a <b> & more"))
     (handle,) = handles
     assert len(handle.pictures) < 100
-    last = handle.pictures[-1]
+    last = handle.pictures[-1]["text/html"]
+    assert handle.pictures[-1]["text/plain"] == "⚠ a <b> & more\nfinding cells 1000/1000 blocks"
     assert "finding cells" in last and "1000/1000 blocks" in last and "⚠ a &lt;b&gt; &amp; more" in last
 
 

@@ -34,20 +34,25 @@ def keep(error: BaseException) -> str:
     return f"The details are in {log}; please report them."
 
 
-def library_fault(where: str, library: str, error: Exception) -> Cnmf3dError:
+CODE = (AttributeError, NameError, TypeError, ImportError, AssertionError)
+"""Exceptions that come from code, such as a name that another version of a library has, rather than from bad data."""
+
+
+def library_fault(where: str, error: Exception, library: str = "") -> Cnmf3dError:
     """Make the error for an exception that came from within a library and doesn't say that a file is bad.
 
     Parameters
     ----------
     where : str
         What was read.
-    library : str
-        Name of the distribution, e.g. ``tifffile``.
     error : Exception
         It goes into the log.
+    library : str
+        Name of the distribution, e.g. ``tifffile``; by default the one in which it was raised.
     """
     from importlib.metadata import PackageNotFoundError, version
 
+    library = library or _raised_in(error) or "a library"
     try:
         known = f"{library} {version(library)}"
     except PackageNotFoundError:
@@ -58,3 +63,14 @@ def library_fault(where: str, library: str, error: Exception) -> Cnmf3dError:
         f"This is a fault of cnmf3d, or it doesn't support this version of {library}; the file may be sound. "
         f"{keep(error)}",
     )
+
+
+def _raised_in(error: BaseException) -> str:
+    """Name of the innermost package that an exception passed through, ours and Python's own left out; or empty."""
+    name, trace = "", error.__traceback__
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in (__package__, "__main__", "") and package not in sys.stdlib_module_names:
+            name = package
+        trace = trace.tb_next
+    return name

@@ -141,11 +141,19 @@ class Notebook:
         """Draw the table anew."""
         output: Any = import_module("IPython.display")
         self.shown = time.monotonic()
-        picture = output.HTML(self.markup())
+        picture = {"text/html": self.markup(), "text/plain": self.plain()}
         if self.handle is None:
-            self.handle = output.display(picture, display_id=True)
+            self.handle = output.display(picture, raw=True, display_id=True)
         else:
-            self.handle.update(picture)
+            self.handle.update(picture, raw=True)
+
+    def plain(self) -> str:
+        """The last line of the table, for consoles that show no HTML."""
+        last = [
+            f"{TITLES.get(each.stage, each.stage)} {each.done}/{each.total} {each.unit}"
+            for each in self.stages.values()
+        ]
+        return "\n".join([*self.texts, *last[-1:]])
 
     def markup(self) -> str:
         """The table as HTML."""

@@ -17,7 +17,7 @@ from cnmf3d.engine import cache_key, pipeline, run, storage
 from cnmf3d.events import Caution, Note
 from cnmf3d.simulate import simulate
 
-QUICK = {"init": {"gSig": (4, 4, 1.5)}, "patch": {"rf": (15, 15, 4), "stride": (8, 8, 4)}}
+QUICK = {"data": {"offset": 100}, "init": {"gSig": (4, 4, 1.5)}, "patch": {"rf": (15, 15, 4), "stride": (8, 8, 4)}}
 
 
 @pytest.fixture(scope="module")

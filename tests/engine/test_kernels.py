@@ -252,6 +252,23 @@ def test_chunk_statistics(seed, length, voxels, dtype):
 
 
 @SETTINGS
+@given(st.integers(0, 10**6), st.integers(3, 20), st.integers(1, 40), st.integers(1, 4), st.sampled_from(FRAME_TYPES))
+def test_cumulants_of_noise(seed, length, voxels, step, dtype):
+    rng = np.random.default_rng(seed)
+    movie = rng.integers(0, 200, (length, voxels)).astype(dtype)
+    some = movie[:, ::step].astype(float)
+    shapes = rng.standard_normal((2, some.shape[1])).astype(np.float32)
+    shares, sums = np.empty((length - 2, 2)), np.empty(shapes.shape, np.float32)
+    ingest.shared_noise(movie, step, shapes, shares)
+    noise = some[1:-1] - 0.5 * (some[:-2] + some[2:])
+    close(shares, noise @ shapes.T)
+    ingest.noise_cumulants(movie, step, shapes, shares, sums)
+    noise = noise - shares @ shapes
+    close(sums[0], (noise**2).sum(axis=0))
+    close(sums[1], (noise**3).sum(axis=0), np.abs(noise**3).sum(axis=0).max(initial=1))
+
+
+@SETTINGS
 @given(st.integers(0, 10**6), st.integers(1, 20), st.integers(1, 5), st.sampled_from(FRAME_TYPES))
 def test_bin_chunk(seed, length, width, dtype):
     rng = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Kinetics
 from cnmf3d.engine import demix_rois
 from cnmf3d.errors import EngineError, InputError, UsageError
-from cnmf3d.geometry import ZYX
+from cnmf3d.geometry import ZYX, sigma_of
 from cnmf3d.movies import open_movie
 from cnmf3d.results import Results
 from cnmf3d.results.curation import scene as scenes
@@ -198,7 +198,10 @@ def test_a_click_outside_is_named(place):
 
 def test_reach_is_told_by_what_is_known(scenery):
     _, results = scenery
-    assert cell_reach(results) == ZYX(2.5, 5.0, 5.0)
+    assert cell_reach(results) == ZYX(2.5, 5.0, 5.0)  # two and a half gSig
+    start = ellipsoid(SHAPE, PLACES[0], cell_reach(results))
+    scene = scene_of(results, results.components, start, start, fixed=False)
+    assert tuple(scene.sigma) == sigma_of(ZYX(1.0, 2.0, 2.0))  # gSig itself would be too wide for the compactness
     unknown = dataclasses.replace(results, parameters={})
     assert cell_reach(unknown) == ZYX(4.0, 8.0, 8.0)
     assert cell_reach(dataclasses.replace(unknown, voxel_size=None)) == ZYX(8.0, 8.0, 8.0)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from cnmf3d import open_movie
+from cnmf3d.engine import offset as offsets
 from cnmf3d.engine import run
+from cnmf3d.engine.cache import ingest
 from cnmf3d.engine.offset import measured_offset
 from cnmf3d.errors import UsageError
-from cnmf3d.events import Caution
+from cnmf3d.events import Caution, silent
 from cnmf3d.results import load_results, write_results
 from cnmf3d.simulate import load_truth, simulate
 
@@ -24,7 +29,10 @@ def detector(offset, gain=2.0, read=6.0, light=100.0, frames=400, dtype=np.float
 
 
 def offset_of(values, workers=1):
-    return measured_offset(open_movie(values, rate=10.0), np.ones(4 * 48 * 48, bool), workers)
+    movie = open_movie(values, rate=10.0)
+    with tempfile.TemporaryDirectory() as folder:
+        statistics = ingest(movie, Path(folder) / "bins", 2, workers=1, reporter=silent).statistics
+    return measured_offset(movie, statistics, workers)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +67,28 @@ def test_workers_change_nothing():
     assert offset_of(values, 1) == offset_of(values, 3)
 
 
+def test_large_volumes_are_looked_at_in_part(monkeypatch):
+    monkeypatch.setattr(offsets, "VALUES", 200_000)
+    monkeypatch.setattr(offsets, "LEAST_STRETCH", 50)
+    found = offset_of(detector(100, gain=30.0, light=300.0))
+    assert found.found and abs(found.value - 100) < max(3.5 * found.error, 5)
+
+
+def test_pixels_that_are_not_numbers_now_and_then_do_not_matter():
+    values = detector(100, gain=8.0)
+    values[:, :, :, :5] = np.nan
+    values[50] = np.nan
+    values[200:203, 1] = np.nan
+    found = offset_of(values)
+    assert found.found and abs(found.value - 100) < max(3.5 * found.error, 5)
+
+
 def test_noise_that_light_does_not_make_tells_nothing():
     rng = np.random.default_rng(0)
     values = np.linspace(50, 150, 48) + 5 * rng.standard_normal((300, 4, 48, 48))
     found = offset_of(values.astype(np.float32))
     assert not found.found and found.value == 0 and "not known" in found.why
-    few = measured_offset(open_movie(values[:, :, :4, :4], rate=10.0), np.ones(64, bool), 1)
+    few = offset_of(values[:, :, :4, :4].astype(np.float32))
     assert not few.found and "too few" in few.why
 
 

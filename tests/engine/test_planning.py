@@ -30,6 +30,10 @@ def test_what_is_no_movie_or_no_parameter_is_told_at_once(tmp_path):
     movie = cnmf3d.open_movie(np.zeros((30, 3, 8, 8), np.uint16), rate=5)
     with pytest.raises(UsageError, match="Did you mean gSig"):
         cnmf3d.run(movie, {"gsig": 3})
+    with pytest.raises(UsageError, match=r"no option gSig=\n.*run\(movie, \{'gSig': 3\}\)"):
+        cnmf3d.run(movie, gSig=3)
+    with pytest.raises(UsageError, match="Did you mean workers"):
+        cnmf3d.run(movie, worker=3)
 
 
 @pytest.mark.parametrize(

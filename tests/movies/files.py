@@ -93,7 +93,7 @@ def matlab(value: object) -> str:
     return str(value)
 
 
-def write_micro_manager(path: Path, values: np.ndarray, **summary: object) -> None:
+def write_micro_manager(path: Path, values: np.ndarray, *, begins: int = 0, **summary: object) -> None:
     """A stack file of Micro-Manager 1.4 and 2.0: an index of all pages and a summary before the first one.
 
     Parameters
@@ -102,6 +102,8 @@ def write_micro_manager(path: Path, values: np.ndarray, **summary: object) -> No
         Named ``..._MMStack....tif``.
     values : (T, R, Z, C, Y, X) uint16
         R are positions of the stage.
+    begins : int
+        Time of the first page, in files that go on with another one.
     summary : dict
         Entries of the summary.
     """
@@ -115,7 +117,7 @@ def write_micro_manager(path: Path, values: np.ndarray, **summary: object) -> No
     for place in np.ndindex(values.shape[:4]):
         t, r, z, c = place
         at = start + len(pages)
-        index.append((c, z, t, r, at))
+        index.append((c, z, t + begins, r, at))
         tags = [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (273, at + 162), (277, 1)]
         tags += [(278, height), (279, size), (282, 1), (296, 1), (339, 1)]
         pages += struct.pack("<H", len(tags) + 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from files import assert_reads
+from files import assert_reads, write_micro_manager
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
@@ -256,7 +256,7 @@ def test_a_companion_that_is_not_there_is_named(companion, values):
     (companion / "m.companion.ome").unlink()
     movie = open_movie(companion / "h_0.ome.tif", planes=3)
     assert np.array_equal(movie.read(0, 3), values[:3])
-    assert "description, m.companion.ome, is not beside it" in movie.warnings[0]
+    assert "description, m.companion.ome, is not beside it" in " ".join(movie.warnings)
 
 
 def test_a_companion_without_its_files(companion, tmp_path):
@@ -283,3 +283,19 @@ def test_a_file_of_the_set_that_is_another_image_is_named(halves, values):
     movie = open_movie(halves / "h_0.ome.tif")
     with pytest.raises(InputError, match=r"h_1\.ome\.tif"):
         movie.read(0, 6)
+
+
+def test_a_stack_of_micro_manager_in_two_files_is_one_movie(tmp_path, values):
+    for part, name in enumerate(["a_MMStack_1.tif", "a_MMStack_1_1.tif"]):
+        some = values[3 * part : 3 * part + 3, None, :, None]
+        write_micro_manager(tmp_path / name, some, begins=3 * part, Frames=T)
+    for source in (tmp_path, tmp_path / "a_MMStack_1.tif", tmp_path / "a_MMStack_1_1.tif", f"{tmp_path}/*.tif"):
+        movie = open_movie(source)
+        assert_reads(movie, values)
+        assert len(movie.paths) == 2
+
+
+def test_a_stack_of_micro_manager_that_was_stopped(tmp_path, values):
+    write_micro_manager(tmp_path / "a_MMStack_1.tif", values[:, None, :, None], Frames=100)
+    movie = open_movie(tmp_path / "a_MMStack_1.tif")
+    assert_reads(movie, values)

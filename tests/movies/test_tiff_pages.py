@@ -123,6 +123,33 @@ def test_thumbnails_between_the_pages_are_left_out(tmp_path, values):
     assert_reads(open_movie(tmp_path / "m.tif", planes=3), values)
 
 
+def test_parts_of_pages_that_were_not_written_are_zero(tmp_path):
+    values = np.arange(1, 18 * 16 * 32 + 1, dtype=np.uint16).reshape(6, 3, 16, 32)
+    values[2, 1, :, :16] = values[4, 0] = 0
+
+    def tiles():
+        for page in values.reshape(-1, 16, 32):
+            for part in (page[:, :16], page[:, 16:]):
+                yield part if part.any() else None
+
+    how = {"tile": (16, 16), "photometric": "minisblack", "metadata": {"axes": "TZYX"}, "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "m.tif", tiles(), shape=values.shape, dtype=values.dtype, **how)
+    assert_reads(open_movie(tmp_path / "m.tif"), values)
+
+
+def test_a_page_that_was_not_written_is_zero(tmp_path, values):
+    path = write(tmp_path / "m.tif", values)
+    with tifffile.TiffFile(path) as tif:
+        places = [tif.pages[4].tags[code].valueoffset for code in (273, 279)]
+    raw = bytearray(path.read_bytes())
+    for at in places:
+        raw[at : at + 4] = bytes(4)
+    path.write_bytes(raw)
+    expected = values.copy()
+    expected[1, 1] = 0
+    assert_reads(open_movie(path, planes=3), expected)
+
+
 @pytest.mark.parametrize("pages, volumes", [(18, 6), (15, 5), (16, 5), (30, 10)])
 def test_an_imagej_description_that_promises_other_pages(tmp_path, pages, volumes):
     there = np.arange(pages * 35, dtype=np.uint16).reshape(-1, 5, 7)
@@ -230,3 +257,10 @@ def test_a_list_of_pages_that_runs_in_a_circle_is_named(tmp_path, values):
     path.write_bytes(raw)
     with pytest.raises(InputError, match="leads back to an earlier page"):
         open_movie(path)
+
+
+def test_a_tiff_without_images_is_named(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "m.tif"):
+        pass
+    with pytest.raises(InputError, match=r"m\.tif is a TIFF without images"):
+        open_movie(tmp_path / "m.tif")

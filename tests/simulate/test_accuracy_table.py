@@ -62,7 +62,7 @@ def test_tables_tell_targets_reached_and_missed(accuracy, tmp_path, monkeypatch,
     assert "| tiny, gSig × 0.75 | 1.000 | 0.000 ✓ 0.05 |" in said
     assert "| tiny, gSig × 1.5 | – |" in said and "too large" in said
     assert "| tiny, decay × 0.6 | 0.857 | 0.143 ✗ 0.05 |" in said
-    assert "| tiny, blocks of 32 | 1.000 | 0.000 ✓ 0.05 |" in said
+    assert "| tiny, patches of 48 | 1.000 | 0.000 ✓ 0.05 |" in said
     assert "0 components in 4,000 voxels: 0.000 ✓ 1 in 10⁶ voxels" in said
     assert "### first and last planes" in said
     assert "skipped sim_tiny" in told and "simulating tiny-0" in told

@@ -8,16 +8,15 @@ manner of the photon transfer curve, Janesick 2007).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cnmf3d.components import Bool
-from cnmf3d.engine.borders import unseen
+from cnmf3d.components import Float
+from cnmf3d.engine.cache import Statistics, read_chunk
+from cnmf3d.engine.kernels.numba import ingest as kernels
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.movies import Movie
 
@@ -62,34 +61,34 @@ class Offset:
     found: bool = True
 
 
-def measured_offset(movie: Movie, valid: Bool, workers: int) -> Offset:
+def measured_offset(movie: Movie, statistics: Statistics, workers: int) -> Offset:
     """The offset as the movie's noise tells it.
 
     Parameters
     ----------
     movie : Movie
-    valid : (voxels,) bool
-        Voxels that can be used.
+    statistics : Statistics
+        Of the whole movie.
     workers : int
         Threads; the result doesn't depend on it.
     """
+    valid, mean = statistics.valid, statistics.mean.astype(np.float64)
     if not valid.any():
         return nothing_found("no voxel changes")
-    mean, guide, variance, skew = cumulants(movie, valid, workers)
-    used = variance > 0
-    mean, guide, variance, skew = mean[used], guide[used], variance[used], skew[used]
+    step, variance, skew = cumulants(movie, statistics, workers)
+    guide = around(np.where(valid, mean, mean[valid].mean()).reshape(movie.shape[1:])).ravel()[::step]
+    used = valid[::step] & (variance > 0)
+    mean, guide, variance, skew = mean[::step][used], guide[used], variance[used], skew[used]
     if mean.size < 50 * BINS:
         return nothing_found(f"{mean.size} voxels are too few to tell it")
-    keep = alike(guide, variance)
-    mean, guide, skew = mean[keep], guide[keep], skew[keep]
-    value, likeness = zero_of_line(mean, skew, guide)
-    block = np.arange(mean.size) * BLOCKS // mean.size
-    parts = np.array([zero_of_line(mean[block != b], skew[block != b], guide[block != b])[0] for b in range(BLOCKS)])
+    sums = group_sums(mean, guide, variance, skew)
+    value, likeness = zero_of_line(sums.sum(axis=0))
+    parts = np.array([zero_of_line(np.delete(sums, b, axis=0).sum(axis=0))[0] for b in range(BLOCKS)])
     error = float(np.sqrt((BLOCKS - 1) / BLOCKS * ((parts - parts.mean()) ** 2).sum()))
     above = float(np.median(mean)) - value
     if not (likeness > LEAST_LIKE and error < MOST_ERROR * above):
         return nothing_found("the skewness of the noise doesn't grow with the light, as photons make it")
-    return Offset(value, error, f"where the skewness of the noise would end, ± {error:.2g}")
+    return Offset(value, error, f"estimated as the value at which the skewness of the noise ends (± {error:.2g})")
 
 
 def nothing_found(why: str) -> Offset:
@@ -97,48 +96,37 @@ def nothing_found(why: str) -> Offset:
     return Offset(0.0, 0.0, f"not known: {why}", found=False)
 
 
-def cumulants(movie: Movie, valid: Bool, workers: int) -> tuple[Double, Double, Double, Double]:
-    """Mean of some valid voxels, the mean around each, and second and third cumulant of their noise; (n,) each.
+def cumulants(movie: Movie, statistics: Statistics, workers: int) -> tuple[int, Double, Double]:
+    """Second and third cumulant, but for a factor, of the noise of each so many voxels; (n,) each.
 
-    The cumulants are known but for a factor. Noise is what a frame has beside the mean of the frame before and the one
-    after: of a step nothing is left in its third cumulant. What whole frames share (flicker, and what is in proportion
-    to the light) is taken out of each.
+    Noise is what a frame has beside the mean of the frame before and the one after: of a step nothing is left in its
+    third cumulant. What whole frames share (flicker, and what is in proportion to the light) is taken out of each.
+
+    Returns
+    -------
+    int
+        Each so many voxels were looked at.
+    variance, skew : (n,) float64
     """
-    frames, total = movie.shape[0], int(valid.sum())
-    length = int(np.clip(STRETCH_VALUES // valid.size, LEAST_STRETCH, min(STRETCH, frames)))
-    count = max(1, min(frames // length, VALUES // (length * max(1, min(total, VALUES // length)))))
+    frames, total = movie.shape[0], statistics.valid.size
+    length = int(np.clip(STRETCH_VALUES // total, LEAST_STRETCH, min(STRETCH, frames)))
+    step = -(-total * length // VALUES)
+    count = max(1, min(frames // length, VALUES // (length * -(-total // step))))
     starts = sorted({int(start) for start in np.linspace(0, frames - length, count)})
-    step = max(1, -(-total * length * count // VALUES))
-    voxels = slice(None) if total == valid.size and step == 1 else np.flatnonzero(valid)[::step]
+    valid = statistics.valid[::step]
+    level = np.where(valid, statistics.mean[::step], 0)
+    shapes = np.stack([valid.astype(np.float32), np.where(valid, level - level.sum() / max(valid.sum(), 1), 0)])
+    shapes = (shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-30)).astype(np.float32)
 
-    def read(start: int) -> npt.NDArray[Any]:
-        frames = movie.read(start, start + length)
-        hidden = unseen(frames)
-        if hidden is not None:
-            frames = np.where(hidden, np.float32(np.nan), frames.astype(np.float32))
-        return frames.reshape(length, -1)
+    def digest(start: int) -> Float:
+        values = read_chunk(movie, start, start + length, fill=statistics.mean)[0]
+        shares, sums = np.empty((length - 2, 2)), np.empty(shapes.shape, np.float32)
+        kernels.shared_noise(values, step, shapes, shares)
+        kernels.noise_cumulants(values, step, shapes, shares, sums)
+        return sums
 
-    def summed(start: int) -> Double:
-        values = read(start)
-        known = np.isfinite(values)
-        return np.stack([np.where(known, values, 0).sum(axis=0, dtype=np.float64), known.sum(axis=0)])
-
-    sums, known = sum(in_order(summed, starts, workers), start=np.zeros((2, valid.size)))
-    means = np.where(valid, sums / np.maximum(known, 1), (sums[valid] / known[valid]).mean())
-    mean, guide = means[voxels], around(means.reshape(movie.shape[1:])).ravel()[voxels]
-    level = mean.astype(np.float32)
-    shared = np.stack([np.ones_like(level), level - level.mean()])
-    shared /= np.maximum(np.linalg.norm(shared, axis=1, keepdims=True), 1e-30)
-
-    def digest(start: int) -> Double:
-        values = np.nan_to_num(read(start)[:, voxels].astype(np.float32) - level, posinf=0, neginf=0)
-        noise = values[1:-1] - 0.5 * (values[:-2] + values[2:])
-        noise -= (noise @ shared.T) @ shared
-        square = noise * noise
-        return np.stack([square.sum(axis=0, dtype=np.float64), (square * noise).sum(axis=0, dtype=np.float64)])
-
-    variance, skew = sum(in_order(digest, starts, workers), start=np.zeros((2, mean.size)))
-    return mean, guide, variance, skew
+    variance, skew = sum(in_order(digest, starts, workers), start=np.zeros(shapes.shape))
+    return step, variance, skew
 
 
 def around(image: Double) -> Double:
@@ -157,28 +145,47 @@ def groups(guide: Double) -> npt.NDArray[np.int64]:
     return np.where(group < BINS, group, -1)
 
 
-def alike(guide: Double, variance: Double) -> npt.NDArray[np.intp]:
-    """Voxels whose variance is not far from what others in as much light have."""
-    group = groups(guide)
-    typical = np.array([np.median(variance[group == g]) if (group == g).any() else 0 for g in range(BINS)])
-    ratio = variance / np.maximum(typical[group], 1e-30)
-    return np.flatnonzero((group >= 0) & (ratio < ALIKE) & (ratio > 1 / ALIKE))
+def group_sums(mean: Double, guide: Double, variance: Double, skew: Double) -> Double:
+    """Sums over the voxels of each part of the volume and group: number, mean, third cumulant, its square.
 
+    Voxels whose variance is far from what others in as much light have are left out, and so is the most extreme share
+    of the third cumulants on either side.
 
-def zero_of_line(mean: Double, values: Double, guide: Double) -> tuple[float, float]:
-    """Where the line through values against means is zero, and how well it fits (correlation); nan for none."""
-    group = groups(guide)
-    points = []
+    Returns
+    -------
+    (BLOCKS, BINS, 4) float64
+    """
+    group, block = groups(guide), np.arange(mean.size) * BLOCKS // mean.size
+    out = np.zeros((BLOCKS, BINS, 4))
     for g in range(BINS):
         some = np.flatnonzero(group == g)
-        order = some[np.argsort(values[some], kind="stable")]
-        cut = int(TRIM * order.size)
-        inner = order[cut : order.size - cut]
-        if inner.size >= 10 and values[inner].var() > 0:
-            points.append((mean[inner].mean(), values[inner].mean(), inner.size / values[inner].var()))
-    if len(points) < 4:
+        if some.size == 0:
+            continue
+        typical = np.median(variance[some])
+        some = some[(variance[some] < ALIKE * typical) & (variance[some] > typical / ALIKE)]
+        cut = int(TRIM * some.size)
+        if cut:
+            order = np.argpartition(skew[some], (cut, some.size - cut - 1))
+            some = some[np.sort(order[cut : some.size - cut])]
+        for n, values in enumerate((np.ones(some.size), mean[some], skew[some], skew[some] ** 2)):
+            out[:, g, n] = np.bincount(block[some], values, minlength=BLOCKS)
+    return out
+
+
+def zero_of_line(sums: Double) -> tuple[float, float]:
+    """Where the line through third cumulants against means is zero, and how well it fits (correlation).
+
+    Parameters
+    ----------
+    sums : (BINS, 4) float64
+        See `group_sums`.
+    """
+    count, means, values, squares = sums[sums[:, 0] >= 10].T
+    spread = squares / count - (values / count) ** 2
+    good = spread > 0
+    if good.sum() < 4:
         return float("nan"), 0.0
-    x, y, weight = np.array(points).T
+    x, y, weight = (means / count)[good], (values / count)[good], (count[good] / spread[good])
     weight /= weight.sum()
     dx, dy = x - weight @ x, y - weight @ y
     if not (weight @ dx**2 > 0 and weight @ dy**2 > 0):
@@ -186,13 +193,3 @@ def zero_of_line(mean: Double, values: Double, guide: Double) -> tuple[float, fl
     slope = (weight @ (dx * dy)) / (weight @ dx**2)
     likeness = (weight @ (dx * dy)) / np.sqrt((weight @ dx**2) * (weight @ dy**2))
     return float(weight @ x - (weight @ y) / slope) if slope else float("nan"), float(likeness)
-
-
-def offset_arrays(offset: Offset) -> Mapping[str, npt.NDArray[Any]]:
-    """An offset as arrays, for the kept results of steps."""
-    return {name: np.array(value) for name, value in vars(offset).items()}
-
-
-def offset_of(arrays: Mapping[str, npt.NDArray[Any]]) -> Offset:
-    """The inverse of `offset_arrays`."""
-    return Offset(float(arrays["value"]), float(arrays["error"]), str(arrays["why"]), bool(arrays["found"]))

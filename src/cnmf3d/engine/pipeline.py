@@ -27,7 +27,7 @@ from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatia
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.noise import noise_of_light
-from cnmf3d.engine.offset import Offset, measured_offset, offset_arrays, offset_of
+from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import reliability
@@ -230,11 +230,7 @@ def detector_offset(context: Context, plan: Plan, cache: Cache) -> Offset:
     """The value of a pixel without light: as given, or as the noise of the movie tells it."""
     if plan.offset is not None:
         return Offset(plan.offset, 0.0, "given")
-
-    def measure() -> Arrays:
-        return offset_arrays(measured_offset(context.movie, cache.statistics.valid, context.workers))
-
-    return offset_of(context.solutions.once("offset", (), measure))
+    return measured_offset(context.movie, cache.statistics, context.workers)
 
 
 def about_vanished(start: Start, kept: npt.NDArray[np.int64], cache: Cache, reporter: Reporter) -> None:

@@ -20,12 +20,16 @@ from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns
 from cnmf3d.engine.demix import ByVoxel, Pairs, correlate_residual, descended, projected
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.seeding.activity import LAG_WEIGHTS
-from cnmf3d.engine.supports import ellipsoids
+from cnmf3d.engine.supports import ellipsoid_offsets, ellipsoids
 from cnmf3d.geometry import ZYX
 
 REACH = 2.5
 """Half-axes of the supports in sigmas of a cell."""
 
+
+FEW_VOXELS = 40
+"""Voxels around a cell below which they are not parted into two sets: each would hold two or three that show the cell.
+Noise that is white in time agrees with nothing a bin later all the same."""
 
 PLACES, LOWEST = 150, 5.0
 """Places at random that tell what chance gives, and the percentile of them that no cell reaches into."""
@@ -89,14 +93,18 @@ def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
     tile = np.maximum(1, np.rint(0.75 * np.array(sigma)).astype(np.int64))
     colour = (position // tile).sum(axis=1) % 2 == 0
     half = time_halves(block.bins)
+    split = len(ellipsoid_offsets(ZYX(*(REACH * s for s in sigma)))) >= FEW_VOXELS
     sides = [(side, *_part(plain, pairs, side)) for side in (colour, ~colour)]
     total = np.zeros(fit.count, np.float64)
     for fitted in (half, ~half):
         data = _footprints_on(block, plain, first * fitted, start, pairs)
         twice = _clipped(_demixed(block, plain, data, pairs)) * fitted
         data = _footprints_on(block, plain, twice, data, pairs)
-        pair = [_demixed(block, part, data[side], shared) for side, part, shared in sides]
-        total += lagged_agreement(pair[0], pair[1], ~fitted)
+        if split:
+            one, other = (_demixed(block, part, data[side], shared) for side, part, shared in sides)
+        else:
+            one = other = _demixed(block, plain, data, pairs)
+        total += lagged_agreement(one, other, ~fitted)
     return np.tanh(total / 2).astype(np.float32)
 
 
@@ -145,7 +153,7 @@ def lagged_agreement(left: Float, right: Float, where: Bool) -> npt.NDArray[np.f
     for lag, w in enumerate(LAG_WEIGHTS, 1):
         both = where[lag:] & where[:-lag]
         total += w * ((a[:, :-lag] * b[:, lag:] + b[:, :-lag] * a[:, lag:]) * both).sum(axis=1)
-        weight += 2 * w * w * both.sum() / n
+        weight += (4 if left is right else 2) * w * w * both.sum() / n
     scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)) * np.sqrt(weight)
     return np.where(scale > 0, total / np.maximum(scale, 1e-30), 0.0)
 

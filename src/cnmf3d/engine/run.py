@@ -26,7 +26,7 @@ from cnmf3d.engine.stages import Outcome
 from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.events import Caution, Event, Note, Reporter
 from cnmf3d.geometry import half_size_of
 from cnmf3d.movies import Movie
@@ -49,6 +49,7 @@ def run(
     seeds: Any = None,
     caches: str | Path | Caches | None = None,
     checkpoint: str | Path | None = None,
+    **unknown: Any,
 ) -> Results:
     """Find the cells of a movie: footprints, traces, spikes, judged.
 
@@ -76,6 +77,8 @@ def run(
     checkpoint : path, optional
         Folder in which finished steps of this run are kept, so that it goes on from there if it is stopped and called
         again. Remove it when the results are written; it holds nothing else.
+    **unknown
+        Other names are refused: parameters go together, as in ``run(movie, {"gSig": (4, 4, 2)})``.
 
     Returns
     -------
@@ -94,6 +97,10 @@ def run(
             f"cnmf3d.run was given a {type(movie).__name__} as the movie",
             "Open it first: cnmf3d.run(cnmf3d.open_movie(path, rate=5)).",
         )
+    for name, value in unknown.items():
+        meant = did_you_mean(name, ("reporter", "workers", "scratch", "seeds", "caches", "checkpoint"))
+        fix = meant or f"Parameters go together: cnmf3d.run(movie, {{{name!r}: {value!r}}})."
+        raise UsageError(f"cnmf3d.run has no option {name}=", fix)
     parameters = parameters if isinstance(parameters, CnmfParameters) else read_parameters(parameters)
     storage = Storage.of(scratch, caches, checkpoint)
     with by_default() if reporter is None else nullcontext(reporter) as told:
@@ -227,7 +234,7 @@ def about_resting_light(outcome: Outcome, components: Components, reporter: Repo
         text = f"{below}dF/F takes 0 for no light, for the detector's offset is {offset.why}. {give}"
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None and below:
-        text = f"{below}dF/F takes {offset.value:.5g} ± {offset.error:.2g} for no light, {offset.why}. {give}"
+        text = f"{below}dF/F takes {offset.value:.5g} for no light, {offset.why}. {give}"
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None:
         reporter(Note("evaluate", f"detector's offset {offset.value:.5g}: {offset.why}"))

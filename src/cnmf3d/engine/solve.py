@@ -65,7 +65,7 @@ class Settings:
     rank: int | None = None
     merge_threshold: float = 0.8
     rounds: int = 8
-    seed_score: float = 5.0
+    seed_score: float = 4.0
     significance: float = 4.5
 
     @property

@@ -207,6 +207,10 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
         "apply_along": lambda: block.apply_along(
             data.reshape(1, 8, 1), np.zeros(1, np.int64), np.ones((1, 2), np.float32), np.empty((1, 1, 1), np.float32)
         ),
+        "shared_noise": lambda: ingest.shared_noise(frame, 1, data.reshape(1, 8).repeat(2, 0), np.empty((1, 2))),
+        "noise_cumulants": lambda: ingest.noise_cumulants(
+            frame, 1, data.reshape(1, 8).repeat(2, 0), np.zeros((1, 2)), np.empty((2, 8), np.float32)
+        ),
         "bin_chunk": lambda: ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 1), np.int16)),
         "project_frames": lambda: frames.project_frames(
             frame, indptr, indices, data, level, np.empty((1, 3), np.float32)

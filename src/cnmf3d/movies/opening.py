@@ -18,7 +18,7 @@ from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
 from cnmf3d.movies.calibration import calibrated
 from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
-from cnmf3d.movies.formats import format_of
+from cnmf3d.movies.formats import format_of, open_place
 from cnmf3d.movies.formats.array import open_array
 from cnmf3d.movies.gathering import by_names, end_to_end
 from cnmf3d.movies.given import axes_given, rate_given, refuse_unknown, size_given, whole_given
@@ -165,7 +165,7 @@ def _names_files(source: Any) -> bool:
 
 def _single(place: Place, wanted: Reading) -> tuple[LaidOut, Facts]:
     """Open one file."""
-    return _one(format_of(place).open(place, wanted.dataset), wanted, str(place))
+    return _one(open_place(place, wanted.dataset), wanted, str(place))
 
 
 def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
@@ -250,7 +250,7 @@ def _several(places: Sequence[Place], wanted: Reading, where: str) -> tuple[Fram
         return _one(whole, wanted, where)
 
     def opened(number: int) -> Stored:
-        stored = format_of(places[number]).open(places[number], wanted.dataset)
+        stored = open_place(places[number], wanted.dataset)
         _check_apart(stored.facts, number, places)
         return stored
 

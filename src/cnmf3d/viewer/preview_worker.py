@@ -153,15 +153,17 @@ def main() -> int:
 
 
 def warm() -> None:
-    """Load the engine and its compiled kernels while nobody waits."""
+    """Load the engine and its compiled kernels while nobody waits; who does is told where they have to be compiled."""
     import cnmf3d.engine
     import cnmf3d.results  # noqa: F401
     from cnmf3d.engine.cache import kernel_type
     from cnmf3d.engine.parallel import cores
     from cnmf3d.engine.warmup import warmed_up
-    from cnmf3d.events import silent
 
-    with warmed_up(kernel_type(np.dtype(np.uint16)), silent, cores()):
+    def report(event: Event) -> None:
+        tell(0, **json.loads(to_json(event)))
+
+    with warmed_up(kernel_type(np.dtype(np.uint16)), report, cores()):
         pass
 
 

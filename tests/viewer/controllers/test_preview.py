@@ -15,6 +15,7 @@ from cnmf3d.errors import EngineError
 from cnmf3d.movies import open_movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.simulate import simulate
+from cnmf3d.viewer import preview_worker
 from cnmf3d.viewer.controllers.preview import Answer, Preview, Wish, components_in_patch, estimated
 from cnmf3d.viewer.models.region import Region
 from cnmf3d.viewer.tasks import Tasks
@@ -169,6 +170,25 @@ def test_components_in_a_patch_follow_its_size(movie, path):
     assert components_in_patch(10, wish(movie, path, um), movie.shape) == components_in_patch(
         10, wish(movie, path, read_parameters({"rf": (8, 8, 5)})), movie.shape
     )
+
+
+def test_a_size_from_the_data_is_in_the_unit_of_the_form(random_results, movie, path):
+    from dataclasses import replace
+
+    used = {"init": {"gSig": [4.0, 4.0, 1.5]}, "data": {"decay_time": 0.8, "lengths": "voxels"}}
+    results = replace(random_results(), parameters=used)
+    results = replace(results, components=replace(results.components, accepted=np.ones(results.components.count, bool)))
+    for given, size in (({}, [4, 4, 1.5]), ({"lengths": "um", "voxel_size": (2, 2, 8)}, [8, 8, 12])):
+        asked = wish(movie, path, read_parameters(given))
+        assert estimated(Answer(asked, results, 1.0), movie.shape)["init.gSig"] == size
+
+
+def test_a_process_that_compiles_says_so(monkeypatch):
+    told = []
+    monkeypatch.setattr(preview_worker, "tell", lambda number, **values: told.append((number, values)))
+    monkeypatch.setattr("cnmf3d.engine.warmup.kernels_cached", lambda dtype: False)
+    preview_worker.warm()
+    assert {number for number, _ in told} == {0} and any(values.get("stage") == "compile" for _, values in told)
 
 
 def test_nothing_is_estimated_where_nothing_was_found(random_results, movie, path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.faults import library_fault
 from cnmf3d.movies.formats import caiman, hdf5, npy, nwb, tiff, zarr
 from cnmf3d.movies.formats.format import Format
-from cnmf3d.movies.stored import Place
+from cnmf3d.movies.stored import Place, Stored
 from cnmf3d.plugins import load_all
 
 BUILT_IN: tuple[Format, ...] = (
@@ -55,3 +56,22 @@ def format_of(place: Place) -> Format:
             return candidate
     names = "; ".join(f"{each.name} ({', '.join(each.suffixes)})" for each in known)
     raise InputError(f"{place} is in no format that cnmf3d reads", f"It reads: {names}.")
+
+
+def open_place(place: Place, dataset: str | None) -> Stored:
+    """Open a file by its format.
+
+    Raises
+    ------
+    InputError
+        Where nobody reads it, or it can't be used.
+    EngineError
+        Where something fails that no format foresaw: that doesn't make the file a bad one.
+    """
+    known = format_of(place)
+    try:
+        return known.open(place, dataset)
+    except (Cnmf3dError, MemoryError):
+        raise
+    except Exception as error:
+        raise library_fault(str(place), error) from error

@@ -53,6 +53,25 @@ class Planes:
     page: npt.NDArray[np.intp]
 
 
+HERE = Name("", "")
+"""The file that holds the description."""
+
+
+def names_of(pixels: ElementTree.Element) -> list[Name]:
+    """Files in which an image lies."""
+    return list(dict.fromkeys(_name(block) for block in children(pixels, "TiffData"))) or [HERE]
+
+
+def count_of(pixels: ElementTree.Element, samples: int) -> int:
+    """Count the planes of an image."""
+    return math.prod(int(pixels.get(f"Size{axis}", 1)) for axis in "ZCT") // max(1, samples)
+
+
+def _name(block: ElementTree.Element) -> Name:
+    """File of a TiffData element."""
+    return next((Name(each.get("FileName", ""), each.text or "") for each in children(block, "UUID")), HERE)
+
+
 def planes_of(pixels: ElementTree.Element, samples: int, before: int) -> Planes:
     """Read where the planes of an image lie.
 
@@ -77,8 +96,7 @@ def planes_of(pixels: ElementTree.Element, samples: int, before: int) -> Planes:
     names: dict[Name, int] = {}
     blocks = children(pixels, "TiffData")
     if not blocks:
-        file[:], page[:] = 0, before + np.arange(count)
-        names[Name("", "")] = 0
+        return Planes(axes, shape, (HERE,), np.zeros(shape, np.intp), before + np.arange(count).reshape(shape))
     for block in blocks:
         start = 0
         for axis, length in zip(axes, shape, strict=True):
@@ -86,8 +104,7 @@ def planes_of(pixels: ElementTree.Element, samples: int, before: int) -> Planes:
         # Without a number of planes a block with a page is one plane, a block without fills up what follows.
         given = int(block.get("PlaneCount", 1 if "IFD" in block.attrib else count))
         stop = min(start + given, count)
-        name = next((Name(each.get("FileName", ""), each.text or "") for each in children(block, "UUID")), Name("", ""))
-        file[start:stop] = names.setdefault(name, len(names))
+        file[start:stop] = names.setdefault(_name(block), len(names))
         page[start:stop] = int(block.get("IFD", 0)) + np.arange(max(0, stop - start))
     return Planes(axes, shape, tuple(names), file.reshape(shape), page.reshape(shape))
 
@@ -110,12 +127,12 @@ def find_files(names: Sequence[Name], folder: Path, own: Path | None, uuid: str)
     list of Path
         They need not exist.
     """
-    files = {Path(PureWindowsPath(name.file)).name for name in names}
+    alone = len({PureWindowsPath(name.file).name for name in names}) == 1
+    unique = sum(name.uuid == uuid for name in names) == 1
     found = []
     for name in names:
-        same = [each for each in names if each.uuid == name.uuid]
-        renamed = bool(uuid) and name.uuid == uuid and len(same) == 1
-        if own is not None and (not name.file or renamed or len(files) == 1):
+        renamed = bool(uuid) and name.uuid == uuid and unique
+        if own is not None and (not name.file or renamed or alone):
             found.append(own)
         else:
             found.append(_beside(folder, name.file))
@@ -129,16 +146,22 @@ def _beside(folder: Path, name: str) -> Path:
     return folder / Path(*path.parts) if inside else folder / path.name
 
 
-def whole_volumes(planes: Planes, there: npt.NDArray[np.bool_]) -> int | None:
+def whole_volumes(axes: str, there: npt.NDArray[np.bool_]) -> int | None:
     """Count the volumes from the first one on of which all planes are there.
+
+    Parameters
+    ----------
+    axes : str
+        Of `there`; ``T`` is time.
+    there : bool array
 
     Returns
     -------
     int or None
         None where a plane is missing before one that is there.
     """
-    time = planes.axes.index("T")
-    others = tuple(axis for axis in range(len(planes.shape)) if axis != time)
+    time = axes.index("T")
+    others = tuple(axis for axis in range(len(axes)) if axis != time)
     complete, begun = np.atleast_1d(there.all(axis=others)), np.atleast_1d(there.any(axis=others))
     whole = int(np.argmin(complete)) if not complete.all() else len(complete)
     return None if begun[whole + 1 :].any() else whole

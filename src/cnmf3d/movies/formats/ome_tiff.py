@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -17,7 +17,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Stacked, folded
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats.ome import children, facts, parsed
-from cnmf3d.movies.formats.ome_planes import Planes, find_files, planes_of, whole_volumes
+from cnmf3d.movies.formats.ome_planes import Planes, count_of, find_files, names_of, planes_of, whole_volumes
 from cnmf3d.movies.formats.tiff_errors import broken, complaints, truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
 from cnmf3d.movies.formats.tiff_pages import flat_pages
@@ -54,7 +54,7 @@ class Description:
     own: Path | None
     uuid: str
 
-    @property
+    @cached_property
     def pixels(self) -> list[ElementTree.Element]:
         """``Pixels`` of each image."""
         images = children(parsed(self.xml), "Image")
@@ -111,55 +111,6 @@ def open_ome(place: Place, tif: TiffFile, dataset: str | None) -> Stored | str |
     return _opened(place, said, dataset, tif) if said.pixels else None
 
 
-def open_set(places: Sequence[Place], tif: TiffFile | None, dataset: str | None) -> Stored | None:
-    """Open files that are one OME-TIFF.
-
-    Parameters
-    ----------
-    places : sequence of Place
-    tif : TiffFile or None
-        The first place, where that is a TIFF.
-    dataset : str or None
-
-    Returns
-    -------
-    Stored or None
-        None where each file is a movie, a volume or a plane of its own.
-
-    Raises
-    ------
-    InputError
-        Where some of the files are an OME-TIFF of several files and others don't belong to it.
-    """
-    described = next((place for place in places if is_description(place)), None)
-    if described is not None:
-        stored: Stored | str | None = open_description(described, dataset)
-    else:
-        stored = open_ome(places[0], tif, dataset) if tif is not None and tif.is_ome else None
-    if not isinstance(stored, Stored) or (described is None and not stored.facts.files):
-        return None
-    check_covered(stored, described or places[0], places)
-    return stored
-
-
-def check_covered(stored: Stored, place: Place, places: Sequence[Place]) -> None:
-    """See that an OME-TIFF of several files isn't opened together with files that don't belong to it.
-
-    Raises
-    ------
-    InputError
-        It names one of these.
-    """
-    inside = {Path(file).resolve() for file in stored.facts.files} | {place.path.resolve() if place.path else None}
-    others = [each for each in places if each.path is not None and each.path.resolve() not in inside]
-    others = [each for each in others if not is_description(each)]
-    if stored.facts.files and others:
-        raise InputError(
-            f"{place} is one OME-TIFF of {len(stored.facts.files)} files, to which {others[0]} doesn't belong",
-            f"Open {place} alone: its other files are found.",
-        )
-
-
 def _description_in(path: Path) -> str:
     """Read the description that a TIFF or a companion file holds."""
     import tifffile
@@ -175,7 +126,7 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
     images = said.pixels
     number, cautions = _chosen(place, said, dataset)
     samples = _samples(said, images[number]) if tif is None else int(tif.pages.first.samplesperpixel)
-    before = sum(math.prod(planes_of(each, samples, 0).shape) for each in images[:number])
+    before = sum(count_of(each, samples) for each in images[:number])
     planes = planes_of(images[number], samples, before)
     files = find_files(planes.names, said.folder, said.own, said.uuid)
     paths = list(dict.fromkeys(files))
@@ -186,7 +137,8 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
             f"{place} is an OME-TIFF of {len(paths)} files, of which {len(missing)} are not there: {named}",
             "Copy all its files into one folder.",
         )
-    spread = Spread(place, planes, paths, np.array([paths.index(file) for file in files], np.intp))
+    numbers = {path: at for at, path in enumerate(paths)}
+    spread = Spread(place, planes, paths, np.array([numbers[file] for file in files], np.intp))
     pages, order, caution = spread.gathered()
     labels, lead = planes.axes, order.shape
     inner = labels_of(pages.shape[1:], samples)
@@ -197,9 +149,8 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
     names = tuple(str(path) for path in paths)
     several = len(names) > 1 or said.own is None
     told = replace(told, warnings=(*told.warnings, *cautions, *caution), files=names if several else ())
-    numbers = order.reshape(lead)
     natural = np.array_equal(order.ravel(), np.arange(order.size)) and order.size == pages.shape[0]
-    data = folded(pages, lead) if natural else Stacked(pages, numbers)
+    data = folded(pages, lead) if natural else Stacked(pages, order.reshape(lead))
     assert data is not None
     return Stored(data, letters(labels + inner), "OME-TIFF", told)
 
@@ -215,7 +166,7 @@ def _samples(said: Description, pixels: ElementTree.Element) -> int:
     """Channels that a page of the first file holds."""
     import tifffile
 
-    files = find_files(planes_of(pixels, 1, 0).names, said.folder, None, "")
+    files = find_files(names_of(pixels), said.folder, None, "")
     first = next((file for file in files if file.is_file()), None)
     if first is None:
         return 1
@@ -232,7 +183,7 @@ def _chosen(place: Place, said: Description, dataset: str | None) -> tuple[int, 
         mine = [
             number
             for number, each in enumerate(images)
-            if said.own in find_files(planes_of(each, 1, 0).names, said.folder, said.own, said.uuid)
+            if said.own in find_files(names_of(each), said.folder, said.own, said.uuid)
         ]
         if len(mine) == 1:
             return mine[0], ()
@@ -322,7 +273,7 @@ class Spread:
     def _whole(self, there: npt.NDArray[np.bool_]) -> tuple[int, tuple[str, ...]]:
         """Count the volumes whose planes are all there; those that lack planes may only be the last ones."""
         planes = self.planes
-        whole, asked = whole_volumes(planes, there), planes.shape[planes.axes.index("T")]
+        whole, asked = whole_volumes(planes.axes, there), planes.shape[planes.axes.index("T")]
         if not whole:
             where = np.argwhere(~there)[0].tolist()
             named = ", ".join(f"{axis} {number}" for axis, number in zip(planes.axes, where, strict=True))

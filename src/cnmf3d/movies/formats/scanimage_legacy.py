@@ -39,7 +39,7 @@ def modern_state(description: str) -> Mapping[str, Any] | None:
     found: dict[str, Any] = {}
     for line in description.splitlines():
         if line.startswith("scanimage.SI.h"):
-            with suppress(ValueError):  # a value in a form that isn't known is one that isn't said
+            with suppress(ValueError, IndexError):  # a value in a form that is not known is one that is not said
                 found |= matlabstr2py(f"{line}\n")
     return {name.removeprefix("scanimage."): value for name, value in found.items()} or None
 

@@ -44,6 +44,8 @@ def unreadable(where: str, error: Exception) -> Cnmf3dError:
     """
     if isinstance(error, Cnmf3dError):
         return error
+    if isinstance(error, (FileNotFoundError, PermissionError)):
+        return InputError(f"{where} can't be opened: {error.strerror}", "Check that the file is there and readable.")
     text = " ".join(str(error).split())
     if is_damage(error):
         return InputError(f"{where} can't be decoded, it is damaged or cut short ({text})", AGAIN)
@@ -53,7 +55,7 @@ def unreadable(where: str, error: Exception) -> Cnmf3dError:
             f"{where} can't be decoded ({type(error).__name__}: {text})",
             "It is damaged, or stored in a way that can't be read: copy it again, or export it uncompressed.",
         )
-    return library_fault(where, "tifffile", error)
+    return library_fault(where, error, "tifffile")
 
 
 def is_damage(error: Exception) -> bool:

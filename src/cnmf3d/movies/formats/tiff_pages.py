@@ -183,13 +183,20 @@ class Pages:
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
         """Read a part, from whole pages."""
         first, rest = index[0], index[1:]
-        with Reader(self.path) as reader:
+        with self._open() as reader:
             if not isinstance(first, slice):
                 return np.asarray(self._page(first, reader)[rest])
             numbers = range(*first.indices(self.shape[0]))
             if not numbers:
                 return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
             return np.stack([self._page(number, reader)[rest] for number in numbers])
+
+    def _open(self) -> Reader:
+        """Open the file for one read."""
+        try:
+            return Reader(self.path)
+        except OSError as error:
+            raise unreadable(self.name, error) from error
 
     def _page(self, number: int, reader: Reader) -> npt.NDArray[Any]:
         """Decode one page, and turn it as the first one lies."""
@@ -204,7 +211,7 @@ class Pages:
 
 def _decoded(page: TiffPage, segments: list[tuple[int, int]], reader: Reader) -> npt.NDArray[Any]:
     """Read and decode the segments of a page that is stored as `page` is."""
-    if _plain(page) and len(segments) == 1:
+    if _plain(page) and len(segments) == 1 and segments[0][0]:
         dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
         return np.frombuffer(reader.exactly(segments[0][0], page.nbytes), dtype).reshape(page.shape)
     extra = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader} if page.compression in JPEG else {}

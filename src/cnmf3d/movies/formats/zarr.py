@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.faults import CODE, library_fault
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import facts_of
 from cnmf3d.movies.formats.format import Format
@@ -45,6 +46,8 @@ class Chunked:
         """Read a part."""
         try:
             return np.asarray(self._array[index])
+        except CODE as error:
+            raise library_fault(str(self._place), error) from error
         except Exception as error:
             problem = f"{self._place}: a chunk of {self._array.name} can't be read ({error})"
             raise InputError(problem, "The store is damaged or can't be reached: copy it again.") from error
@@ -93,6 +96,8 @@ def open_zarr(place: Place, dataset: str | None) -> Stored:
         raise
     except ImportError as error:
         raise InputError(f"{place} needs a package that is not installed ({error})", "Install it with pip.") from error
+    except CODE as error:
+        raise library_fault(str(place), error) from error
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
         fix = "Check the address. Over a network only zarr is read; copy files of other formats here first."

@@ -65,8 +65,9 @@ class MovieArray:
 
     def _planes(self, times: range, planes: range) -> npt.NDArray[Any]:
         """Read single planes, those of the last volume from memory."""
-        if self._last is not None and list(times) == [self._last[0]]:
-            return self._last[1][None, planes.start : planes.stop : planes.step]
+        last = self._last  # looked at once: another thread may replace it meanwhile
+        if last is not None and list(times) == [last[0]]:
+            return last[1][None, planes.start : planes.stop : planes.step]
         rows = slice(0, self.shape[2])
         read = self.movie.frames.read_rows
         if len(times) == len(planes) == 1:
@@ -81,13 +82,14 @@ class MovieArray:
         """Read whole volumes; a single one is kept."""
         if len(times) != 1:
             return self.movie.read(times.start, times.stop, times.step)
-        if self._last is None or self._last[0] != times[0]:
+        last = self._last  # looked at once: another thread may replace it meanwhile
+        if last is None or last[0] != times[0]:
             block: npt.NDArray[Any] = self.movie.read(times[0], times[0] + 1)
-            volume: npt.NDArray[Any] = block[0]
-            if volume.nbytes > KEPT:
+            last = (times[0], block[0])
+            if last[1].nbytes > KEPT:
                 return block
-            self._last = (times[0], volume)
-        return self._last[1][None]
+            self._last = last
+        return last[1][None]
 
 
 def _range(entry: Any, length: int) -> range:

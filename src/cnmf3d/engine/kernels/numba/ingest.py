@@ -105,3 +105,56 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
         for i in range(size):
             for b in range(n_bins):
                 out[start + i, b] = np.int16(sums[b, i])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def shared_noise(frames: Any, step: int, shapes: Any, out: Any) -> None:
+    """How much of some images is in the noise of each frame: what it has beside the mean of the two around it.
+
+    Parameters
+    ----------
+    frames : (frames, voxels) any real dtype
+    step : int
+        Each so many voxels are looked at.
+    shapes : (2, n) float32
+        The images, on the voxels that are looked at.
+    out : (frames - 2, 2) float64, written
+        ``Σ_v noise · image``.
+    """
+    for t in range(1, frames.shape[0] - 1):
+        before, here, after = frames[t - 1], frames[t], frames[t + 1]
+        first = np.float64(0)
+        second = np.float64(0)
+        for i in range(shapes.shape[1]):
+            v = i * step
+            noise = np.float32(here[v]) - np.float32(0.5) * (np.float32(before[v]) + np.float32(after[v]))
+            first += noise * shapes[0, i]
+            second += noise * shapes[1, i]
+        out[t - 1, 0] = first
+        out[t - 1, 1] = second
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def noise_cumulants(frames: Any, step: int, shapes: Any, shares: Any, out: Any) -> None:
+    """Sums of squares and of cubes of the noise of each voxel, without the images that whole frames share.
+
+    Parameters
+    ----------
+    frames, step, shapes : as those of `shared_noise`
+    shares : (frames - 2, 2) float64
+        What `shared_noise` wrote.
+    out : (2, n) float32, written
+    """
+    for i in range(out.shape[1]):
+        out[0, i] = 0
+        out[1, i] = 0
+    for t in range(1, frames.shape[0] - 1):
+        before, here, after = frames[t - 1], frames[t], frames[t + 1]
+        first = np.float32(shares[t - 1, 0])
+        second = np.float32(shares[t - 1, 1])
+        for i in range(out.shape[1]):
+            v = i * step
+            noise = np.float32(here[v]) - np.float32(0.5) * (np.float32(before[v]) + np.float32(after[v]))
+            noise -= first * shapes[0, i] + second * shapes[1, i]
+            out[0, i] += noise * noise
+            out[1, i] += noise * noise * noise

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from cnmf3d import open_movie
 from cnmf3d.errors import EngineError, InputError
+from cnmf3d.faults import library_fault
 
 
 @pytest.fixture
@@ -62,3 +65,31 @@ def test_a_compression_that_is_not_known_is_named(movie):
     with pytest.raises(InputError, match="can't be decoded") as error:
         open_movie(movie).read(0, 1)
     assert "uncompressed" in error.value.fix
+
+
+@pytest.mark.parametrize("name", ["m.npy", "m.zarr"])
+def test_what_no_format_foresaw_is_no_fault_of_the_file(tmp_path, monkeypatch, values, name):
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
+    if name == "m.npy":
+        np.save(tmp_path / name, values)
+        monkeypatch.setattr("cnmf3d.movies.formats.npy.Mapped", missing)
+    else:
+        zarr.create_array(tmp_path / name, data=values)
+        monkeypatch.setattr("cnmf3d.movies.formats.zarr.Chunked", missing)
+    with pytest.raises(EngineError, match=f"{name} could not be read: AttributeError") as error:
+        open_movie(tmp_path / name, axes="tzyx")
+    assert "errors.log" in error.value.fix and "damaged" not in str(error.value)
+
+
+def test_a_file_that_is_gone_is_not_damaged(movie):
+    opened = open_movie(movie)
+    movie.unlink()
+    with pytest.raises(InputError, match=r"m\.tif can't be opened: No such file"):
+        opened.read(0, 1)
+
+
+def test_the_library_that_failed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path)
+    with pytest.raises(OSError, match="none") as raised:
+        h5py.File(tmp_path / "none.h5", "r")
+    assert f"in cnmf3d or h5py {h5py.__version__}" in str(library_fault("m.h5", raised.value))
