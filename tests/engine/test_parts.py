@@ -335,8 +335,8 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
 )
 def test_what_is_accepted(changes, kept):
     good = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
-    values = {**good, **changes}
-    assert decide({name: np.array([value]) for name, value in values.items()}, Plan(rate=10), 200)[0] == kept
+    values, plan = {**good, **changes}, Plan(rate=10, least_smooth=0.4)
+    assert decide({name: np.array([value]) for name, value in values.items()}, plan, 200)[0] == kept
 
 
 def test_compactness_tells_a_cell_from_its_edge():
