@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from cnmf3d import open_movie
 from cnmf3d.engine.cache import ingest
-from cnmf3d.engine.noise import REACH, noise_grain, shared_noise, windows
+from cnmf3d.engine.noise import MOST_LIGHT, REACH, noise_grain, noise_of_light, regular_noise, shared_noise, windows
 from cnmf3d.events import silent
 
 SHAPE = (1, 96, 120)
@@ -77,3 +77,32 @@ def test_the_cache_of_a_movie_knows_its_grain(tmp_path):
     values = (100 + 5 * blurred(np.random.default_rng(4), 150)).astype(np.float32)
     cache = ingest(open_movie(values, rate=5), tmp_path / "c", 2, workers=2, reporter=silent)
     assert np.abs(cache.statistics.grain - KNOWN).max() < 0.03
+
+
+# ---- noise of voxels
+
+
+def test_what_a_short_sample_scatters_is_averaged_and_what_stands_out_stays():
+    rng = np.random.default_rng(5)
+    truth = np.broadcast_to(np.linspace(10, 14, 60)[:, None], (2, 60, 60)).copy()
+    truth[0, 30, 30], truth[1, 10:15, 40:45] = 60, 0
+    sample = truth * rng.normal(1, 0.06, truth.shape)
+    found = regular_noise(sample.ravel(), truth.shape).reshape(truth.shape)
+    plain = np.ones(truth.shape, bool)
+    plain[0, 26:35, 26:35] = plain[1, 6:19, 36:49] = False
+    assert (found[plain] / truth[plain]).std() < 0.03 < (sample[plain] / truth[plain]).std()
+    assert found[0, 30, 30] == pytest.approx(sample[0, 30, 30]) and (found[1, 10:15, 40:45] == 0).all()
+    assert not regular_noise(np.zeros(9), (1, 3, 3)).any()
+
+
+def test_light_brings_its_own_noise():
+    """A cell that doubles the light of its voxels has noise √2 as large then, where all noise is that of photons."""
+    data = np.array([0.5, 0.5, 0.5], np.float32)
+    footprints = sparse.csc_array((np.tile(data, 3), np.tile([1, 2, 3], 3), [0, 3, 6, 9]), shape=(5, 3))
+    level, scale = np.full(5, 100, np.float32), np.full(5, 4, np.float32)
+    active = np.zeros((3, 40), np.float32)
+    active[0, :10] = 50  # a σ c = 0.5 · 4 · 50, which is the resting light
+    active[1, :10] = 5000
+    found = noise_of_light(footprints, active, level, scale)
+    assert found == pytest.approx([2**0.5, MOST_LIGHT**0.5, 1])
+    assert noise_of_light(footprints, active, np.zeros(5, np.float32), scale) == pytest.approx([1, 1, 1])

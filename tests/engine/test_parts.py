@@ -25,9 +25,10 @@ from cnmf3d.engine.demix import Pairs
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
-from cnmf3d.engine.merging import join, merge
+from cnmf3d.engine.merging import join, merge, noise_free_correlation
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import _demixed, _part, chance_level, reliability, threshold
+from cnmf3d.engine.seeding.activity import standardised
 from cnmf3d.engine.solve import Settings, empty_fit, search
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.engine.volume import Neuropil
@@ -221,6 +222,18 @@ def test_halves_of_one_cell_become_one_and_neighbours_stay_two():
     shapes = merged.footprints.toarray()
     assert max(shapes.T @ one) > 0.98 and max(shapes.T @ other) > 0.99
     assert merge(fit, grow(fit.footprints, SHAPE), 2.0).count == 3
+
+
+def test_pieces_of_a_cell_are_known_by_what_lasts_in_their_traces():
+    """Each piece has its own noise, which hides that they are alike; it is white, so the correlation leaves it out."""
+    rng = np.random.default_rng(13)
+    one, other = transients(rng, 1500, 2, size=3)
+    pieces = np.stack([one, 0.7 * one, other, 0 * one]) + rng.standard_normal((4, 1500))
+    unit = standardised(pieces.astype(np.float32))
+    left, right = np.array([0, 0, 0, 2]), np.array([1, 2, 3, 3])
+    found = noise_free_correlation(unit, left, right)
+    assert unit[0] @ unit[1] < 0.7 < 0.85 < found[0] and abs(found[1]) < 0.35
+    assert (found[2:] == -1).all()  # noise alone: nothing lasts, nothing is said
 
 
 def test_joining_is_the_best_single_component():
