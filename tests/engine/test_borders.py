@@ -79,7 +79,14 @@ def test_a_plane_that_is_empty_altogether_and_one_that_is_whole_have_none():
 def test_few_photons_make_no_border():
     """Nearly all values are zero, and still no line of a plane is taken for a filled one."""
     rng = np.random.default_rng(2)
-    assert unseen(rng.poisson(0.25, (400, 1, 96, 96)).astype(np.uint8)) is None
+    for photons, side in ((0.25, 24), (0.25, 96), (0.1, 64), (0.02, 128)):
+        assert unseen(rng.poisson(photons, (300, 1, side, side)).astype(np.uint8)) is None
+    few = rng.poisson(0.25, (60, 1, 96, 96)).astype(np.uint8)
+    few[7, 0, :5] = 0
+    expected = np.zeros(few.shape, bool)
+    expected[7, 0, :5] = True
+    found = unseen(few)
+    assert np.array_equal(found[:, :, :4], expected[:, :, :4]) and found.sum() == expected.sum()
 
 
 def test_planes_too_narrow_to_tell_are_left_alone():

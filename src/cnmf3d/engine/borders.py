@@ -14,6 +14,12 @@ import numpy.typing as npt
 LEAST_LENGTH = 16
 """Voxels in a row below which a row of equal values may be chance."""
 
+CHANCE = 1e-8
+"""Probability that values that are equal by chance make a row: movies of few photons are mostly zeros."""
+
+EVERY = 8
+"""Of so many frames one tells how often neighbours are equal."""
+
 Flags = npt.NDArray[np.bool_]
 
 
@@ -31,8 +37,9 @@ def unseen(frames: npt.NDArray[Any]) -> Flags | None:
         next further in. A plane that is empty altogether is left alone.
     """
     mask: Flags | None = None
+    least = least_length(frames)
     for axis in (2, 3):
-        if frames.shape[axis] < 3 or frames.shape[5 - axis] < LEAST_LENGTH:
+        if frames.shape[axis] < 3 or frames.shape[5 - axis] < least:
             continue
         lines = frames if axis == 2 else frames.swapaxes(2, 3)
         for inward in (lines, lines[:, :, ::-1]):
@@ -45,6 +52,16 @@ def unseen(frames: npt.NDArray[Any]) -> Flags | None:
             view = view if inward is lines else view[:, :, ::-1]
             view |= (np.arange(lines.shape[2]) < width[..., None])[..., None]
     return mask
+
+
+def least_length(frames: npt.NDArray[Any]) -> float:
+    """Voxels that a row of equal values must have so that it isn't chance: from neighbours in the middle of planes."""
+    height, width = frames.shape[2:]
+    middle = frames[::EVERY, :, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    equal = float((middle[..., 1:] == middle[..., :-1]).mean()) if middle.shape[3] > 1 else 0.0
+    if equal >= 1:
+        return np.inf
+    return max(LEAST_LENGTH, np.log(CHANCE) / np.log(equal)) if equal > 0 else LEAST_LENGTH
 
 
 def _border(lines: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
