@@ -141,9 +141,9 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
         seen.response = response
         return solver(raw, p, response, workers)
 
-    def decide(quality, plan, bins, judge=pipeline.decide):
+    def judge(quality, plan, *further, judged=pipeline.judge):
         seen.plans.append(plan)
-        return judge(quality, plan, bins)
+        return judged(quality, plan, *further)
 
     def fit_volume(*args, fit=pipeline.fit_volume):
         seen.fits += 1
@@ -157,7 +157,7 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
         ("solve", solve),
         ("solve_seeded", seeded),
         ("deconvolve", deconvolve),
-        ("decide", decide),
+        ("judge", judge),
         ("fit_volume", fit_volume),
         ("solve_blocks", solve_blocks),
     ):

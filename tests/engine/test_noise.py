@@ -8,7 +8,16 @@ from scipy import ndimage, sparse
 
 from cnmf3d import open_movie
 from cnmf3d.engine.cache import ingest
-from cnmf3d.engine.noise import MOST_LIGHT, REACH, noise_grain, noise_of_light, regular_noise, shared_noise, windows
+from cnmf3d.engine.noise import (
+    MOST_LIGHT,
+    REACH,
+    noise_grain,
+    noise_of_light,
+    photon_gain,
+    regular_noise,
+    shared_noise,
+    windows,
+)
 from cnmf3d.events import silent
 
 SHAPE = (1, 96, 120)
@@ -99,10 +108,21 @@ def test_light_brings_its_own_noise():
     """A cell that doubles the light of its voxels has noise √2 as large then, where all noise is that of photons."""
     data = np.array([0.5, 0.5, 0.5], np.float32)
     footprints = sparse.csc_array((np.tile(data, 3), np.tile([1, 2, 3], 3), [0, 3, 6, 9]), shape=(5, 3))
-    level, scale = np.full(5, 100, np.float32), np.full(5, 4, np.float32)
+    scale = np.full(5, 4, np.float32)
     active = np.zeros((3, 40), np.float32)
-    active[0, :10] = 50  # a σ c = 0.5 · 4 · 50, which is the resting light
+    active[0, :10] = 50  # a σ c = 0.5 · 4 · 50: 100 counts, as many as the 16 / 0.16 at rest
     active[1, :10] = 5000
-    found = noise_of_light(footprints, active, level, scale)
-    assert found == pytest.approx([2**0.5, MOST_LIGHT**0.5, 1])
-    assert noise_of_light(footprints, active, np.zeros(5, np.float32), scale) == pytest.approx([1, 1, 1])
+    assert noise_of_light(footprints, active, 0.16, scale) == pytest.approx([2**0.5, MOST_LIGHT**0.5, 1])
+    assert noise_of_light(footprints, active, 0.0, scale) == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize("offset", [-1000, 0, 3000])
+def test_the_growth_of_noise_with_light_is_measured_whatever_the_offset(offset):
+    rng = np.random.default_rng(6)
+    light = rng.uniform(50, 400, 4000)
+    noise = np.sqrt(3.0 * light + 20) * rng.normal(1, 0.05, 4000)
+    every = np.ones(4000, bool)
+    assert photon_gain((light + offset).astype(np.float32), noise, every) == pytest.approx(3, rel=0.05)
+    assert photon_gain((light + offset).astype(np.float32), rng.normal(5, 0.25, 4000), every) < 0.1
+    assert photon_gain(np.full(4000, 100, np.float32), noise, every) == 0
+    assert photon_gain(light[:10], noise[:10], every[:10]) == 0

@@ -117,12 +117,11 @@ def test_images_of_a_displacement_are_the_derivatives():
     y, x = np.indices((40, 40))
     rest = (3.0 * y + 0.5 * x**2)[None]
     images = changes_of(rest.ravel(), np.full(rest.size, 2.0), rest.shape).reshape(40, 40, -1)[10:30, 10:30]
-    assert images.shape[-1] == 7  # brightness, offset, along y and x, and second order yy, yx, xx
-    assert np.array_equal(images[..., 0], rest[0, 10:30, 10:30] / 2) and (images[..., 1] == 0.5).all()
+    assert images.shape[-1] == 7  # offset, brightness, along y and x, and second order yy, yx, xx
+    assert (images[..., 0] == 0.5).all() and np.array_equal(images[..., 1], rest[0, 10:30, 10:30] / 2)
     expected = (3.0, x[10:30, 10:30], 0, 0, 1)
-    sampled = (
-        0.006 * images[..., 0]
-    )  # second derivatives as sampled see a little of the brightness, an image of its own
+    # second derivatives as sampled see a little of the brightness, which is an image of its own
+    sampled = 0.006 * images[..., 1]
     for found, value in zip(np.moveaxis(images[..., 2:], -1, 0), expected, strict=True):
         assert (np.abs(found - np.broadcast_to(value, found.shape) / 2) < sampled).all()
 

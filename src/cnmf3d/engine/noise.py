@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import Footprints, entry_columns
 
 REACH = 4
@@ -19,6 +19,9 @@ would scale it."""
 MOST_LIGHT = 4.0
 """Times that the variance of noise may grow with a cell's light: where a detector's offset wasn't taken off, or read
 noise is most of it, the growth is less than the light's, never more."""
+
+GROUPS, SURE = 20, 3.0
+"""Groups of voxels with like light whose noise is compared, and standard errors that its growth must have."""
 
 AROUND, STANDS_OUT = 1.0, 3.0
 """Voxels over which the noise of neighbours is averaged (Gaussian), and standard deviations of the scatter from which a
@@ -130,10 +133,34 @@ def regular_noise(noise: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDA
     return np.asarray(np.sqrt(np.where(alike, around, power)).ravel())
 
 
-def noise_of_light(footprints: Footprints, traces: Float, level: Float, scale: Float) -> Float:
+def photon_gain(mean: Float, noise: Float, valid: Bool) -> float:
+    """Growth of the noise's variance with light, in the movie's units: the slope of the photon transfer curve.
+
+    It is the same whatever constant a detector adds. Zero where voxels don't differ enough in light to show it.
+
+    Parameters
+    ----------
+    mean, noise : (voxels,) float32
+    valid : (voxels,) bool
+    """
+    light, variance = mean[valid].astype(np.float64), noise[valid].astype(np.float64) ** 2
+    if light.size < 10 * GROUPS:
+        return 0.0
+    order = np.array_split(np.argsort(light, kind="stable"), GROUPS)
+    x, y = (np.array([np.median(values[group]) for group in order]) for values in (light, variance))
+    x, y = x - x.mean(), y - y.mean()
+    power = float((x**2).sum())
+    if power == 0:
+        return 0.0
+    slope = float((x * y).sum()) / power
+    error = float(np.sqrt(((y - slope * x) ** 2).sum() / (GROUPS - 2) / power))
+    return slope if slope > SURE * error else 0.0
+
+
+def noise_of_light(footprints: Footprints, traces: Float, gain: float, scale: Float) -> Float:
     """Times that the noise is larger while each component is active: light brings its own noise, (components,) float32.
 
-    The variance of photons grows with their number: by ``1 + a σ c / F₀`` in a voxel whose footprint is `a`, weighted
+    The variance of photons grows with their number: by ``1 + gain a c / σ`` in a voxel whose footprint is `a`, weighted
     as the regression on the trace weighs frames (``Σ c³ / Σ c²``) and as the footprint weighs voxels.
 
     Parameters
@@ -141,15 +168,16 @@ def noise_of_light(footprints: Footprints, traces: Float, level: Float, scale: F
     footprints : csc (voxels, components)
         In units of noise.
     traces : (components, frames) float32
-    level, scale : (voxels,) float32
-        Resting light and noise of a voxel; where the light isn't positive nothing is added.
+    gain : float
+        From `photon_gain`.
+    scale : (voxels,) float32
+        Noise of a voxel.
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
     data = footprints.data.astype(np.float64)
-    rest = level[footprints.indices].astype(np.float64)
-    gain = np.where(rest > 0, data * scale[footprints.indices] / np.maximum(rest, 1e-9), 0)
+    growth = gain * data / np.maximum(scale[footprints.indices], 1e-30)
     power = np.maximum(np.bincount(columns, data**2, minlength=count), 1e-30)
-    share = np.bincount(columns, data**2 * gain, minlength=count) / power
+    share = np.bincount(columns, data**2 * growth, minlength=count) / power
     positive = np.maximum(traces, 0).astype(np.float64)
     typical = (positive**3).sum(axis=1) / np.maximum((positive**2).sum(axis=1), 1e-30)
     return np.asarray(np.sqrt(np.clip(1 + share * typical, 1, MOST_LIGHT)), np.float32)

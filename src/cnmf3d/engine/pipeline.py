@@ -26,7 +26,7 @@ from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
-from cnmf3d.engine.noise import noise_of_light
+from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
@@ -361,7 +361,9 @@ def shapes_of(
     active = active_frames(denoised.traces, window)
     sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
-    brighter = noise_of_light(footprints, denoised.traces, source.level, source.scale)
+    statistics = cache.statistics
+    gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
+    brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
     footprints, errors = smoothed(
         footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers
     )

@@ -161,7 +161,7 @@ def _solved(normal: Values, seen: Values) -> Values:
 
 
 def changes_of(rest: Float, unit: Float, shape: VolumeShape) -> Values:
-    """Images of what brightness, an offset and displacement change, (voxels, n), in units of noise.
+    """Images of what an offset, brightness and displacement change, (voxels, n), in units of noise.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def changes_of(rest: Float, unit: Float, shape: VolumeShape) -> Values:
         tuple(int(axis == a) + int(axis == b) for axis in range(3)) for i, a in enumerate(axes) for b in axes[i:]
     ]
     width = [SMOOTH if length > 4 else 0 for length in shape]
-    images = [volume, np.ones(shape)]
+    images = [np.ones(shape), volume]  # in this order a constant that is added to a movie changes nothing (see `apart`)
     images += [ndimage.gaussian_filter(volume, width, order=order, mode="nearest") for order in orders]
     return np.stack([image.ravel() / unit for image in images], axis=1)
 
