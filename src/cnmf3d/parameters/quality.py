@@ -36,10 +36,10 @@ class QualityParameters(Stage):
         "min_SNR: edges of cells and what noise leaves are scattered or small.",
     )
     smooth_thr: float = Field(
-        0.5,
+        0.45,
         ge=0,
         le=1,
-        description="Smoothness of the footprint's outline (16 area / perimeter²; a disk has 0.79) below which a "
+        description="Smoothness of the footprint's outline (16 area / perimeter²; a disk of pixels has 0.6 to 0.75) below which a "
         "component needs twice min_SNR; below three quarters of it it is rejected: noise and neuropil are ragged.",
     )
     soma_thr: float = Field(
