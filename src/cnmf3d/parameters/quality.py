@@ -40,7 +40,8 @@ class QualityParameters(Stage):
         ge=0,
         le=1,
         description="Smoothness of the footprint's outline (16 area / perimeter²; a disk of pixels has 0.6 to 0.75) "
-        "below which a component needs twice min_SNR; below three quarters of it it is rejected: noise and neuropil are ragged.",
+        "below which a component needs twice min_SNR; below three quarters of it it is rejected: noise and neuropil "
+        "are ragged.",
     )
     soma_thr: float = Field(
         0.5,
