@@ -19,9 +19,9 @@ are sought, and once they are known, when nothing of theirs may be taken for neu
 MOST_COURSES = 8
 """Most neuropil courses that are looked for in a block."""
 
-FEWEST_POOLS, LEAST_SHARE = 16, 0.05
+FEWEST_POOLS, LEAST_SHARE, SMALL_SHARE = 16, 0.05, 1 / 3
 """A course counts as neuropil when its image is spread over this many pools, and this share of them: one bright cell
-or a few of them fill less."""
+or a few of them fill less. In a volume of few pools a third of them does: half is more than neuropil reaches there."""
 
 
 def constant_course(bins: int) -> Float:
@@ -64,7 +64,7 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
     if images.shape[1] == 0:
         return constant
     spread = 1 / (images**4).sum(axis=0)
-    wide = spread > max(FEWEST_POOLS, LEAST_SHARE * len(images))
+    wide = spread > max(min(FEWEST_POOLS, SMALL_SHARE * len(images)), LEAST_SHARE * len(images))
     chosen = wide & (smoothness(images.T, grid) > alike)
     return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]]])
 

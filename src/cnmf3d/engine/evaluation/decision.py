@@ -23,7 +23,8 @@ SILENT = 0.4
 """SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value shows a cell."""
 
 ALIKE = 0.97
-"""Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has."""
+"""Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has.
+Not where the trace swings down further than up, with an SNR below ``min_SNR``: no r value outweighs that."""
 
 
 def judge(
@@ -78,7 +79,8 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
     reliable = quality["reliability"] > threshold(bins, plan.significance)
     strong = snr >= PLAIN * plan.min_snr
-    transient = (quality["skewness"] >= plan.min_skew) | strong | (r_value >= ALIKE)
+    restless = (r_value >= ALIKE) & ((quality["skewness"] >= 0) | (snr >= plan.min_snr))
+    transient = (quality["skewness"] >= plan.min_skew) | strong | restless
     smooth = quality["smoothness"]
     whole = (quality["compactness"] >= plan.least_compact) & (smooth >= plan.least_smooth)
     whole |= strong & (smooth >= RAGGED * plan.least_smooth)
