@@ -15,7 +15,6 @@ SEEKING, SETTLED = 0.5, 0.6
 """A course counts as neuropil when its image is this alike in neighbouring pools (a cell fills one or two): while cells
 are sought, and once they are known, when nothing of theirs may be taken for neuropil."""
 
-
 MOST_COURSES = 8
 """Most neuropil courses that are looked for in a block."""
 

@@ -78,7 +78,7 @@ def significant(footprints: Footprints, thresholds: Float, shape: VolumeShape) -
 def one_piece(footprints: Footprints, inside: Bool, shape: VolumeShape) -> Bool:
     """Which entries belong to their footprint's main hill; (entries,) bool.
 
-    Hills are told apart where the saddle between them is below `SADDLE` of the footprint's peak and both rise above
+    Hills are separate where the saddle between them is below `SADDLE` of the footprint's peak and both rise above
     that: two spots that only a bridge of noise joins are not one cell.
 
     Parameters

@@ -19,7 +19,6 @@ from cnmf3d.geometry import ZYX
 SIGMA_A_SUPERVOXEL = 1.4
 """Sigmas of a cell a supervoxel along each axis: seeds are found as well as at full resolution, four times as fast."""
 
-
 POOL = 2.5
 """Sigmas of a cell a pool: neuropil varies little from one to the next, cells do."""
 

@@ -1,8 +1,9 @@
 """Cross-fitted reliability: whether a component exists in data that it was not fitted to.
 
-Footprints are fitted anew on half of the time. On the other half, traces are demixed twice, from two sets of voxels
-that share none. Where there is a cell the two traces agree; where a component was fitted to noise they don't,
-because nothing in the second half was looked at. Supports are plain ellipsoids: the component's own support was
+Footprints are fitted anew on half of the time. On the other half, traces are demixed twice, from two disjoint sets of
+voxels, and compared at lags of one to three bins. A cell's transients last, so what one set shows is still there in
+the other set a bin later. Noise that is white in time adds nothing, even if the two sets share it, and a component that
+was fitted to noise finds nothing in the held-out half. Supports are plain ellipsoids: the component's own support was
 chosen on all the data, and would carry noise from one half to the other.
 """
 
@@ -26,16 +27,15 @@ from cnmf3d.geometry import ZYX
 REACH = 2.5
 """Half-axes of the supports in sigmas of a cell."""
 
-
 FEW_VOXELS = 40
-"""Voxels around a cell below which they are not parted into two sets: each would hold two or three that show the cell.
-Noise that is white in time agrees with nothing a bin later all the same."""
+"""With fewer voxels around a cell they are not split into two sets: each would have two or three voxels of the cell.
+One set will do: noise that is white in time does not agree with itself a bin later."""
 
 PLACES, LOWEST = 150, 5.0
-"""Places at random that tell what chance gives, and the percentile of them that no cell reaches into."""
+"""Random places that show what chance gives, and their percentile that is free of cells."""
 
 MOST_CHANCE = 0.6
-"""Where all places agree more than this, that is activity everywhere and no fault of the recording."""
+"""Upper limit of the level: where all places have more, there is activity everywhere, and noise is not the reason."""
 
 
 def deviation(bins: int) -> float:
@@ -51,9 +51,9 @@ def threshold(bins: int, significance: float = 4.5, chance: float = 0.0) -> floa
 def chance_level(block: Block, fit: Fit, sigma: ZYX) -> float:
     """Reliability that places at random have, where there is no cell: 0 where noise is independent.
 
-    Line noise, motion and stripes are shared by the two sets of voxels and lift it. Places are demixed beside the
-    components that are known. As many of them lie on cells, the level is told by the lowest: their 5th percentile,
-    brought to the middle by what independent noise scatters.
+    Noise that lasts (line noise, motion) is shared by the two sets of voxels and lifts it. Places are demixed beside
+    the known components. Many of them lie on cells, so the level is their 5th percentile, shifted to the middle of
+    the distribution that independent noise gives.
 
     Parameters
     ----------
@@ -79,7 +79,11 @@ def time_halves(bins: int) -> Bool:
 
 
 def reliability(block: Block, fit: Fit, sigma: ZYX) -> Float:
-    """Correlation of the two held-out traces of each component, mean over both halves; (components,) float32."""
+    """Agreement of the two held-out traces of each component at lags, both halves averaged; (components,) float32.
+
+    ``tanh`` of the mean over halves of `lagged_agreement`. Where a cell has fewer than `FEW_VOXELS`, one trace of all
+    its voxels is compared with itself at these lags.
+    """
     if fit.count == 0:
         return np.zeros(0, np.float32)
     centres = np.rint(centroids_of(fit.footprints, block.shape)).astype(np.int64)
@@ -119,7 +123,7 @@ def _gaussian(offset: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], sig
 
 
 def _part(fit: Fit, pairs: Pairs, side: Bool) -> tuple[Fit, Pairs]:
-    """The footprints on one of two sets of voxels; `side` (entries,) tells which entries are in it."""
+    """The footprints on one of two sets of voxels; `side` (entries,) says which entries are in it."""
     supports = fit.footprints
     indptr = np.append(0, np.cumsum(side))[supports.indptr].astype(np.int32)
     part = sparse.csc_array((supports.data[side], supports.indices[side], indptr), shape=supports.shape)

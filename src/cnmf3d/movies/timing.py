@@ -1,4 +1,4 @@
-"""Volume rate from time stamps, what they tell of irregular or missing volumes, and rates that contradict another."""
+"""Volume rate from time stamps, irregular or missing volumes that they show, and rates that contradict another."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class QualityParameters(Stage):
         0.45,
         ge=0,
         le=1,
-        description="Smoothness of the footprint's outline (16 area / perimeter²; a disk of pixels has 0.6 to 0.75) "
+        description="Smoothness of the footprint's outline (16 area / perimeter²; a disk has about 0.6 to 0.8) "
         "below which a component needs twice min_SNR; below three quarters of it it is rejected: noise and neuropil "
         "are ragged.",
     )

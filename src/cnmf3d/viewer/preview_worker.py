@@ -153,7 +153,7 @@ def main() -> int:
 
 
 def warm() -> None:
-    """Load the engine and its compiled kernels while nobody waits; who does is told where they have to be compiled."""
+    """Load the engine and its compiled kernels before they are needed; report it if they must be compiled first."""
     import cnmf3d.engine
     import cnmf3d.results  # noqa: F401
     from cnmf3d.engine.cache import kernel_type

@@ -12,7 +12,7 @@ OUTLINE = 0.3
 """Share of a footprint's peak that its outline is drawn at."""
 
 ENOUGH = 25
-"""Components below which two kinds can't be told from chance."""
+"""With fewer components, two kinds can't be distinguished from chance."""
 
 APART = 2.0
 """Ashman's D of two kinds: distance of their means over the root mean square of their widths; 2 is a clean split
@@ -23,7 +23,7 @@ WIDER = 1.8
 times narrower than whole ones, dendrites and boutons two to five times."""
 
 RESOLVED = 4.0
-"""Voxels that cell bodies are wide at the least for thinner things to be told from them."""
+"""Least width of cell bodies in voxels: next to narrower ones, thinner things can't be distinguished."""
 
 BETTER = 10.0
 """Bayesian information criterion by which two kinds must explain the widths better than one: "very strong" (Kass &
@@ -60,9 +60,9 @@ def minor_width(footprints: Footprints, shape: VolumeShape) -> Float:
 def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
     """How smooth the outline of each footprint is in the plane where it is largest; (components,) float32.
 
-    ``16 area / perimeter²``, the perimeter counted along the sides of pixels: one for a square, 0.6 to 0.79 for a disk
-    (of 7 pixels' width and more), 0.5 for an ellipse three times as long as wide; what is made of noise, neuropil or
-    edges is ragged and has less than 0.4.
+    ``16 area / perimeter²``, the perimeter counted along the sides of pixels: one for a square, about 0.6 to 0.8 for a
+    disk (of 7 pixels' width and more), 0.5 for an ellipse three times as long as wide. Footprints of noise, neuropil
+    or edges are ragged and have less than 0.4.
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
     peak = np.zeros(count, np.float32)
@@ -92,7 +92,7 @@ def soma_probability(width: Float, real: Bool) -> Float:
     ----------
     width : (components,) float32
     real : (components,) bool
-        Components whose widths tell the kinds.
+        Components whose widths define the kinds.
     """
     ones = np.ones(width.size, np.float32)
     if real.sum() < ENOUGH:

@@ -112,7 +112,7 @@ TIPS = {
     "reliability": "Correlation of footprints from the two halves of the movie",
     "skewness": "Skewness of the trace: transients only go up",
     "compactness": "Cosine of the footprint with a Gaussian of a cell's size",
-    "smoothness": "Smoothness of the outline: 1 for a square, 0.6 to 0.79 for a disk, less than 0.4 where ragged",
+    "smoothness": "Smoothness of the outline: 1 for a square, about 0.6 to 0.8 for a disk, less than 0.4 where ragged",
     "width": "Width of the footprint across its narrow side, in voxels",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
     "size": "Voxels of the footprint",

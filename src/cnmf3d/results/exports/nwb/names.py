@@ -36,7 +36,7 @@ METRICS = {
     "reliability": "correlation of the footprint between two halves of the recording",
     "skewness": "skewness of the trace",
     "compactness": "cosine of the footprint with a Gaussian of a cell's size",
-    "smoothness": "smoothness of the outline, 16 area / perimeter^2: 1 for a square, 0.6 to 0.79 for a disk",
+    "smoothness": "smoothness of the outline, 16 area / perimeter^2: 1 for a square, about 0.6 to 0.8 for a disk",
     "width": "width of the footprint's outline across its narrow side in the plane, in voxels",
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
     "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
