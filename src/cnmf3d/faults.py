@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw: kept in a log file, and told as what they are, not as a fault of the user's file."""
+"""Unforeseen errors: kept in a log file, and reported as faults of the software, not of the user's file."""
 
 from __future__ import annotations
 

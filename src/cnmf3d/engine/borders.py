@@ -18,7 +18,7 @@ CHANCE = 1e-8
 """Probability that values that are equal by chance make a row: movies of few photons are mostly zeros."""
 
 EVERY = 8
-"""Of so many frames one tells how often neighbours are equal."""
+"""Every so many frames, one is used to count how often neighbours are equal by chance."""
 
 Flags = npt.NDArray[np.bool_]
 

@@ -127,7 +127,7 @@ def unit_norm(fit: Fit) -> Fit:
     """Move the scale of the footprints into the traces.
 
     Components that vanished (no light in the footprint, or none in the trace) stay in their place, as zeros: the
-    caller knows components by their number. `living` tells which are left.
+    caller knows components by their number. `living` says which are left.
     """
     norms = norms_of(fit.footprints)
     alive = has_light(norms, fit.traces)

@@ -17,7 +17,7 @@ ALONE = 0.15
 """The same for a component that touches no brighter one: a cell that a plane cuts near its pole is small, too."""
 
 ENOUGH, PLAUSIBLE = 10, (0.2, 1.0)
-"""With so many components the brighter ones tell the typical size, within these bounds of the expected one."""
+"""With so many components the brighter ones give the typical size, within these bounds of the expected one."""
 
 FAINT, FAINT_SIZE = 0.10, 0.75
 """A component with a trace this faint beside a touching neighbour's, and smaller than this, is that neighbour's."""

@@ -30,7 +30,7 @@ AGREE = 1.2
 """Factor within which the size that cells were sought with does for measuring them: that then comes out within 10 %."""
 
 ENOUGH_BINS = 500
-"""Time bins that tell the size of cells: of a longer movie every second, third, ... is looked at, so that memory stays
+"""Time bins used to measure the size of cells: of a longer movie every second, third, ... is used, so that memory stays
 bounded."""
 
 TWO_KINDS = 1.45
@@ -99,7 +99,7 @@ def first_guess(block: Block, rounds: int = 2) -> ZYX | None:
 def _axis_width(
     block: Block, fit: Fit, centres: npt.NDArray[np.int64], traces: Float, axis: int, sigma: float
 ) -> float | None:
-    """Median sigma along one axis of the regression images around `centres`; None where it can't be told."""
+    """Median sigma along one axis of the regression images around `centres`; None where it can't be measured."""
     reach = int(np.ceil(6 * sigma)) + 2
     if block.shape[axis] < 2:
         return None

@@ -143,7 +143,7 @@ def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> n
     out = np.zeros_like(weights)
     inside, columns = significant(soft, SIGNIFICANT * errors, shape), entry_columns(soft)
     if (np.bincount(columns[inside], minlength=weights.shape[1]) == 0).any():
-        raise EngineError("what is active there can't be told from noise", "Choose a brighter place.")
+        raise EngineError("what is active there does not stand out of the noise", "Choose a brighter place.")
     out[np.searchsorted(scene.voxels, soft.indices[inside]), columns[inside]] = soft.data[inside]
     return np.asarray(out / np.linalg.norm(out, axis=0), np.float64)
 

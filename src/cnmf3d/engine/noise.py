@@ -109,8 +109,8 @@ def noise_grain(sums: npt.NDArray[np.float64]) -> Float:
 def regular_noise(noise: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDArray[np.float64]:
     """Noise of each voxel with what a short sample scatters taken out; voxels that stand out keep their own.
 
-    A sample of some hundred frames tells a voxel's noise to 6 %, where photons are few to 20 %. Neighbours have nearly
-    the same, but for edges, hot pixels and small bright things, which differ by more than that scatter.
+    A sample of some hundred frames gives a voxel's noise to within 6 %, or 20 % where photons are few. Neighbours
+    have nearly the same, but for edges, hot pixels and small bright things, which differ by more than that scatter.
 
     Parameters
     ----------

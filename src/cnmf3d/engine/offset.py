@@ -52,7 +52,7 @@ class Offset:
     why : str
         Where it comes from.
     found : bool
-        False where neither user nor movie tell it, and 0 stands for it.
+        False where it was not given and the movie doesn't show it: 0 is used instead.
     """
 
     value: float
@@ -62,7 +62,7 @@ class Offset:
 
 
 def measured_offset(movie: Movie, statistics: Statistics, workers: int) -> Offset:
-    """The offset as the movie's noise tells it.
+    """Estimate the offset from the movie's noise.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def measured_offset(movie: Movie, statistics: Statistics, workers: int) -> Offse
     used = valid[::step] & (variance > 0)
     mean, guide, variance, skew = mean[::step][used], guide[used], variance[used], skew[used]
     if mean.size < 50 * BINS:
-        return nothing_found(f"{mean.size} voxels are too few to tell it")
+        return nothing_found(f"{mean.size} voxels are too few to estimate it")
     sums = group_sums(mean, guide, variance, skew)
     value, likeness = zero_of_line(sums.sum(axis=0))
     parts = np.array([zero_of_line(np.delete(sums, b, axis=0).sum(axis=0))[0] for b in range(BLOCKS)])
@@ -92,7 +92,7 @@ def measured_offset(movie: Movie, statistics: Statistics, workers: int) -> Offse
 
 
 def nothing_found(why: str) -> Offset:
-    """That the movie doesn't tell it."""
+    """An offset that the movie doesn't show."""
     return Offset(0.0, 0.0, f"not known: {why}", found=False)
 
 

@@ -16,7 +16,7 @@ BLOCK_BYTES = 80 * 2**20
 """Binned data of one block; a worker's memory is about four times as much."""
 
 LEAST_CORE = ZYX(6, 11, 11)
-"""Sigmas of a cell in a patch without its overlap, below which neuropil can hardly be told from cells."""
+"""Sigmas of a cell in a patch without its overlap, below which neuropil can hardly be separated from cells."""
 
 ALL_OF_A_CELL = 3.0
 """Sigmas from a cell's centre within which all of it lies: what a block sees beyond its core."""
@@ -144,7 +144,7 @@ class Plan:
         if self.patch and any(c < e and part for c, e, part in zip(core, enough, cut_axes, strict=True)):
             told.append(
                 f"patches of {_as_xyz(core)} voxels (x × y × z, without their overlap) are used as given, but are "
-                f"small for these cells: below some {_as_xyz(enough)}, neuropil can hardly be told from cells. "
+                f"small for these cells: below some {_as_xyz(enough)}, neuropil can hardly be separated from cells. "
                 "Give a larger rf, or rf: auto."
             )
         if any(h < w and part for h, w, part in zip(halo, whole, cut_axes, strict=True)):

@@ -22,7 +22,7 @@ from cnmf3d.parameters.patch import PatchParameters
 from cnmf3d.parameters.stage import XYZ
 
 LEAST_FRAMES = 20
-"""Volumes below which nothing can be told from noise."""
+"""Volumes below which nothing can be distinguished from noise."""
 
 LEAST_BINS = 10
 """Time bins below which no trace tells one cell from another."""
@@ -119,7 +119,7 @@ def in_voxels(parameters: CnmfParameters, movie: Movie) -> CnmfParameters:
         values = lengths_in_voxels(parameters.to_dict(), voxel_size(movie, parameters))
     except ValueError as error:
         raise UsageError(
-            f"{error} is given in µm, but {name_of(movie)} does not tell the size of its voxels",
+            f"{error} is given in µm, but {name_of(movie)} does not give the size of its voxels",
             "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
         ) from error
     return CnmfParameters.model_validate(values)

@@ -123,7 +123,7 @@ def _results(
             heard(Caution("ingest", text))
     if movie.shape[0] < FEW_FRAMES:
         heard(
-            Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells can't be told from noise")
+            Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells may be lost in noise")
         )
     clock = Clock()
     fingerprint = movie.fingerprint()
@@ -223,7 +223,7 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
 
 
 def about_resting_light(outcome: Outcome, components: Components, reporter: Reporter) -> None:
-    """Tell what ΔF/F takes for zero light, where that is a guess, and which components have no ΔF/F."""
+    """Caution what ΔF/F takes for zero light, where that is a guess, and which components have no ΔF/F."""
     if components.count == 0:
         return
     offset, statistics = outcome.offset, outcome.cache.statistics

@@ -1,4 +1,4 @@
-"""What a whole block does together: its brightness, and its displacement where motion was not corrected to the last.
+"""What a whole block does together: its brightness, and its displacement by residual motion.
 
 A displacement `s` of a movie changes it, to first order, by ``s · ∇rest``, and to second order by products of `s` with
 the second derivatives. Fitted as background courses with free images, they keep the edges of bright structures from
@@ -26,11 +26,11 @@ TILE, TILES = 16, 6
 shorter side of a large block."""
 
 FEWEST_TILES = 16
-"""Tiles below which few are far from others: in three by three the cells of a dense block foretell one another by
+"""Tiles below which few are far from others: in three by three the cells of a dense block predict one another by
 chance, and their traces lose what is taken for a displacement (0.95 for 0.99)."""
 
-FORETOLD = 0.3
-"""Share of what a course does in a tile that far tiles must foretell. A displacement of a tenth of a voxel in a
+PREDICTED = 0.3
+"""Share of what a course does in a tile that far tiles must predict. A displacement of a tenth of a voxel in a
 textured field reaches 0.8, activity of cells is at or below 0."""
 
 SEPARATE = 0.1
@@ -59,7 +59,7 @@ class SharedCourses:
     far: npt.NDArray[np.bool_]
 
     def beside(self, courses: Float) -> Float:
-        """Courses by which each tile's changes are foretold from tiles far from it, beside courses that are known.
+        """Courses by which each tile's changes are predicted from tiles far from it, beside courses that are known.
 
         Parameters
         ----------
@@ -73,9 +73,9 @@ class SharedCourses:
         """
         seen = self.seen - (self.seen @ courses.T) @ courses
         chosen = np.arange(self.normal.shape[1])
-        while chosen.size:  # one that foretells nothing spoils the others: they are judged anew without it
-            share = self._foretold(seen, chosen)
-            if share.min() > FORETOLD:
+        while chosen.size:  # one that predicts nothing spoils the others: they are judged anew without it
+            share = self._predicted(seen, chosen)
+            if share.min() > PREDICTED:
                 break
             chosen = np.delete(chosen, np.argmin(share))
         if chosen.size == 0:
@@ -85,14 +85,14 @@ class SharedCourses:
         _, values, rows = linalg.svd(found, full_matrices=False)
         return np.ascontiguousarray(rows[values > SEPARATE * values[0]], np.float32)
 
-    def _foretold(self, seen: Values, chosen: npt.NDArray[np.intp]) -> Values:
-        """Share of what each of some courses does in the tiles that is foretold from far tiles; one where all is."""
+    def _predicted(self, seen: Values, chosen: npt.NDArray[np.intp]) -> Values:
+        """Share of what each of some courses does in the tiles that is predicted from far tiles; one where all is."""
         gained, weight = np.zeros(chosen.size), np.full(chosen.size, 1e-30)
         normal, seen = self.normal[:, chosen[:, None], chosen], seen[:, chosen]
         for tile, far in enumerate(self.far):
-            foretold = _solved(normal[far].sum(axis=0), seen[far].sum(axis=0))
-            power = np.diag(normal[tile]) * (foretold**2).sum(axis=1)
-            gained += 2 * (foretold * (seen[tile] - normal[tile] @ foretold)).sum(axis=1) + power
+            predicted = _solved(normal[far].sum(axis=0), seen[far].sum(axis=0))
+            power = np.diag(normal[tile]) * (predicted**2).sum(axis=1)
+            gained += 2 * (predicted * (seen[tile] - normal[tile] @ predicted)).sum(axis=1) + power
             weight += power
         return np.asarray(gained / weight)
 
@@ -129,15 +129,15 @@ def apart(normal: Values) -> Values:
     """Combinations of images, (n, n) by columns, each without what those before it explain; of unit norm.
 
     Brightness and an offset change nearly the same: two courses of noise that cancel would each look as if the other
-    foretold it.
+    predicted it.
 
     Parameters
     ----------
     normal : (n, n)
         Products of the images.
     """
-    scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
-    lower = np.linalg.cholesky(normal / np.outer(scale, scale) + 1e-6 * np.eye(len(scale)))
+    scaled, scale = _scaled(normal)
+    lower = np.linalg.cholesky(scaled)
     return np.asarray(linalg.solve_triangular(lower, np.eye(len(scale)), lower=True).T / scale[:, None])
 
 
@@ -152,12 +152,15 @@ def tiles_of(shape: VolumeShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
 
 
 def _solved(normal: Values, seen: Values) -> Values:
-    """Least squares from normal equations; each image on its own scale, a touch of ridge against images alike."""
+    """Least squares from normal equations."""
+    scaled, scale = _scaled(normal)
+    return np.asarray(np.linalg.solve(scaled, seen / scale[:, None]) / scale[:, None])
+
+
+def _scaled(normal: Values) -> tuple[Values, Values]:
+    """Normal equations with each image on its own scale and a small ridge against similar images; and the scales."""
     scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
-    return np.asarray(
-        np.linalg.solve(normal / np.outer(scale, scale) + 1e-6 * np.eye(len(scale)), seen / scale[:, None])
-        / scale[:, None]
-    )
+    return normal / np.outer(scale, scale) + 1e-6 * np.eye(len(scale)), scale
 
 
 def changes_of(rest: Float, unit: Float, shape: VolumeShape) -> Values:

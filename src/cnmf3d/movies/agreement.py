@@ -58,7 +58,7 @@ def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[
     ]
     sides = [side for side in used if not math.isnan(side)]
     if any(not SMALLEST <= side <= LARGEST for side in sides):
-        text = f"a voxel of {used} µm (x × y × z; {name}) is none of a microscope: its unit may be wrong"
+        text = f"a voxel of {used} µm (x × y × z; {name}) is not plausible for a microscope: its unit may be wrong"
         warnings.append(f"{text}. Give voxel_size=(x, y, z) in µm (--voxel-size).")
     return used, warnings
 

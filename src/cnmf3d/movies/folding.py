@@ -86,7 +86,7 @@ def fold_pages(
 
 
 def take_turns(pages: LazyArray) -> bool:
-    """Whether pages of a list are bright and dim in turn, without exception: channels that nobody told of do that.
+    """Whether pages of a list are bright and dim in turn, without exception: unnamed channels do that.
 
     Planes of a volume get brighter or dimmer step by step; only two planes take turns as two channels do.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cnmf3d.components import Bool, Float
-from cnmf3d.engine.block import Footprints, entry_columns, with_data
-from cnmf3d.engine.evaluation.kinds import OUTLINE
+from cnmf3d.engine.block import Footprints, with_data
+from cnmf3d.engine.evaluation.kinds import outlined
 
 WITHIN = 0.55
 """Share of a footprint's energy inside a brighter one's outline: of cells that lie over each other one in twenty has
@@ -39,11 +39,8 @@ def is_double(footprints: Footprints, raw: Float, width: int, real: Bool) -> Boo
     traces = _binned(raw, width)
     own = np.array([_lagged(trace, trace) for trace in traces])
     brightness = np.sqrt(np.maximum(own, 0))
-    columns = entry_columns(footprints)
-    peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, columns, footprints.data)
     energy = with_data(footprints, footprints.data**2)
-    outline = with_data(footprints, (footprints.data >= OUTLINE * peak[columns]).astype(np.float32))
+    outline = with_data(footprints, outlined(footprints).astype(np.float32))
     total = np.maximum(np.asarray(energy.sum(axis=0)).ravel(), 1e-30)
     shared = (outline.T @ energy).tocoo()  # (brighter, weaker)
     near = shared.data >= WITHIN * total[shared.col]

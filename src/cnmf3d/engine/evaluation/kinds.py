@@ -35,15 +35,21 @@ FEWEST = 0.1
 Values = npt.NDArray[np.float64]
 
 
+def outlined(footprints: Footprints) -> Bool:
+    """Which entries lie within their footprint's outline; (entries,) bool."""
+    columns = entry_columns(footprints)
+    peak = np.zeros(footprints.shape[1], np.float32)
+    np.maximum.at(peak, columns, footprints.data)
+    return np.asarray(footprints.data >= OUTLINE * peak[columns])
+
+
 def minor_width(footprints: Footprints, shape: VolumeShape) -> Float:
     """Width of each footprint's outline across its narrow side in the plane, in voxels; (components,) float32.
 
     Four times the root of the smaller second moment: the diameter of a disk.
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
-    peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, columns, footprints.data)
-    inside = footprints.data >= OUTLINE * peak[columns]
+    inside = outlined(footprints)
     which = columns[inside]
     _, rows, cols = np.unravel_index(footprints.indices[inside], shape)
     size = np.maximum(np.bincount(which, minlength=count), 1)
@@ -65,9 +71,7 @@ def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
     or edges are ragged and have less than 0.4.
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
-    peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, columns, footprints.data)
-    inside = footprints.data >= OUTLINE * peak[columns]
+    inside = outlined(footprints)
     voxel = footprints.indices[inside].astype(np.int64)
     key = columns[inside] * int(np.prod(shape)) + voxel
     key.sort()

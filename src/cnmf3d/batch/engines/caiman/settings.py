@@ -232,7 +232,7 @@ def _whole_voxels(used: dict[str, Any], voxel_size: ZYX | None) -> list[str]:
         used |= lengths_in_voxels(used, voxel_size)
     except ValueError as error:
         raise UsageError(
-            f"{error} is given in µm, but the movie does not tell the size of its voxels",
+            f"{error} is given in µm, but the movie does not give the size of its voxels",
             "Give the voxel size (--voxel-size x,y,z in µm), or lengths in voxels (data.lengths: voxels).",
         ) from error
     for group, name, least in LEAST:
