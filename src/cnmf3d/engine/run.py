@@ -122,9 +122,7 @@ def _results(
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
     if movie.shape[0] < FEW_FRAMES:
-        heard(
-            Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells may be lost in noise")
-        )
+        heard(Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells may be lost in noise"))
     clock = Clock()
     fingerprint = movie.fingerprint()
     with (
