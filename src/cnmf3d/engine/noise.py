@@ -27,7 +27,7 @@ AROUND, STANDS_OUT = 1.0, 3.0
 """Voxels over which the noise of neighbours is averaged (Gaussian), and standard deviations of the scatter from which a
 voxel keeps its own: wider and laxer makes smoother footprints, and blurs the noise of small bright things."""
 
-TILE, TILES = 24, 48
+TILE, TILES = 24, 16
 """Side of the windows in which it is measured, and their number: the median over windows leaves out the few that hold
 bright active cells."""
 

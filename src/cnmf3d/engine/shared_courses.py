@@ -87,14 +87,12 @@ class SharedCourses:
 
     def _predicted(self, seen: Values, chosen: npt.NDArray[np.intp]) -> Values:
         """Share of what each of some courses does in the tiles that is predicted from far tiles; one where all is."""
-        gained, weight = np.zeros(chosen.size), np.full(chosen.size, 1e-30)
         normal, seen = self.normal[:, chosen[:, None], chosen], seen[:, chosen]
-        for tile, far in enumerate(self.far):
-            predicted = _solved(normal[far].sum(axis=0), seen[far].sum(axis=0))
-            power = np.diag(normal[tile]) * (predicted**2).sum(axis=1)
-            gained += 2 * (predicted * (seen[tile] - normal[tile] @ predicted)).sum(axis=1) + power
-            weight += power
-        return np.asarray(gained / weight)
+        far = self.far.astype(np.float64)
+        predicted = _solved(np.tensordot(far, normal, 1), np.tensordot(far, seen, 1))
+        power = np.diagonal(normal, axis1=1, axis2=2) * (predicted**2).sum(axis=2)
+        gained = 2 * (predicted * (seen - normal @ predicted)).sum(axis=2) + power
+        return np.asarray(gained.sum(axis=0) / (power.sum(axis=0) + 1e-30))
 
 
 def shared_courses(block: Block) -> SharedCourses:
@@ -152,15 +150,15 @@ def tiles_of(shape: VolumeShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
 
 
 def _solved(normal: Values, seen: Values) -> Values:
-    """Least squares from normal equations."""
+    """Least squares from normal equations (..., n, n) and (..., n, bins)."""
     scaled, scale = _scaled(normal)
-    return np.asarray(np.linalg.solve(scaled, seen / scale[:, None]) / scale[:, None])
+    return np.asarray(np.linalg.solve(scaled, seen / scale[..., None]) / scale[..., None])
 
 
 def _scaled(normal: Values) -> tuple[Values, Values]:
     """Normal equations with each image on its own scale and a small ridge against similar images; and the scales."""
-    scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
-    return normal / np.outer(scale, scale) + 1e-6 * np.eye(len(scale)), scale
+    scale = np.sqrt(np.maximum(np.diagonal(normal, axis1=-2, axis2=-1), 1e-30))
+    return normal / (scale[..., None] * scale[..., None, :]) + 1e-6 * np.eye(normal.shape[-1]), scale
 
 
 def changes_of(rest: Float, unit: Float, shape: VolumeShape) -> Values:
