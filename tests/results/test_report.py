@@ -15,6 +15,8 @@ from PIL import Image
 from cnmf3d.errors import InputError
 from cnmf3d.results import load_results
 from cnmf3d.results.report import overview, write_report
+from cnmf3d.results.report.figures import label
+from cnmf3d.results.report.sections import sections_of
 from cnmf3d.results.report.views import FRONT, SIDE, TOP, outline, seen
 
 
@@ -98,6 +100,37 @@ def test_values_that_are_not_finite(tmp_path, random_results):
     quality = {**results.components.quality, "snr": np.array([np.nan, np.inf, 1, 2, 3, 4], np.float32)}
     components = dataclasses.replace(results.components, quality=quality)
     assert "Quality" in page_of(dataclasses.replace(results, components=components), tmp_path).text
+
+
+def measured(results, **quality):
+    components = results.components
+    accepted = np.array([True, False, False, False])
+    values = {name: np.array(given, np.float32) for name, given in quality.items()}
+    return dataclasses.replace(
+        results,
+        components=dataclasses.replace(components, quality=values, accepted=accepted),
+        parameters={"quality": {"min_SNR": 2.5, "rval_thr": 0.7, "smooth_thr": 0.45, "soma_thr": 0.5}},
+    )
+
+
+def test_a_rejected_component_is_labelled_with_what_it_lacks(random_results):
+    results = measured(random_results(4), snr=[9, 28, 2, 8], soma=[0.1, 0, 1, 1], smoothness=[0.6, 0.7, 0.3, 0.6])
+    thresholds = {"snr": 2.5, "smoothness": 0.45, "soma": 0.5}
+    assert label(results, 0, thresholds) == "#0\n9"  # accepted, by hand
+    assert label(results, 1, thresholds) == "#1\n28\nsoma 0.00"
+    assert label(results, 2, thresholds) == "#2\n2\nsmoothness 0.30"
+    assert label(results, 3, thresholds) == "#3\n8"
+
+
+def test_quality_counts_the_rejected_below_each_threshold(random_results):
+    results = measured(random_results(4), snr=[1, 28, 2, 8], soma=[1, 0, 0, 1], smoothness=[0.6, 0.7, 0.3, np.nan])
+    (section,) = (s for s in sections_of(results) if s.title == "Quality")
+    assert "Of 3 rejected" in section.text and ": soma 2, snr 1, smoothness 1." in section.text
+    lines = {
+        axis.get_title(): [float(line.get_xdata()[0]) for line in axis.lines]
+        for axis in section.pictures["quality"].axes
+    }
+    assert lines == {"snr": [2.5], "soma": [0.5], "smoothness": [0.45]}
 
 
 def test_caimans_own_files(tmp_path, data):

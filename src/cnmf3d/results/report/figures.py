@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ MAX_NUMBERS = 80
 
 MAX_PLANES = 12
 MAX_RASTER = 2000
+SHOWN = ("snr", "r_value")
+"""Measures in the label of every trace."""
 WIDTH = 10.5
 """Inches, of every picture."""
 
@@ -100,7 +102,7 @@ def planes(results: Results, name: str = "mean") -> Figure | None:
     return figure
 
 
-def traces(results: Results, chosen: Sequence[int]) -> Figure:
+def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, float]) -> Figure:
     """Footprint, raw trace, denoised trace and spikes of some components, one a row.
 
     Parameters
@@ -108,6 +110,8 @@ def traces(results: Results, chosen: Sequence[int]) -> Figure:
     results : Results
     chosen : sequence of int
         Components, in the order of the rows.
+    thresholds : mapping
+        Quality name to the value from which a component is accepted; a rejected one is labelled with what it lacks.
     """
     components, rows = results.components, max(1, len(chosen))
     figure = Figure(figsize=(WIDTH, 0.9 * rows + 0.4), layout="constrained")
@@ -131,7 +135,7 @@ def traces(results: Results, chosen: Sequence[int]) -> Figure:
             )
         axis.set_yticks([])
         axis.set_xlim(0, components.frames / (results.rate or 1))
-        axis.set_ylabel(_label(results, index), rotation=0, ha="right", va="center", fontsize=7)
+        axis.set_ylabel(label(results, index, thresholds), rotation=0, ha="right", va="center", fontsize=7)
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(labelsize=7, labelbottom=row == rows - 1)
         last = axis
@@ -140,10 +144,18 @@ def traces(results: Results, chosen: Sequence[int]) -> Figure:
     return figure
 
 
-def _label(results: Results, index: int) -> str:
+def label(results: Results, index: int, thresholds: Mapping[str, float]) -> str:
+    """Number, SNR and r value of a component; of a rejected one also the other measures below their threshold."""
     quality = results.components.quality
-    told = [f"{quality[name][index]:.3g}" for name in ("snr", "r_value") if name in quality]
-    return f"#{index}\n" + (f"{' / '.join(told)}" if told else "")
+    shown = [f"{quality[name][index]:.3g}" for name in SHOWN if name in quality]
+    lines = [f"#{index}", " / ".join(shown)]
+    if not results.components.accepted[index]:
+        lines += [
+            f"{name} {quality[name][index]:.2f}"
+            for name, least in thresholds.items()
+            if name not in SHOWN and name in quality and quality[name][index] < least
+        ]
+    return "\n".join(lines)
 
 
 def _thumbnail(axis: Axes, results: Results, volume: npt.NDArray[np.float32], index: int, view: View) -> None:
@@ -168,13 +180,13 @@ def _thumbnail(axis: Axes, results: Results, volume: npt.NDArray[np.float32], in
     axis.add_collection(LineCollection(outline(results.components, index, view), colors=colour, linewidths=1))
 
 
-def quality(results: Results, thresholds: dict[str, float]) -> Figure | None:
+def quality(results: Results, thresholds: Mapping[str, float]) -> Figure | None:
     """Histograms of the quality measures; None where there are none.
 
     Parameters
     ----------
     results : Results
-    thresholds : dict
+    thresholds : mapping
         Quality name to the value from which a component is accepted, drawn as a line.
     """
     components = results.components

@@ -15,6 +15,27 @@ ROWS = 8
 """Components a picture of traces shows."""
 
 
+TRACES = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
+
+LACKS = " Under them: other measures that are below their threshold."
+
+THRESHOLDS = {
+    "snr": "min_SNR",
+    "r_value": "rval_thr",
+    "skewness": "skew_thr",
+    "compactness": "compact_thr",
+    "smoothness": "smooth_thr",
+    "soma": "soma_thr",
+}
+"""Measure to the parameter that is its threshold."""
+
+MEANINGS = {
+    "smoothness": "of the footprint's outline (a disk has about 0.6 to 0.8)",
+    "soma": "probability of being a cell body and not a thinner thing, as a dendrite",
+}
+"""What measures are whose names don't say it."""
+
+
 @dataclass(frozen=True)
 class Section:
     """Pictures that belong together.
@@ -51,18 +72,19 @@ def sections_of(results: Results) -> list[Section]:
             {"planes": figures.planes(results, "correlation" if "correlation" in images else images[0])},
         ),
     ]
-    about = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
+    thresholds = _thresholds(results)
     groups = {
         "Best traces": accepted[:ROWS],
         "Weakest accepted": accepted[ROWS:][-ROWS:],
         "Strongest rejected": rejected[:ROWS],
     }
     for name, chosen in groups.items():
-        drawn = figures.traces(results, chosen) if chosen and components.frames else None
+        drawn = figures.traces(results, chosen, thresholds) if chosen and components.frames else None
+        about = TRACES + LACKS if chosen is groups["Strongest rejected"] else TRACES
         sections.append(_section(name, about, {name: drawn}))
     sections += [
         _section("All accepted traces", "", {"raster": figures.raster(results)}),
-        _section("Quality", "Dashed: threshold.", {"quality": figures.quality(results, _thresholds(results))}),
+        _section("Quality", _about_quality(results, thresholds), {"quality": figures.quality(results, thresholds)}),
         _section("Neuropil", "Courses beside the resting image, and where they are.", {"n": figures.neuropil(results)}),
     ]
     return [section for section in sections if section.pictures]
@@ -85,5 +107,24 @@ def _thresholds(results: Results) -> dict[str, float]:
     """Quality name to threshold, from the parameters, ours or CaImAn's."""
     groups = results.parameters.get("caiman", results.parameters)
     values = groups.get("quality", {})
-    names = {"snr": "min_SNR", "r_value": "rval_thr"}
-    return {ours: float(values[name]) for ours, name in names.items() if isinstance(values.get(name), (int, float))}
+    return {
+        ours: float(values[name]) for ours, name in THRESHOLDS.items() if isinstance(values.get(name), (int, float))
+    }
+
+
+def _about_quality(results: Results, thresholds: Mapping[str, float]) -> str:
+    """What the histograms show, and how many of the rejected components each threshold concerns."""
+    components = results.components
+    text = ["Dashed: threshold."]
+    rejected = np.flatnonzero(~components.accepted)
+    counts = {
+        name: int(np.count_nonzero(components.quality[name][rejected] < least))
+        for name, least in thresholds.items()
+        if name in components.quality
+    }
+    if below := [f"{name} {n}" for name, n in sorted(counts.items(), key=lambda item: -item[1]) if n]:
+        text.append(
+            f"Of {rejected.size} rejected, below the threshold (a component can be below several): {', '.join(below)}."
+        )
+    text += [f"{name}: {meaning}." for name, meaning in MEANINGS.items() if name in components.quality]
+    return " ".join(text)
