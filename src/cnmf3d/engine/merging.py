@@ -43,8 +43,9 @@ def same_cell(fit: Fit, grown: Footprints, threshold: float) -> Groups:
     grown : csc (voxels, components)
         Supports widened by a voxel: components whose grown supports share voxels touch.
     threshold : float
-        Correlation of traces from which on touching components are one (CaImAn's ``merge_thr``).
-        Components whose footprints hardly overlap need more than that: halfway from it to one.
+        Correlation of traces from which on touching components are one (CaImAn's ``merge_thr``): of the traces, or
+        `noise_free_correlation` where that is larger. Components whose footprints hardly overlap need more than that:
+        halfway from it to one.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Float
+from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
@@ -171,13 +171,7 @@ def fit_volume(
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
     if response is None:
         why = {**why, **kinetics_found(plan, measured, context.reporter)}
-    measures = {
-        "r_value": r_values,
-        "reliability": whole.reliability,
-        "compactness": compactness(footprints, cache.shape, plan.sigma),
-        "smoothness": outline_smoothness(footprints, cache.shape),
-        "width": minor_width(footprints, cache.shape),
-    }
+    measures = {"r_value": r_values, "reliability": whole.reliability}
     start, which = start or Start(whole.fit.footprints), whole.numbers
     draft = Draft(
         plan=plan,
@@ -187,7 +181,7 @@ def fit_volume(
         footprints=footprints,
         raw=first.raw,
         traces=scaled,
-        measures=measures,
+        measures={**measures, **looks_of(footprints, cache.shape, plan.sigma)},
         response=measured,
         correlation=correlation,
         estimates=why,
@@ -197,6 +191,15 @@ def fit_volume(
     left = np.flatnonzero(np.diff(footprints.indptr) > 0)
     about_vanished(start, which[left], cache, context.reporter)
     return draft.select(left)
+
+
+def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
+    """What quality measures say of footprints alone, each (components,) float32."""
+    return {
+        "compactness": compactness(footprints, shape, sigma),
+        "smoothness": outline_smoothness(footprints, shape),
+        "width": minor_width(footprints, shape),
+    }
 
 
 def finished(context: Context, draft: Draft) -> Outcome:
@@ -227,7 +230,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
 
 
 def detector_offset(context: Context, plan: Plan, cache: Cache) -> Offset:
-    """The value of a pixel without light: as given, or as the noise of the movie tells it."""
+    """The value of a pixel without light: as given, or estimated from the movie's noise."""
     if plan.offset is not None:
         return Offset(plan.offset, 0.0, "given")
     return measured_offset(context.movie, cache.statistics, context.workers)
@@ -239,7 +242,7 @@ def about_vanished(start: Start, kept: npt.NDArray[np.int64], cache: Cache, repo
     if lost.size == 0:
         return
     light = start.footprints.T @ cache.statistics.valid.astype(np.float32) > 0
-    dark = "no voxel of it changes (or is finite in enough frames)"
+    dark = "none of its voxels changes and is seen in enough frames"
     gone = "no light was left for it beside its neighbours and the background"
     names = start.names(lost, cache.shape)
     told = "; ".join(f"{name}: {gone if light[n] else dark}" for n, name in zip(lost, names, strict=True))

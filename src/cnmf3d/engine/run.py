@@ -22,7 +22,7 @@ from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
 from cnmf3d.engine.planning import contradictions, name_of, plan_of, used, voxel_size
 from cnmf3d.engine.seeds import seeds_of
-from cnmf3d.engine.stages import Outcome
+from cnmf3d.engine.stages import Outcome, Start
 from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
@@ -110,14 +110,12 @@ def run(
 def _results(
     movie: Movie, parameters: CnmfParameters, heard: Listener, workers: int, storage: Storage, seeds: Any
 ) -> Results:
-    """As `run`, with all that it was given looked at."""
+    """As `run`, with checked arguments."""
     started, begin = datetime.now().astimezone(), time.perf_counter()
     plan = plan_of(movie, parameters)
     source = parameters.init.seeds if seeds is None else seeds
     start = None if source is None else seeds_of(source, movie.shape[1:])
-    if start is not None and plan.limit not in (None, start.count):
-        text = f"K = {plan.limit} is not applied: all {start.count} seeds that were given are demixed, none is added"
-        heard(Caution("ingest", text))
+    about_limit(plan.limit, start, heard)
     for text in (*movie.warnings, *contradictions(movie, parameters)):
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
@@ -197,6 +195,13 @@ class Listener:
         if isinstance(event, Caution):
             self.cautions.append(event.text)
         self.reporter(event)
+
+
+def about_limit(limit: int | None, start: Start | None, reporter: Reporter) -> None:
+    """Caution that K does not apply to seeds."""
+    if start is not None and limit not in (None, start.count):
+        text = f"K = {limit} is not applied: all {start.count} seeds that were given are demixed, none is added"
+        reporter(Caution("ingest", text))
 
 
 def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> None:

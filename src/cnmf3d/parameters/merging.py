@@ -15,6 +15,7 @@ class MergingParameters(Stage):
         0.8,
         gt=0,
         le=1,
-        description="Correlation of the traces of overlapping components above which they are merged. Where they "
-        "hardly overlap, halfway from it to one is needed; where they lie in the same place, nothing.",
+        description="Correlation of the traces of overlapping components above which they are merged, or of what "
+        "lasts in the traces, without noise, if that is larger. Where they hardly overlap, halfway from it to one is "
+        "needed; where they lie in the same place, nothing.",
     )
