@@ -185,7 +185,9 @@ def test_neither_type_nor_offset_of_pixels_changes_the_cells(recording, plain, d
         assert np.abs(ours - theirs).max() < 2e-3 * ours.max()
     cosines = (one.footprints.multiply(other.footprints)).sum(axis=0)
     assert cosines.min() > 0.9999  # a voxel at the very threshold may come or go
-    assert np.allclose(one.quality["snr"], other.quality["snr"], rtol=2e-3)
+    same = np.diff(one.footprints.indptr) == np.diff(other.footprints.indptr)
+    change = np.abs(other.quality["snr"] / one.quality["snr"] - 1)
+    assert change[same].max() < 2e-3 and change.max() < 1e-2 and same.mean() > 0.9
 
 
 def test_saturation_is_told(recording):
