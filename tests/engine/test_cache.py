@@ -67,7 +67,7 @@ FORMS = {
 @settings(max_examples=25, deadline=None)
 @given(
     form=st.sampled_from(list(FORMS)),
-    offset=st.integers(-1_000_000, 1_000_000),
+    offset=st.integers(-65_536, 65_536),  # beyond that a float32 doesn't hold a sixteenth of the noise of the darkest
     level=st.integers(0, 3000),
     width=st.integers(1, 4),
     seed=st.integers(0, 99),

@@ -90,7 +90,7 @@ class Plan:
     lowest_r: float = -1.0
     min_skew: float = 0.5
     least_compact: float = 0.7
-    least_smooth: float = 0.45
+    least_smooth: float = 0.5
     least_soma: float = 0.5
     significance: float = 4.5
     refit: bool = False

@@ -36,7 +36,7 @@ class QualityParameters(Stage):
         "min_SNR: edges of cells and what noise leaves are scattered or small.",
     )
     smooth_thr: float = Field(
-        0.45,
+        0.5,
         ge=0,
         le=1,
         description="Smoothness of the footprint's outline (16 area / perimeter²; a disk has about 0.6 to 0.8) "
