@@ -217,6 +217,14 @@ def test_a_size_that_the_data_contradict_is_used_and_a_caution_names_both(lively
     assert cautions(lively, gSig=(4.2, 3.5, 1.5))[1] == []  # within what measuring is worth
 
 
+@pytest.mark.parametrize("rate", [1 / RATE, 50 * RATE])
+def test_a_caution_asks_for_the_rate_where_no_indicator_is_so_slow_or_fast(lively, rate):
+    (text,) = (text for text in cautions(lively, fr=rate)[1] if text.startswith("decay time"))
+    measured = float(re.match(r"decay time ([\d.e-]+) s", text)[1])
+    assert measured < 0.05 if rate > RATE else measured > 10
+    assert f"{rate:g} volumes a second" in text and "--fps" in text
+
+
 def test_a_decay_time_that_the_data_contradict_is_used_and_a_caution_names_both(lively):
     used, texts = cautions(lively, decay_time=5.0)
     (text,) = (text for text in texts if "decay_time 5 s is used" in text)

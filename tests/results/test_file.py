@@ -240,7 +240,7 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         load_results(tmp_path / "r.hdf5")
     (tmp_path / "text.hdf5").write_text("hello")
-    with pytest.raises(InputError, match="can't be read as HDF5"):
+    with pytest.raises(InputError, match=r"text\.hdf5 holds no results: it is no HDF5 file"):
         load_results(tmp_path / "text.hdf5")
     with pytest.raises(InputError):
         load_results(tmp_path)

@@ -61,7 +61,8 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
     if rate is None:
         raise InputError(
             f"{name_of(movie)} does not tell its rate, and fr is not given",
-            'Give it in volumes a second: --fps 5 on the command line, or data.fr, or {"fps": 5} in a sidecar file.',
+            "Give it in volumes a second: --fps 5 on the command line, open_movie(path, rate=5) in Python, data.fr "
+            'among the parameters, or {"fps": 5} in a .json file of the same name beside the movie.',
         )
     patch, halo = patches(movie, parameters.patch)
     merging, quality = parameters.merging, parameters.quality

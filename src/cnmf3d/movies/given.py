@@ -44,7 +44,7 @@ def rate_given(rate: Any) -> float | None:
             value = rate
     number = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
     if not (math.isfinite(number) and number > 0):
-        raise UsageError(f"rate is {rate!r}", "Give the number of volumes a second, above 0: rate=5.")
+        raise UsageError(f"rate is {rate!r}", "Give the number of volumes a second, above 0: rate=5 (--fps 5).")
     return number
 
 

@@ -70,6 +70,11 @@ def read_file(path: str | Path, *, axes: str | None = None, later: bool = False)
         raise InputError(f"{path} does not exist", "Check the name; results end in .hdf5.")
     if path.is_dir():
         raise InputError(f"{path} is a folder", "Give the results file in it, which ends in .hdf5.")
+    if os.access(path, os.R_OK) and path.stat().st_size and not h5py.is_hdf5(path):
+        raise InputError(
+            f"{path} holds no results: it is no HDF5 file",
+            "Give the .hdf5 that `cnmf3d run` or CaImAn wrote; of a movie, `cnmf3d run` makes it.",
+        )
     try:
         if later and os.name != "nt":
             stored = Stored(path)
