@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from cnmf3d.engine.estimates import median_by_area, typical_size
+from cnmf3d.engine.estimates import median_by_area
 from cnmf3d.engine.evaluation.decision import decide, judge
 from cnmf3d.engine.evaluation.doubles import is_double
 from cnmf3d.engine.evaluation.kinds import ENOUGH, minor_width, outline_smoothness, soma_probability
@@ -222,10 +222,3 @@ def test_the_median_size_counts_each_by_its_area():
     same = np.random.default_rng(0).uniform(0.95, 1.05, (41, 3)) * [1.5, 4, 4]
     assert median_by_area(same) == pytest.approx(np.median(same, axis=0), rel=0.02)
     assert median_by_area(np.array([[1.0, 2.0, 3.0]])).tolist() == [1, 2, 3]
-
-
-def test_the_size_is_that_of_bodies_where_there_are_two_kinds_and_the_plain_median_where_sizes_spread():
-    boutons, somata = np.full((60, 3), 1.0), np.tile([2.0, 5.0, 6.0], (10, 1))
-    assert typical_size(np.concatenate([boutons, somata])).tolist() == [2.0, 5.0, 6.0]
-    spread = np.random.default_rng(1).lognormal(0, 0.35, (200, 1)) * [1.5, 4, 4]
-    assert typical_size(spread) == pytest.approx(np.median(spread, axis=0))

@@ -33,10 +33,6 @@ ENOUGH_BINS = 500
 """Time bins used to measure the size of cells: of a longer movie every second, third, ... is used, so that memory stays
 bounded."""
 
-TWO_KINDS = 1.45
-"""Times that the median by area exceeds the plain one where bodies stand among thinner things: 1.6 to 2 in cortex; of
-cells whose sizes spread by 40 % it is 1.35, and seeking those larger than they are loses the small ones."""
-
 HALF_HEIGHT = 1.7
 """Distance at half height over root of second moment: 1.18 for a Gaussian, 2.24 for a solid ellipsoid; between both."""
 
@@ -183,7 +179,7 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
         if cells < 3:
             break
         sizes = measured_size(_columns(fit.footprints, inside), block.shape)
-        z, y, x = np.clip(typical_size(sizes), LEAST, MOST)
+        z, y, x = np.clip(median_by_area(sizes), LEAST, MOST)
         used, sigma = sigma, ZYX(float(z), float(y), float(x))
         if all(1 / AGREE < new / old < AGREE for new, old in zip(sigma, used, strict=True)):
             break
@@ -191,22 +187,10 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
     return CellSize(sigma, cells, why)
 
 
-def typical_size(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Median size of cell bodies along each axis.
-
-    Thin processes and boutons may be many, but cover less than the cell bodies among them. So where the median of what
-    covers the area is far above the plain one (`TWO_KINDS`), it is the size of bodies; else all are of one kind.
-
-    Parameters
-    ----------
-    sizes : (components, 3) along z, y, x
-    """
-    plain, by_area = np.median(sizes, axis=0), median_by_area(sizes)
-    return by_area if np.prod(by_area[1:]) > TWO_KINDS**2 * np.prod(plain[1:]) else np.asarray(plain)
-
-
 def median_by_area(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Median size along each axis, each component counted by its area in the plane.
+
+    Thin processes, boutons and cells that a border cuts may be many, but cover less than whole cell bodies.
 
     Parameters
     ----------
