@@ -96,6 +96,8 @@ filters = st.recursive(
 @settings(deadline=None, max_examples=150)
 @given(filters)
 @example(Contains("cell type", "`@x#'\"\\{}"))
+@example(Not(Contains("cell type", "\\")))
+@example(And((Equals("cell type", "a'\\\""), Not(Equals("cell type", "'")))))
 def test_each_filter_is_its_query(found):
     pd.testing.assert_frame_equal(kept(FRAME, found), FRAME.query(found.query()))
 

@@ -285,5 +285,9 @@ def _name(column: str) -> str:
 
 
 def _text(value: str) -> str:
-    """A literal in which nothing stands that pandas would take for a name."""
-    return repr(value).replace("`", r"\x60").replace("@", r"\x40").replace("#", r"\x23")
+    """A literal in which nothing stands that pandas would take for a name, a quote or an escaped quote.
+
+    pandas looks for backticks in the text of a query before Python reads it, and loses count at a backslash.
+    """
+    plain = (each if each.isalnum() or each in " _-.,:" else f"\\U{ord(each):08x}" for each in value)
+    return f"'{''.join(plain)}'"
