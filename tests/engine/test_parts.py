@@ -18,10 +18,10 @@ from cnmf3d.engine.demix import Pairs
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
-from cnmf3d.engine.merging import join, merge, noise_free_correlation
+from cnmf3d.engine.lasting import noise_free_correlation, standardised
+from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import _demixed, _part, chance_level, reliability, threshold
-from cnmf3d.engine.seeding.activity import standardised
 from cnmf3d.engine.solve import Settings, empty_fit, search
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.engine.volume import Neuropil

@@ -11,17 +11,12 @@ from scipy.sparse.csgraph import connected_components
 
 from cnmf3d.components import Float
 from cnmf3d.engine.block import Fit, Footprints, overlaps
-from cnmf3d.engine.seeding.activity import LAG_WEIGHTS, standardised
+from cnmf3d.engine.lasting import noise_free_correlation, standardised
 
 Groups = npt.NDArray[np.int64]
-Index = npt.NDArray[np.integer]
 
 NEVER = 2.0
 """A threshold that no correlation reaches: nothing is merged."""
-
-STANDS_OUT = 5.0
-"""Standard deviations by which a trace must outlast noise for its correlation to be corrected: with less, the ratio of
-two small numbers says nothing."""
 
 SAME_PLACE = 0.8
 """Footprints with a larger cosine are one cell, whatever their traces."""
@@ -88,36 +83,6 @@ def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:
     same = (correlation > needed) | (cosine > SAME_PLACE)
     shape = (fit.count, fit.count)
     return sparse.csr_array((np.ones(int(same.sum())), (left[same], right[same])), shape=shape)
-
-
-def noise_free_correlation(unit: Float, left: Index, right: Index) -> Float:
-    """Correlation of what lasts in pairs of traces, (pairs,) float32: noise is white in time and adds nothing to it.
-
-    ``Σ_k w_k (C_ij(k) + C_ji(k)) / √(Σ_k 2 w_k C_ii(k) · Σ_k 2 w_k C_jj(k))`` over lags k ≥ 1: pieces of one cell,
-    whose noise differs, have nearly one. −1 where one of the two doesn't stand out of its noise.
-
-    Parameters
-    ----------
-    unit : (components, bins) float32
-        Traces with mean zero and norm one.
-    left, right : (pairs,) int
-    """
-    bins = unit.shape[1]
-    own = np.zeros(len(unit))
-    shared = np.zeros(left.size)
-    scale = 0.0
-    for lag, weight in enumerate(LAG_WEIGHTS, 1):
-        if lag >= bins:
-            break
-        early, late = unit[:, :-lag], unit[:, lag:]
-        own += 2 * weight * np.einsum("ij,ij->i", early, late)
-        shared += weight * np.einsum("ij,ij->i", early[left], late[right])
-        shared += weight * np.einsum("ij,ij->i", late[left], early[right])
-        scale += (2 * weight) ** 2 / bins
-    lasting = own > STANDS_OUT * np.sqrt(scale)
-    both = lasting[left] & lasting[right]
-    power = np.sqrt(np.where(both, own[left] * own[right], 1))
-    return np.where(both, np.minimum(shared / power, 1), -1).astype(np.float32)
 
 
 def join(footprints: Footprints, traces: Float, rounds: int = 10) -> tuple[Footprints, Float]:

@@ -20,7 +20,7 @@ from cnmf3d.components import Bool, Float, centroids_of
 from cnmf3d.engine.block import Block, Columns, Fit, Footprints, entry_columns
 from cnmf3d.engine.demix import ByVoxel, Pairs, correlate_residual, descended, projected
 from cnmf3d.engine.kernels.numba import block as kernels
-from cnmf3d.engine.seeding.activity import LAG_WEIGHTS
+from cnmf3d.engine.lasting import LAG_WEIGHTS
 from cnmf3d.engine.supports import ellipsoid_offsets, ellipsoids
 from cnmf3d.geometry import ZYX
 

@@ -2,8 +2,8 @@
 
 A displacement `s` of a movie changes it, to first order, by ``s · ∇rest``, and to second order by products of `s` with
 the second derivatives. Fitted as background courses with free images, they keep the edges of bright structures from
-being taken for cells. Sources: Lucas & Kanade 1981 (displacement from the gradient); that they are real is seen from
-two sets of places which share no voxel.
+being taken for cells. A course is real if tiles far from a tile predict what it does there. Source: Lucas & Kanade 1981
+(displacement from the gradient).
 """
 
 from __future__ import annotations

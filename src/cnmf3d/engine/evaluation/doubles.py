@@ -7,6 +7,7 @@ import numpy as np
 from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Footprints, with_data
 from cnmf3d.engine.evaluation.kinds import outlined
+from cnmf3d.engine.lasting import noise_free_correlation, standardised
 
 WITHIN = 0.55
 """Share of a footprint's energy inside a brighter one's outline: of cells that lie over each other one in twenty has
@@ -14,9 +15,6 @@ more in dense volumes, of what a bright cell leaves nearly all."""
 
 FOLLOWS = 0.25
 """Correlation with the brighter one's trace, corrected for noise: of different cells one pair in ten has more."""
-
-LAGS = (1, 2, 3)
-"""Bins by which traces are shifted: noise is white in time, so it adds nothing there."""
 
 
 def is_double(footprints: Footprints, raw: Float, width: int, real: Bool) -> Bool:
@@ -37,19 +35,17 @@ def is_double(footprints: Footprints, raw: Float, width: int, real: Bool) -> Boo
     if count < 2:
         return double
     traces = _binned(raw, width)
-    own = np.array([_lagged(trace, trace) for trace in traces])
-    brightness = np.sqrt(np.maximum(own, 0))
+    brightness = np.linalg.norm(traces, axis=1)
     energy = with_data(footprints, footprints.data**2)
     outline = with_data(footprints, outlined(footprints).astype(np.float32))
     total = np.maximum(np.asarray(energy.sum(axis=0)).ravel(), 1e-30)
-    shared = (outline.T @ energy).tocoo()  # (brighter, weaker)
-    near = shared.data >= WITHIN * total[shared.col]
-    pairs = sorted(zip(shared.row[near], shared.col[near], strict=True), key=lambda pair: -brightness[pair[1]])
-    for one, other in pairs:
-        if one == other or double[one] or not real[one] or brightness[one] <= brightness[other]:
-            continue
-        correlation = _lagged(traces[one], traces[other]) / max(float(brightness[one] * brightness[other]), 1e-30)
-        double[other] |= correlation > FOLLOWS
+    shared = (outline.T @ energy).tocoo()
+    near = (shared.data >= WITHIN * total[shared.col]) & (brightness[shared.row] > brightness[shared.col])
+    bright, weak = shared.row[near], shared.col[near]
+    follows = noise_free_correlation(standardised(traces), bright, weak, stands_out=0) > FOLLOWS
+    for n in np.argsort(-brightness[weak], kind="stable"):  # a double has no doubles of its own
+        if follows[n] and real[bright[n]] and not double[bright[n]]:
+            double[weak[n]] = True
     return double
 
 
@@ -58,8 +54,3 @@ def _binned(raw: Float, width: int) -> Float:
     bins = raw.shape[1] // width
     traces = raw[:, : bins * width].reshape(len(raw), bins, width).mean(axis=2)
     return np.asarray(traces - traces.mean(axis=1, keepdims=True), np.float32)
-
-
-def _lagged(one: Float, other: Float) -> float:
-    """Covariance over `LAGS`, both ways."""
-    return float(sum(one[:-lag] @ other[lag:] + other[:-lag] @ one[lag:] for lag in LAGS if lag < one.size))

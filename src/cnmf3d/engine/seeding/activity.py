@@ -11,11 +11,9 @@ from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.bandpass import Bandpass
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.kernels.numba import supports
+from cnmf3d.engine.lasting import LAG_WEIGHTS, standardised
 from cnmf3d.engine.supports import ellipsoid_offsets
 from cnmf3d.geometry import ZYX
-
-LAG_WEIGHTS = (0.64, 0.41, 0.26)
-"""Weights of lags of one, two and three bins: a transient's autocorrelation there (bins are 0.45 decay times)."""
 
 LASTING = 2.0
 """Excursions that last have about twice as high a score by their energy as by their persistence."""
@@ -139,12 +137,6 @@ def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, ba
                 continue
         kept.append(s)
     return seeds.take(np.array(kept, np.intp))
-
-
-def standardised(traces: Float) -> Float:
-    """Traces with mean zero and norm one, so that a product is a correlation."""
-    centred = traces - traces.mean(axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _distance(points: Positions, position: Positions, scale: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
