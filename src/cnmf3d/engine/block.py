@@ -20,27 +20,6 @@ Footprints = sparse.csc_array[Any]
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Footprints as the bare arrays of a CSC matrix: what kernels need, made in no time.
-
-    Attributes
-    ----------
-    data, indices, indptr : arrays
-    shape : (voxels, components)
-    """
-
-    data: Float
-    indices: npt.NDArray[np.int32]
-    indptr: npt.NDArray[np.int32]
-    shape: tuple[int, int]
-
-    @classmethod
-    def of(cls, footprints: Footprints, data: Float) -> Columns:
-        """The places of a matrix, with other values."""
-        return cls(data, footprints.indices, footprints.indptr, footprints.shape)
-
-
-@dataclass(frozen=True)
 class Block:
     """A box of voxels with all its time bins.
 
@@ -52,19 +31,22 @@ class Block:
         Size of the box, halo included.
     rest, unit : (voxels,) float32 or None
         Mean over time and noise of a bin, in the movie's units; None where nobody needs them.
+    grain : (3, lags) float32 or None
+        Correlation of the noise of voxels so far apart along z, y and x; None: independent.
     """
 
     rows: npt.NDArray[np.int16]
     shape: VolumeShape
     rest: Float | None = None
     unit: Float | None = None
+    grain: Float | None = None
 
     @property
     def bins(self) -> int:
         """Number of time bins."""
         return int(self.rows.shape[1])
 
-    def project(self, footprints: Footprints | Columns) -> Float:
+    def project(self, footprints: Footprints) -> Float:
         """``Aᵀ z``, (components, bins), with z in units of noise."""
         out = np.empty((footprints.shape[1], self.bins), np.float32)
         weights = footprints.data.astype(np.float32) / np.float32(STEP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Fit, Footprints, overlaps
@@ -26,6 +27,10 @@ FAINT, FAINT_SIZE = 0.10, 0.75
 FOLLOWS = 0.33
 """Correlation with a brighter neighbour's trace, corrected for noise, from which a small or faint component may be what
 that one left over: a small cell among large ones has a trace of its own."""
+
+IN_ITS_PLACE, FAINTER = 0.6, 0.5
+"""Cosine with a brighter one's footprint from which on a component fainter than this share of it is that one's: of
+cells that lie over each other one pair in some hundreds has a larger cosine."""
 
 EXPLAINED = 0.7
 """Share of a trace's variance that brighter touching neighbours may explain together."""
@@ -61,6 +66,7 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     brightness = np.linalg.norm(fit.traces, axis=1)
     size = relative_size(effective_size(fit.footprints, sigma), brightness)
     touching = overlaps(grown)
+    cosines = sparse.csc_array(fit.footprints.T @ fit.footprints)
     centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)
     unit = standardised(fit.traces)
     echo = size < ALONE
@@ -69,11 +75,15 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
         near = near[(brightness[near] > brightness[k]) & ~echo[near]]
         if near.size == 0 or echo[k]:
             continue
+        brighter = cosines.indices[cosines.indptr[k] : cosines.indptr[k + 1]]
+        over = cosines.data[cosines.indptr[k] : cosines.indptr[k + 1]] > IN_ITS_PLACE
+        over &= (brightness[k] < FAINTER * brightness[brighter]) & ~echo[brighter]
         faint = brightness[k] < FAINT * brightness[near].max() and size[k] < FAINT_SIZE
+        follows = False
         if size[k] < LEAST_SIZE or faint:
             itself = np.full(near.size, k)
-            echo[k] = noise_free_correlation(unit, itself, near, stands_out=0).max() > FOLLOWS
-        echo[k] |= explained_variance(centred[k], centred[near]) > EXPLAINED
+            follows = bool(noise_free_correlation(unit, itself, near, stands_out=0).max() > FOLLOWS)
+        echo[k] = over.any() or follows or explained_variance(centred[k], centred[near]) > EXPLAINED
     return np.asarray(echo)
 
 

@@ -22,7 +22,7 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
-from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
+from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
@@ -199,10 +199,12 @@ def fit_volume(
 
 def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
     """What quality measures say of footprints alone, each (components,) float32."""
+    width, aspect = width_and_aspect(footprints, shape)
     return {
         "compactness": compactness(footprints, shape, sigma),
         "smoothness": outline_smoothness(footprints, shape),
-        "width": minor_width(footprints, shape),
+        "width": width,
+        "aspect": aspect,
     }
 
 
@@ -325,11 +327,11 @@ def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None
     image = local_correlation(block)[inner]
     if given is None:
         fit = solve(block, settings)
-        return block_arrays(Solved(fit, reliability(block, fit, settings.sigma)), image)
+        return block_arrays(Solved(fit, reliability(block, fit)), image)
     fit = solve_seeded(block, given.footprints, settings, given.traces)
     alive = living(fit)
     fit = subset(fit, alive)
-    scores = reliability(block, fit, settings.sigma)
+    scores = reliability(block, fit)
     mine = np.flatnonzero(np.isin(alive, given.mine))
     return block_arrays(Solved(subset(fit, mine), scores[mine], given.which[alive[mine]]), image)
 

@@ -35,7 +35,8 @@ class Demixed:
     courses : (tiles * rank, frames) float32
         Neuropil.
     quality : mapping of name to (components,) float32
-        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``, ``smoothness``, ``width``, ``soma``.
+        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``, ``smoothness``, ``width``, ``aspect``,
+        ``soma``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     """
@@ -179,8 +180,8 @@ class Draft:
     raw, traces : (components, frames) float32
         Demixed, with the blocks' footprints; denoised, in the scale of `footprints`.
     measures : mapping of name to (components,) float32
-        ``r_value``, ``reliability``, ``compactness``, ``smoothness``, ``width``: those that don't depend on the raw
-        traces.
+        ``r_value``, ``reliability``, ``compactness``, ``smoothness``, ``width``, ``aspect``: those that don't
+        depend on the raw traces.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     correlation : (Z, Y, X) float32
@@ -233,6 +234,7 @@ class Draft:
             "compactness": known["compactness"],
             "smoothness": known["smoothness"],
             "width": known["width"],
+            "aspect": known["aspect"],
         }
         return found if self.seeds is None else {**found, "seed": self.seeds.astype(np.float32)}
 
