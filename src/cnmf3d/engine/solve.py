@@ -20,7 +20,7 @@ from cnmf3d.engine.cleaning import clean, grow, pick
 from cnmf3d.engine.coarse import Coarse, coarsen
 from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
-from cnmf3d.engine.reliability import chance_level, reliability, threshold
+from cnmf3d.engine.reliability import chance_level, reliability, required
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.geometry import ZYX
@@ -210,4 +210,4 @@ def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fi
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
     scores = reliability(block, fit)
-    return subset(fit, np.flatnonzero(scores > threshold(block.bins, settings.significance, chance)))
+    return subset(fit, np.flatnonzero(scores > required(scores, block.bins, settings.significance, chance)))
