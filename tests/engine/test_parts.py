@@ -14,7 +14,7 @@ from cnmf3d.engine.block import STEP, Block, Fit, subset
 from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cleaning import clean, grow, significant
 from cnmf3d.engine.coarse import coarsen
-from cnmf3d.engine.demix import Pairs
+from cnmf3d.engine.demix import Pairs, raw_traces
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
@@ -306,11 +306,11 @@ def test_cells_are_reliable_and_what_was_fitted_to_noise_is_not():
     traces = transients(rng, 400, 4, size=12)
     block, fit = block_of(footprints, traces, rng)
     cut_off = threshold(400, 4.5)
-    assert (reliability(block, fit) > cut_off).all()
+    assert (reliability(raw_traces(block, fit)) > cut_off).all()
     noise, _ = block_of(footprints, np.zeros_like(traces), rng)
     fitted = np.maximum(noise.project(fit.footprints), 0)
     made_up = Fit(fit.footprints, fitted, fit.spatial, fit.temporal, fit.seen)
-    assert (reliability(noise, made_up) < cut_off).all()
+    assert (reliability(raw_traces(noise, made_up)) < cut_off).all()
 
 
 def test_noise_that_voxels_share_lifts_the_level_of_chance_where_it_lasts():

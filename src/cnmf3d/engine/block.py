@@ -17,6 +17,7 @@ STEP = 16
 """Binned values are stored as int16 in steps of a sixteenth of the noise: quantisation adds 0.03 % to its variance."""
 
 Footprints = sparse.csc_array[Any]
+Index = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,15 @@ def overlaps(footprints: Footprints) -> sparse.csr_array[Any]:
     """Voxels that each pair of supports shares, (components, components); nothing is stored for pairs without."""
     pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
     return sparse.csr_array(pattern.T @ pattern)
+
+
+def cosines_of(footprints: Footprints, left: Index, right: Index) -> Float:
+    """Cosine of the footprints of each pair, (pairs,) float32; zero where one of them is empty."""
+    if left.size == 0:
+        return np.zeros(0, np.float32)
+    norms = norms_of(footprints)
+    products = np.asarray(sparse.csr_array(footprints.T @ footprints)[left, right]).ravel()
+    return np.asarray(products / np.maximum(norms[left] * norms[right], 1e-30), np.float32)
 
 
 def norms_of(footprints: Footprints) -> Float:

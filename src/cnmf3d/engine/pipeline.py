@@ -30,7 +30,6 @@ from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
@@ -175,7 +174,6 @@ def fit_volume(
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
     if response is None:
         why = {**why, **kinetics_found(plan, measured, context.reporter)}
-    measures = {"r_value": r_values, "reliability": whole.reliability}
     start, which = start or Start(whole.fit.footprints), whole.numbers
     draft = Draft(
         plan=plan,
@@ -185,7 +183,7 @@ def fit_volume(
         footprints=footprints,
         raw=first.raw,
         traces=scaled,
-        measures={**measures, **looks_of(footprints, cache.shape, plan.sigma)},
+        measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
         response=measured,
         correlation=correlation,
         estimates=why,
@@ -272,7 +270,7 @@ def strongest(whole: Solved, limit: int | None) -> Solved:
     if limit is None or whole.fit.count <= limit:
         return whole
     keep = np.sort(np.argsort(-np.linalg.norm(whole.fit.traces, axis=1), kind="stable")[:limit])
-    return Solved(subset(whole.fit, keep), whole.reliability[keep])
+    return Solved(subset(whole.fit, keep))
 
 
 def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) -> dict[str, dict[str, Any]]:
@@ -327,13 +325,12 @@ def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None
     image = local_correlation(block)[inner]
     if given is None:
         fit = solve(block, settings)
-        return block_arrays(Solved(fit, reliability(block, fit)), image)
+        return block_arrays(Solved(fit), image)
     fit = solve_seeded(block, given.footprints, settings, given.traces)
     alive = living(fit)
     fit = subset(fit, alive)
-    scores = reliability(block, fit)
     mine = np.flatnonzero(np.isin(alive, given.mine))
-    return block_arrays(Solved(subset(fit, mine), scores[mine], given.which[alive[mine]]), image)
+    return block_arrays(Solved(subset(fit, mine), given.which[alive[mine]]), image)
 
 
 def solve_blocks(

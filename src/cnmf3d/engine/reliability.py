@@ -68,11 +68,15 @@ def required(scores: Float, bins: int, significance: float = 4.5, chance: float 
     return threshold(bins, min(significance, max(LEAST, float(asked))), chance)
 
 
-def reliability(block: Block, fit: Fit) -> Float:
-    """``tanh`` of the persistence of each component's demixed trace, in units of Fisher's z; (components,) float32."""
-    if fit.count == 0:
-        return np.zeros(0, np.float32)
-    return np.asarray(np.tanh(persistence(raw_traces(block, fit)) * deviation(block.bins)), np.float32)
+def reliability(traces: Float) -> Float:
+    """``tanh`` of the persistence of demixed traces, in units of Fisher's z; (components,) float32.
+
+    Parameters
+    ----------
+    traces : (components, bins) float32
+        With their noise, not clipped at zero.
+    """
+    return np.asarray(np.tanh(persistence(traces) * deviation(traces.shape[1])), np.float32)
 
 
 def chance_level(block: Block, fit: Fit, sigma: ZYX) -> float:
@@ -93,6 +97,7 @@ def chance_level(block: Block, fit: Fit, sigma: ZYX) -> float:
     supports = ellipsoids(block.shape, places, ZYX(*(1.5 * s for s in sigma)))
     footprints: Footprints = sparse.csc_array(sparse.hstack([fit.footprints, supports]))
     traces = np.concatenate([fit.traces, np.ones((PLACES, block.bins), np.float32)])
-    agreement = reliability(block, dataclasses.replace(fit, footprints=footprints, traces=traces))[fit.count :]
+    with_places = dataclasses.replace(fit, footprints=footprints, traces=traces)
+    agreement = reliability(raw_traces(block, with_places)[fit.count :])
     low = float(np.arctanh(np.percentile(agreement, 10))) - QUIET * deviation(block.bins)
     return float(np.clip(np.tanh(low), 0, MOST_CHANCE))

@@ -209,5 +209,5 @@ def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fi
     fit = clean(fit, block.shape, settings.sigma, block.grain)
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
-    scores = reliability(block, fit)
+    scores = reliability(demix.raw_traces(block, fit))
     return subset(fit, np.flatnonzero(scores > required(scores, block.bins, settings.significance, chance)))
