@@ -26,6 +26,9 @@ LOCAL, TRANSIENT = 0.15, 0.6
 """A course whose image is spread over less than this share of the pools is that of some large cells if its skewness is
 above this, counted in the direction of its image's bright side: transients only go up, neuropil goes up and down."""
 
+PLAIN, PLAIN_SHARE = 0.3, 0.1
+"""With less skewness a course is no cell's, so that in a volume of few pools this share of them will do."""
+
 
 def constant_course(bins: int) -> Float:
     """The resting level as a time course of unit norm, (1, bins)."""
@@ -67,8 +70,10 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
     if images.shape[1] == 0:
         return constant
     spread = 1 / (images**4).sum(axis=0)
-    wide = spread > max(min(FEWEST_POOLS, SMALL_SHARE * len(images)), LEAST_SHARE * len(images))
-    of_cells = (spread < LOCAL * len(images)) & (_skewness(courses) * np.sign((images**3).sum(axis=0)) > TRANSIENT)
+    skewness = _skewness(courses) * np.sign((images**3).sum(axis=0))
+    enough = np.where(skewness < PLAIN, PLAIN_SHARE, SMALL_SHARE) * len(images)
+    wide = spread > np.maximum(np.minimum(FEWEST_POOLS, enough), LEAST_SHARE * len(images))
+    of_cells = (spread < LOCAL * len(images)) & (skewness > TRANSIENT)
     chosen = wide & ~of_cells & (smoothness(images.T, grid) > alike)
     return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]]])
 
