@@ -22,7 +22,7 @@ FEWEST_POOLS, LEAST_SHARE, SMALL_SHARE = 16, 0.05, 1 / 3
 """A course counts as neuropil when its image is spread over this many pools, and this share of them: one bright cell
 or a few of them fill less. In a volume of few pools a third of them does: half is more than neuropil reaches there."""
 
-LOCAL, TRANSIENT = 0.15, 0.6
+LOCAL, TRANSIENT = 0.15, 1.0
 """A course whose image is spread over less than this share of the pools is that of some large cells if its skewness is
 above this, counted in the direction of its image's bright side: transients only go up, neuropil goes up and down."""
 
