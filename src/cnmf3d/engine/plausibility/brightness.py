@@ -143,9 +143,9 @@ def check_repeats(sample: Sample) -> Check:
     return Check("repeats", said, {"share": share}, caution)
 
 
-TURNS, LAGS = 0.7, 5
+TURNS, LAGS, LEAST_SIDE = 0.7, 5, 16
 """How much smaller the difference of volumes some lag apart must be than at any shorter lag for the movie to be taken
-to go in turns, and the longest lag: 1 where nothing recurs, and more where things move."""
+to go in turns (1 where nothing recurs, more where things move), the longest lag, and the least rows and columns."""
 
 
 def check_turns(sample: Sample) -> Check:
@@ -169,6 +169,8 @@ def check_turns(sample: Sample) -> Check:
 
 def turns_of(sample: Sample) -> tuple[int, float]:
     """Period in which volumes recur (0: none), and the ratio of differences that says so."""
+    if min(sample.mean.shape[1:]) < LEAST_SIDE:
+        return 0, 1.0
     products: list[list[Double]] = []
     for part in sample.frames:
         if len(part) < LAGS + 1:

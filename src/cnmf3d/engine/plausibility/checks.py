@@ -14,11 +14,12 @@ from cnmf3d.engine.plausibility.motion import check_motion
 from cnmf3d.engine.plausibility.photons import check_photons
 from cnmf3d.engine.plausibility.planes import check_planes
 from cnmf3d.engine.plausibility.sample import Sample, sample_of
-from cnmf3d.engine.plausibility.values import check_borders, check_pixels, check_range, check_scale
+from cnmf3d.engine.plausibility.values import check_borders, check_darkness, check_pixels, check_saturation, check_scale
 from cnmf3d.movies import Movie
 
 SAMPLE_CHECKS: tuple[Callable[[Sample], Check], ...] = (
-    check_range,
+    check_saturation,
+    check_darkness,
     check_scale,
     check_photons,
     check_grain,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import scipy.fft
 from scipy import ndimage
 
 from cnmf3d.engine.plausibility.check import Check
@@ -20,8 +21,17 @@ SURE = 5.0
 """Standard errors that they must be larger by."""
 
 
+SIDE, PLANES, WIDEST = 8, 16, 256
+"""Side of the blocks whose cosine transforms are looked at, planes, and their rows and columns at most."""
+
+SMALL, ROUNDED = 0.1, 1.6
+"""Standard deviations of a coefficient below which it is as good as zero, and how many times as often that must be in
+blocks that begin with the plane as in those half a block on: compression rounds the former, and the latter are
+mixed."""
+
+
 def check_blocks(sample: Sample) -> Check:
-    """Edges of 8 × 8 or 16 × 16 blocks in the noise."""
+    """Blocks of lossy compression: edges of 8 × 8 or 16 × 16 blocks in the noise, or rounded coefficients."""
     frames = np.concatenate([part[:2] for part in sample.stretches]).astype(np.float32)
     side, excess = 0, 0.0
     for length in SIDES:
@@ -31,14 +41,36 @@ def check_blocks(sample: Sample) -> Check:
         if all(each > SURE for _, each in found) and min(each for each, _ in found) > EDGES:
             side, excess = length, min(each for each, _ in found)
             break
-    if not side:
-        return Check("compression", "no blocks of lossy compression", {"side": 0, "excess": 0.0})
-    said = f"values differ {excess:.0%} more across the edges of {side} × {side} blocks than within them"
+    rounded = rounded_blocks(frames)
+    figures = {"side": side, "excess": excess, "rounded": rounded}
+    if not side and rounded < ROUNDED:
+        return Check("compression", "no blocks of lossy compression", figures)
+    said = f"cosine coefficients of 8 × 8 blocks are zero {rounded:.1f} times as often as elsewhere"
+    if side:
+        said = f"values differ {excess:.0%} more across the edges of {side} × {side} blocks than within them"
     caution = (
         f"{said}: the movie was compressed with losses (JPEG, video). What the noise was like is lost, and so are dim "
         "transients. Use the movie as it was taken"
     )
-    return Check("compression", said, {"side": side, "excess": excess}, caution)
+    return Check("compression", said, figures, caution)
+
+
+def rounded_blocks(frames: npt.NDArray[np.float32]) -> float:
+    """How many times as often cosine coefficients are zero in blocks that begin with the plane as in shifted ones."""
+    planes = frames.reshape(-1, *frames.shape[2:])
+    planes = np.nan_to_num(planes[:: max(1, len(planes) // PLANES), :WIDEST, :WIDEST])
+    if min(planes.shape[1:]) < 4 * SIDE:
+        return 1.0
+    shares = []
+    for first in (0, SIDE // 2):
+        part = planes[:, first:, first:]
+        y, x = (length // SIDE for length in part.shape[1:])
+        blocks = part[:, : y * SIDE, : x * SIDE].reshape(-1, y, SIDE, x, SIDE)
+        coefficients = scipy.fft.dctn(blocks, axes=(2, 4), norm="ortho")
+        spread = coefficients.std(axis=(0, 1, 3), keepdims=True)
+        small = (np.abs(coefficients) < SMALL * spread).mean(axis=(0, 1, 3))
+        shares.append(float(small[1:, 1:].mean()))
+    return shares[0] / max(shares[1], 1e-6)
 
 
 def block_edges(frames: npt.NDArray[np.float32], axis: int, side: int) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def check_grain(sample: Sample) -> Check:
     shape = sample.mean.shape
     sums = sum(shared_noise(part.reshape(len(part), -1), (shape[0], shape[1], shape[2])) for part in sample.steady)
     grain = noise_grain(np.asarray(sums, np.float64))
-    z, y, x = (float(grain[axis, 1]) for axis in range(3))
+    z, y, x = (abs(float(grain[axis, 1])) for axis in range(3))
     two = float(max(grain[1, 2], grain[2, 2]))
     depth = f", {z:.2f} along z" if shape[0] > 1 else ""
     said = f"neighbours share noise: correlation {x:.2f} along x, {y:.2f} along y{depth}; {two:.2f} two voxels apart"
@@ -55,7 +55,7 @@ def check_time(sample: Sample) -> Check:
         return Check("time", "the planes are too narrow to measure how volumes share noise")
     one, two = (np.sum(each, axis=0) for each in zip(*ratios, strict=True))
     alive = one > 0
-    shared = float(1 - 1 / np.median(two[alive] / one[alive])) if alive.any() else 0.0
+    shared = max(0.0, float(1 - 1 / np.median(two[alive] / one[alive]))) if alive.any() else 0.0
     said = f"successive volumes share noise: correlation {shared:.2f}"
     caution = ""
     if shared > LASTS and not sample.digital:

@@ -13,8 +13,9 @@ FALLS = -0.25
 """Exponent with which the noise's variance follows the light below which values aren't in proportion to it: photons
 have 1, read noise 0, a square root (gamma 0.5) 0 at bright places and less with more compression."""
 
-CONTRAST = 2.0
-"""Times that bright voxels must be as bright as dark ones for that to be seen."""
+CONTRAST, DARKEST = 1.5, 4
+"""Times that bright voxels must be as bright as dark ones for that to be seen; groups of dark voxels that are left
+out, where little light is uncertain."""
 
 
 def check_photons(sample: Sample) -> Check:
@@ -41,14 +42,14 @@ def check_photons(sample: Sample) -> Check:
 
 
 def growth(sample: Sample) -> tuple[float, float]:
-    """Exponent of variance against light in the brighter half of the voxels, and the range of light there."""
+    """Exponent of variance against light in all but the darkest voxels, and the range of light there."""
     light = ndimage.uniform_filter(sample.mean, (0, 5, 5)).ravel().astype(np.float64)
     valid = sample.noise.ravel() > 0
     if valid.sum() < 10 * GROUPS:
         return 0.0, 1.0
     light, power = light[valid], sample.noise.ravel()[valid].astype(np.float64)
     light = light - light.min()
-    order = np.array_split(np.argsort(light, kind="stable"), GROUPS)[GROUPS // 2 :]
+    order = np.array_split(np.argsort(light, kind="stable"), GROUPS)[DARKEST:]
     x, y = (np.array([np.median(values[group]) for group in order]) for values in (light, power))
     if x[0] <= 0 or (y <= 0).any():
         return 0.0, 1.0

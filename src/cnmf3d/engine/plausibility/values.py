@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -28,36 +30,48 @@ BORDER = 0.1
 """Share of voxels in filled borders that is told of."""
 
 
-def check_range(sample: Sample) -> Check:
-    """Saturation, and values cut off at the bottom."""
-    values = np.stack([part[::2, :, sample.inside[0], sample.inside[1]].reshape(-1) for part in sample.stretches])
-    flat = values.ravel()
-    flat = flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat
+def check_saturation(sample: Sample) -> Check:
+    """Values that pile up at the largest one."""
+    flat = _finite(sample)
     if flat.size == 0:
-        return Check("range", "no finite values", {}, "no value is finite: the movie is empty or damaged")
+        return Check("saturation", "no value is finite", {}, "no value is finite: the movie is empty or damaged")
     low, top = float(flat.min()), float(flat.max())
-    at_top, at_low = float((flat == top).mean()), float((flat == low).mean())
-    ceiling = at_top * flat.size > PILE * max(_just_below(flat, top, low), 1.0)
-    reached = max_reached(sample, top)
-    negative = float((flat < 0).mean())
-    said = (
-        f"values from {low:.5g} to {top:.5g}; {at_low:.1%} are the smallest, {reached:.2%} of the voxels reach the "
-        "largest"
-    )
-    problems = []
-    if ceiling and reached > LEAST_VOXELS:
-        problems.append(
+    at_top = int((flat == top).sum())
+    ceiling = at_top > PILE * max(_just_below(flat, top, low), 1.0)
+    reached = max_reached(sample, top) if ceiling else 0.0
+    said = f"values up to {top:.5g}, which {reached:.2%} of the voxels reach as a ceiling"
+    caution = ""
+    if reached > LEAST_VOXELS:
+        caution = (
             f"{reached:.1%} of the voxels reach the largest value, {top:.5g}, where values pile up: saturated, their "
             "transients are cut off. Record with less gain or light"
         )
-    if at_low > CUT:
-        problems.append(
-            f"{at_low:.0%} of the values are the smallest, {low:.5g}: photons are few, or what lies below was cut "
-            "off. dF/F "
+    return Check("saturation", said, {"top": top, "share": reached}, caution)
+
+
+def check_darkness(sample: Sample) -> Check:
+    """Values that pile up at the smallest one."""
+    flat = _finite(sample)
+    if flat.size == 0:
+        return Check("darkness", "no value is finite")
+    low = float(flat.min())
+    share, negative = float((flat == low).mean()), float((flat < 0).mean())
+    said = f"values from {low:.5g}, which {share:.1%} are; {negative:.1%} are below zero"
+    caution = ""
+    if share > CUT:
+        caution = (
+            f"{share:.0%} of the values are the smallest, {low:.5g}: photons are few, or what lies below was cut off. "
+            "dF/F "
             "is then uncertain and dim cells are missed: raise the detector's offset or the light, or average volumes"
         )
-    figures = {"low": low, "top": top, "at_low": at_low, "saturated": reached if ceiling else 0.0, "negative": negative}
-    return Check("range", said, figures, ". ".join(problems))
+    return Check("darkness", said, {"low": low, "share": share, "negative": negative}, caution)
+
+
+def _finite(sample: Sample) -> npt.NDArray[Any]:
+    """Every second volume's finite values, without filled borders, flat."""
+    rows, columns = sample.inside
+    flat = np.concatenate([part[::2, :, rows, columns].ravel() for part in sample.stretches])
+    return flat[np.isfinite(flat)] if flat.dtype.kind == "f" else flat
 
 
 def max_reached(sample: Sample, top: float) -> float:
