@@ -35,7 +35,7 @@ def test_usual_results_have_no_caution():
         ({"voxel_size": ZYX(4, 10, 10)}, "cell size"),
         ({"voxel_size": ZYX(4, 0.1, 0.1)}, "cell size"),
         ({"accepted": 600}, "density"),
-        ({"accepted": 10, "rejected": 90}, "rejected"),
+        ({"accepted": 10, "rejected": 95}, "rejected"),
     ],
 )
 def test_implausible_results_are_told(changes, name):

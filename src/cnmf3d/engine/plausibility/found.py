@@ -18,7 +18,7 @@ FEW = 3
 NARROW = 0.75
 """Sigma of a cell in voxels, along x and y, below which a voxel may hold several: such cells are three voxels wide."""
 
-GRAINY, BARELY = 0.2, 1.25
+GRAINY, BARELY = 0.2, 1.6
 """Correlation of neighbours' noise from which on its grain counts, and how much wider than that cells must be."""
 
 DIAMETERS = (3.0, 45.0)
@@ -33,7 +33,7 @@ CROWDED = 1.0
 """Share of the volume that accepted cells fill, as ellipsoids of their size, above which they are too many: tissue
 that is all cells has 0.6 to 0.8."""
 
-REJECTED, MANY = 0.8, 50
+REJECTED, MANY = 0.9, 50
 """Share of the components that were rejected, of so many at least, that is told of."""
 
 
@@ -83,7 +83,7 @@ def check_size(found: Found) -> Check:
     problems = []
     if found.measured and grain and narrow < BARELY * grain:
         problems.append(
-            f"{said}: no larger than the grain of the noise, which neighbours share. What was found may be noise: "
+            f"{said}: hardly larger than the grain of the noise, which neighbours share. What was found may be noise: "
             "look at "
             "footprints, or give the half-size of a cell (--gsig)"
         )

@@ -27,7 +27,7 @@ have 0.01 to 0.15 at quiet places; a running mean of two volumes has 0.5."""
 def check_grain(sample: Sample) -> Check:
     """How far neighbours share noise."""
     shape = sample.mean.shape
-    sums = sum(shared_noise(part.reshape(len(part), -1), (shape[0], shape[1], shape[2])) for part in sample.steady)
+    sums = sum(shared_noise(part.reshape(len(part), -1), (shape[0], shape[1], shape[2])) for part in sample.steady[::2])
     grain = noise_grain(np.asarray(sums, np.float64))
     z, y, x = (abs(float(grain[axis, 1])) for axis in range(3))
     two = float(max(grain[1, 2], grain[2, 2]))

@@ -33,8 +33,9 @@ STRUCTURE = 0.25
 BRIEF = 0.75
 """Voxels from the median of the volumes around that make a brief displacement: below, residual motion is so, too."""
 
-SMALLEST = 32
-"""Rows and columns below which too few things are apart to tell motion from activity."""
+SMALLEST, QUARTERED = 32, 80
+"""Rows and columns below which too few things are apart to tell motion from activity; in the whole, and in
+quarters."""
 
 Double = npt.NDArray[np.float64]
 Float = npt.NDArray[np.float32]
@@ -74,7 +75,7 @@ def motion_of(stretches: tuple[Float, ...], noise: Float) -> Motion | None:
     if len(stretches) < 2 or min(noise.shape[1:]) < SMALLEST:
         return None
     means = [np.mean([part.mean(axis=0) for part in stretches[first::2]], axis=0) for first in (0, 1)]
-    mean = ((means[0] + means[1]) / 2).astype(np.float32)
+    mean = (means[0] + means[1]) / 2
     changes = _Changes.of(means, noise)
     if changes is None:
         return None
@@ -83,6 +84,31 @@ def motion_of(stretches: tuple[Float, ...], noise: Float) -> Motion | None:
     around = [each - np.median(each, axis=2, keepdims=True) for each in found]
     fast = _shared(np.concatenate([each - each.mean(axis=2, keepdims=True) for each in found], axis=2))
     return Motion(_axes(total), _axes(fast), _brief(np.concatenate(around, axis=2)[:, -2:]))
+
+
+def uneven_motion_of(stretches: tuple[Float, ...], noise: Float, whole: Motion) -> float:
+    """Displacement in the plane that differs from place to place, in voxels rms: what quarters have beyond the whole.
+
+    Zero where planes are too small for quarters. Displacement that differs within a quarter is not seen.
+
+    Parameters
+    ----------
+    stretches, noise :
+        As for `motion_of`.
+    whole : Motion
+        Of the same movie.
+    """
+    _, height, width = noise.shape
+    if min(height, width) < QUARTERED:
+        return 0.0
+    powers = []
+    for rows in (slice(0, height // 2), slice(height // 2, height)):
+        for columns in (slice(0, width // 2), slice(width // 2, width)):
+            motion = motion_of(tuple(part[:, :, rows, columns] for part in stretches), noise[:, rows, columns])
+            if motion is None:
+                return 0.0
+            powers.append(motion.total.y**2 + motion.total.x**2)
+    return float(np.sqrt(max(float(np.mean(powers)) - whole.total.y**2 - whole.total.x**2, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -99,9 +125,10 @@ class _Changes:
     solvers: Double
 
     @classmethod
-    def of(cls, means: list[Double], noise: Float) -> _Changes | None:
+    def of(cls, means: list[Float], noise: Float) -> _Changes | None:
         """From two independent mean images; None where they have too little in common."""
         weight = _weights(noise)
+        means = [mean - mean.mean() for mean in means]
         smooth = [_fine(_centred(images_of(mean, SMOOTH), weight)) for mean in means]
         plain = [images_of(mean, 0) for mean in means]
         filters = (smooth[0] + smooth[1]) / 2
@@ -111,12 +138,13 @@ class _Changes:
             return None
         columns, solvers = [], []
         for side in sides(noise.shape[1:]):
-            part = weight * side
+            part = np.where(side, weight, np.float32(0))
             # each smooth image with the other mean's gradient: noise that both had would count as structure
-            normal = sum(np.einsum("izyx,jzyx->ij", smooth[i] * part, plain[1 - i]) for i in (0, 1)) / 2
-            columns.append((filters * part).reshape(len(filters), -1))
+            pairs = [(_flat(smooth[i] * part), _flat(plain[1 - i])) for i in (0, 1)]
+            normal = sum((first @ other.T).astype(np.float64) for first, other in pairs) / 2
+            columns.append(_flat(np.asarray(filters * part, np.float32)))
             solvers.append(np.linalg.pinv(normal, rcond=1e-8)[1:])
-        return cls(np.concatenate(columns).T.astype(np.float32), np.array(solvers))
+        return cls(np.ascontiguousarray(np.concatenate(columns).T), np.array(solvers))
 
     def displacements(self, changed: Float) -> Double:
         """Displacement of volumes less the mean image, (sides, axes, volumes)."""
@@ -125,9 +153,9 @@ class _Changes:
         return np.asarray(np.einsum("sai,tsi->sat", self.solvers, seen))
 
 
-def images_of(mean: Double, smooth: float) -> Double:
+def images_of(mean: Float, smooth: float) -> Float:
     """What brightness and displacement along z, y and x do to an image, (images, Z, Y, X); along z in deep volumes."""
-    image = ndimage.gaussian_filter(mean.astype(np.float64), (0, smooth, smooth)) if smooth else mean.astype(np.float64)
+    image = ndimage.gaussian_filter(mean, (0, smooth, smooth)) if smooth else mean
     axes = (0, 1, 2) if mean.shape[0] >= DEPTH else (1, 2)
     return np.stack([image, *(-np.gradient(image, axis=axis) for axis in axes)])
 
@@ -144,20 +172,25 @@ def sides(plane: tuple[int, ...]) -> list[npt.NDArray[np.bool_]]:
     return out
 
 
-def _weights(noise: Float) -> Double:
-    power = ndimage.gaussian_filter(noise.astype(np.float64), (0, 2, 2))
+def _flat(images: Float) -> Float:
+    return images.reshape(len(images), -1)
+
+
+def _weights(noise: Float) -> Float:
+    power = ndimage.gaussian_filter(noise, (0, 2, 2))
     typical = float(np.median(power))
-    return np.asarray(1 / np.maximum(power, 0.1 * typical if typical > 0 else 1.0))
+    # as a share of the usual, so that float32 holds the sums whatever the units
+    return np.asarray((typical or 1.0) / np.maximum(power, 0.1 * (typical or 1.0)), np.float32)
 
 
-def _centred(images: Double, weight: Double) -> Double:
+def _centred(images: Float, weight: Float) -> Float:
     """Images without what each row has in common: line noise would else be taken for motion."""
     return np.asarray(
         images - (images * weight).sum(axis=-1, keepdims=True) / np.maximum(weight.sum(axis=-1, keepdims=True), 1e-30)
     )
 
 
-def _fine(images: Double) -> Double:
+def _fine(images: Float) -> Float:
     return np.asarray(images - ndimage.gaussian_filter(images, (0, 0, FINE, FINE)))
 
 
@@ -179,15 +212,18 @@ def _axes(values: Double) -> ZYX:
     return ZYX(z, float(values[-2]), float(values[-1]))
 
 
-MOVES = 0.42
+MOVES = 0.45
 """Voxels rms in the plane from which on a movie is said to move. Registration by whole voxels leaves 0.41, and the
 engine takes that as background; less would name every recording that was registered so."""
 
 MOVES_Z = 0.3
 """The same along z, in planes."""
 
-OFTEN = 0.02
-"""Share of the volumes with a brief displacement that is told of: two in a sample of a hundred."""
+UNEVEN = 0.25
+"""The same for what differs from place to place: recordings that don't move have up to 0.16 by chance."""
+
+OFTEN = 0.05
+"""Share of the volumes with a brief displacement that is told of: fewer do little harm; one in a sample is chance."""
 
 
 def check_motion(sample: Sample) -> Check:
@@ -197,6 +233,7 @@ def check_motion(sample: Sample) -> Check:
         return Check("motion", "the image has too little structure, or is too small, to show motion")
     z, y, x = motion.total
     plane, fast = float(np.hypot(y, x)), float(np.hypot(motion.fast.y, motion.fast.x))
+    uneven = uneven_motion_of(sample.frames, sample.noise, motion)
     depth = f", {z:.2f} planes along z" if sample.mean.shape[0] >= DEPTH else ""
     said = f"{x:.2f} voxels rms along x, {y:.2f} along y{depth} ({fast:.2f} within a second or so)"
     caution = ""
@@ -205,11 +242,17 @@ def check_motion(sample: Sample) -> Check:
             f"the movie moves: {said}. Correct motion first: cells that move are cut into pieces, and their traces "
             "show the motion"
         )
+    elif uneven > UNEVEN:
+        caution = (
+            f"the movie moves differently from place to place: by {uneven:.2f} voxels rms beyond what all of it does "
+            f"({said}). "
+            "Correct motion first, piecewise (non-rigid)"
+        )
     elif motion.brief > OFTEN:
         caution = (
             f"{motion.brief:.0%} of the volumes are displaced by more than {BRIEF:g} voxels from those around, as "
             "when an animal "
             "startles. Correct motion first, or cut these volumes out"
         )
-    figures = {"x": x, "y": y, "z": z, "fast": fast, "brief": motion.brief}
+    figures = {"x": x, "y": y, "z": z, "fast": fast, "uneven": uneven, "brief": motion.brief}
     return Check("motion", said, figures, caution)

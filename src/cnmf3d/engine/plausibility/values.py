@@ -80,10 +80,10 @@ def max_reached(sample: Sample, top: float) -> float:
     return float(np.any(shares, axis=0).mean())
 
 
-def _just_below(flat: npt.NDArray[np.generic], top: float, low: float) -> float:
+def _just_below(flat: npt.NDArray[Any], top: float, low: float) -> float:
     """How often a value just below the largest one occurs, in the mean."""
-    values = flat.astype(np.float64)
-    band = values[(values < top) & (values > top - 0.1 * (top - low))]
+    band = flat[flat > top - 0.1 * (top - low)]
+    band = band[band < top]
     if flat.dtype.kind in "ui":
         return band.size / max(0.1 * (top - low), 1.0)
     return band.size / max(np.unique(band).size, 1)
