@@ -121,7 +121,7 @@ def _results(
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
     clock = Clock()
-    with clock.stage("check"):
+    with clock.stage("check"), threadpool_limits(1):
         told = about_movie(check_movie(movie, plan.rate), heard)
     fingerprint = movie.fingerprint()
     with (

@@ -143,9 +143,9 @@ def check_repeats(sample: Sample) -> Check:
     return Check("repeats", said, {"share": share}, caution)
 
 
-TURNS, LAGS, LEAST_SIDE = 0.7, 5, 16
+TURNS, LAGS = 0.7, 5
 """How much smaller the difference of volumes some lag apart must be than at any shorter lag for the movie to be taken
-to go in turns (1 where nothing recurs, more where things move), the longest lag, and the least rows and columns."""
+to go in turns (1 where nothing recurs, more where things move), and the longest lag."""
 
 
 def check_turns(sample: Sample) -> Check:
@@ -169,13 +169,13 @@ def check_turns(sample: Sample) -> Check:
 
 def turns_of(sample: Sample) -> tuple[int, float]:
     """Period in which volumes recur (0: none), and the ratio of differences that says so."""
-    if min(sample.mean.shape[1:]) < LEAST_SIDE:
+    if sample.small:
         return 0, 1.0
     products: list[list[Double]] = []
-    for part in sample.frames:
+    for part in sample.steady:
         if len(part) < LAGS + 1:
             continue
-        smooth = ndimage.uniform_filter(part - part.mean(axis=(1, 2, 3), keepdims=True), (0, 0, 5, 5))[:, :, 2::4, 2::4]
+        smooth = ndimage.uniform_filter(part, (0, 0, 5, 5))[:, :, 2::4, 2::4]
         products.append([np.square(smooth[lag:] - smooth[:-lag]).mean(axis=(1, 2, 3)) for lag in range(1, LAGS + 1)])
     if not products:
         return 0, 1.0

@@ -34,7 +34,7 @@ def check_grain(sample: Sample) -> Check:
     depth = f", {z:.2f} along z" if shape[0] > 1 else ""
     said = f"neighbours share noise: correlation {x:.2f} along x, {y:.2f} along y{depth}; {two:.2f} two voxels apart"
     caution = ""
-    if two > FAR and not sample.digital:
+    if two > FAR and not sample.digital and not sample.small:
         caution = (
             f"{said}. The movie was smoothed, upsampled or resampled: cells as small as this can't be told from noise. "
             "Use the movie as it was taken, or bin it"
@@ -58,7 +58,7 @@ def check_time(sample: Sample) -> Check:
     shared = max(0.0, float(1 - 1 / np.median(two[alive] / one[alive]))) if alive.any() else 0.0
     said = f"successive volumes share noise: correlation {shared:.2f}"
     caution = ""
-    if shared > LASTS and not sample.digital:
+    if shared > LASTS and not sample.digital and not sample.small:
         caution = (
             f"{said}. The movie was averaged, smoothed or interpolated over time: noise lasts as transients do, and is "
             "taken for them. Use the movie as it was taken; if it was averaged, keep one volume of each average"

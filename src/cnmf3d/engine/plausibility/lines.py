@@ -12,9 +12,6 @@ from cnmf3d.engine.plausibility.sample import Frames, Sample
 
 Double = npt.NDArray[np.float64]
 
-LEAST = 16
-"""Rows and columns below which nothing is said of lines."""
-
 SHARED = 0.05
 """Share of a voxel's noise that its line shares, from which on that is said. In the mean over a cell of eight by eight
 voxels line noise falls to an eighth, and voxels' own to a sixty-fourth: this share then adds 40 % to its noise."""
@@ -40,8 +37,7 @@ DISPLACED = 0.5
 
 def check_lines(sample: Sample) -> Check:
     """Noise that lines (rows or columns of one volume) share."""
-    _, y, x = sample.mean.shape
-    if min(y, x) < LEAST:
+    if sample.small:
         return Check("lines", "the planes are too small to see lines")
     power = float(np.median(sample.noise)) or 1.0
     rows, columns = (shared_by_lines(sample.bends, axis) / power for axis in (2, 3))
@@ -120,8 +116,7 @@ def _apart(lines: Double) -> Double:
 
 def check_stripes(sample: Sample) -> Check:
     """Columns or rows that are always brighter or darker than those beside them."""
-    _, y, x = sample.mean.shape
-    if min(y, x) < LEAST:
+    if sample.small:
         return Check("stripes", "the planes are too small to see stripes")
     columns, rows = (fixed_stripes(sample.mean, axis) / sample.light for axis in (2, 1))
     said = f"columns' brightness differs by {columns:.1%} from that of those beside them, rows' by {rows:.1%}"
@@ -146,8 +141,7 @@ def fixed_stripes(mean: npt.NDArray[np.float32], axis: int) -> float:
 
 def check_phase(sample: Sample) -> Check:
     """Every second line displaced, as where lines are scanned back and forth."""
-    _, y, x = sample.mean.shape
-    if y < LEAST or x < 4 * REACH:
+    if sample.small:
         return Check("phase", "the planes are too small to see displaced lines")
     shift, like = phase_shift(sample.mean)
     said = f"every second row is displaced by {abs(shift):.2f} columns"

@@ -38,6 +38,9 @@ MOMENTS, BAND = 600, 24
 MOST_CUT = 0.5
 """Share of a plane's side that may be cut off with filled borders."""
 
+SMALL = 32
+"""Rows or columns below which planes are small: on crops of 20 × 20, chance makes hums and stripes."""
+
 ROUNDED = 0.5
 """Standard deviation of the noise, in steps of whole numbers, below which rounding hides it: rounding alone adds "
 "0.29."""
@@ -150,6 +153,11 @@ class Sample:
     def digital(self) -> bool:
         """Whether noise is less than a step of the values: then it is rounding that one measures."""
         return self.movie.dtype.kind in "ui" and float(np.median(self.noise)) < ROUNDED**2
+
+    @property
+    def small(self) -> bool:
+        """Whether planes are too small for what many voxels or lines must say together."""
+        return bool(min(self.mean.shape[1:]) < SMALL)
 
     @cached_property
     def light(self) -> float:
