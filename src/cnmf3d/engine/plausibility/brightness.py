@@ -14,9 +14,9 @@ Double = npt.NDArray[np.float64]
 AROUND = 15
 """Volumes whose median a volume's brightness is compared with."""
 
-FLASH, BLANK, SURE = 0.5, 0.5, 10.0
-"""Share of the light by which a volume is brighter to be a flash, the share of the usual contrast below which it is
-blank, and how many times as far as usual it must be from those around."""
+FLASH, BLANK, DARK, SURE = 0.5, 0.5, 0.1, 10.0
+"""Share of the light by which a volume is brighter to be a flash; share of the usual contrast below which, and of the
+light by which a volume is darker, to be blank; and how many times as far as usual it must be from those around."""
 
 STEP, STEP_SURE, AT_ONCE, SIDE = 0.04, 8.0, 0.8, 6
 """Share of the light by which brightness must change and stay so, how many times the usual change that must be, the
@@ -38,8 +38,9 @@ def check_brightness(sample: Sample) -> Check:
     apart = (level - usual) / light
     scatter = 1.4826 * float(np.median(np.abs(apart))) + 1e-6
     flashes = (apart > FLASH) & (apart > SURE * scatter)
-    contrast = float(np.median(sample.contrast))
-    blank = (sample.contrast <= BLANK * contrast) & (apart < -SURE * scatter) | (sample.contrast == 0) & (contrast > 0)
+    around = ndimage.median_filter(sample.contrast, AROUND, mode="nearest")
+    dim = (sample.contrast <= BLANK * around) & (apart < -DARK) & (apart < -SURE * scatter)
+    blank = dim | (sample.contrast == 0) & (around > 0)
     steps = steps_of(level / light)
     flicker = flicker_of(sample)
     tenth = max(1, level.size // 10)

@@ -18,6 +18,10 @@ CONTRAST, DARKEST = 1.5, 4
 out, where little light is uncertain."""
 
 
+STRUCTURE = 0.3
+"""The range of light there in standard deviations of the noise, below which a movie shows nothing of the kind."""
+
+
 def check_photons(sample: Sample) -> Check:
     """Photon gain, and values that are not in proportion to light."""
     mean, noise = sample.mean, sample.noise
@@ -51,6 +55,6 @@ def growth(sample: Sample) -> tuple[float, float]:
     light = light - light.min()
     order = np.array_split(np.argsort(light, kind="stable"), GROUPS)[DARKEST:]
     x, y = (np.array([np.median(values[group]) for group in order]) for values in (light, power))
-    if x[0] <= 0 or (y <= 0).any():
+    if x[0] <= 0 or (y <= 0).any() or x[-1] - x[0] < STRUCTURE * np.sqrt(np.median(y)):
         return 0.0, 1.0
     return float(np.polyfit(np.log(x), np.log(y), 1)[0]), float(x[-1] / x[0])
