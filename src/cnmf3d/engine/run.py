@@ -121,8 +121,8 @@ def _results(
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
     clock = Clock()
-    with clock.stage("check"), threadpool_limits(1):
-        told = about_movie(check_movie(movie, plan.rate), heard)
+    with clock.stage("check"):
+        told = about_movie(check_movie(movie, plan.rate, workers), heard)
     fingerprint = movie.fingerprint()
     with (
         threadpool_limits(1),

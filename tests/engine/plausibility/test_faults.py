@@ -144,7 +144,7 @@ def flicker(movie):
 
 
 def bleached(movie):
-    return whole(movie * np.linspace(1, 0.5, len(movie))[:, None, None, None])
+    return whole(movie * np.linspace(1, 0.4, len(movie))[:, None, None, None])
 
 
 def shifted(movie, shifts):

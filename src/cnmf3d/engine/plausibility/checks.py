@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from threadpoolctl import threadpool_limits
+
+from cnmf3d.engine.parallel import cores, in_order
 from cnmf3d.engine.plausibility.brightness import check_brightness, check_repeats, check_turns
 from cnmf3d.engine.plausibility.check import Check
 from cnmf3d.engine.plausibility.compression import check_blocks
@@ -42,7 +45,7 @@ LEAST = 8
 """Volumes below which only the length is judged."""
 
 
-def check_movie(movie: Movie, rate: float | None = None) -> list[Check]:
+def check_movie(movie: Movie, rate: float | None = None, workers: int | None = None) -> list[Check]:
     """Look at a sample of a movie for what would spoil a run.
 
     Parameters
@@ -50,6 +53,8 @@ def check_movie(movie: Movie, rate: float | None = None) -> list[Check]:
     movie : Movie
     rate : float, optional
         Volumes a second; the movie's own if not given.
+    workers : int, optional
+        Threads; all cores by default. The result doesn't depend on it.
 
     Returns
     -------
@@ -60,4 +65,6 @@ def check_movie(movie: Movie, rate: float | None = None) -> list[Check]:
     if movie.shape[0] < LEAST:
         return checks
     sample = sample_of(movie)
-    return [*checks, *(check(sample) for check in SAMPLE_CHECKS)]
+    with threadpool_limits(1):
+        _ = sample.noise, sample.steady  # what several checks need
+        return [*checks, *in_order(lambda check: check(sample), SAMPLE_CHECKS, workers or cores())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -59,6 +60,10 @@ class Sample:
         As they are stored.
     planes : (planes,) int64
         Their numbers.
+    hidden : (planes, rows, columns) float64
+        Share of the sample's volumes in which a voxel lies in a filled border or is not finite.
+    inside : (slice, slice)
+        Rows and columns without filled borders, of all planes.
     moments : (n,) int64
         Volumes whose brightness was looked at.
     brightness, contrast : (n,) float64
@@ -69,37 +74,11 @@ class Sample:
     starts: tuple[int, ...]
     stretches: tuple[npt.NDArray[Any], ...]
     planes: npt.NDArray[np.int64]
+    hidden: npt.NDArray[np.float64]
+    inside: tuple[slice, slice]
     moments: npt.NDArray[np.int64]
     brightness: npt.NDArray[np.float64]
     contrast: npt.NDArray[np.float64]
-
-    @cached_property
-    def hidden(self) -> npt.NDArray[np.float64]:
-        """Share of the sample's volumes in which each voxel lies in a filled border or is not finite."""
-        total = np.zeros(self.stretches[0].shape[1:])
-        for part in self.stretches:
-            mask = unseen(part)
-            if mask is not None:
-                total += mask.sum(axis=0)
-            if part.dtype.kind == "f":
-                total += (~np.isfinite(part) if mask is None else ~np.isfinite(part) & ~mask).sum(axis=0)
-        return total / sum(map(len, self.stretches))
-
-    @cached_property
-    def inside(self) -> tuple[slice, slice]:
-        """Rows and columns without filled borders, of all planes."""
-        hidden = self.hidden
-        out = []
-        for axis in (1, 2):
-            # a line counts as filled where half of it is, in any frame
-            line = (hidden > 0).mean(axis=(0, 3 - axis)) > 0.5
-            length = line.size
-            seen = np.flatnonzero(~line)
-            start, stop = (int(seen[0]), int(seen[-1]) + 1) if seen.size else (0, length)
-            if stop - start < MOST_CUT * length:
-                start, stop = 0, length
-            out.append(slice(start, stop))
-        return out[0], out[1]
 
     @cached_property
     def frames(self) -> tuple[Frames, ...]:
@@ -188,11 +167,45 @@ def sample_of(movie: Movie) -> Sample:
     count = max(1, min(STRETCHES, total // length))
     starts = sorted({int(start) for start in np.linspace(0, total - length, count)})
     stretches = tuple(_read(movie, start, start + length, planes, rows, columns) for start in starts)
+    hidden = hidden_share(stretches)
+    inside = seen_lines(hidden)
     moments = np.unique(np.linspace(0, total - 1, min(total, MOMENTS)).astype(np.int64))
     first = max(0, y // 2 - BAND // 2)
-    bands = (movie.frames.read_rows(int(t), z // 2, slice(first, min(y, first + BAND))) for t in moments)
-    levels = np.array([_mean_and_std(band) for band in bands])
-    return Sample(movie, tuple(starts), stretches, planes, moments, levels[:, 0], levels[:, 1])
+    bands = _bands(movie, moments, slice(first, min(y, first + BAND)))
+    levels = np.array([_mean_and_std(band[:, columns][:, inside[1]]) for band in bands])
+    return Sample(movie, tuple(starts), stretches, planes, hidden, inside, moments, levels[:, 0], levels[:, 1])
+
+
+def hidden_share(stretches: tuple[npt.NDArray[Any], ...]) -> npt.NDArray[np.float64]:
+    """Share of the volumes in which each voxel lies in a filled border or is not finite."""
+    total = np.zeros(stretches[0].shape[1:])
+    for part in stretches:
+        mask = unseen(part)
+        if part.dtype.kind == "f":
+            lost = ~np.isfinite(part)
+            mask = lost if mask is None else mask | lost
+        if mask is not None:
+            total += mask.sum(axis=0)
+    return total / sum(map(len, stretches))
+
+
+def seen_lines(hidden: npt.NDArray[np.float64]) -> tuple[slice, slice]:
+    """Rows and columns that hold no filled border; all where little would be left."""
+    out = []
+    for axis in (1, 2):
+        # a line counts as filled where half of it is, in any volume
+        line = (hidden > 0).mean(axis=(0, 3 - axis)) > 0.5
+        seen = np.flatnonzero(~line)
+        start, stop = (int(seen[0]), int(seen[-1]) + 1) if seen.size else (0, line.size)
+        out.append(slice(start, stop) if stop - start >= MOST_CUT * line.size else slice(0, line.size))
+    return out[0], out[1]
+
+
+def _bands(movie: Movie, moments: npt.NDArray[np.int64], rows: slice) -> Iterator[npt.NDArray[Any]]:
+    """Some rows of the middle plane of each volume; from a map of the whole where there is one, which is quicker."""
+    plane, mapped = movie.shape[1] // 2, movie.contiguous()
+    for t in moments:
+        yield movie.frames.read_rows(int(t), plane, rows) if mapped is None else mapped[t, plane, rows]
 
 
 def _mean_and_std(band: npt.NDArray[Any]) -> tuple[float, float]:
