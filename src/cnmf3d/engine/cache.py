@@ -110,7 +110,7 @@ class Cache:
             values.reshape(self.shape)[box.slices].ravel()
             for values in (self.statistics.mean, self.scale / np.float32(np.sqrt(self.width)))
         )
-        return Block(rows.reshape(-1, rows.shape[-1]), box.shape, rest, unit)
+        return Block(rows.reshape(-1, rows.shape[-1]), box.shape, rest, unit, self.statistics.grain)
 
 
 def kernel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:

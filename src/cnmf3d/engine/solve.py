@@ -88,6 +88,7 @@ def solve(block: Block, settings: Settings) -> Fit:
     fit = search(block, coarse, settings)
     fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
     fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
+    fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
     fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2)
     return pick(fit, np.arange(fit.count), fit.footprints.data > 0)
@@ -188,7 +189,7 @@ def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, al
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
     fit = refined(block, with_neuropil(block, coarse, fit, settings), 3)
-    fit = clean(fit, block.shape, settings.sigma)
+    fit = clean(fit, block.shape, settings.sigma, block.grain)
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
     return refined(block, with_neuropil(block, coarse, fit, settings), 2)
@@ -205,8 +206,8 @@ def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fi
     chance : float
         Reliability of places without a cell.
     """
-    fit = clean(fit, block.shape, settings.sigma)
+    fit = clean(fit, block.shape, settings.sigma, block.grain)
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
-    scores = reliability(block, fit, settings.sigma)
+    scores = reliability(demix.raw_traces(block, fit))
     return subset(fit, np.flatnonzero(scores > threshold(block.bins, settings.significance, chance)))

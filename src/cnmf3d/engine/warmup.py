@@ -224,7 +224,9 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
         "update_traces": lambda: block.update_traces(traces, *one, False, traces.copy()),
         "subtract_model": lambda: block.subtract_model(np.ones((1, 4), np.float32), *one, traces),
         "activity": lambda: block.activity(traces, 2.5, np.empty(1, np.float32), np.empty(1, np.float32)),
-        "persistence": lambda: block.persistence(traces, np.ones(3, np.float32), np.empty(1, np.float32)),
+        "persistence": lambda: block.persistence(
+            traces, np.ones(3, np.float32), 1.0, 4.0, 0.8, np.empty(1, np.float32)
+        ),
         "project": lambda: block.project(rows, indptr, indices, data, np.empty((1, 4), np.float32)),
         "correlate": lambda: block.correlate(rows, indptr, indices, traces, np.empty(8, np.float32)),
         "regress_rows": lambda: block.regress_rows(rows, traces, np.empty((8, 1), np.float32)),
