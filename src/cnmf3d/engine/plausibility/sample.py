@@ -33,8 +33,12 @@ most so many columns."""
 ALIGNED = 16
 """Rows and columns that are read begin at multiples of it, as blocks of compression do."""
 
-MOMENTS, BAND = 600, 24
-"""Volumes whose brightness is looked at, in so many rows of the middle plane."""
+MOMENTS, FEWER, BAND = 600, 100, 24
+"""Volumes whose brightness is looked at, in so many rows of the middle plane; and fewer where the movie is neither a
+map of a file nor small: a chunk of a compressed file holds many volumes, and is decompressed for each."""
+
+WHOLE, AT_ONCE = 6 * 10**7, 2**23
+"""Values of a movie that is read from the beginning to the end for that, and how many of them at once."""
 
 MOST_CUT = 0.5
 """Share of a plane's side that may be cut off with filled borders."""
@@ -169,7 +173,8 @@ def sample_of(movie: Movie) -> Sample:
     stretches = tuple(_read(movie, start, start + length, planes, rows, columns) for start in starts)
     hidden = hidden_share(stretches)
     inside = seen_lines(hidden)
-    moments = np.unique(np.linspace(0, total - 1, min(total, MOMENTS)).astype(np.int64))
+    quick = movie.size <= WHOLE or movie.contiguous() is not None
+    moments = np.unique(np.linspace(0, total - 1, min(total, MOMENTS if quick else FEWER)).astype(np.int64))
     first = max(0, y // 2 - BAND // 2)
     bands = _bands(movie, moments, slice(first, min(y, first + BAND)))
     levels = np.array([_mean_and_std(band[:, columns][:, inside[1]]) for band in bands])
@@ -202,8 +207,15 @@ def seen_lines(hidden: npt.NDArray[np.float64]) -> tuple[slice, slice]:
 
 
 def _bands(movie: Movie, moments: npt.NDArray[np.int64], rows: slice) -> Iterator[npt.NDArray[Any]]:
-    """Some rows of the middle plane of each volume; from a map of the whole where there is one, which is quicker."""
+    """Some rows of the middle plane of each volume, the quickest way."""
     plane, mapped = movie.shape[1] // 2, movie.contiguous()
+    if mapped is None and movie.size <= WHOLE:
+        step = max(1, AT_ONCE // int(np.prod(movie.shape[1:])))
+        for start in range(0, movie.shape[0], step):
+            stop = min(start + step, movie.shape[0])
+            part = movie.read(start, stop)[:, plane, rows]
+            yield from part[moments[(moments >= start) & (moments < stop)] - start]
+        return
     for t in moments:
         yield movie.frames.read_rows(int(t), plane, rows) if mapped is None else mapped[t, plane, rows]
 
