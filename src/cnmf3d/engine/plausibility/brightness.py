@@ -27,8 +27,8 @@ FLICKER = 0.05
 """Standard deviation of whole volumes' brightness, as a share of the light, from one volume to the next."""
 
 FADES = 0.35
-"""Share of the light that may be lost from the beginning to the end: photobleaching takes 10 to 20 % of most "
-"recordings."""
+"""Share of the light that may be lost from the beginning to the end: photobleaching takes 10 to 20 % of most
+recordings."""
 
 
 def check_brightness(sample: Sample) -> Check:

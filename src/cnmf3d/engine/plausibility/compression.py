@@ -14,8 +14,8 @@ SIDES = (8, 16)
 """Sides of the blocks of JPEG and of video codecs."""
 
 EDGES = 0.05
-"""How much larger differences across blocks' edges are than within them, along both axes, from which on that is "
-"said."""
+"""How much larger differences across blocks' edges are than within them, along both axes, from which on that is
+said."""
 
 SURE = 5.0
 """Standard errors that they must be larger by."""

@@ -27,8 +27,8 @@ DEPTH = 3
 """Planes from which on displacement along z can be seen."""
 
 STRUCTURE = 0.25
-"""Share of the gradient that two independent mean images must have in common: less is noise, and nothing can be "
-"said."""
+"""Share of the gradient that two independent mean images must have in common: less is noise, and nothing can be
+said."""
 
 BRIEF = 0.75
 """Voxels from the median of the volumes around that make a brief displacement: below, residual motion is so, too."""

@@ -17,8 +17,8 @@ Frames = npt.NDArray[np.float32]
 Image = npt.NDArray[np.float32]
 
 STRETCHES, LONGEST, SHORTEST = 8, 16, 6
-"""Stretches of consecutive volumes, spread over the movie, and volumes of each: more see rarer events and take "
-"longer."""
+"""Stretches of consecutive volumes, spread over the movie, and volumes of each: more see rarer events and take
+longer."""
 
 VALUES = 6 * 10**6
 """Values in all stretches together, about: all checks of them take half a second."""
