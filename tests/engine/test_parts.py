@@ -409,7 +409,7 @@ def rounds_of(monkeypatch, block, **changes):
     ours = solving.initialise
     monkeypatch.setattr(solving, "initialise", lambda *args: tried.append(0) or ours(*args))
     options = Settings(SIGMA, **changes)
-    fit = search(block, coarsen(block, options.sigma), options)
+    fit, _ = search(block, coarsen(block, options.sigma), options)
     return len(tried), fit.count
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.kernels.numba import block as kernels
 
 STEP = 16
@@ -18,6 +18,21 @@ STEP = 16
 
 Footprints = sparse.csc_array[Any]
 Index = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Values of a block that show nothing: where registration moved the tissue out of the frame.
+
+    Attributes
+    ----------
+    voxels : (n,) int64
+        Those that some bin doesn't show.
+    mask : (n, bins) bool
+    """
+
+    voxels: npt.NDArray[np.int64]
+    mask: Bool
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,8 @@ class Block:
         Mean over time and noise of a bin, in the movie's units; None where nobody needs them.
     grain : (3, lags) float32 or None
         Correlation of the noise of voxels so far apart along z, y and x; None: independent.
+    hidden : Hidden or None
+        Values of `rows` that hold no data; None where all do.
     """
 
     rows: npt.NDArray[np.int16]
@@ -41,6 +58,7 @@ class Block:
     rest: Float | None = None
     unit: Float | None = None
     grain: Float | None = None
+    hidden: Hidden | None = None
 
     @property
     def bins(self) -> int:

@@ -364,7 +364,8 @@ def shapes_of(
     """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
     supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), cache.statistics.valid)
     active = active_frames(denoised.traces, window)
-    sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
+    expected = source.expecting(footprints, denoised.traces)
+    sums = refine.accumulate_shapes(expected, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
     statistics = cache.statistics
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
@@ -391,7 +392,7 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
 
 def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:
     """Raw traces and neuropil courses: one pass over the movie."""
-    seen = refine.project(source, footprints, neuropil)
+    seen = refine.project(source.expecting(footprints, start), footprints, neuropil)
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
     return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)

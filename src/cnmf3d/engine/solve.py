@@ -23,6 +23,7 @@ from cnmf3d.engine.merging import merge
 from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import ellipsoids
+from cnmf3d.engine.visibility import fill_hidden
 from cnmf3d.geometry import ZYX
 
 FEW, LITTLE = 0.05, 0.02
@@ -84,8 +85,7 @@ def empty_fit(block: Block) -> Fit:
 
 def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
-    coarse = coarsen(block, settings.sigma, settings.grid)
-    fit = search(block, coarse, settings)
+    fit, coarse = search(block, coarsen(block, settings.sigma, settings.grid), settings)
     fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
     fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
@@ -94,8 +94,15 @@ def solve(block: Block, settings: Settings) -> Fit:
     return pick(fit, np.arange(fit.count), fit.footprints.data > 0)
 
 
-def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
-    """Rounds of seeding and demixing, until they find little; some of what is there may be no cell."""
+def search(block: Block, coarse: Coarse, settings: Settings) -> tuple[Fit, Coarse]:
+    """Rounds of seeding and demixing, until they find little; some of what is there may be no cell.
+
+    Returns
+    -------
+    fit : Fit
+    coarse : Coarse
+        With what the block's hidden values are expected to be.
+    """
     fit = with_neuropil(block, coarse, empty_fit(block), settings)
     banned, known = np.zeros((0, 3)), 0
     for round_ in range(settings.rounds):
@@ -105,6 +112,9 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
         banned = np.concatenate([banned, seeds.positions])
         fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.start))
         fit = _settle(block, coarse, fit, settings)
+        if block.hidden is not None:
+            fill_hidden(block, fit)
+            coarse = coarse.of(block)
         done = round_ > 1 and len(seeds.positions) < FEW * fit.count
         if round_ == 0:
             known = fit.count
@@ -115,7 +125,7 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
             known = fit.count
         if done:
             break
-    return fit
+    return fit, coarse
 
 
 def solve_seeded(block: Block, footprints: Footprints, settings: Settings, traces: Float | None = None) -> Fit:
@@ -141,6 +151,9 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings, trace
     else:
         fit = dataclasses.replace(fit, footprints=footprints, traces=np.ascontiguousarray(traces))
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
+    if block.hidden is not None:
+        fill_hidden(block, fit)
+        coarse = coarse.of(block)
     return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
 
 

@@ -212,6 +212,7 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             frame, 1, data.reshape(1, 8).repeat(2, 0), np.zeros((1, 2)), np.empty((2, 8), np.float32)
         ),
         "bin_chunk": lambda: ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 1), np.int16)),
+        "bin_seen": lambda: ingest.bin_seen(frame, frame > 0, 3, level, data, np.zeros((8, 1), np.int16)),
         "project_frames": lambda: frames.project_frames(
             frame, indptr, indices, data, level, np.empty((1, 3), np.float32)
         ),
