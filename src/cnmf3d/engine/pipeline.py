@@ -22,6 +22,7 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
+from cnmf3d.engine.evaluation.false_discoveries import expected_false
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
@@ -30,6 +31,7 @@ from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
+from cnmf3d.engine.plausibility import check_decay
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
@@ -49,10 +51,6 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
-
-DECAYS = (0.05, 10.0)
-"""Decay times of calcium indicators in seconds, from the fastest to slow ones in nuclei. Outside of them the rate is
-likely wrong; narrower limits would find smaller mistakes, and would warn of odd but right recordings."""
 
 
 @dataclass
@@ -215,6 +213,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(last.raw), plan, cache.bins, draft.footprints, last.raw)
+        rate = false_discovery_rate(plan, cache, last.raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
     return Outcome(
@@ -227,10 +226,22 @@ def finished(context: Context, draft: Draft) -> Outcome:
         scale=draft.source.scale,
         correlation=draft.correlation,
         grid=plan.cores(cache.shape, cache.bins),
-        estimates=draft.estimates,
+        estimates={**draft.estimates, **rate},
         offset=offset,
         seeds=draft.seeds,
     )
+
+
+def false_discovery_rate(
+    plan: Plan, cache: Cache, raw: Float, accepted: int, reporter: Reporter
+) -> dict[str, dict[str, Any]]:
+    """Share of the accepted components that noise alone explains, told to the reporter and as an entry."""
+    if accepted == 0 or plan.sigma is None:
+        return {}
+    false = expected_false(raw, plan.width, plan.significance, int(cache.statistics.valid.sum()), plan.sigma)
+    text = f"noise alone makes {false:.2g} of the {accepted} accepted: this movie's traces in random order"
+    reporter(Note("evaluate", f"false discoveries {false / accepted:.2%}: {text}"))
+    return {"false_discovery_rate": {"value": round(false / accepted, 5), "why": text}}
 
 
 def detector_offset(context: Context, plan: Plan, cache: Cache) -> Offset:
@@ -280,11 +291,8 @@ def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) ->
     decay, rise = response.decay / plan.rate, response.rise / plan.rate
     text = "what explains the strongest cells' traces best"
     reporter(Note("estimate", f"decay time {decay:.2f} s, rise time {rise:.3f} s: {text}"))
-    low, high = DECAYS
-    if not low <= decay <= high:
-        usual = f"calcium indicators have {low:g} to {high:g} s"
-        hint = "Is the rate that of whole volumes, in volumes a second (--fps)?"
-        reporter(Caution("estimate", f"decay time {decay:.3g} s at {plan.rate:g} volumes a second; {usual}. {hint}"))
+    if caution := check_decay(decay, plan.rate).caution:
+        reporter(Caution("estimate", caution))
     return {
         "decay_time": {"value": round(decay, 3), "why": text},
         "rise_time": {"value": round(rise, 4), "why": text},
@@ -377,7 +385,7 @@ def shapes_of(
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
     brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
     footprints, errors = smoothed(
-        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers
+        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers, every=True
     )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
     in_movie_units = with_data(footprints, footprints.data * source.scale[footprints.indices])
