@@ -26,8 +26,9 @@ LOCAL, TRANSIENT = 0.15, 1.0
 """A course whose image is spread over less than this share of the pools is that of some large cells if its skewness is
 above this, counted in the direction of its image's bright side: transients only go up, neuropil goes up and down."""
 
-PLAIN, PLAIN_SHARE = 0.3, 0.1
-"""With less skewness a course is no cell's, so that in a volume of few pools this share of them will do."""
+PLAIN, PLAIN_SHARE, VERY_ALIKE = 0.5, 0.1, 0.8
+"""With less skewness a course is hardly a cell's: in a volume of few pools this share of them will do; and in one of
+many no share is asked for where neighbouring pools are this alike, for pools are small where cells are."""
 
 
 def constant_course(bins: int) -> Float:
@@ -71,10 +72,12 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
         return constant
     spread = 1 / (images**4).sum(axis=0)
     skewness = _skewness(courses) * np.sign((images**3).sum(axis=0))
-    enough = np.where(skewness < PLAIN, PLAIN_SHARE, SMALL_SHARE) * len(images)
-    wide = spread > np.maximum(np.minimum(FEWEST_POOLS, enough), LEAST_SHARE * len(images))
+    plain = skewness < PLAIN
+    enough = np.minimum(FEWEST_POOLS, np.where(plain, PLAIN_SHARE, SMALL_SHARE) * len(images))
+    likeness = smoothness(images.T, grid)
+    wide = spread > np.where(plain & (likeness > VERY_ALIKE), enough, np.maximum(enough, LEAST_SHARE * len(images)))
     of_cells = (spread < LOCAL * len(images)) & (skewness > TRANSIENT)
-    chosen = wide & ~of_cells & (smoothness(images.T, grid) > alike)
+    chosen = wide & ~of_cells & (likeness > alike)
     return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]]])
 
 
