@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
@@ -23,7 +23,8 @@ class Stage(BaseModel):
     @classmethod
     def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
         """True is no number, though Python counts it as one."""
-        switch = info.field_name is not None and cls.model_fields[info.field_name].annotation in (bool, Literal[False])
+        kind = None if info.field_name is None else cls.model_fields[info.field_name].annotation
+        switch = kind in (bool, Literal[False]) or bool in get_args(kind)
         if isinstance(value, bool) and not switch:
             raise ValueError("a value, not a switch")
         return value
