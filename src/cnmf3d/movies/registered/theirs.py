@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
@@ -49,8 +50,11 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
             return _of_planes([value.item()], [path], movie)
         return _caiman(value, path, movie)
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return _caiman(_named(file.files, path, lambda name: file[name]), path, movie)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return _caiman(_named(file.files, path, lambda name: file[name]), path, movie)
+        except (OSError, ValueError, BadZipFile) as error:
+            raise InputError(f"{path} can't be read as .npz: {error}", "Take another copy of it.") from error
     if path.suffix.lower() in (".hdf5", ".h5"):
         names: list[str] = []
         try:
