@@ -46,8 +46,14 @@ def _positive(value: Any) -> Any:
     return value
 
 
+def _not_negative(value: Any) -> Any:
+    if isinstance(value, tuple) and not all(v >= 0 for v in value):
+        raise ValueError("0 or more along every axis")
+    return value
+
+
 XYZ = tuple[float, float, float]
 Lengths = Annotated[XYZ, BeforeValidator(_positive), BeforeValidator(_lengths)]
 """(x, y, z): one number for all axes, three numbers, or {"x": , "y": , "z": }; above 0."""
-Overlap = Annotated[XYZ, BeforeValidator(_lengths)]
+Overlap = Annotated[XYZ, BeforeValidator(_not_negative), BeforeValidator(_lengths)]
 """(x, y, z), may be 0."""
