@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.movie import Frames, Movie
-from cnmf3d.movies.registered.interpolation import table, weights_at
+from cnmf3d.movies.registered.interpolation import MARGIN, table, weights_at
 from cnmf3d.movies.registered.motion import Float, Motion
-
-MARGIN = 0.5
-"""Voxels beyond the centre of the outermost one that count as seen: a voxel's own half. With less, planes at the ends
-are unseen in every other frame of a movie that trembles along z; with more, what moved away still shows."""
 
 LEAST_VOXELS = 2**20
 """Voxel-frames from which several threads are worth it."""
 
 HOLE = 0.02
 """Weight of voxels without a value from which a result has none either."""
+
+
+Mover = Callable[[Float, int, Float, Float], None]
+"""Registers a recorded volume: its values, which one it is, the template, and the array to write to."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,8 @@ class Registered:
     def _mover(self, numbers: npt.NDArray[np.intp]) -> Callable[[npt.NDArray[Any], int, Float], None]:
         """A function that registers one recorded volume, given its place in `numbers`, into an array."""
         bad = self.motion.bad_frames[numbers] if self.hidden else np.zeros(len(numbers), bool)
+        template = np.ascontiguousarray(self.motion.template, np.float32)
+        unknown = np.full_like(template, np.nan)
         inner = self._warper(numbers) if self.motion.field is not None else self._shifter(numbers)
 
         def move(recorded: npt.NDArray[Any], index: int, out: Float) -> None:
@@ -96,10 +98,10 @@ class Registered:
                 out[:] = np.nan
                 return
             frame, holes = _filled(recorded)
-            inner(frame, index, out)
+            inner(frame, index, template, out)
             if holes is not None and self.hidden:
                 shown = np.empty_like(out)
-                inner(holes, index, shown)
+                inner(holes, index, unknown, shown)
                 with np.errstate(invalid="ignore"):
                     out[np.abs(shown) > HOLE] = np.nan
 
@@ -112,7 +114,7 @@ class Registered:
         shape = (len(numbers), self.shape[1], 2)
         return np.ascontiguousarray(np.broadcast_to(self.motion.planes + moving, shape), np.float32)
 
-    def _shifter(self, numbers: npt.NDArray[np.intp]) -> Callable[[Float, int, Float], None]:
+    def _shifter(self, numbers: npt.NDArray[np.intp]) -> Mover:
         """Registers volumes whose planes move as a whole."""
         from cnmf3d.movies.registered import kernels  # numba: only where it is needed
 
@@ -124,30 +126,33 @@ class Registered:
         boxes = np.stack([*_range(y, y, self.shape[2]), *_range(x.min(axis=2), x.max(axis=2), self.shape[3])], axis=2)
         still = (rigid[:, 0] == 0) | (self.shape[1] == 1)
         one = np.ones(1, np.float32)
+        shifts = np.stack([np.broadcast_to(rigid[:, :1], y.shape), y, x[..., 0]], axis=2)
 
-        def move(frame: Float, t: int, out: Float) -> None:
+        def move(frame: Float, t: int, template: Float, out: Float) -> None:
             first, weights = (0, one) if still[t] else (int(z_first[t]), z_weights[t])
             kernels.move_frame(frame, x_first[t], x_weights[t], y_first[t], y_weights[t], first, weights, out)
+            kernels.complete_borders(out, template, shifts[t])
             if self.hidden:
-                kernels.hide_outside(out, boxes[t], float(rigid[t, 0]), MARGIN)
+                kernels.hide_outside(out, boxes[t], float(rigid[t, 0]))
 
         return move
 
-    def _warper(self, numbers: npt.NDArray[np.intp]) -> Callable[[Float, int, Float], None]:
+    def _warper(self, numbers: npt.NDArray[np.intp]) -> Mover:
         """Registers volumes by a field."""
         from cnmf3d.movies.registered import kernels
 
         motion, offsets = self.motion, self._offsets(numbers)
         assert motion.field is not None and motion.grid is not None
         field = np.ascontiguousarray(motion.field[numbers], np.float32)
-        along_z = np.broadcast_to(motion.rigid[numbers, None, :1], (*offsets.shape[:2], 1))
-        shifts = np.concatenate([along_z, motion.rigid[numbers, None, 1:] + offsets], axis=2)
+        shifts = np.empty((*offsets.shape[:2], 4), np.float32)
+        shifts[..., 0] = motion.rigid[numbers, None, 0]
+        shifts[..., 1:3] = motion.rigid[numbers, None, 1:] + offsets
+        shifts[..., 3] = shifts[..., 2] + np.float32(motion.scan_phase)
         grids = tuple(np.ascontiguousarray(axis, np.float32) for axis in motion.grid)
-        margins = np.full(3, MARGIN if self.hidden else np.inf)
         steps = table()
 
-        def move(frame: Float, t: int, out: Float) -> None:
-            kernels.warp_frame(frame, field[t], grids, shifts[t], motion.scan_phase, steps, margins, out)
+        def move(frame: Float, t: int, template: Float, out: Float) -> None:
+            kernels.warp_frame(frame, field[t], grids, shifts[t], steps, template, self.hidden, out)
 
         return move
 

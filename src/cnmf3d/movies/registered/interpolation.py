@@ -23,6 +23,10 @@ RADIUS = 4
 BETA = 6.0
 """Kaiser's shape parameter: lower ripples (higher values) against more blur of the finest detail (lower values)."""
 
+MARGIN = 0.5
+"""Voxels beyond the centre of the outermost one that count as seen: a voxel's own half. With less, planes at the ends
+are unseen in every other frame of a movie that trembles along z; with more, what moved away still shows."""
+
 STEPS = 512
 """Parts of a voxel for which weights are tabulated: the places that a field gives are rounded by 1/1024 voxel."""
 

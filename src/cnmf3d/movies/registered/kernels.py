@@ -1,6 +1,7 @@
 """Inner loops of registration: frames moved by parts of voxels, along x, then y, then z.
 
-Beyond a frame's border its outermost voxels are repeated. What lies so far beyond that it was not seen becomes NaN.
+Beyond a frame's border its outermost voxels are repeated. Up to half a voxel beyond, what the template says of the
+difference is added; what lies further out was not seen and becomes NaN.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+
+from cnmf3d.movies.registered.interpolation import MARGIN
 
 NAN = np.float32(np.nan)
 TAPS = 8
@@ -91,7 +94,7 @@ def _mix_rows(rows: Any, first: int, w: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def hide_outside(out: Any, boxes: Any, place: float, margin: float) -> None:
+def hide_outside(out: Any, boxes: Any, place: float) -> None:
     """Make NaN of voxels of a moved volume that the frame doesn't show.
 
     Parameters
@@ -101,13 +104,11 @@ def hide_outside(out: Any, boxes: Any, place: float, margin: float) -> None:
         First and last-but-one row and column (start, stop, start, stop) that each recorded plane shows.
     place : float
         Displacement along z.
-    margin : float
-        Voxels beyond the outermost planes' centres that count as seen.
     """
     planes = out.shape[0]
     for p in range(planes):
         at = p + place
-        if at < -margin or at > planes - 1 + margin:
+        if at < -MARGIN or at > planes - 1 + MARGIN:
             out[p] = NAN
             continue
         low = min(max(int(np.floor(at + 1e-3)), 0), planes - 1)
@@ -121,6 +122,56 @@ def hide_outside(out: Any, boxes: Any, place: float, margin: float) -> None:
         out[p, bottom:] = NAN
         out[p, :, :left] = NAN
         out[p, :, right:] = NAN
+
+
+@njit(cache=True, nogil=True)
+def complete_borders(out: Any, template: Any, shifts: Any) -> None:
+    """Add to voxels just beyond a frame's border how the template differs between there and what the frame shows.
+
+    Parameters
+    ----------
+    out : (Z, Y, X) float32, changed
+    template : (Z, Y, X) float32
+        NaN where it isn't known.
+    shifts : (Z, 3) float32
+        z, y, x: displacement of each recorded plane; the same along z for all.
+    """
+    planes, rows, columns = out.shape
+    for p in range(planes):
+        at = p + shifts[0, 0]
+        recorded = min(max(int(np.floor(at + 0.5)), 0), planes - 1)
+        beyond, inner = _beyond(at, p, planes)
+        if beyond > 0:
+            for y in range(rows):
+                _add_difference(out[p, y], template[p, y], template[inner, y], beyond)
+        for y in range(rows):
+            beyond, inner = _beyond(y + shifts[recorded, 1], y, rows)
+            if beyond > 0:
+                _add_difference(out[p, y], template[p, y], template[p, inner], beyond)
+        for x in range(columns):
+            beyond, inner = _beyond(x + shifts[recorded, 2], x, columns)
+            if beyond > 0:
+                for y in range(rows):
+                    _add_difference(out[p, y, x : x + 1], template[p, y, x : x + 1], template[p, y, inner:], beyond)
+
+
+@njit(cache=True, nogil=True)
+def _beyond(at: float, index: int, length: int) -> tuple[float, int]:
+    """How far a place is beyond the outermost centre, 0 within and far out; and the neighbour further in."""
+    if -MARGIN <= at < 0 and index + 1 < length:
+        return -at, index + 1
+    if length - 1 < at <= length - 1 + MARGIN and index > 0:
+        return at - (length - 1), index - 1
+    return 0.0, index
+
+
+@njit(cache=True, nogil=True)
+def _add_difference(values: Any, here: Any, inner: Any, share: float) -> None:
+    """Add a share of the template's difference from its neighbour further in, where it is known."""
+    for i in range(values.size):
+        change = np.float32(share) * (here[i] - inner[i])
+        if change == change:
+            values[i] += change
 
 
 @njit(cache=True, nogil=True)
@@ -173,9 +224,9 @@ def _here(field: Any, grids: Any, z: float, y: float, follow: int, nodes: Any) -
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def warp_frame(
-    frame: Any, field: Any, grids: Any, shifts: Any, phase: float, table: Any, margins: Any, out: Any
+    frame: Any, field: Any, grids: Any, shifts: Any, table: Any, template: Any, hidden: bool, out: Any
 ) -> None:
-    """Move a volume by a displacement that differs from place to place, and hide what the frame doesn't show.
+    """Move a volume by a displacement that differs from place to place.
 
     The displacement is that of the place in the template; when rows and columns are resampled first, the place is found
     from the recorded one by one step of fixed-point iteration. Smooth fields (that change by less than half a voxel a
@@ -187,14 +238,15 @@ def warp_frame(
     field : (gz, gy, gx, 3) float32
     grids : three float32 arrays
         Positions of the grid's points along z, y, x.
-    shifts : (Z, 3) float32
-        z, y, x: displacement of each recorded plane without the field; the same along z for all.
-    phase : float
-        x, of odd rows.
+    shifts : (Z, 4) float32
+        z, y, x of even rows, x of odd rows: displacement of each recorded plane without the field; the same along z for
+        all.
     table : (steps + 1, taps) float32
         Weights for parts of a voxel.
-    margins : (3,) float
-        Voxels beyond the outermost ones' centres that count as seen, along z, y, x.
+    template : (Z, Y, X) float32
+        As in `complete_borders`.
+    hidden : bool
+        Whether what the frame doesn't show becomes NaN.
     out : (Z, Y, X) float32, written
     """
     planes, rows, columns = frame.shape
@@ -212,7 +264,7 @@ def warp_frame(
     for p in range(planes):
         for y in range(rows):
             _here(field, grids, p - shifts[p, 0], y - shifts[p, 1], 2, nodes)
-            base = shifts[p, 2] + (phase if y & 1 else 0.0)
+            base = shifts[p, 2 + (y & 1)]
             for i in range(columns + 2 * TAPS):
                 line[i] = frame[p, y, min(max(i - TAPS, 0), columns - 1)]
             target = wide[TAPS + y]
@@ -250,18 +302,35 @@ def warp_frame(
                 plane = min(max(int(z_at + 0.5), 0), planes - 1)
                 y_at = y + shifts[plane, 1] + nodes[i, 1] + u * (nodes[k, 1] - nodes[i, 1])
                 x_at = x + shifts[plane, 2] + nodes[i, 2] + u * (nodes[k, 2] - nodes[i, 2])
-                seen = -margins[0] <= z_at <= planes - 1 + margins[0]
-                seen = seen and -margins[1] <= y_at <= rows - 1 + margins[1]
-                if not (seen and -margins[2] <= x_at <= columns - 1 + margins[2]):
-                    target[x] = NAN
-                elif planes == 1:
-                    target[x] = moved[TAPS, y, x]
+                if planes == 1:
+                    total = moved[TAPS, y, x]
                 else:
                     first, weights = _weights(z_at, planes, steps, table)
                     total = np.float32(0)
                     for j in range(TAPS):
                         total += weights[j] * moved[first + j, y, x]
-                    target[x] = total
+                outside = not 0 <= z_at <= planes - 1
+                if outside or not (0 <= y_at <= rows - 1 and 0 <= x_at <= columns - 1):
+                    total = _completed(total, template, (p, y, x), (z_at, y_at, x_at), hidden)
+                target[x] = total
+
+
+@njit(cache=True, nogil=True)
+def _completed(value: Any, template: Any, index: Any, places: Any, hidden: bool) -> Any:
+    """A voxel beyond the frame's border: with the template's difference, or NaN where it is too far out."""
+    for axis in range(3):
+        length = template.shape[axis]
+        if hidden and not -MARGIN <= places[axis] <= length - 1 + MARGIN:
+            return NAN
+        beyond, inner = _beyond(places[axis], index[axis], length)
+        if beyond > 0:
+            z = inner if axis == 0 else index[0]
+            y = inner if axis == 1 else index[1]
+            x = inner if axis == 2 else index[2]
+            change = np.float32(beyond) * (template[index[0], index[1], index[2]] - template[z, y, x])
+            if change == change:
+                value += change
+    return value
 
 
 @njit(cache=True, nogil=True, fastmath=FAST, inline="always")
