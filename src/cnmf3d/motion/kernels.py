@@ -1,0 +1,102 @@
+"""Inner loops over one volume: moving by whole voxels, binning. Numbers in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+HUGE = np.float32(1e30)
+
+
+@njit(cache=True, nogil=True)
+def move(frame: Any, shift: Any, level: Any, out: Any) -> None:
+    """``out(p) = frame(p + shift) - level`` where the frame has that voxel and it is finite, 0 elsewhere.
+
+    Parameters
+    ----------
+    frame : (Z, Y, X)
+    shift : (3,) int64
+    level : float32
+    out : (Z, Y, X) float32, written
+    """
+    planes, rows, columns = out.shape
+    dz, dy, dx = shift[0], shift[1], shift[2]
+    low, high = max(0, -dx), min(columns, columns - dx)
+    for z in range(planes):
+        for y in range(rows):
+            to = out[z, y]
+            if z + dz < 0 or z + dz >= planes or y + dy < 0 or y + dy >= rows or low >= high:
+                to[:] = 0
+                continue
+            of = frame[z + dz, y + dy]
+            to[:low] = 0
+            to[high:] = 0
+            for x in range(low, high):
+                value = np.float32(of[x + dx]) - level
+                to[x] = value if abs(value) < HUGE else np.float32(0)
+
+
+@njit(cache=True, nogil=True)
+def binned(frame: Any, by: Any, out: Any) -> None:
+    """Mean over ``by × by`` voxels of each plane.
+
+    Parameters
+    ----------
+    frame : (Z, Y, X)
+    by : int
+    out : (Z, Y // by, X // by) float32, written
+    """
+    scale = np.float32(1 / (by * by))
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
+            to = out[z, y]
+            to[:] = 0
+            for row in range(y * by, (y + 1) * by):
+                of = frame[z, row]
+                if by == 1:
+                    for x in range(out.shape[2]):
+                        to[x] += np.float32(of[x])
+                elif by == 2:
+                    for x in range(out.shape[2]):
+                        to[x] += np.float32(of[2 * x]) + np.float32(of[2 * x + 1])
+                else:
+                    for x in range(out.shape[2]):
+                        for column in range(x * by, (x + 1) * by):
+                            to[x] += np.float32(of[column])
+            for x in range(out.shape[2]):
+                to[x] *= scale
+
+
+@njit(cache=True, nogil=True)
+def add(frames: Any, shifts: Any, half: Any, level: Any, rows: Any, sums: Any, counts: Any) -> None:
+    """Sum frames that are moved by whole voxels, of some rows of all planes.
+
+    Parameters
+    ----------
+    frames : (frames, Z, Y, X)
+    shifts : (frames, 3) int64
+    half : (frames,) int64
+        Which sum a frame belongs to; below 0: to none.
+    level : float32
+        Subtracted from every value.
+    rows : (2,) int64
+        First row, and the one after the last.
+    sums, counts : (2, Z, Y, X) float32, added to
+    """
+    planes, height, columns = sums.shape[1:]
+    for t in range(frames.shape[0]):
+        if half[t] < 0:
+            continue
+        dz, dy, dx = shifts[t]
+        low, high = max(0, -dx), min(columns, columns - dx)
+        for z in range(max(0, -dz), min(planes, planes - dz)):
+            for y in range(max(rows[0], -dy), min(rows[1], height - dy)):
+                of, to, count = frames[t, z + dz, y + dy], sums[half[t], z, y], counts[half[t], z, y]
+                for x in range(low, high):
+                    value = np.float32(of[x + dx]) - level
+                    if abs(value) < HUGE:
+                        to[x] += value
+                        count[x] += np.float32(1)

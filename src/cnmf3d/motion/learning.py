@@ -1,0 +1,220 @@
+"""The template, and what fluctuates around it, from some of the frames: in rounds with their shifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from cnmf3d.motion.frames import parts, spread
+from cnmf3d.motion.kernels import add, move
+from cnmf3d.motion.regression import Basis, Fit, Grams, Whitening, regress
+from cnmf3d.motion.spectra import sharpened, smoothed
+
+Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+GROUP = 8
+"""Frames that one thread moves and multiplies at once."""
+RESIDUALS = 48
+"""Frames whose residuals give noise and spectrum."""
+SETTLED = 0.01
+"""Voxels (median over frames) from which on another round changes nothing that matters."""
+SEEN = 0.05
+"""Share of the frames that must show a voxel for it to count."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What all frames are registered to.
+
+    Attributes
+    ----------
+    basis : Basis
+    whitening : Whitening
+    level : float32
+        Subtracted from all values.
+    shifts : (n, 3) float64
+        Of the frames that it was learned from.
+    fit : Fit
+        Their last one.
+    """
+
+    basis: Basis
+    whitening: Whitening
+    level: np.float32
+    shifts: Double
+    fit: Fit
+
+
+def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], rounds: int, workers: int) -> Learned:
+    """Learn the template from frames whose shifts are known to within a voxel.
+
+    Parameters
+    ----------
+    frames : (n, Z, Y, X)
+    shifts : (n, 3)
+        Voxels, z, y, x.
+    axes : tuple of int
+        Along which the tissue moves.
+    rounds : int
+        At most so many.
+    workers : int
+    """
+    shape = frames.shape[1:]
+    few = frames[:: max(1, len(frames) // 16)]
+    level = np.float32(np.nanmedian(few[:, :, ::2, ::2].astype(np.float32)))
+    shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
+    noise = _difference_noise(frames)
+    gain: Float | None = None
+    for _ in range(rounds):
+        template, seen = make_template(frames, shifts, level, workers)
+        weight = np.where(seen, 1 / noise, 0).astype(np.float32)
+        whitening = Whitening(weight, gain)
+        basis = Basis.of(template, whitening, axes)
+        fit, whole = fit_frames(frames, shifts, basis, level, workers)
+        before, shifts = shifts, whole + fit.offset
+        shifts = shifts - np.median(shifts, axis=0)
+        residuals = residual_frames(frames, whole, fit, basis, level, workers)
+        noise = _residual_noise(residuals)
+        gain = Whitening.of(residuals, np.where(seen, 1 / noise, 0).astype(np.float32)).gain
+        if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
+            break
+    template, seen = make_template(frames, shifts, level, workers)
+    whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
+    basis = Basis.of(template, whitening, axes)
+    fit, whole = fit_frames(frames, shifts, basis, level, workers)
+    return Learned(basis, whitening, level, whole + fit.offset, fit)
+
+
+def make_template(
+    frames: npt.NDArray[Any], shifts: Double, level: np.float32, workers: int
+) -> tuple[Float, npt.NDArray[np.bool_]]:
+    """Average frames at their shifts: sharpened, and without what noise left.
+
+    Returns
+    -------
+    template : (Z, Y, X) float32
+        Above the level.
+    seen : (Z, Y, X) bool
+        Voxels that enough frames show.
+    """
+    shape = frames.shape[1:]
+    whole = np.rint(shifts).astype(np.int64)
+    sums, counts = (np.zeros((2, *shape), np.float32) for _ in range(2))
+    half = np.arange(len(frames)) % 2
+    spread(
+        lambda rows: add(frames, whole, half, level, np.array([rows.start, rows.stop]), sums, counts),
+        parts(shape[1], 8),
+        workers,
+    )
+    total = counts.sum(axis=0)
+    seen = total >= max(1.0, SEEN * len(frames))
+    mean = _filled(sums.sum(axis=0) / np.maximum(total, 1), seen)
+    one, other = (
+        _filled(part / np.maximum(count, 1), seen & (count > 0)) for part, count in zip(sums, counts, strict=True)
+    )
+    return sharpened(smoothed(mean, (one, other)), shifts - whole), seen
+
+
+def _filled(image: Float, seen: npt.NDArray[np.bool_]) -> Float:
+    """Repeat the nearest voxel where nothing was seen."""
+    if seen.all() or not seen.any():
+        return image
+    nearest = ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
+    return np.asarray(image[tuple(nearest)])
+
+
+def fit_frames(
+    frames: npt.NDArray[Any], shifts: Double, basis: Basis, level: np.float32, workers: int, again: int = 1
+) -> tuple[Fit, Whole]:
+    """Regress frames at the whole voxels next to their shifts; those that come out elsewhere once more.
+
+    Returns
+    -------
+    fit : Fit
+    whole : (n, 3) int64
+    """
+    still = [axis for axis in range(3) if axis not in basis.axes]
+    whole = np.rint(shifts).astype(np.int64)
+    whole[:, still] = 0
+    products = project(frames, whole, basis, level, workers)
+    reach = np.abs(whole).max(axis=0) + 1
+    grams = Grams(basis, reach)
+    fit = regress(grams.of(whole), products, basis.axes, None)
+    for _ in range(again):
+        moved = np.rint(whole + fit.offset).astype(np.int64)
+        far = np.flatnonzero((np.abs(fit.offset) > 0.6).any(axis=1) & (np.abs(moved) <= reach).all(axis=1))
+        if not len(far):
+            break
+        whole[far] = moved[far]
+        products[far] = project(frames[far], whole[far], basis, level, workers)
+        fit = regress(grams.of(whole), products, basis.axes, None)
+    return fit, whole
+
+
+def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:
+    """Products of moved frames with the instruments, (n, K)."""
+    from threadpoolctl import threadpool_limits
+
+    shape = basis.template.shape
+    ones = np.ones((1, 1, 1), np.float32)
+    rows = basis.rows
+
+    def group(part: slice) -> Double:
+        moved = np.empty((part.stop - part.start, *shape), np.float32)
+        for t, out in zip(range(part.start, part.stop), moved, strict=True):
+            move(frames[t], whole[t], level, out)
+        return np.asarray(moved.reshape(len(moved), -1) @ rows, np.float64)
+
+    with threadpool_limits(1, "blas"):
+        return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
+
+
+def residual_frames(
+    frames: npt.NDArray[Any], whole: Whole, fit: Fit, basis: Basis, level: np.float32, workers: int
+) -> Float:
+    """What some frames have beside the fitted template, (up to `RESIDUALS`, Z, Y, X), zero out of view."""
+    few = np.unique(np.linspace(0, len(frames) - 1, min(RESIDUALS, len(frames))).astype(int))
+    out = np.empty((len(few), *basis.template.shape), np.float32)
+    flat = basis.images.reshape(len(basis.images), -1)
+
+    def one(n: int) -> None:
+        t = few[n]
+        move(frames[t], whole[t], level, out[n])
+        model = (fit.coefficients[t].astype(np.float32) @ flat).reshape(out[n].shape)
+        view = tuple(
+            slice(max(0, -s), size - max(0, s)) for s, size in zip(whole[t], out[n].shape, strict=True)
+        )
+        out[n][view] -= model[view]
+
+    spread(one, range(len(few)), workers)
+    return out
+
+
+def _difference_noise(frames: npt.NDArray[Any]) -> Float:
+    """Noise of each voxel before anything is registered: from differences of frames in a row, smoothed."""
+    some = frames[: min(len(frames), 32)].astype(np.float32)
+    if len(some) < 3:
+        return np.ones(frames.shape[1:], np.float32)
+    return _regular(np.nan_to_num(np.diff(some, axis=0)).var(axis=0) / 2)
+
+
+def _residual_noise(residuals: Float) -> Float:
+    """Standard deviation of each voxel's residuals where it is in view."""
+    power = np.einsum("nzyx,nzyx->zyx", residuals, residuals)
+    counts = np.count_nonzero(residuals, axis=0)
+    return _regular(power / np.maximum(counts, 1))
+
+
+def _regular(variance: Float) -> Float:
+    """Standard deviation, averaged over next neighbours in the plane; never much below the usual one.
+
+    Voxels that hardly ever change (filled borders, dead ones) would outweigh all others.
+    """
+    smooth = ndimage.uniform_filter(variance, (1, 3, 3), mode="nearest")
+    usual = float(np.median(smooth[smooth > 0])) if (smooth > 0).any() else 1.0
+    return np.sqrt(np.maximum(smooth, 0.1 * usual)).astype(np.float32)
