@@ -23,6 +23,8 @@ RESIDUALS = 48
 """Frames whose residuals give noise and spectrum."""
 SETTLED = 0.01
 """Voxels (median over frames) from which on another round changes nothing that matters."""
+AGAIN = 0.6
+"""Voxels of a frame's offset from which it is moved by whole voxels and fitted once more."""
 SEEN = 0.05
 """Share of the frames that must show a voxel for it to count."""
 
@@ -39,15 +41,12 @@ class Learned:
         Subtracted from all values.
     shifts : (n, 3) float64
         Of the frames that it was learned from.
-    fit : Fit
-        Their last one.
     """
 
     basis: Basis
     whitening: Whitening
     level: np.float32
     shifts: Double
-    fit: Fit
 
 
 def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], rounds: int, workers: int) -> Learned:
@@ -68,6 +67,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     few = frames[:: max(1, len(frames) // 16)]
     level = np.float32(np.nanmedian(few[:, :, ::2, ::2].astype(np.float32)))
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
+    reach = np.ceil(np.abs(shifts).max(axis=0)).astype(np.int64) + 1
     noise = _difference_noise(frames)
     gain: Float | None = None
     for _ in range(rounds):
@@ -75,7 +75,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         weight = np.where(seen, 1 / noise, 0).astype(np.float32)
         whitening = Whitening(weight, gain)
         basis = Basis.of(template, whitening, axes)
-        fit, whole = fit_frames(frames, shifts, basis, level, workers)
+        fit, whole = Registrar(basis, level, reach).fit(frames, shifts, workers)
         before, shifts = shifts, whole + fit.offset
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
@@ -86,8 +86,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     template, seen = make_template(frames, shifts, level, workers)
     whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
     basis = Basis.of(template, whitening, axes)
-    fit, whole = fit_frames(frames, shifts, basis, level, workers)
-    return Learned(basis, whitening, level, whole + fit.offset, fit)
+    return Learned(basis, whitening, level, shifts)
 
 
 def make_template(
@@ -128,40 +127,47 @@ def _filled(image: Float, seen: npt.NDArray[np.bool_]) -> Float:
     return np.asarray(image[tuple(nearest)])
 
 
-def fit_frames(
-    frames: npt.NDArray[Any], shifts: Double, basis: Basis, level: np.float32, workers: int, again: int = 1
-) -> tuple[Fit, Whole]:
-    """Regress frames at the whole voxels next to their shifts; those that come out elsewhere once more.
+class Registrar:
+    """Fits frames to a basis.
 
-    Returns
-    -------
-    fit : Fit
-    whole : (n, 3) int64
+    Parameters
+    ----------
+    basis : Basis
+    level : float32
+        Subtracted from all values.
+    reach : (3,) int
+        Largest whole shift along z, y, x.
     """
-    still = [axis for axis in range(3) if axis not in basis.axes]
-    whole = np.rint(shifts).astype(np.int64)
-    whole[:, still] = 0
-    products = project(frames, whole, basis, level, workers)
-    reach = np.abs(whole).max(axis=0) + 1
-    grams = Grams(basis, reach)
-    fit = regress(grams.of(whole), products, basis.axes, None)
-    for _ in range(again):
-        moved = np.rint(whole + fit.offset).astype(np.int64)
-        far = np.flatnonzero((np.abs(fit.offset) > 0.6).any(axis=1) & (np.abs(moved) <= reach).all(axis=1))
-        if not len(far):
-            break
-        whole[far] = moved[far]
-        products[far] = project(frames[far], whole[far], basis, level, workers)
-        fit = regress(grams.of(whole), products, basis.axes, None)
-    return fit, whole
+
+    def __init__(self, basis: Basis, level: np.float32, reach: Whole) -> None:
+        self.basis, self.level, self.reach = basis, level, reach
+        self.grams = Grams(basis, reach)
+
+    def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Fit, Whole]:
+        """Regress frames at the whole voxels next to their shifts; those that come out elsewhere once more.
+
+        Returns
+        -------
+        fit : Fit
+        whole : (n, 3) int64
+            Shifts are ``whole + fit.offset``.
+        """
+        moves = np.isin(range(3), self.basis.axes)
+        whole = np.where(moves, np.clip(np.rint(shifts), -self.reach, self.reach), 0).astype(np.int64)
+        products = project(frames, whole, self.basis, self.level, workers)
+        fit = regress(self.grams.of(whole), products, self.basis.axes)
+        moved = np.clip(np.rint(whole + fit.offset), -self.reach, self.reach).astype(np.int64)
+        far = np.flatnonzero((np.abs(fit.offset) > AGAIN).any(axis=1) & (moved != whole).any(axis=1))
+        if len(far):
+            whole[far] = moved[far]
+            products[far] = project(frames[far], whole[far], self.basis, self.level, workers)
+            fit = regress(self.grams.of(whole), products, self.basis.axes)
+        return fit, whole
 
 
 def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:
     """Products of moved frames with the instruments, (n, K)."""
-    from threadpoolctl import threadpool_limits
-
     shape = basis.template.shape
-    ones = np.ones((1, 1, 1), np.float32)
     rows = basis.rows
 
     def group(part: slice) -> Double:
@@ -170,8 +176,7 @@ def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.floa
             move(frames[t], whole[t], level, out)
         return np.asarray(moved.reshape(len(moved), -1) @ rows, np.float64)
 
-    with threadpool_limits(1, "blas"):
-        return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
+    return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
 
 
 def residual_frames(

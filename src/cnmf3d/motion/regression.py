@@ -36,7 +36,7 @@ class Whitening:
     weight : (Z, Y, X) float32
         Inverse standard deviation of each voxel.
     gain : (Z, Y, X) float32, or None
-        Of each wave (`spectra.to_waves`): power of the noise over that of noise and activity; None: no activity known.
+        Of each wave (`spectra.to_waves`): inverse power of what fluctuates, in units of the noise; None: all 1.
     """
 
     weight: Float
@@ -56,8 +56,10 @@ class Whitening:
         power = np.zeros(weight.shape)
         for residual in residuals:
             power += to_waves(residual * weight) ** 2
-        spectrum = over_shells(power, shells(frequencies(weight.shape)))
-        return cls(weight, np.asarray(spectrum.min() / np.maximum(spectrum, 1e-30), np.float32))
+        index = shells(frequencies(weight.shape))
+        index[0, 0, 0] = 1  # the mean has no power left: it was fitted
+        spectrum = over_shells(power / len(residuals), index)
+        return cls(weight, np.asarray(1 / np.maximum(spectrum, 1e-30), np.float32))
 
 
 @dataclass(frozen=True)
