@@ -40,6 +40,37 @@ def move(frame: Any, shift: Any, level: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def bounded_residual(frame: Any, shift: Any, level: Any, bound: Any, out: Any) -> None:
+    """``out = frame(p + shift) - level - out``, at most `bound` from zero; 0 where the frame has no such voxel.
+
+    Parameters
+    ----------
+    frame : (Z, Y, X)
+    shift : (3,) int64
+    level : float32
+    bound : (Z, Y, X) float32
+    out : (Z, Y, X) float32
+        Holds what is expected, gets what is beside it.
+    """
+    planes, rows, columns = out.shape
+    dz, dy, dx = shift[0], shift[1], shift[2]
+    low, high = max(0, -dx), min(columns, columns - dx)
+    for z in range(planes):
+        for y in range(rows):
+            to = out[z, y]
+            if z + dz < 0 or z + dz >= planes or y + dy < 0 or y + dy >= rows or low >= high:
+                to[:] = 0
+                continue
+            of, most = frame[z + dz, y + dy], bound[z, y]
+            to[:low] = 0
+            to[high:] = 0
+            for x in range(low, high):
+                value = np.float32(of[x + dx]) - level - to[x]
+                value = value if abs(value) < HUGE else np.float32(0)
+                to[x] = min(max(value, -most[x]), most[x])
+
+
+@njit(cache=True, nogil=True)
 def binned(frame: Any, by: Any, out: Any) -> None:
     """Mean over ``by × by`` voxels of each plane.
 

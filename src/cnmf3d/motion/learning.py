@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cnmf3d.motion.frames import parts, spread
-from cnmf3d.motion.kernels import add, move
+from cnmf3d.motion.kernels import add, bounded_residual, move
 from cnmf3d.motion.regression import Basis, Fit, Grams, Whitening, regress
 from cnmf3d.motion.spectra import sharpened, smoothed
 
@@ -19,6 +19,8 @@ Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 GROUP = 8
 """Frames that one thread moves and multiplies at once."""
+ROBUST = 1
+BOUND=3.0
 RESIDUALS = 48
 """Frames whose residuals give noise and spectrum."""
 SETTLED = 0.01
@@ -47,6 +49,7 @@ class Learned:
     whitening: Whitening
     level: np.float32
     shifts: Double
+    noise: Float
 
 
 def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], rounds: int, workers: int) -> Learned:
@@ -75,18 +78,19 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         weight = np.where(seen, 1 / noise, 0).astype(np.float32)
         whitening = Whitening(weight, gain)
         basis = Basis.of(template, whitening, axes)
-        fit, whole = Registrar(basis, level, reach).fit(frames, shifts, workers)
+        fit, whole = Registrar(basis, level, reach, BOUND * noise).fit(frames, shifts, workers)
         before, shifts = shifts, whole + fit.offset
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
         noise = _residual_noise(residuals)
+        np.clip(residuals, -BOUND * noise, BOUND * noise, out=residuals)
         gain = Whitening.of(residuals, np.where(seen, 1 / noise, 0).astype(np.float32)).gain
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
     template, seen = make_template(frames, shifts, level, workers)
     whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
     basis = Basis.of(template, whitening, axes)
-    return Learned(basis, whitening, level, shifts)
+    return Learned(basis, whitening, level, shifts, noise)
 
 
 def make_template(
@@ -137,10 +141,12 @@ class Registrar:
         Subtracted from all values.
     reach : (3,) int
         Largest whole shift along z, y, x.
+    bound : (Z, Y, X) float32
+        Residual of each voxel beyond which it counts no more.
     """
 
-    def __init__(self, basis: Basis, level: np.float32, reach: Whole) -> None:
-        self.basis, self.level, self.reach = basis, level, reach
+    def __init__(self, basis: Basis, level: np.float32, reach: Whole, bound: Float) -> None:
+        self.basis, self.level, self.reach, self.bound = basis, level, reach, bound
         self.grams = Grams(basis, reach)
 
     def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Fit, Whole]:
@@ -162,6 +168,11 @@ class Registrar:
             whole[far] = moved[far]
             products[far] = project(frames[far], whole[far], self.basis, self.level, workers)
             fit = regress(self.grams.of(whole), products, self.basis.axes)
+        for _ in range(ROBUST):
+            grams = self.grams.of(whole)
+            expected = np.einsum("nij,nj->ni", grams, fit.coefficients)
+            products = expected + project_bounded(frames, whole, fit, self, workers)
+            fit = regress(grams, products, self.basis.axes, fit.offset)
         return fit, whole
 
 
@@ -175,6 +186,22 @@ def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.floa
         for t, out in zip(range(part.start, part.stop), moved, strict=True):
             move(frames[t], whole[t], level, out)
         return np.asarray(moved.reshape(len(moved), -1) @ rows, np.float64)
+
+    return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
+
+
+def project_bounded(
+    frames: npt.NDArray[Any], whole: Whole, fit: Fit, registrar: Registrar, workers: int
+) -> Double:
+    """Products of the instruments with what frames have beside their fit, bounded in each voxel, (n, K)."""
+    basis, shape = registrar.basis, registrar.basis.template.shape
+    flat = basis.images.reshape(len(basis.images), -1)
+
+    def group(part: slice) -> Double:
+        model = fit.coefficients[part].astype(np.float32) @ flat
+        for t, out in zip(range(part.start, part.stop), model.reshape(-1, *shape), strict=True):
+            bounded_residual(frames[t], whole[t], registrar.level, registrar.bound, out)
+        return np.asarray(model @ basis.rows, np.float64)
 
     return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
 
@@ -210,9 +237,12 @@ def _difference_noise(frames: npt.NDArray[Any]) -> Float:
 
 def _residual_noise(residuals: Float) -> Float:
     """Standard deviation of each voxel's residuals where it is in view."""
-    power = np.einsum("nzyx,nzyx->zyx", residuals, residuals)
-    counts = np.count_nonzero(residuals, axis=0)
-    return _regular(power / np.maximum(counts, 1))
+    counts = np.maximum(np.count_nonzero(residuals, axis=0), 1)
+    noise = _regular(np.einsum("nzyx,nzyx->zyx", residuals, residuals) / counts)
+    for _ in range(2):  # cells that are active in few of the frames are no noise
+        bounded = np.clip(residuals, -BOUND * noise, BOUND * noise)
+        noise = _regular(np.einsum("nzyx,nzyx->zyx", bounded, bounded) / counts)
+    return noise
 
 
 def _regular(variance: Float) -> Float:

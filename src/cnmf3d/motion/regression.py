@@ -56,9 +56,8 @@ class Whitening:
         power = np.zeros(weight.shape)
         for residual in residuals:
             power += to_waves(residual * weight) ** 2
-        index = shells(frequencies(weight.shape))
-        index[0, 0, 0] = 1  # the mean has no power left: it was fitted
-        spectrum = over_shells(power / len(residuals), index)
+        spectrum = over_shells(power / len(residuals), shells(frequencies(weight.shape)))
+        spectrum[0, 0, 0] = spectrum.max()  # the mean has no power left, as it was fitted
         return cls(weight, np.asarray(1 / np.maximum(spectrum, 1e-30), np.float32))
 
 
