@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from cnmf3d.motion.kernels import highest
 from cnmf3d.motion.spectra import over_shells, shells
 
 Float = npt.NDArray[np.float32]
@@ -46,9 +46,7 @@ class Field:
     @classmethod
     def of(cls, shape: Volume, reach: tuple[int, int, int]) -> Field:
         """Make the grid for binned frames of this shape."""
-        padded = tuple(
-            fft.next_fast_len(n + r, real=True) if n > 1 else 1 for n, r in zip(shape, reach, strict=True)
-        )
+        padded = tuple(fft.next_fast_len(n + r, real=True) if n > 1 else 1 for n, r in zip(shape, reach, strict=True))
         sides = [np.ones(shape[0])] + [_tapered(n) for n in shape[1:]]
         window = sides[0][:, None, None] * sides[1][:, None] * sides[2]
         return cls(shape, reach, (padded[0], padded[1], padded[2]), window.astype(np.float32))
@@ -70,9 +68,8 @@ class Field:
 
     def near(self, image: Float) -> Float:
         """Cut out the shifts within reach, ordered from the lowest."""
-        for axis, reach in enumerate(self.reach):
-            image = np.take(image, np.arange(-reach, reach + 1), axis, mode="wrap")
-        return image
+        z, y, x = (np.arange(-reach, reach + 1) % length for reach, length in zip(self.reach, self.padded, strict=True))
+        return image[z[:, None, None], y[:, None], x]
 
 
 def _tapered(length: int) -> npt.NDArray[np.float64]:
@@ -156,37 +153,15 @@ class Matcher:
         seen = fft.irfftn(transformed * self.spectrum, self.field.padded)
         return np.asarray(self.field.near(seen) - self.energy, np.float32)
 
-    def peaks(self, transformed: npt.NDArray[np.complex64]) -> npt.NDArray[np.float64]:
-        """Find the highest peaks, (`CANDIDATES`, 4): shift along z, y, x in binned voxels, and log-likelihood.
+    def peaks(self, transformed: npt.NDArray[np.complex64], count: int = CANDIDATES) -> npt.NDArray[np.float64]:
+        """Find the highest peaks, (`count`, 4): shift along z, y, x in binned voxels, and log-likelihood.
 
-        Rows beyond the number of peaks repeat the first with a log-likelihood of minus infinity.
+        Rows beyond the number of peaks have a log-likelihood of minus infinity.
         """
-        values = self.likelihood(transformed)
-        out = np.zeros((CANDIDATES, 4))
-        left = values.copy()
-        for n in range(CANDIDATES):
-            place = np.unravel_index(int(left.argmax()), left.shape)
-            if not np.isfinite(left[place]):
-                out[n] = [*out[0, :3], -np.inf]
-                continue
-            out[n, :3] = [p + d - r for p, d, r in zip(place, vertex(values, place), self.field.reach, strict=True)]
-            out[n, 3] = values[place]
-            left[tuple(slice(max(p - 1, 0), p + 2) for p in place)] = -np.inf
+        out = np.empty((count, 4))
+        highest(self.likelihood(transformed), out)
+        out[:, :3] -= self.field.reach
         return out
-
-
-def vertex(values: Float, place: Sequence[Any]) -> list[float]:
-    """Distance of a peak from its highest value, by a parabola through the neighbours along each axis."""
-    out = []
-    for axis, at in enumerate(place):
-        if at in (0, values.shape[axis] - 1):
-            out.append(0.0)
-            continue
-        line = np.moveaxis(values, axis, 0)[:, *(p for n, p in enumerate(place) if n != axis)]
-        below, top, above = (float(v) for v in line[at - 1 : at + 2])
-        bend = 2 * top - below - above
-        out.append(float(np.clip((above - below) / (2 * bend), -0.5, 0.5)) if bend > 0 else 0.0)
-    return out
 
 
 def path(peaks: npt.NDArray[np.float64], step: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-
 HUGE = np.float32(1e30)
 
 
@@ -131,3 +130,55 @@ def add(frames: Any, shifts: Any, half: Any, level: Any, rows: Any, sums: Any, c
                     if abs(value) < HUGE:
                         to[x] += value
                         count[x] += np.float32(1)
+
+
+@njit(cache=True, nogil=True)
+def highest(values: Any, out: Any) -> None:
+    """Find the highest peaks: voxels above all neighbours, and where a parabola along each axis has its top.
+
+    Parameters
+    ----------
+    values : (Z, Y, X) float32
+    out : (peaks, 4) float64, written
+        Place along z, y, x, and value; from the highest down. Rows without a peak have the value minus infinity.
+    """
+    planes, rows, columns = values.shape
+    out[:, :3] = 0
+    out[:, 3] = -np.inf
+    last = out.shape[0] - 1
+    for z in range(planes):
+        for y in range(rows):
+            for x in range(columns):
+                value = values[z, y, x]
+                if not value > out[last, 3]:
+                    continue
+                top = True
+                for a in range(max(z - 1, 0), min(z + 2, planes)):
+                    for b in range(max(y - 1, 0), min(y + 2, rows)):
+                        for c in range(max(x - 1, 0), min(x + 2, columns)):
+                            if values[a, b, c] > value:
+                                top = False
+                if not top:
+                    continue
+                n = last
+                while n > 0 and out[n - 1, 3] < value:
+                    out[n] = out[n - 1]
+                    n -= 1
+                out[n, 0], out[n, 1], out[n, 2], out[n, 3] = z, y, x, value
+    for n in range(last + 1):
+        if out[n, 3] == -np.inf:
+            continue
+        z, y, x = int(out[n, 0]), int(out[n, 1]), int(out[n, 2])
+        if 0 < z < planes - 1:
+            out[n, 0] += _top(values[z - 1, y, x], values[z, y, x], values[z + 1, y, x])
+        if 0 < y < rows - 1:
+            out[n, 1] += _top(values[z, y - 1, x], values[z, y, x], values[z, y + 1, x])
+        if 0 < x < columns - 1:
+            out[n, 2] += _top(values[z, y, x - 1], values[z, y, x], values[z, y, x + 1])
+
+
+@njit(cache=True, nogil=True)
+def _top(below: Any, top: Any, above: Any) -> Any:
+    """Distance of a parabola's top from the middle one of three values."""
+    bend = 2.0 * top - below - above
+    return min(max((above - below) / (2 * bend), -0.5), 0.5) if bend > 0 else 0.0

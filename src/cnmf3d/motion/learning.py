@@ -19,11 +19,11 @@ Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 GROUP = 8
 """Frames that one thread moves and multiplies at once."""
-ROBUST = 1
-BOUND=3.0
-RESIDUALS = 48
+BOUND = 3.0
+"""Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of the noise."""
+RESIDUALS = 40
 """Frames whose residuals give noise and spectrum."""
-SETTLED = 0.01
+SETTLED = 0.03
 """Voxels (median over frames) from which on another round changes nothing that matters."""
 AGAIN = 0.6
 """Voxels of a frame's offset from which it is moved by whole voxels and fitted once more."""
@@ -43,6 +43,8 @@ class Learned:
         Subtracted from all values.
     shifts : (n, 3) float64
         Of the frames that it was learned from.
+    noise : (Z, Y, X) float32
+        Standard deviation of each voxel.
     """
 
     basis: Basis
@@ -66,7 +68,6 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         At most so many.
     workers : int
     """
-    shape = frames.shape[1:]
     few = frames[:: max(1, len(frames) // 16)]
     level = np.float32(np.nanmedian(few[:, :, ::2, ::2].astype(np.float32)))
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
@@ -78,7 +79,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         weight = np.where(seen, 1 / noise, 0).astype(np.float32)
         whitening = Whitening(weight, gain)
         basis = Basis.of(template, whitening, axes)
-        fit, whole = Registrar(basis, level, reach, BOUND * noise).fit(frames, shifts, workers)
+        fit, whole = Registrar(basis, level, reach, None).fit(frames, shifts, workers)
         before, shifts = shifts, whole + fit.offset
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
@@ -90,7 +91,8 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     template, seen = make_template(frames, shifts, level, workers)
     whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
     basis = Basis.of(template, whitening, axes)
-    return Learned(basis, whitening, level, shifts, noise)
+    fit, whole = Registrar(basis, level, reach, noise).fit(frames, shifts, workers)
+    return Learned(basis, whitening, level, whole + fit.offset, noise)
 
 
 def make_template(
@@ -141,12 +143,13 @@ class Registrar:
         Subtracted from all values.
     reach : (3,) int
         Largest whole shift along z, y, x.
-    bound : (Z, Y, X) float32
-        Residual of each voxel beyond which it counts no more.
+    noise : (Z, Y, X) float32, optional
+        Standard deviation of each voxel; where it is given, residuals count up to `BOUND` times that.
     """
 
-    def __init__(self, basis: Basis, level: np.float32, reach: Whole, bound: Float) -> None:
-        self.basis, self.level, self.reach, self.bound = basis, level, reach, bound
+    def __init__(self, basis: Basis, level: np.float32, reach: Whole, noise: Float | None) -> None:
+        self.basis, self.level, self.reach = basis, level, reach
+        self.bound = None if noise is None else BOUND * noise
         self.grams = Grams(basis, reach)
 
     def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Fit, Whole]:
@@ -168,10 +171,10 @@ class Registrar:
             whole[far] = moved[far]
             products[far] = project(frames[far], whole[far], self.basis, self.level, workers)
             fit = regress(self.grams.of(whole), products, self.basis.axes)
-        for _ in range(ROBUST):
+        if self.bound is not None:
             grams = self.grams.of(whole)
             expected = np.einsum("nij,nj->ni", grams, fit.coefficients)
-            products = expected + project_bounded(frames, whole, fit, self, workers)
+            products = expected + project_bounded(frames, whole, fit, self, self.bound, workers)
             fit = regress(grams, products, self.basis.axes, fit.offset)
         return fit, whole
 
@@ -191,7 +194,7 @@ def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.floa
 
 
 def project_bounded(
-    frames: npt.NDArray[Any], whole: Whole, fit: Fit, registrar: Registrar, workers: int
+    frames: npt.NDArray[Any], whole: Whole, fit: Fit, registrar: Registrar, bound: Float, workers: int
 ) -> Double:
     """Products of the instruments with what frames have beside their fit, bounded in each voxel, (n, K)."""
     basis, shape = registrar.basis, registrar.basis.template.shape
@@ -200,7 +203,7 @@ def project_bounded(
     def group(part: slice) -> Double:
         model = fit.coefficients[part].astype(np.float32) @ flat
         for t, out in zip(range(part.start, part.stop), model.reshape(-1, *shape), strict=True):
-            bounded_residual(frames[t], whole[t], registrar.level, registrar.bound, out)
+            bounded_residual(frames[t], whole[t], registrar.level, bound, out)
         return np.asarray(model @ basis.rows, np.float64)
 
     return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
@@ -218,9 +221,7 @@ def residual_frames(
         t = few[n]
         move(frames[t], whole[t], level, out[n])
         model = (fit.coefficients[t].astype(np.float32) @ flat).reshape(out[n].shape)
-        view = tuple(
-            slice(max(0, -s), size - max(0, s)) for s, size in zip(whole[t], out[n].shape, strict=True)
-        )
+        view = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(whole[t], out[n].shape, strict=True))
         out[n][view] -= model[view]
 
     spread(one, range(len(few)), workers)

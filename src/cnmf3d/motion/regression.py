@@ -1,7 +1,7 @@
 """Shifts by regression: a frame as the template, its derivatives and a constant, whitened by what the tissue does.
 
-To second order a template that moved by ``d`` is ``T - Σ d_i ∂_i T + ½ Σ d_i d_j ∂_ij T`` (Lucas and Kanade 1981, with the
-second order for shifts of half a voxel). Active cells and neuropil look like motion where they lie on a slope. What
+To second order a template that moved by ``d`` is ``T - Σ d_i ∂_i T + ½ Σ d_i d_j ∂_ij T`` (Lucas and Kanade 1981, with
+the second order for shifts of half a voxel). Active cells and neuropil look like motion where they lie on a slope. What
 frames have beside the template therefore counts as noise with its own spectrum: waves that activity fills weigh little.
 The inverse covariance multiplies the template's images once, and costs nothing a frame (generalised least squares,
 with these products as instruments wherever only part of the template is in view).
@@ -98,13 +98,13 @@ class Basis:
     @cached_property
     def rows(self) -> Float:
         """The instruments as (voxels, K), for ``frames @ rows``."""
-        return np.ascontiguousarray(self.instruments.reshape(len(self.images), -1).T)
+        return np.asarray(np.ascontiguousarray(self.instruments.reshape(len(self.images), -1).T))
 
 
 class Grams:
     """Products of all instruments with all images over what a frame of a given shift shows.
 
-    The volume is cut into slabs at each voxel that some shift uncovers; sums over boxes of slabs come from running sums.
+    The volume is cut into slabs at each voxel that some shift uncovers; sums over boxes come from running sums.
     """
 
     def __init__(self, basis: Basis, reach: Iterable[int]) -> None:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from cnmf3d.motion.agreement import Agreement, compare_halves
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.frames import Source
-from cnmf3d.motion.learning import BOUND, Learned, Registrar, learn
+from cnmf3d.motion.learning import Learned, Registrar, learn
 from cnmf3d.motion.starting import Start, find_start
 
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
-LEARNING_FRAMES = 256
+LEARNING_FRAMES = 160
 """Frames that the template is learned from: more lower its noise, which is small beside a frame's already."""
 LEARNING_BYTES = 2**28
 UNSURE = 0.5
@@ -113,7 +113,7 @@ def _all_frames(
     brightness = np.ones(time)
     guess = start.shifts - np.median(start.shifts[~odd] if not odd.all() else start.shifts, axis=0)
     farthest = np.minimum(np.ceil(np.abs(guess).max(axis=0)).astype(np.int64) + 1, reach)
-    registrar = Registrar(learned.basis, learned.level, farthest, BOUND * learned.noise)
+    registrar = Registrar(learned.basis, learned.level, farthest, learned.noise)
     for first, frames in source.chunks():
         part = slice(first, first + len(frames))
         fit, whole = registrar.fit(frames, guess[part], source.workers)

@@ -49,7 +49,7 @@ def over_shells(power: npt.NDArray[np.floating], index: npt.NDArray[np.int64]) -
 
 
 def derivatives(image: Float, axes: tuple[int, ...]) -> Float:
-    """Taylor's terms of ``image(p - d)``: first derivatives, negative, then second and mixed ones, halved on the diagonal.
+    """Taylor's terms of ``image(p - d)``: negative first derivatives, then second ones, halved on the diagonal.
 
     Parameters
     ----------

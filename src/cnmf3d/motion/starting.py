@@ -1,4 +1,4 @@
-"""Where frames lie, to within a voxel or so, from nothing: a template out of few frames, then every frame against it."""
+"""Where frames lie, to within a voxel or so, from nothing: a template of few frames, then all against it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Waves = npt.NDArray[np.complex64]
-FRAMES = 48
+FRAMES = 32
 """Frames that the first template is made of, spread over the recording, and as many that follow them."""
 ROUNDS = 5
 """Times that the template is made anew at most; it mostly stays after two."""
 POINTS = 60_000
 """Binned voxels that are correlated at most: a part of a larger field tells as much to within a voxel."""
-RUNS = (1, 5, 15)
+RUNS = (1, 5, 1, 15, 1)
 """Frames in a row whose mean is tried as the first template: one is sharp, more have less noise."""
 
 
@@ -67,9 +67,7 @@ class Window:
         return bin_frames(frames[:, :, self.rows, self.columns], self.by, workers)
 
 
-def find_start(
-    source: Source, reach: tuple[int, int, int], tell: Callable[[int], None] = lambda done: None
-) -> Start:
+def find_start(source: Source, reach: tuple[int, int, int], tell: Callable[[int], None] = lambda done: None) -> Start:
     """Find every frame's shift against a template that is made on the way.
 
     Parameters
@@ -132,14 +130,13 @@ def _first_matcher(
     """Make the template: from the best of several starts, remade until its frames stay where they are."""
 
     def match(matcher: Matcher) -> tuple[Double, Double]:
-        found = np.stack(spread(matcher.peaks, waves, source.workers))[:, 0]
+        found = np.stack(spread(lambda wave: matcher.peaks(wave, 1), waves, source.workers))[:, 0]
         return found[:, :3], found[:, 3]
 
     starts: list[tuple[Float, float]] = [(images.mean(axis=0), len(images))]
-    for length in RUNS:
-        for number in few[len(few) // 6 :: max(len(few) // 3, 1)]:
-            run = window.of(source.read(int(number), int(number) + length), source.workers)
-            starts.append((run.mean(axis=0), len(run)))
+    for length, number in zip(RUNS, few[np.linspace(0, len(few) - 1, len(RUNS) + 2).astype(int)[1:-1]], strict=True):
+        run = window.of(source.read(int(number), int(number) + length), source.workers)
+        starts.append((run.mean(axis=0), len(run)))
     results = [match(Matcher.of(field, *start, spectra=spectra)) for start in starts]
     # what a template of one frame says of that frame is no evidence: the best few frames don't count
     order = np.argsort([-np.sort(values)[: len(values) * 3 // 4 + 1].sum() for _, values in results], kind="stable")
@@ -160,12 +157,10 @@ def _first_matcher(
 
 
 def _moved_mean(images: Float, shifts: Double, field: Field) -> Float:
-    """Mean of frames that are moved back by whole voxels, centred on the median shift; voxels seldom seen count less."""
+    """Mean of frames that are moved back by whole voxels, around the median shift; what is seldom seen counts less."""
     whole = np.rint(shifts - np.median(shifts, axis=0)).astype(np.int64)
     whole = np.clip(whole, -np.array(field.reach), field.reach)
     sums, counts = (np.zeros((2, *field.shape), np.float32) for _ in range(2))
     level = np.float32(np.median(images))
     add(images, whole, np.zeros(len(images), np.int64), level, np.array([0, field.shape[1]]), sums, counts)
     return np.asarray(sums[0] / np.maximum(counts[0], len(images) / 4), np.float32)
-
-
