@@ -98,7 +98,7 @@ class Basis:
     @cached_property
     def rows(self) -> Float:
         """The instruments as (voxels, K), for ``frames @ rows``."""
-        return np.asarray(np.ascontiguousarray(self.instruments.reshape(len(self.images), -1).T))
+        return np.asarray(self.instruments.reshape(len(self.images), -1).T, np.float32, order="C")
 
 
 class Grams:
