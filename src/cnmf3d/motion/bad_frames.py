@@ -9,16 +9,18 @@ from scipy import ndimage
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 WINDOW = 101
-"""Frames over which the usual level is taken: bleaching and slow neuropil follow it."""
+"""Frames over which the usual contrast is taken."""
+BRIEF = 15
+"""Frames over which the usual level is taken: flashes are shorter than half of it, and activity follows it."""
 OFF = 12.0
 """Deviations (MAD) from the usual level that no tissue makes."""
 FAINT = 0.35
 """Share of the template's contrast that a frame must show; active tissue has more, out of the plane it has less."""
 
 
-def usual(values: Double) -> Double:
+def usual(values: Double, window: int = WINDOW) -> Double:
     """Running median, (T,)."""
-    return np.asarray(ndimage.median_filter(values, min(WINDOW, 2 * (len(values) // 2) + 1), mode="nearest"))
+    return np.asarray(ndimage.median_filter(values, min(window, 2 * (len(values) // 2) + 1), mode="nearest"))
 
 
 def odd_levels(level: Double, contrast: float) -> Bool:
@@ -33,7 +35,7 @@ def odd_levels(level: Double, contrast: float) -> Bool:
     """
     finite = np.isfinite(level)
     level = np.where(finite, level, np.median(level[finite]) if finite.any() else 0)
-    apart = np.abs(level - usual(level))
+    apart = np.abs(level - usual(level, BRIEF))
     return np.asarray(~finite | (apart > np.maximum(OFF * 1.4826 * np.median(apart), contrast)))
 
 

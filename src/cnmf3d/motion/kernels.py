@@ -8,6 +8,9 @@ import numpy as np
 from numba import njit
 
 HUGE = np.float32(1e30)
+"""From here on a value is none."""
+STEPS = 6
+"""Gauss-Newton steps: from a start within a voxel the fourth changes less than a thousandth."""
 
 
 @njit(cache=True, nogil=True)
@@ -182,3 +185,114 @@ def _top(below: Any, top: Any, above: Any) -> Any:
     """Distance of a parabola's top from the middle one of three values."""
     bend = 2.0 * top - below - above
     return min(max((above - below) / (2 * bend), -0.5), 0.5) if bend > 0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def gauss_newton(matrix: Any, right: Any, first: Any, second: Any, bound: Any, a: Any, d: Any, error: Any) -> None:
+    """Fit brightness and shift of a template that moves, to second order, by Gauss-Newton steps.
+
+    The coefficients of the images are ``a (1, d_i, d_j d_k)``; ``right - matrix @ coefficients`` is made to vanish
+    along their derivatives.
+
+    Parameters
+    ----------
+    matrix : (items, K, K) float64
+        Products of instruments and images: template, first derivatives, second ones.
+    right : (items, K) float64
+        Products of instruments and frames.
+    first, second : (pairs,) int64
+        Axes of each second derivative.
+    bound : float
+        Largest shift.
+    a : (items,) float64
+        Where to begin, and the result.
+    d : (items, axes) float64
+        The same.
+    error : (items, axes + 1) float64, written
+        Standard errors of brightness and shifts where the instruments are those of the true covariance; infinite where
+        nothing tells.
+    """
+    items, size = right.shape
+    n = d.shape[1]
+    phi, slope = np.zeros(size), np.zeros((n + 1, size))
+    half, hessian, step = np.zeros((n + 1, size)), np.zeros((n + 1, n + 1)), np.zeros(n + 1)
+    work, inverse = np.zeros((n + 1, n + 1)), np.zeros((n + 1, n + 1))
+    for item in range(items):
+        for round_ in range(STEPS + 1):
+            slope[:] = 0
+            slope[0, 0] = 1
+            for i in range(n):
+                slope[0, 1 + i] = d[item, i]
+                slope[1 + i, 1 + i] = a[item]
+            for place in range(first.size):
+                j, k = first[place], second[place]
+                slope[0, 1 + n + place] = d[item, j] * d[item, k]
+                slope[1 + j, 1 + n + place] += a[item] * d[item, k]
+                slope[1 + k, 1 + n + place] += a[item] * d[item, j]
+            phi[:] = a[item] * slope[0]
+            for row in range(n + 1):
+                for c in range(size):
+                    total = 0.0
+                    for e in range(size):
+                        total += slope[row, e] * matrix[item, e, c]
+                    half[row, c] = total
+            for row in range(n + 1):
+                for c in range(n + 1):
+                    total = 0.0
+                    for e in range(size):
+                        total += half[row, e] * slope[c, e]
+                    hessian[row, c] = total
+            _invert(hessian, work, inverse)
+            if round_ == STEPS:
+                for row in range(n + 1):
+                    error[item, row] = np.sqrt(inverse[row, row]) if inverse[row, row] > 0 else np.inf
+                continue
+            for row in range(n + 1):
+                total = 0.0
+                for e in range(size):
+                    total += slope[row, e] * right[item, e] - half[row, e] * phi[e]
+                step[row] = total
+            for row in range(n + 1):
+                total = 0.0
+                for c in range(n + 1):
+                    total += inverse[row, c] * step[c]
+                if row == 0:
+                    a[item] = min(max(a[item] + total, 0.05), 20.0)
+                else:
+                    d[item, row - 1] = min(max(d[item, row - 1] + total, -bound), bound)
+
+
+@njit(cache=True, nogil=True)
+def _invert(matrix: Any, work: Any, inverse: Any) -> None:
+    """Invert the symmetric part of a small matrix by elimination; zero rows along what it doesn't determine."""
+    n = matrix.shape[0]
+    inverse[:] = 0
+    for i in range(n):
+        for j in range(n):
+            scale = matrix[i, i] * matrix[j, j]
+            good = matrix[i, i] > 0 and matrix[j, j] > 0
+            work[i, j] = (matrix[i, j] + matrix[j, i]) / (2 * np.sqrt(scale)) if good else 0.0
+        inverse[i, i] = 1
+    for i in range(n):
+        pivot = work[i, i]
+        if pivot < 1e-6:  # no more than rounding is left of it beside the others
+            work[i, :] = 0
+            work[:, i] = 0
+            inverse[i, :] = 0
+            inverse[:, i] = 0
+            continue
+        for j in range(n):
+            work[i, j] /= pivot
+            inverse[i, j] /= pivot
+        for k in range(n):
+            if k != i:
+                factor = work[k, i]
+                for j in range(n):
+                    work[k, j] -= factor * work[i, j]
+                    inverse[k, j] -= factor * inverse[i, j]
+    for i in range(n):
+        for j in range(n):
+            if matrix[i, i] > 0 and matrix[j, j] > 0:
+                inverse[i, j] /= np.sqrt(matrix[i, i] * matrix[j, j])
+            else:
+                inverse[i, j] = 0

@@ -21,6 +21,9 @@ GROUP = 8
 """Frames that one thread moves and multiplies at once."""
 BOUND = 3.0
 """Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of the noise."""
+BOUNDED_FITS = 4
+CHANGED = 0.05
+"""Voxels from which a bounded fit has changed a shift so that it is worth another one."""
 RESIDUALS = 40
 """Frames whose residuals give noise and spectrum."""
 SETTLED = 0.03
@@ -172,11 +175,23 @@ class Registrar:
             products[far] = project(frames[far], whole[far], self.basis, self.level, workers)
             fit = regress(self.grams.of(whole), products, self.basis.axes)
         if self.bound is not None:
-            grams = self.grams.of(whole)
-            expected = np.einsum("nij,nj->ni", grams, fit.coefficients)
-            products = expected + project_bounded(frames, whole, fit, self, self.bound, workers)
-            fit = regress(grams, products, self.basis.axes, fit.offset)
+            fit = self._bounded(frames, whole, fit, self.bound, workers)
         return fit, whole
+
+    def _bounded(self, frames: npt.NDArray[Any], whole: Whole, fit: Fit, bound: Float, workers: int) -> Fit:
+        """Fit again with bounded residuals; frames that this changes, once more."""
+        few = np.arange(len(frames))
+        grams = self.grams.of(whole)
+        products = np.einsum("nij,nj->ni", grams, fit.coefficients)
+        for _ in range(BOUNDED_FITS):
+            part = fit.at(few)
+            expected = np.einsum("nij,nj->ni", grams[few], part.coefficients)
+            products[few] = expected + project_bounded(frames[few], whole[few], part, self, bound, workers)
+            before, fit = fit, regress(grams, products, self.basis.axes, fit.offset)
+            few = np.flatnonzero(np.abs(fit.offset - before.offset).max(axis=1) > CHANGED)
+            if not len(few):
+                break
+        return fit
 
 
 def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:

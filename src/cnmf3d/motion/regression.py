@@ -9,20 +9,20 @@ with these products as instruments wherever only part of the template is in view
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.motion.kernels import gauss_newton
 from cnmf3d.motion.spectra import derivatives, frequencies, from_waves, over_shells, pairs, shells, to_waves
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-STEPS = 6
-"""Gauss-Newton steps: from a start within a voxel the fourth changes less than a thousandth."""
 FARTHEST = 0.9
 """Voxels that one regression may move a frame; beyond that Taylor's terms no longer describe it."""
 
@@ -98,49 +98,72 @@ class Basis:
     @cached_property
     def rows(self) -> Float:
         """The instruments as (voxels, K), for ``frames @ rows``."""
-        return np.asarray(self.instruments.reshape(len(self.images), -1).T, np.float32, order="C")
+        rows: Float = np.ascontiguousarray(self.instruments.reshape(len(self.images), -1).T)
+        return rows
+
+
+Box = tuple[slice, slice, slice]
 
 
 class Grams:
     """Products of all instruments with all images over what a frame of a given shift shows.
 
     The volume is cut into slabs at each voxel that some shift uncovers; sums over boxes come from running sums.
+
+    Parameters
+    ----------
+    basis : Basis
+    reach : (3,) int
+        Largest whole shift along z, y and x.
+    cuts : three sequences of int, optional
+        Where the volume is cut besides, so that boxes can be asked for.
     """
 
-    def __init__(self, basis: Basis, reach: Iterable[int]) -> None:
-        shape = basis.images.shape[1:]
-        self.reach = [min(int(r), (n - 1) // 2) for n, r in zip(shape, reach, strict=True)]
-        edges = [
-            np.array([*range(r + 1), *range(n - r, n + 1)]) if r else np.array([0, n])
-            for n, r in zip(shape, self.reach, strict=True)
+    def __init__(self, basis: Basis, reach: Iterable[int], cuts: Sequence[Sequence[int]] = ((), (), ())) -> None:
+        self.shape = basis.images.shape[1:]
+        self.reach = np.array([min(int(r), (n - 1) // 2) for n, r in zip(self.shape, reach, strict=True)])
+        self.edges = [
+            np.unique([0, n, *range(r + 1), *range(n - r, n + 1), *cut])
+            for n, r, cut in zip(self.shape, self.reach, cuts, strict=True)
         ]
-        count, r, width = len(basis.images), self.reach[2], shape[2]
-        sums = np.zeros((*(len(edge) for edge in edges), count, count))
-        for a, (z0, z1) in enumerate(zip(edges[0][:-1], edges[0][1:], strict=True)):
-            for b, (y0, y1) in enumerate(zip(edges[1][:-1], edges[1][1:], strict=True)):
-                one, two = (
-                    part[:, z0:z1, y0:y1].reshape(count, -1, width) for part in (basis.instruments, basis.images)
-                )
-                inner = slice(r, width - r)
-                sums[a + 1, b + 1, r + 1] = one[:, :, inner].reshape(count, -1) @ two[:, :, inner].reshape(count, -1).T
-                for columns, first in ((slice(0, r), 1), (slice(width - r, None), r + 2)):
-                    if r:
-                        turned = np.ascontiguousarray(one[:, :, columns].transpose(2, 0, 1))
-                        sums[a + 1, b + 1, first : first + r] = turned @ two[:, :, columns].transpose(2, 1, 0)
+        count = len(basis.images)
+        sums = np.zeros((*(len(edge) for edge in self.edges), count, count))
+        for a, (z0, z1) in enumerate(pairwise(self.edges[0])):
+            for b, (y0, y1) in enumerate(pairwise(self.edges[1])):
+                one, two = (part[:, z0:z1, y0:y1] for part in (basis.instruments, basis.images))
+                _rows(one.reshape(count, -1, self.shape[2]), two, self.edges[2], sums[a + 1, b + 1])
         for axis in range(3):
             np.cumsum(sums, axis=axis, out=sums)
         self.sums = sums
 
-    def of(self, shifts: Whole) -> Double:
-        """Products where ``p + shift`` is in the frame, (n, K, K) for shifts (n, 3)."""
-        reach = np.array(self.reach)
-        bounded = np.clip(shifts, -reach, reach)
-        low, high = np.maximum(0, -bounded), 2 * reach + 1 - np.maximum(0, bounded)
+    def of(self, shifts: Whole, box: Box | None = None) -> Double:
+        """Products where ``p + shift`` is in the frame, (n, K, K) for shifts (n, 3); within a box between cuts."""
+        bounded = np.clip(shifts, -self.reach, self.reach)
+        low, high = np.maximum(0, -bounded), self.shape - np.maximum(0, bounded)
+        if box is not None:
+            low = np.maximum(low, [part.start for part in box])
+            high = np.maximum(np.minimum(high, [part.stop for part in box]), low)
+        low, high = (
+            np.stack([np.searchsorted(edge, column) for edge, column in zip(self.edges, side.T, strict=True)], axis=1)
+            for side in (low, high)
+        )
         out = np.zeros((len(shifts), *self.sums.shape[3:]))
         for corner in range(8):
             z, y, x = (high[:, n] if corner >> n & 1 else low[:, n] for n in range(3))
             out += (-1) ** (3 - corner.bit_count()) * self.sums[z, y, x]
         return out
+
+
+def _rows(one: Float, two: Float, edges: Whole, out: Double) -> None:
+    """Products of two sets of rows, (K, rows, X), over the columns between edges: into ``out[1:]``."""
+    two = two.reshape(one.shape)
+    wide = np.flatnonzero(np.diff(edges) > 1)
+    for n in wide:
+        columns = slice(edges[n], edges[n + 1])
+        out[n + 1] = one[:, :, columns].reshape(len(one), -1) @ two[:, :, columns].reshape(len(one), -1).T
+    single = np.flatnonzero(np.diff(edges) == 1)
+    turned = np.ascontiguousarray(one[:, :, edges[single]].transpose(2, 0, 1))
+    out[single + 1] = turned @ two[:, :, edges[single]].transpose(2, 1, 0)
 
 
 @dataclass(frozen=True)
@@ -164,6 +187,10 @@ class Fit:
     coefficients: Double
     error: Double
 
+    def at(self, frames: Whole) -> Fit:
+        """Take some frames' rows."""
+        return Fit(self.brightness[frames], self.offset[frames], self.coefficients[frames], self.error[frames])
+
 
 def regress(gram: Double, products: Double, axes: tuple[int, ...], start: Double | None = None) -> Fit:
     """Fit frames.
@@ -178,11 +205,6 @@ def regress(gram: Double, products: Double, axes: tuple[int, ...], start: Double
         Along which the template may move.
     start : (n, 3), optional
         Offsets to begin at.
-
-    Raises
-    ------
-    numpy.linalg.LinAlgError
-        Never: where a frame tells nothing, errors are infinite.
     """
     count, size = products.shape
     last = size - 1
@@ -193,46 +215,14 @@ def regress(gram: Double, products: Double, axes: tuple[int, ...], start: Double
     a, d = np.ones(count), np.zeros((count, len(axes)))
     if start is not None:
         d = start[:, list(axes)].astype(float)
-    for _ in range(STEPS):
-        phi, slope = _terms(a, d, axes)
-        gradient = slope @ (right - np.einsum("nij,nj->ni", matrix, phi))[:, :, None]
-        step = (_inverse(slope @ matrix @ slope.transpose(0, 2, 1)) @ gradient)[:, :, 0]
-        a = np.clip(a + step[:, 0], 0.05, 20.0)
-        d = np.clip(d + step[:, 1:], -FARTHEST, FARTHEST)
-    phi, slope = _terms(a, d, axes)
-    inverse = _inverse(slope @ matrix @ slope.transpose(0, 2, 1))
-    spread = np.diagonal(inverse, axis1=1, axis2=2)
-    spread = np.sqrt(np.where(spread > 0, spread, np.inf))
+    at = {axis: place for place, axis in enumerate(axes)}
+    both = np.array([(at[i], at[j]) for i, j in pairs(axes)], np.int64).reshape(-1, 2)
+    spread = np.empty((count, 1 + len(axes)))
+    gauss_newton(matrix, right, both[:, 0].copy(), both[:, 1].copy(), FARTHEST, a, d, spread)
+    shape = np.concatenate([np.ones((count, 1)), d, d[:, both[:, 0]] * d[:, both[:, 1]]], axis=1)
+    phi = a[:, None] * shape
     error, offset = np.zeros((count, 4)), np.zeros((count, 3))
     error[:, [*axes, 3]] = np.roll(spread, -1, axis=1)
     offset[:, list(axes)] = d
     level = products[:, last] / constant - (per * phi).sum(axis=1)
     return Fit(a, offset, np.concatenate([phi, level[:, None]], axis=1), error)
-
-
-def _inverse(matrix: Double) -> Double:
-    """Invert matrices; zero along what they don't determine."""
-    size = np.sqrt(np.maximum(np.diagonal(matrix, axis1=1, axis2=2), 0))
-    known = size > 0
-    scale = np.where(known, 1 / np.where(known, size, 1), 0)
-    unit = matrix * scale[:, :, None] * scale[:, None, :]
-    unit = (unit + unit.transpose(0, 2, 1)) / 2
-    return np.asarray(np.linalg.pinv(unit, rcond=1e-6, hermitian=True) * scale[:, :, None] * scale[:, None, :])
-
-
-def _terms(a: Double, d: Double, axes: tuple[int, ...]) -> tuple[Double, Double]:
-    """Coefficients of the template's images, (n, moving), and their derivatives by brightness and shift."""
-    count, n = d.shape
-    at = {axis: place for place, axis in enumerate(axes)}
-    both = [(at[i], at[j]) for i, j in pairs(axes)]
-    shape = np.stack([np.ones(count), *d.T, *(d[:, i] * d[:, j] for i, j in both)], axis=1)
-    slope = np.zeros((count, 1 + n, shape.shape[1]))
-    slope[:, 0] = shape
-    for i in range(n):
-        slope[:, 1 + i, 1 + i] = a
-        for place, (j, k) in enumerate(both):
-            if j == i:
-                slope[:, 1 + i, 1 + n + place] += a * d[:, k]
-            if k == i:
-                slope[:, 1 + i, 1 + n + place] += a * d[:, j]
-    return a[:, None] * shape, slope
