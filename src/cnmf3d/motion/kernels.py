@@ -104,8 +104,8 @@ def binned(frame: Any, by: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def add(frames: Any, shifts: Any, half: Any, level: Any, rows: Any, sums: Any, counts: Any) -> None:
-    """Sum frames that are moved by whole voxels, of some rows of all planes.
+def add(frames: Any, shifts: Any, half: Any, low: Any, high: Any, rows: Any, sums: Any, counts: Any) -> None:
+    """Sum frames that are moved by whole voxels, of some rows of all planes, values within bounds.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def add(frames: Any, shifts: Any, half: Any, level: Any, rows: Any, sums: Any, c
     shifts : (frames, 3) int64
     half : (frames,) int64
         Which sum a frame belongs to; below 0: to none.
-    level : float32
-        Subtracted from every value.
+    low, high : (Z, Y, X) float32
+        Lower values count as `low`, higher ones as `high`.
     rows : (2,) int64
         First row, and the one after the last.
     sums, counts : (2, Z, Y, X) float32, added to
@@ -124,14 +124,15 @@ def add(frames: Any, shifts: Any, half: Any, level: Any, rows: Any, sums: Any, c
         if half[t] < 0:
             continue
         dz, dy, dx = shifts[t]
-        low, high = max(0, -dx), min(columns, columns - dx)
+        left, right = max(0, -dx), min(columns, columns - dx)
         for z in range(max(0, -dz), min(planes, planes - dz)):
             for y in range(max(rows[0], -dy), min(rows[1], height - dy)):
                 of, to, count = frames[t, z + dz, y + dy], sums[half[t], z, y], counts[half[t], z, y]
-                for x in range(low, high):
-                    value = np.float32(of[x + dx]) - level
+                least, most = low[z, y], high[z, y]
+                for x in range(left, right):
+                    value = np.float32(of[x + dx])
                     if abs(value) < HUGE:
-                        to[x] += value
+                        to[x] += min(max(value, least[x]), most[x])
                         count[x] += np.float32(1)
 
 

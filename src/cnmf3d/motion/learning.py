@@ -22,6 +22,8 @@ GROUP = 8
 BOUND = 3.0
 """Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of the noise."""
 BOUNDED_FITS = 4
+ODD = 0.7
+"""Times the usual brightness: below it, or above its inverse, the first fit is no place to begin at."""
 CHANGED = 0.05
 """Voxels from which a bounded fit has changed a shift so that it is worth another one."""
 RESIDUALS = 40
@@ -47,7 +49,7 @@ class Learned:
     shifts : (n, 3) float64
         Of the frames that it was learned from.
     noise : (Z, Y, X) float32
-        Standard deviation of each voxel.
+        Standard deviation of each voxel's noise that is new in each frame.
     """
 
     basis: Basis
@@ -63,6 +65,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     Parameters
     ----------
     frames : (n, Z, Y, X)
+        Pairs of frames in a row.
     shifts : (n, 3)
         Voxels, z, y, x.
     axes : tuple of int
@@ -77,36 +80,54 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     reach = np.ceil(np.abs(shifts).max(axis=0)).astype(np.int64) + 1
     noise = _difference_noise(frames)
     gain: Float | None = None
+    mean, bound = None, None
     for _ in range(rounds):
-        template, seen = make_template(frames, shifts, level, workers)
-        weight = np.where(seen, 1 / noise, 0).astype(np.float32)
-        whitening = Whitening(weight, gain)
+        template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
+        whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
         basis = Basis.of(template, whitening, axes)
         fit, whole = Registrar(basis, level, reach, None).fit(frames, shifts, workers)
         before, shifts = shifts, whole + fit.offset
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
+        grain = _grain(residuals)
+        np.clip(residuals, -BOUND * grain, BOUND * grain, out=residuals)
         noise = _residual_noise(residuals)
-        np.clip(residuals, -BOUND * noise, BOUND * noise, out=residuals)
         gain = Whitening.of(residuals, np.where(seen, 1 / noise, 0).astype(np.float32)).gain
+        # half a voxel's slope on top: frames are moved by whole voxels only
+        bound = BOUND * grain + np.abs(basis.images[1 : 1 + len(axes)]).sum(axis=0) / 2
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
-    template, seen = make_template(frames, shifts, level, workers)
+    template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
     whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
     basis = Basis.of(template, whitening, axes)
-    fit, whole = Registrar(basis, level, reach, noise).fit(frames, shifts, workers)
-    return Learned(basis, whitening, level, whole + fit.offset, noise)
+    fit, whole = Registrar(basis, level, reach, grain).fit(frames, shifts, workers)
+    return Learned(basis, whitening, level, whole + fit.offset, grain)
 
 
 def make_template(
-    frames: npt.NDArray[Any], shifts: Double, level: np.float32, workers: int
-) -> tuple[Float, npt.NDArray[np.bool_]]:
+    frames: npt.NDArray[Any],
+    shifts: Double,
+    level: np.float32,
+    mean: Float | None,
+    bound: Float | None,
+    workers: int,
+) -> tuple[Float, Float, npt.NDArray[np.bool_]]:
     """Average frames at their shifts: sharpened, and without what noise left.
+
+    Parameters
+    ----------
+    frames, shifts, level, workers : as in `learn`
+    mean : (Z, Y, X) float32, optional
+        Result of the round before.
+    bound : (Z, Y, X) float32, optional
+        Values count up to so far from `mean`: the template is tissue at rest, as most frames show it.
 
     Returns
     -------
     template : (Z, Y, X) float32
         Above the level.
+    mean : (Z, Y, X) float32
+        Before anything was done to it.
     seen : (Z, Y, X) bool
         Voxels that enough frames show.
     """
@@ -114,8 +135,10 @@ def make_template(
     whole = np.rint(shifts).astype(np.int64)
     sums, counts = (np.zeros((2, *shape), np.float32) for _ in range(2))
     half = np.arange(len(frames)) % 2
+    far = np.full(shape, np.inf, np.float32)
+    low, high = (-far, far) if mean is None or bound is None else (mean - bound, mean + bound)
     spread(
-        lambda rows: add(frames, whole, half, level, np.array([rows.start, rows.stop]), sums, counts),
+        lambda rows: add(frames, whole, half, low, high, np.array([rows.start, rows.stop]), sums, counts),
         parts(shape[1], 8),
         workers,
     )
@@ -125,7 +148,7 @@ def make_template(
     one, other = (
         _filled(part / np.maximum(count, 1), seen & (count > 0)) for part, count in zip(sums, counts, strict=True)
     )
-    return sharpened(smoothed(mean, (one, other)), shifts - whole), seen
+    return sharpened(smoothed(mean - level, (one - level, other - level)), shifts - whole), mean, seen
 
 
 def _filled(image: Float, seen: npt.NDArray[np.bool_]) -> Float:
@@ -182,6 +205,11 @@ class Registrar:
         """Fit again with bounded residuals; frames that this changes, once more."""
         few = np.arange(len(frames))
         grams = self.grams.of(whole)
+        typical = np.median(fit.brightness)
+        odd = (fit.brightness < ODD * typical) | (fit.brightness > typical / ODD)
+        if odd.any():  # cells drown the template there: residuals are bounded around the template itself
+            fit.coefficients[odd] = np.eye(1, fit.coefficients.shape[1]) * typical
+            fit.offset[odd] = 0
         products = np.einsum("nij,nj->ni", grams, fit.coefficients)
         for _ in range(BOUNDED_FITS):
             part = fit.at(few)
@@ -224,11 +252,17 @@ def project_bounded(
     return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
 
 
+def pairs_of(count: int, most: int) -> Whole:
+    """Choose up to `most` of so many frames, spread evenly, in pairs of an even one and the next, increasing."""
+    first = np.unique(np.linspace(0, max(count // 2 - 1, 0), min(most // 2, max(count // 2, 1))).astype(int)) * 2
+    return np.asarray(np.minimum(np.stack([first, first + 1], axis=1).ravel(), count - 1), np.int64)
+
+
 def residual_frames(
     frames: npt.NDArray[Any], whole: Whole, fit: Fit, basis: Basis, level: np.float32, workers: int
 ) -> Float:
     """What some frames have beside the fitted template, (up to `RESIDUALS`, Z, Y, X), zero out of view."""
-    few = np.unique(np.linspace(0, len(frames) - 1, min(RESIDUALS, len(frames))).astype(int))
+    few = pairs_of(len(frames), RESIDUALS)
     out = np.empty((len(few), *basis.template.shape), np.float32)
     flat = basis.images.reshape(len(basis.images), -1)
 
@@ -244,21 +278,23 @@ def residual_frames(
 
 
 def _difference_noise(frames: npt.NDArray[Any]) -> Float:
-    """Noise of each voxel before anything is registered: from differences of frames in a row, smoothed."""
-    some = frames[: min(len(frames), 32)].astype(np.float32)
-    if len(some) < 3:
-        return np.ones(frames.shape[1:], np.float32)
-    return _regular(np.nan_to_num(np.diff(some, axis=0)).var(axis=0) / 2)
+    """Noise of each voxel before anything is registered, from pairs of frames in a row."""
+    some = np.nan_to_num(frames[pairs_of(len(frames), RESIDUALS)].astype(np.float32))
+    return _regular((some[::2] - some[1::2]).var(axis=0) / 2 if len(some) > 3 else np.ones(some.shape[1:], np.float32))
+
+
+def _grain(residuals: Float) -> Float:
+    """Noise that is new in each frame, from residuals of pairs of frames in a row: without activity, which lasts."""
+    one, two = residuals[: len(residuals) // 2 * 2 : 2], residuals[1::2]
+    seen = (one != 0) & (two != 0)
+    power = np.where(seen, one - two, 0) ** 2
+    return _regular(power.sum(axis=0) / np.maximum(2 * seen.sum(axis=0), 1))
 
 
 def _residual_noise(residuals: Float) -> Float:
     """Standard deviation of each voxel's residuals where it is in view."""
-    counts = np.maximum(np.count_nonzero(residuals, axis=0), 1)
-    noise = _regular(np.einsum("nzyx,nzyx->zyx", residuals, residuals) / counts)
-    for _ in range(2):  # cells that are active in few of the frames are no noise
-        bounded = np.clip(residuals, -BOUND * noise, BOUND * noise)
-        noise = _regular(np.einsum("nzyx,nzyx->zyx", bounded, bounded) / counts)
-    return noise
+    power = np.einsum("nzyx,nzyx->zyx", residuals, residuals)
+    return _regular(power / np.maximum(np.count_nonzero(residuals, axis=0), 1))
 
 
 def _regular(variance: Float) -> Float:

@@ -84,7 +84,10 @@ class Basis:
         """Make the images of a template that moves."""
         ones = np.ones((1, *template.shape), np.float32)
         images = np.concatenate([template[None], derivatives(template, axes), ones])
-        return cls(images, whitening.applied(images), axes)
+        instruments = whitening.applied(images)
+        # what hardly anything is left of when whitened can't measure itself: the constant is what the rest leaves on average
+        instruments[-1] = whitening.weight**2
+        return cls(images, instruments, axes)
 
     def within(self, mask: Float) -> Basis:
         """Look at a part of the volume only: instruments times a mask, (Z, Y, X)."""
@@ -93,7 +96,7 @@ class Basis:
     @property
     def template(self) -> Float:
         """The template, (Z, Y, X)."""
-        return self.images[0]
+        return np.asarray(self.images[0])
 
     @cached_property
     def rows(self) -> Float:

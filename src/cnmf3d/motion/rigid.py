@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cnmf3d.motion.agreement import Agreement, compare_halves
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.frames import Source
-from cnmf3d.motion.learning import Learned, Registrar, learn
+from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
 from cnmf3d.motion.starting import Start, find_start
 
 Double = npt.NDArray[np.float64]
@@ -94,7 +94,7 @@ def _frames_to_learn_from(source: Source, start: Start, given: Bool) -> tuple[np
     good = np.flatnonzero(~odd & (start.peaks > 0.25 * np.median(start.peaks[~odd]))) if not odd.all() else np.arange(0)
     if len(good) < min(8, time):
         good = np.arange(time)
-    few = good[np.unique(np.linspace(0, len(good) - 1, min(count, len(good))).astype(int))]
+    few = good[pairs_of(len(good), count)]
     return source.pick(few), start.shifts[few], odd
 
 
