@@ -22,15 +22,15 @@ def move(frame: Any, shift: Any, level: Any, out: Any) -> None:
     frame : (Z, Y, X)
     shift : (3,) int64
     level : float32
-    out : (Z, Y, X) float32, written
+    out : array of any shape (Z', Y', X') float32, written
     """
-    planes, rows, columns = out.shape
+    columns = out.shape[2]
     dz, dy, dx = shift[0], shift[1], shift[2]
-    low, high = max(0, -dx), min(columns, columns - dx)
-    for z in range(planes):
-        for y in range(rows):
+    low, high = max(0, -dx), min(columns, frame.shape[2] - dx)
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
             to = out[z, y]
-            if z + dz < 0 or z + dz >= planes or y + dy < 0 or y + dy >= rows or low >= high:
+            if z + dz < 0 or z + dz >= frame.shape[0] or y + dy < 0 or y + dy >= frame.shape[1] or low >= high:
                 to[:] = 0
                 continue
             of = frame[z + dz, y + dy]
@@ -50,17 +50,17 @@ def bounded_residual(frame: Any, shift: Any, level: Any, bound: Any, out: Any) -
     frame : (Z, Y, X)
     shift : (3,) int64
     level : float32
-    bound : (Z, Y, X) float32
-    out : (Z, Y, X) float32
+    bound : (Z', Y', X') float32
+    out : (Z', Y', X') float32
         Holds what is expected, gets what is beside it.
     """
-    planes, rows, columns = out.shape
+    columns = out.shape[2]
     dz, dy, dx = shift[0], shift[1], shift[2]
-    low, high = max(0, -dx), min(columns, columns - dx)
-    for z in range(planes):
-        for y in range(rows):
+    low, high = max(0, -dx), min(columns, frame.shape[2] - dx)
+    for z in range(out.shape[0]):
+        for y in range(out.shape[1]):
             to = out[z, y]
-            if z + dz < 0 or z + dz >= planes or y + dy < 0 or y + dy >= rows or low >= high:
+            if z + dz < 0 or z + dz >= frame.shape[0] or y + dy < 0 or y + dy >= frame.shape[1] or low >= high:
                 to[:] = 0
                 continue
             of, most = frame[z + dz, y + dy], bound[z, y]

@@ -20,7 +20,7 @@ Whole = npt.NDArray[np.int64]
 GROUP = 8
 """Frames that one thread moves and multiplies at once."""
 BOUND = 3.0
-"""Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of the noise."""
+"""Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of normal noise."""
 BOUNDED_FITS = 4
 ODD = 0.7
 """Times the usual brightness: below it, or above its inverse, the first fit is no place to begin at."""
@@ -48,15 +48,18 @@ class Learned:
         Subtracted from all values.
     shifts : (n, 3) float64
         Of the frames that it was learned from.
-    noise : (Z, Y, X) float32
-        Standard deviation of each voxel's noise that is new in each frame.
+    error : float
+        Expected standard error of the shifts, median.
+    limit : (Z, Y, X) float32
+        Residual up to which each voxel counts.
     """
 
     basis: Basis
     whitening: Whitening
     level: np.float32
     shifts: Double
-    noise: Float
+    error: float
+    limit: Float
 
 
 def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], rounds: int, workers: int) -> Learned:
@@ -90,18 +93,19 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
         grain = _grain(residuals)
-        np.clip(residuals, -BOUND * grain, BOUND * grain, out=residuals)
+        limit = grain * _bound_factor(residuals, grain)
+        np.clip(residuals, -limit, limit, out=residuals)
         noise = _residual_noise(residuals)
         gain = Whitening.of(residuals, np.where(seen, 1 / noise, 0).astype(np.float32)).gain
         # half a voxel's slope on top: frames are moved by whole voxels only
-        bound = BOUND * grain + np.abs(basis.images[1 : 1 + len(axes)]).sum(axis=0) / 2
+        bound = limit + np.abs(basis.images[1 : 1 + len(axes)]).sum(axis=0) / 2
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
     template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
     whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
     basis = Basis.of(template, whitening, axes)
-    fit, whole = Registrar(basis, level, reach, grain).fit(frames, shifts, workers)
-    return Learned(basis, whitening, level, whole + fit.offset, grain)
+    fit, whole = Registrar(basis, level, reach, limit).fit(frames, shifts, workers)
+    return Learned(basis, whitening, level, whole + fit.offset, float(np.median(fit.error[:, list(axes)])), limit)
 
 
 def make_template(
@@ -169,13 +173,13 @@ class Registrar:
         Subtracted from all values.
     reach : (3,) int
         Largest whole shift along z, y, x.
-    noise : (Z, Y, X) float32, optional
-        Standard deviation of each voxel; where it is given, residuals count up to `BOUND` times that.
+    bound : (Z, Y, X) float32, optional
+        Up to which residuals count, where it is given.
     """
 
-    def __init__(self, basis: Basis, level: np.float32, reach: Whole, noise: Float | None) -> None:
+    def __init__(self, basis: Basis, level: np.float32, reach: Whole, bound: Float | None) -> None:
         self.basis, self.level, self.reach = basis, level, reach
-        self.bound = None if noise is None else BOUND * noise
+        self.bound = bound
         self.grams = Grams(basis, reach)
 
     def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Fit, Whole]:
@@ -289,6 +293,12 @@ def _grain(residuals: Float) -> Float:
     seen = (one != 0) & (two != 0)
     power = np.where(seen, one - two, 0) ** 2
     return _regular(power.sum(axis=0) / np.maximum(2 * seen.sum(axis=0), 1))
+
+
+def _bound_factor(residuals: Float, grain: Float) -> float:
+    """Standard deviations up to which a voxel counts: more where single photons make noise skewed."""
+    apart = (residuals[: len(residuals) // 2 * 2 : 2] - residuals[1::2])[:, :, ::2, ::3] / (1.4142 * grain[:, ::2, ::3])
+    return float(max(BOUND, BOUND * np.percentile(np.abs(apart), 99) / 2.576))
 
 
 def _residual_noise(residuals: Float) -> Float:

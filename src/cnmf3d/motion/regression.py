@@ -85,7 +85,7 @@ class Basis:
         ones = np.ones((1, *template.shape), np.float32)
         images = np.concatenate([template[None], derivatives(template, axes), ones])
         instruments = whitening.applied(images)
-        # what hardly anything is left of when whitened can't measure itself: the constant is what the rest leaves on average
+        # whitening leaves hardly anything of a constant: it is what the rest leaves on average
         instruments[-1] = whitening.weight**2
         return cls(images, instruments, axes)
 

@@ -19,6 +19,9 @@ Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 LEARNING_FRAMES = 160
 """Frames that the template is learned from: more lower its noise, which is small beside a frame's already."""
+DARK = 0.08
+"""Voxels of expected error from which the template needs more frames."""
+DARK_FRAMES = 640
 LEARNING_BYTES = 2**28
 UNSURE = 0.5
 """Voxels of expected error at which the confidence is one half."""
@@ -73,9 +76,12 @@ def register_rigid(
     """
     start = find_start(source, reach, lambda done: tell("start", done))
     given = np.isin(np.arange(source.shape[0]), bad)
-    frames, shifts, odd = _frames_to_learn_from(source, start, given)
+    frames, shifts, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
     axes = tuple(axis for axis in range(3) if reach[axis] > 0)
     learned = learn(frames, shifts, axes, rounds, source.workers)
+    if learned.error > DARK:
+        frames, shifts, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
+        learned = learn(frames, shifts, axes, rounds, source.workers)
     agreement = compare_halves(frames, learned, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
@@ -83,11 +89,13 @@ def register_rigid(
     return _all_frames(source, start, odd, learned, agreement, reach, lambda done: tell("shifts", done))
 
 
-def _frames_to_learn_from(source: Source, start: Start, given: Bool) -> tuple[npt.NDArray[Any], Double, Bool]:
+def _frames_to_learn_from(
+    source: Source, start: Start, given: Bool, most: int
+) -> tuple[npt.NDArray[Any], Double, Bool]:
     """Read frames spread over the recording that look like others; tell which don't."""
     time = source.shape[0]
     item = source.movie.dtype.itemsize if source.by == 1 else 4
-    count = int(np.clip(LEARNING_BYTES // (item * np.prod(source.shape[1:])), 8, LEARNING_FRAMES))
+    count = int(np.clip(LEARNING_BYTES // (item * np.prod(source.shape[1:])), 8, most))
     some = source.pick(np.unique(np.linspace(0, time - 1, 16).astype(int))).astype(np.float32)
     contrast = float(np.nanstd(np.nanmedian(some, axis=0)))
     odd = given | odd_levels(start.level, contrast)
@@ -113,7 +121,7 @@ def _all_frames(
     brightness = np.ones(time)
     guess = start.shifts - np.median(start.shifts[~odd] if not odd.all() else start.shifts, axis=0)
     farthest = np.minimum(np.ceil(np.abs(guess).max(axis=0)).astype(np.int64) + 1, reach)
-    registrar = Registrar(learned.basis, learned.level, farthest, learned.noise)
+    registrar = Registrar(learned.basis, learned.level, farthest, learned.limit)
     for first, frames in source.chunks():
         part = slice(first, first + len(frames))
         fit, whole = registrar.fit(frames, guess[part], source.workers)
