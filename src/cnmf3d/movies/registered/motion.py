@@ -44,7 +44,7 @@ class Motion:
     bad_frames : (T,) bool
         Frames that show nothing that can be used.
     template : (Z, Y, X) float32
-        Mean of the registered frames, in the recording's units; NaN where it is not known.
+        The tissue at rest as the frames were registered to it, in the recording's units; NaN where it is not known.
     scan_phase : float
         x: offset of the odd rows (1, 3, ...) of every plane against the even ones.
     fingerprint : str

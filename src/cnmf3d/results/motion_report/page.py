@@ -52,7 +52,9 @@ def render(motion: Motion, movie: Movie | None, title: str) -> str:
     """The page as text."""
     comparison = None if movie is None else compared(movie, motion)
     facts = facts_of(motion)
-    heads: dict[str, Any] = {name: facts[name] for name in ("kind", "volumes", "largest shift", "bad frames") if name in facts}
+    heads: dict[str, Any] = {
+        name: facts[name] for name in ("kind", "volumes", "largest shift", "bad frames") if name in facts
+    }
     if comparison is not None and len(comparison.correlation_after):
         heads["sharpness of the mean"] = f"× {comparison.sharpness_after:.2f}"
         medians = [np.nanmedian(v) for v in (comparison.correlation_before, comparison.correlation_after)]
