@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
+    from cnmf3d.cli.flags import MovieFlags
     from cnmf3d.events import Reporter
     from cnmf3d.movies import Movie
     from cnmf3d.movies.registered import Motion
     from cnmf3d.parameters import MotionParameters
+    from cnmf3d.results import Results
 
 Kind = Literal["auto", "rigid", "piecewise"]
+Registering = Literal["auto", "none", "rigid", "piecewise"]
 
 PIECEWISE: dict[str, bool] = {"rigid": False, "piecewise": True}
 """What pw_rigid is for each kind but auto, which leaves it to the data."""
@@ -83,3 +87,70 @@ def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:
         raise UsageError(
             f"{out} exists, and is no motion file", "Choose another name (-o), or replace it with --force."
         )
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a run does before it looks for cells.
+
+    Attributes
+    ----------
+    movie : Movie
+        As recorded.
+    opening : dict
+        How it was opened.
+    kind : str
+    parameters : MotionParameters
+    out : Path
+        Motion file.
+    """
+
+    movie: Movie
+    opening: dict[str, Any]
+    kind: Kind
+    parameters: MotionParameters
+    out: Path
+
+    @classmethod
+    def of(
+        cls, movie: Movie, opening: MovieFlags, kind: Kind, content: Mapping[str, Any], *, force: bool
+    ) -> Registration:
+        """See that it can be done, before anything is computed."""
+        from cnmf3d.parameters import read_motion_parameters
+
+        if opening.motion is not None:
+            raise UsageError(
+                "the movie's motion is given (--motion) and is to be estimated (--register)", "Choose one of them."
+            )
+        out = motion_path(movie)
+        check_motion_output(out, movie, force=force)
+        changes = {"pw_rigid": PIECEWISE[kind]} if kind in PIECEWISE else {}
+        parameters = read_motion_parameters(content, voxel_size=movie.voxel_size, **changes)
+        return cls(movie, opening.keywords(), kind, parameters, out)
+
+    def done(self, reporter: Reporter, workers: int | None) -> Movie:
+        """Estimate and keep the motion: the registered movie, or the recording where nothing moves."""
+        from cnmf3d.events import Note
+        from cnmf3d.movies.registered import registered, write_motion
+
+        motion = of_movie(estimated(self.movie, self.parameters, reporter, workers), self.movie, self.opening)
+        write_motion(motion, self.out)
+        if motion.still:
+            reporter(Note("register", "nothing moves that matters: the movie is used as it was recorded"))
+            return self.movie
+        return registered(self.movie, motion)
+
+
+def with_registration(results: Results, movie: Movie, registration: Registration | None) -> Results:
+    """Results that say how the movie was registered."""
+    facts = movie.metadata.get("motion")
+    if not isinstance(facts, dict):
+        if registration is None:
+            return results
+        entry = {"value": "none", "why": f"nothing moves that matters (--register {registration.kind})"}
+    else:
+        bad = len(facts["bad_frames"])
+        why = f"shifts up to {facts['largest']} voxels (x, y, z)" + (f"; {bad} bad frames are left out" if bad else "")
+        entry = {"value": facts["kind"], "why": why}
+    estimates = {**results.provenance.estimates, "registration": entry}
+    return replace(results, provenance=replace(results.provenance, estimates=estimates))

@@ -181,6 +181,7 @@ def registered(movie: Movie, motion: Motion) -> Movie:
         "kind": motion.kind,
         "digest": motion.digest(),
         "recording": motion.fingerprint,
+        "largest": ", ".join(f"{value:.2f}" for value in motion.largest[::-1]),
         "bad_frames": np.flatnonzero(motion.bad_frames).tolist(),
     }
     return replace(movie, frames=Registered(movie.frames, motion), metadata={**movie.metadata, "motion": facts})

@@ -118,6 +118,21 @@ class Motion:
             return "piecewise"
         return "rigid" if self.plane_shifts is None else "rigid, plane by plane"
 
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves and every frame can be used."""
+        moves = (self.rigid, self.planes, self.plane_shifts, self.field, self.scan_phase, self.bad_frames)
+        return not any(np.any(values) for values in moves if values is not None)
+
+    @property
+    def largest(self) -> tuple[float, float, float]:
+        """Largest rigid displacement along z, y, x in frames that aren't bad, against the median one."""
+        rigid = self.rigid[~self.bad_frames]
+        if not len(rigid):
+            return (0.0, 0.0, 0.0)
+        z, y, x = np.abs(rigid - np.median(rigid, axis=0)).max(axis=0)
+        return (float(z), float(y), float(x))
+
     def digest(self) -> str:
         """32 hexadecimal digits that change with anything that moves or hides a voxel."""
         digest = hashlib.blake2b(digest_size=16)

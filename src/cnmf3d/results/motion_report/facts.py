@@ -79,16 +79,22 @@ def facts_of(motion: Motion) -> dict[str, Any]:
         facts["field"] = f"{grid} points (x × y × z), {_axes(rms)} beside the rigid shift (rms)"
     if motion.scan_phase:
         facts["scan phase"] = f"odd rows {motion.scan_phase:+.2f} voxels along x"
-    chosen = {
-        k: v for k, v in motion.parameters.items() if k not in ("movie", "registered_on") and v not in ("auto", ())
-    }
     other = motion.parameters.get("registered_on")
     if isinstance(other, dict):
         facts["estimated on"] = f"channel {other.get('channel')}"
-    facts["parameters"] = chosen or None
+    facts["parameters"] = _parameters(motion) or None
     facts["versions"] = ", ".join(f"{name} {number}" for name, number in motion.versions.items()) or None
     facts["fingerprint"] = motion.fingerprint or None
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _parameters(motion: Motion) -> dict[str, Any]:
+    """What was asked for, and what was chosen."""
+    told = dict(motion.parameters)
+    asked, chosen = (told.pop(name, {}) for name in ("asked", "chosen"))
+    plain = {**told, **(asked if isinstance(asked, dict) else {}), **(chosen if isinstance(chosen, dict) else {})}
+    left_out = ("movie", "registered_on")
+    return {k: v for k, v in plain.items() if k not in left_out and v != "auto" and v not in ((), [])}
 
 
 def compared(movie: Movie, motion: Motion) -> Comparison:

@@ -85,6 +85,7 @@ def images(volumes: dict[str, npt.NDArray[np.float32]], aspect: float) -> Figure
     for row, (name, volume) in zip(grid, volumes.items(), strict=True):
         for axes, plane in zip(row, chosen, strict=True):
             axes.imshow(volume[plane], cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=aspect)
+            axes.set_facecolor("black")
             axes.set_xticks([])
             axes.set_yticks([])
             axes.set_title(f"{name}, plane {plane}" if z > 1 else name, fontsize=9)

@@ -17,6 +17,9 @@ from cnmf3d.results.motion_report.facts import Comparison, compared, facts_of
 from cnmf3d.results.report.page import encoded
 from cnmf3d.written import announce
 
+HEADS = ("kind", "volumes", "largest shift", "bad frames")
+"""Facts that stand at the top."""
+
 
 def write_motion_report(motion: Motion, path: str | Path, movie: Movie | None = None, *, title: str = "") -> Path:
     """Write a page that shows what a motion is, and what it does to its movie.
@@ -89,5 +92,7 @@ def _sections(motion: Motion, movie: Movie | None, comparison: Comparison | None
             text = "Of these frames with the mean of the others, without noise and shade."
             parts.append(("Correlation", text, figures.correlations(comparison, rate)))
     if np.isfinite(motion.template).any():
-        parts.append(("Template", "What the frames were registered to.", figures.images({"": motion.template}, aspect)))
+        parts.append(
+            ("Template", "What the frames were registered to.", figures.images({"template": motion.template}, aspect))
+        )
     return [{"title": name, "text": text, "data": encoded(figure)} for name, text, figure in parts]
