@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.movie import Frames, Movie
-from cnmf3d.movies.registered.interpolation import MARGIN, table, weights_at
+from cnmf3d.movies.registered.interpolation import MARGIN, table
 from cnmf3d.movies.registered.motion import Float, Motion
 
 LEAST_VOXELS = 2**20
@@ -107,33 +107,31 @@ class Registered:
 
         return move
 
-    def _offsets(self, numbers: npt.NDArray[np.intp]) -> Float:
-        """y, x displacement of each recorded plane beside the rigid one, (t, Z, 2)."""
-        own = self.motion.plane_shifts
-        moving = np.float32(0) if own is None else own[numbers]
-        shape = (len(numbers), self.shape[1], 2)
-        return np.ascontiguousarray(np.broadcast_to(self.motion.planes + moving, shape), np.float32)
+    def _shifts(self, numbers: npt.NDArray[np.intp]) -> Float:
+        """z, y, x of even rows, x of odd rows: displacement of each recorded plane without the field, (t, Z, 4)."""
+        motion = self.motion
+        shifts = np.empty((len(numbers), self.shape[1], 4), np.float32)
+        shifts[..., 0] = motion.rigid[numbers, None, 0]
+        shifts[..., 1:3] = motion.rigid[numbers, None, 1:] + motion.planes
+        if motion.plane_shifts is not None:
+            shifts[..., 1:3] += motion.plane_shifts[numbers]
+        shifts[..., 3] = shifts[..., 2] + np.float32(motion.scan_phase)
+        return shifts
 
     def _shifter(self, numbers: npt.NDArray[np.intp]) -> Mover:
         """Registers volumes whose planes move as a whole."""
         from cnmf3d.movies.registered import kernels  # numba: only where it is needed
 
-        rigid, offsets = self.motion.rigid[numbers].astype(np.float64), self._offsets(numbers)
-        y = rigid[:, None, 1] + offsets[..., 0]
-        x = rigid[:, None, 2, None] + offsets[..., 1, None] + np.array([0.0, self.motion.scan_phase])
-        (y_first, y_weights), (x_first, x_weights) = weights_at(y), weights_at(x)
-        z_first, z_weights = weights_at(rigid[:, 0])
+        shifts = self._shifts(numbers)
+        y, x = shifts[..., 1], shifts[..., 2:]
         boxes = np.stack([*_range(y, y, self.shape[2]), *_range(x.min(axis=2), x.max(axis=2), self.shape[3])], axis=2)
-        still = (rigid[:, 0] == 0) | (self.shape[1] == 1)
-        one = np.ones(1, np.float32)
-        shifts = np.stack([np.broadcast_to(rigid[:, :1], y.shape), y, x[..., 0]], axis=2)
+        weights = table()
 
         def move(frame: Float, t: int, template: Float, out: Float) -> None:
-            first, weights = (0, one) if still[t] else (int(z_first[t]), z_weights[t])
-            kernels.move_frame(frame, x_first[t], x_weights[t], y_first[t], y_weights[t], first, weights, out)
+            kernels.move_frame(frame, shifts[t], weights, out)
             kernels.complete_borders(out, template, shifts[t])
             if self.hidden:
-                kernels.hide_outside(out, boxes[t], float(rigid[t, 0]))
+                kernels.hide_outside(out, boxes[t], float(shifts[t, 0, 0]))
 
         return move
 
@@ -141,13 +139,9 @@ class Registered:
         """Registers volumes by a field."""
         from cnmf3d.movies.registered import kernels
 
-        motion, offsets = self.motion, self._offsets(numbers)
+        motion, shifts = self.motion, self._shifts(numbers)
         assert motion.field is not None and motion.grid is not None
         field = np.ascontiguousarray(motion.field[numbers], np.float32)
-        shifts = np.empty((*offsets.shape[:2], 4), np.float32)
-        shifts[..., 0] = motion.rigid[numbers, None, 0]
-        shifts[..., 1:3] = motion.rigid[numbers, None, 1:] + offsets
-        shifts[..., 3] = shifts[..., 2] + np.float32(motion.scan_phase)
         grids = tuple(np.ascontiguousarray(axis, np.float32) for axis in motion.grid)
         steps = table()
 

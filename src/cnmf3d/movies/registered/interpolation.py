@@ -27,8 +27,8 @@ MARGIN = 0.5
 """Voxels beyond the centre of the outermost one that count as seen: a voxel's own half. With less, planes at the ends
 are unseen in every other frame of a movie that trembles along z; with more, what moved away still shows."""
 
-STEPS = 512
-"""Parts of a voxel for which weights are tabulated: the places that a field gives are rounded by 1/1024 voxel."""
+STEPS = 1024
+"""Parts of a voxel for which weights are tabulated: places are rounded by at most 1/2048 voxel."""
 
 
 def weights_at(places: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], Float]:

@@ -1,6 +1,6 @@
 """Inner loops of registration: frames moved by parts of voxels, along x, then y, then z.
 
-Beyond a frame's border its outermost voxels are repeated. Up to half a voxel beyond, what the template says of the
+Beyond a frame's border its outermost voxels are taken. Up to half a voxel beyond, what the template says of the
 difference is added; what lies further out was not seen and becomes NaN.
 """
 
@@ -17,6 +17,9 @@ NAN = np.float32(np.nan)
 TAPS = 8
 """Voxels along each axis that a result is made of (see `cnmf3d.movies.registered.interpolation`)."""
 
+FAR = 1e6
+"""Voxels beyond which a shift is as good as this one: nothing is seen."""
+
 TILE = 2048
 """Voxels of all planes that are handled at once along z: they stay in the second-level cache."""
 
@@ -25,48 +28,66 @@ FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def move_frame(
-    frame: Any, x_first: Any, x_weights: Any, y_first: Any, y_weights: Any, z_first: int, z_weights: Any, out: Any
-) -> None:
+def move_frame(frame: Any, shifts: Any, table: Any, out: Any) -> None:
     """Move a volume whose planes each move as a whole.
 
-    ``out[z, y, x] = sum over i, j, k of w_z[i] w_y[j] w_x[k] frame[z + z_first + i, y + y_first + j, x + x_first + k]``
-    with the weights along y and x of the plane, and along x those of the row, that are read.
+    ``out[z, y, x]`` is the value at ``(z, y, x) + shift``, with the shift along y and x of the plane, and along x
+    that of the row, which are read.
 
     Parameters
     ----------
     frame : (Z, Y, X) float32
-    x_first : (Z, 2) int64
-        The first voxel that counts, relative to a voxel's own place; for even and odd rows of each recorded plane.
-    x_weights : (Z, 2, taps) float32
-    y_first : (Z,) int64
-    y_weights : (Z, taps) float32
-    z_first : int
-    z_weights : (taps,) float32; one weight of 1 where nothing moves along z
+    shifts : (Z, 4) float
+        z, y, x of even rows, x of odd rows: displacement of each recorded plane; the same along z for all.
+    table : (steps + 1, TAPS) float32
+        Weights for parts of a voxel.
     out : (Z, Y, X) float32, written
     """
     planes, rows, columns = frame.shape
     line = np.empty(columns + TAPS, np.float32)
     wide = np.empty((rows, columns), np.float32)
-    still = z_weights.size == 1
+    still = planes == 1 or shifts[0, 0] == 0
     moved = out if still else np.empty((planes, rows, columns), np.float32)
     for p in range(planes):
         for y in range(rows):
-            first = x_first[p, y & 1]
+            shift = shifts[p, 2 + (y & 1)]
+            first, weights = _step(shift, table)
             row = frame[p, y]
             for i in range(columns + TAPS - 1):
                 line[i] = row[min(max(i + first, 0), columns - 1)]
-            _mix_columns(line, x_weights[p, y & 1], wide[y])
+            _mix_columns(line, weights, wide[y])
+            for x in range(min(max(int(np.ceil(-shift)), 0), columns)):
+                wide[y, x] = row[0]
+            for x in range(min(max(int(np.floor(columns - 1 - shift)) + 1, 0), columns), columns):
+                wide[y, x] = row[columns - 1]
+        shift = shifts[p, 1]
+        first, weights = _step(shift, table)
         for y in range(rows):
-            _mix_rows(wide, y + y_first[p], y_weights[p], moved[p, y])
+            if 0 <= y + shift <= rows - 1:
+                _mix_rows(wide, y + first, weights, moved[p, y])
+            else:
+                moved[p, y] = wide[0 if y + shift < 0 else rows - 1]
     if still:
         return
+    shift = shifts[0, 0]
+    first, weights = _step(shift, table)
     flat, result = moved.reshape(planes, rows * columns), out.reshape(planes, rows * columns)
     for start in range(0, rows * columns, TILE):
         stop = min(start + TILE, rows * columns)
         part = flat[:, start:stop]
         for p in range(planes):
-            _mix_rows(part, p + z_first, z_weights, result[p, start:stop])
+            if 0 <= p + shift <= planes - 1:
+                _mix_rows(part, p + first, weights, result[p, start:stop])
+            else:
+                result[p, start:stop] = part[0 if p + shift < 0 else planes - 1]
+
+
+@njit(cache=True, nogil=True)
+def _step(shift: float, table: Any) -> tuple[int, Any]:
+    """The first voxel that counts, relative to a voxel's own place, and the weights."""
+    bounded = min(max(shift, -FAR), FAR)
+    whole = int(np.floor(bounded))
+    return whole + 1 - TAPS // 2, table[int((bounded - whole) * (table.shape[0] - 1) + 0.5)]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -336,6 +357,6 @@ def _completed(value: Any, template: Any, index: Any, places: Any, hidden: bool)
 @njit(cache=True, nogil=True, fastmath=FAST, inline="always")
 def _weights(place: float, length: int, steps: int, table: Any) -> tuple[int, Any]:
     """The first of the values that count for a place, in an array that begins TAPS before, and their weights."""
-    place = min(max(place, -1.0), np.float64(length))
+    place = min(max(place, 0.0), np.float64(length - 1))
     whole = int(np.floor(place))
     return whole + 1 + TAPS - TAPS // 2, table[int((place - whole) * steps + 0.5)]
