@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Bool, Float
-from cnmf3d.engine.block import Block, Columns, Fit, Footprints, norms_of, overlaps, subset, with_data
+from cnmf3d.engine.block import Block, Fit, Footprints, norms_of, overlaps, subset, with_data
 from cnmf3d.engine.kernels.numba import block as kernels
 
 
@@ -76,7 +76,7 @@ class Pairs:
         return out[rows, self.indices]
 
 
-def projected(block: Block, fit: Fit, footprints: Footprints | Columns) -> Float:
+def projected(block: Block, fit: Fit, footprints: Footprints) -> Float:
     """``Aᵀ (z − background)``, (components, bins)."""
     leak = np.empty((footprints.shape[1], fit.temporal.shape[0]), np.float32)
     kernels.project_images(footprints.indptr, footprints.indices, footprints.data, fit.spatial, leak)
@@ -95,6 +95,16 @@ def update_traces(block: Block, fit: Fit, pairs: Pairs | None = None, sweeps: in
     for _ in range(sweeps):
         kernels.update_traces(target, pairs.indptr, pairs.indices, gram, False, traces)
     return dataclasses.replace(fit, traces=traces)
+
+
+def raw_traces(block: Block, fit: Fit, sweeps: int = 8) -> Float:
+    """Traces given footprints and background, with the noise below zero that those of `fit` don't have."""
+    pairs = Pairs.of(fit.footprints)
+    target, gram = projected(block, fit, fit.footprints), pairs.gram(fit.footprints.data)
+    traces = np.zeros(target.shape, np.float32)
+    for _ in range(sweeps):
+        kernels.update_traces(target, pairs.indptr, pairs.indices, gram, True, traces)
+    return traces
 
 
 def correlate_residual(block: Block, fit: Fit, traces: Float) -> Float:

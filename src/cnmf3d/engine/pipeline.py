@@ -22,7 +22,7 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
-from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
+from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
@@ -30,7 +30,6 @@ from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
@@ -175,7 +174,6 @@ def fit_volume(
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
     if response is None:
         why = {**why, **kinetics_found(plan, measured, context.reporter)}
-    measures = {"r_value": r_values, "reliability": whole.reliability}
     start, which = start or Start(whole.fit.footprints), whole.numbers
     draft = Draft(
         plan=plan,
@@ -185,7 +183,7 @@ def fit_volume(
         footprints=footprints,
         raw=first.raw,
         traces=scaled,
-        measures={**measures, **looks_of(footprints, cache.shape, plan.sigma)},
+        measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
         response=measured,
         correlation=correlation,
         estimates=why,
@@ -199,10 +197,12 @@ def fit_volume(
 
 def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
     """What quality measures say of footprints alone, each (components,) float32."""
+    width, aspect = width_and_aspect(footprints, shape)
     return {
         "compactness": compactness(footprints, shape, sigma),
         "smoothness": outline_smoothness(footprints, shape),
-        "width": minor_width(footprints, shape),
+        "width": width,
+        "aspect": aspect,
     }
 
 
@@ -270,7 +270,7 @@ def strongest(whole: Solved, limit: int | None) -> Solved:
     if limit is None or whole.fit.count <= limit:
         return whole
     keep = np.sort(np.argsort(-np.linalg.norm(whole.fit.traces, axis=1), kind="stable")[:limit])
-    return Solved(subset(whole.fit, keep), whole.reliability[keep])
+    return Solved(subset(whole.fit, keep))
 
 
 def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) -> dict[str, dict[str, Any]]:
@@ -325,13 +325,12 @@ def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None
     image = local_correlation(block)[inner]
     if given is None:
         fit = solve(block, settings)
-        return block_arrays(Solved(fit, reliability(block, fit, settings.sigma)), image)
+        return block_arrays(Solved(fit), image)
     fit = solve_seeded(block, given.footprints, settings, given.traces)
     alive = living(fit)
     fit = subset(fit, alive)
-    scores = reliability(block, fit, settings.sigma)
     mine = np.flatnonzero(np.isin(alive, given.mine))
-    return block_arrays(Solved(subset(fit, mine), scores[mine], given.which[alive[mine]]), image)
+    return block_arrays(Solved(subset(fit, mine), given.which[alive[mine]]), image)
 
 
 def solve_blocks(
@@ -371,7 +370,8 @@ def shapes_of(
     """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
     supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), cache.statistics.valid)
     active = active_frames(denoised.traces, window)
-    sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
+    expected = source.expecting(footprints, denoised.traces)
+    sums = refine.accumulate_shapes(expected, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
     statistics = cache.statistics
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
@@ -398,7 +398,7 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
 
 def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:
     """Raw traces and neuropil courses: one pass over the movie."""
-    seen = refine.project(source, footprints, neuropil)
+    seen = refine.project(source.expecting(footprints, start), footprints, neuropil)
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
     return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)
