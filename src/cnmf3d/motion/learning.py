@@ -101,6 +101,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         bound = limit + np.abs(basis.images[1 : 1 + len(axes)]).sum(axis=0) / 2
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
+    assert bound is not None
     template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
     basis = Basis.of(template, whitening, axes)
     fit, whole = Registrar(basis, level, reach, limit).fit(frames, shifts, workers)

@@ -72,6 +72,16 @@ class Patches:
         )
         return cls((z, y, x))
 
+    @classmethod
+    def planes(cls, shape: Shape) -> Patches:
+        """Each plane as one patch."""
+        return cls((np.arange(shape[0] + 1), np.array([0, shape[1]]), np.array([0, shape[2]])))
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether planes are moved as wholes."""
+        return self.grid[0] > 1 and self.grid[1:] == (1, 1)
+
     @property
     def grid(self) -> Shape:
         """Number of patches along z, y and x."""
@@ -190,6 +200,11 @@ class FieldModel:
     def helps(self) -> bool:
         """Whether there is a field along any axis."""
         return bool(self.gains.any())
+
+    @property
+    def explained(self) -> float:
+        """Squared voxels of deviation that it explains."""
+        return float((self.rms**2)[self.gains.any(axis=(1, 2))].sum())
 
     def smooth(self, deviations: Double, errors: Double) -> Double:
         """Estimate the true deviations, (n, patches, 3); patches that aren't seen follow the others."""
