@@ -223,6 +223,8 @@ PREDICTED = 0.03
 """Share of a patch's deviations that the others must predict: chance predicts nothing, or less."""
 LEAST = 0.1
 """Voxels rms below which a field does more harm by interpolation than good."""
+SHARED_PLANES = 2.5
+"""Planes within which cells are seen in both."""
 FARTHEST = 3.0
 """Voxels beyond which a deviation that was measured counts no more when covariances are taken."""
 
@@ -231,8 +233,9 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
     """Learn from measured deviations how smooth the field is, and how wrong each patch.
 
     Errors of different patches have nothing to do with one another: what two patches have in common is motion. Their
-    covariance falls with the distance as a Gaussian (a Gaussian process); what a patch's variance has beside that is
-    its error. The true deviation given all measured ones follows (kriging; Wiener's filter in space).
+    covariance falls with the distance as a Gaussian (a Gaussian process). What the usual patch's variance has beside
+    that is error, and other patches have as much of it as is expected of them. The true deviation given all measured
+    ones follows (kriging; Wiener's filter in space).
 
     Parameters
     ----------
@@ -243,11 +246,12 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
     count = deviations.shape[1]
     size = np.array([np.diff(edge).mean() for edge in patches.edges])
     apart = ((patches.places[:, None] - patches.places[None]) / size) ** 2
-    pairs = ~np.eye(count, dtype=bool)
+    # planes that are near to each other show the same cells, and are wrong alike
+    pairs = (apart[..., 0] > SHARED_PLANES**2) if patches.by_planes else ~np.eye(count, dtype=bool)
     seen: npt.NDArray[np.bool_] = np.asarray(np.isfinite(errors).all(axis=2))
     gains, rms = np.zeros((3, count, count)), np.zeros(3)
     held_out = np.zeros(3)
-    for axis in range(3):
+    for axis in range(1 if patches.by_planes else 0, 3):
         values = np.where(seen, np.clip(deviations[..., axis], -FARTHEST, FARTHEST), 0.0)
         together = np.maximum(seen.astype(float).T @ seen, 1)
         covariance = values.T @ values / together
@@ -256,7 +260,9 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
             continue
         known = np.where(np.isfinite(errors[..., axis]), errors[..., axis], 0)
         least = (known**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        noise = np.maximum(np.diag(covariance) - variance, np.maximum(least, 1e-4))
+        # the usual patch tells by how much errors are larger than expected; one that moves more than others is no error
+        least = np.maximum(least, 1e-4)
+        noise = least * max(float(np.median((np.diag(covariance) - variance) / least)), 1.0)
         prior = variance * shape
         inverse = np.linalg.inv(prior + np.diag(noise))
         gains[axis] = prior @ inverse
@@ -273,6 +279,8 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
 def _falling(covariance: Double, apart: Double, pairs: npt.NDArray[np.bool_]) -> tuple[float, Double]:
     """Fit variance and reach of a covariance that falls with the distance; 0 where there is none."""
     best = (np.inf, 0.0, np.eye(len(covariance)))
+    if pairs.sum() < 6:
+        return best[1:]
     target = covariance[pairs]
     for along_z in LENGTHS if apart[..., 0].any() else (1.0,):
         for in_plane in LENGTHS:

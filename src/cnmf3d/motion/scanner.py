@@ -45,16 +45,18 @@ def scan_phase(frames: npt.NDArray[Any]) -> float:
     height, width = frames.shape[2:]
     if height < 2 * GROUPS + 1 or width < 16:
         return 0.0
-    lines = frames.astype(np.float32)
-    lines = np.nan_to_num(lines - np.nanmean(lines, axis=3, keepdims=True)) * np.hanning(width).astype(np.float32)
+    lines = np.nan_to_num(frames.astype(np.float32), posinf=0, neginf=0)
+    lines = (lines - lines.mean(axis=3, keepdims=True)) * np.hanning(width).astype(np.float32)
     waves = fft.rfft(lines, axis=3)
     pairs = (height - 1) // 2
     odd = waves[:, :, 1 : 2 * pairs : 2]
     even = (waves[:, :, 0 : 2 * pairs : 2] + waves[:, :, 2 : 2 * pairs + 1 : 2]) / 2
-    cross = (np.conj(even) * odd).sum(axis=(0, 1))
-    power = np.sqrt((np.abs(even) ** 2).sum(axis=(0, 1, 2)) * (np.abs(odd) ** 2).sum(axis=(0, 1, 2)))
+    cross = (np.conj(even) * odd).sum(axis=(0, 1), dtype=np.complex128)
+    power = np.sqrt(np.prod([(np.abs(of) ** 2).sum(axis=(0, 1, 2), dtype=np.float64) for of in (even, odd)], axis=0))
     total = cross.sum(axis=0)
-    weight = np.abs(total) / np.maximum(power, 1e-30) ** 2
+    if not total.any():
+        return 0.0
+    weight = np.abs(total) / np.maximum(power, 1e-9 * power.max()) ** 2
     weight[0] = 0
     tried = np.arange(-FARTHEST, FARTHEST + STEP / 2, STEP)
     turn = np.exp(2j * np.pi * fft.rfftfreq(width)[:, None] * tried)
