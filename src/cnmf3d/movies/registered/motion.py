@@ -44,7 +44,7 @@ class Motion:
     bad_frames : (T,) bool
         Frames that show nothing that can be used.
     template : (Z, Y, X) float32
-        What the frames were registered to; NaN where it is not known.
+        The tissue at rest as the frames were registered to it, in the recording's units; NaN where it is not known.
     scan_phase : float
         x: offset of the odd rows (1, 3, ...) of every plane against the even ones.
     fingerprint : str
@@ -117,6 +117,21 @@ class Motion:
         if self.field is not None:
             return "piecewise"
         return "rigid" if self.plane_shifts is None else "rigid, plane by plane"
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves and every frame can be used."""
+        moves = (self.rigid, self.planes, self.plane_shifts, self.field, self.scan_phase, self.bad_frames)
+        return not any(np.any(values) for values in moves if values is not None)
+
+    @property
+    def largest(self) -> tuple[float, float, float]:
+        """Largest rigid displacement along z, y, x in frames that aren't bad, against the median one."""
+        rigid = self.rigid[~self.bad_frames]
+        if not len(rigid):
+            return (0.0, 0.0, 0.0)
+        z, y, x = np.abs(rigid - np.median(rigid, axis=0)).max(axis=0)
+        return (float(z), float(y), float(x))
 
     def digest(self) -> str:
         """32 hexadecimal digits that change with anything that moves or hides a voxel."""
