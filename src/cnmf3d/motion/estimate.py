@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
 import cnmf3d
 from cnmf3d.events import Note, Progress, Reporter, silent
 from cnmf3d.motion.frames import Source
+from cnmf3d.motion.patches import Patches
+from cnmf3d.motion.piecewise import Field, register_patches
 from cnmf3d.motion.rigid import Rigid, register_rigid
+from cnmf3d.motion.scanner import plane_offsets, scan_phase
 from cnmf3d.movies import Movie
 from cnmf3d.movies.registered.motion import Motion
 from cnmf3d.parameters.motion import MotionParameters
@@ -21,6 +27,11 @@ LEAST_REACH = 6
 REACH_Z = 0.35
 """Share of the planes that it may move along z."""
 ROUNDS = 5
+"""In which template and rigid shifts are found anew at most."""
+PHASE_FRAMES = 16
+"""In which the offset of odd lines is measured."""
+DEVIATION = 3.0
+"""Voxels that a patch may deviate from the rigid shift, unless `max_deviation_rigid` tells."""
 
 
 def estimate_motion(
@@ -68,18 +79,64 @@ def estimate_motion(
 def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Motion:
     """As `estimate_motion`, of a movie of two frames or more."""
     time, voxels = source.shape[0], int(np.prod(source.shape[1:]))
-    passes = {"start": 0, "shifts": 1}
+    passes = {"start": 0, "shifts": 1, "patches": 2}
+    total = 3 * time
 
     def tell(step: str, done: int) -> None:
         whole = passes[step] * time + done
-        report(Progress(STAGE, whole, len(passes) * time, "frames", whole * voxels))
+        report(Progress(STAGE, whole, total, "frames", whole * voxels))
 
+    phase = 0.0
+    if asked.scan_phase is not False:
+        phase = scan_phase(
+            Source(source.movie, 1, source.workers).pick(np.linspace(0, time - 1, PHASE_FRAMES).astype(int))
+        )
+        source = replace(source, phase=round(phase))
     reach = _reach(source, asked)
     rounds = ROUNDS if asked.niter_rig == "auto" else int(asked.niter_rig)
     rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
-    for text in _notes(rigid, source):
+    shifts = np.where(rigid.agreement.moves, rigid.shifts, 0.0)
+    field = None
+    choices = _patches(source, asked, rigid)
+    if choices:
+        field = register_patches(
+            source,
+            rigid,
+            shifts,
+            choices=choices,
+            bound=_deviation(source, asked),
+            tell=lambda done: tell("patches", done),
+        )
+    report(Progress(STAGE, total, total, "frames", total * voxels))
+    motion = _motion(source, asked, rigid, shifts, field)
+    if asked.plane_offsets is not False:
+        motion = _with_offsets(motion)
+    motion = replace(motion, scan_phase=phase)
+    for text in _notes(rigid, field, source, motion):
         report(Note(STAGE, text))
-    return _motion(source, asked, rigid, reach)
+    return motion
+
+
+def _patches(source: Source, asked: MotionParameters, rigid: Rigid) -> list[Patches]:
+    """Patches as asked, or as structure and noise suggest; and whole planes."""
+    strides = None
+    if asked.strides != "auto":
+        x, y, z = asked.strides
+        strides = (z, y / source.by, x / source.by)
+    planes, height, width = source.shape[1:]
+    shape = (planes, height, width)
+    out = []
+    if asked.pw_rigid is not False:
+        out.append(Patches.of(shape, rigid.learned.error, strides))
+    if asked.plane_shifts is not False:
+        out.append(Patches.planes(shape))
+    return out
+
+
+def _deviation(source: Source, asked: MotionParameters) -> npt.NDArray[np.float64]:
+    """Largest deviation of a patch from the rigid shift along z, y and x, voxels of the source."""
+    x, y, z = (DEVIATION,) * 3 if asked.max_deviation_rigid == "auto" else asked.max_deviation_rigid
+    return np.array([z, y / source.by, x / source.by])
 
 
 def _reach(source: Source, asked: MotionParameters) -> tuple[int, int, int]:
@@ -94,42 +151,80 @@ def _reach(source: Source, asked: MotionParameters) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _notes(rigid: Rigid, source: Source) -> list[str]:
+def _with_offsets(motion: Motion) -> Motion:
+    """Put planes that lie off their neighbours in line, and the template with them."""
+    offsets = plane_offsets(motion.template)
+    if not offsets.any():
+        return motion
+    planes = [
+        ndimage.shift(plane, -offset, order=3, mode="nearest")
+        for plane, offset in zip(motion.template, offsets, strict=True)
+    ]
+    return replace(motion, planes=offsets.astype(np.float32), template=np.stack(planes).astype(np.float32))
+
+
+def _notes(rigid: Rigid, field: Field | None, source: Source, motion: Motion) -> list[str]:
     """What was found, in sentences."""
     agreement, scale = rigid.agreement, np.array([1, source.by, source.by])
     x, y, z = (agreement.motion * scale)[::-1]
-    out = [
-        f"motion of {x:.2f}, {y:.2f}, {z:.2f} voxels rms along x, y, z"
-        if agreement.moves.any()
-        else f"no motion that matters: {x:.2f}, {y:.2f}, {z:.2f} voxels rms along x, y, z"
-    ]
+    size = f"{x:.2f}, {y:.2f}, {z:.2f} voxels rms along x, y, z"
+    out = [f"motion of {size}" if agreement.moves.any() else f"no rigid motion that matters: {size}"]
+    if field is not None:
+        x, y, z = (np.sqrt((field.deviations**2).mean(axis=(0, 1))) * scale)[::-1]
+        what = "planes" if field.patches.by_planes else "places"
+        out.append(f"{what} deviate from it by {x:.2f}, {y:.2f}, {z:.2f} voxels rms along x, y, z")
+    if motion.planes.any():
+        out.append(f"planes lie up to {np.abs(motion.planes).max():.1f} voxels off their neighbours")
+    if motion.scan_phase:
+        out.append(f"odd lines lie {motion.scan_phase:.2f} voxels off along x")
     if rigid.bad.any():
         out.append(f"{int(rigid.bad.sum())} frames show nothing that can be registered")
     return out
 
 
-def _motion(source: Source, asked: MotionParameters, rigid: Rigid, reach: tuple[int, int, int]) -> Motion:
+def _motion(
+    source: Source,
+    asked: MotionParameters,
+    rigid: Rigid,
+    shifts: npt.NDArray[np.float64],
+    field: Field | None,
+) -> Motion:
     """Put the result together, in voxels of the movie."""
     scale = np.array([1, source.by, source.by])
-    moves = rigid.agreement.moves
-    shifts = np.where(moves, rigid.shifts * scale, 0.0)
+    learned = rigid.learned if field is None else field.learned
     chosen = {
-        "moves": [bool(moving) for moving in moves[::-1]],
+        "moves": [bool(moving) for moving in rigid.agreement.moves[::-1]],
         "motion": _plain(rigid.agreement.motion * scale),
         "error": _plain(rigid.agreement.error * scale),
-        "max_shifts": _plain(np.array(reach) * scale),
+        "piecewise": field is not None and not field.patches.by_planes,
         "binning": source.by,
     }
-    return Motion(
-        rigid=shifts.astype(np.float32),
+    if field is not None:
+        chosen["patches"] = list(field.patches.grid[::-1])
+        chosen["held_out"] = _plain(field.model.held_out)
+    motion = Motion(
+        rigid=(shifts * scale).astype(np.float32),
         confidence=rigid.confidence.astype(np.float32),
         planes=np.zeros((source.shape[1], 2), np.float32),
         bad_frames=rigid.bad,
-        template=_full_size(rigid.learned.basis.template + rigid.learned.level, source),
+        template=_full_size(learned.basis.template + learned.level, source),
         fingerprint=source.movie.fingerprint(),
         parameters={"asked": asked.model_dump(mode="json"), "chosen": chosen},
         versions={"cnmf3d": cnmf3d.__version__},
     )
+    if field is None:
+        return motion
+    deviations = (field.deviations * scale).astype(np.float32)
+    if field.patches.by_planes:
+        return replace(motion, plane_shifts=deviations[:, :, 1:])
+    return replace(motion, field=deviations.reshape(-1, *field.patches.grid, 3), grid=_grid(field, source.by))
+
+
+def _grid(field: Field, by: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Centres of the patches in voxels of the movie."""
+    z, y, x = field.patches.centres
+    middle = np.float32((by - 1) / 2)
+    return z, np.float32(by) * y + middle, np.float32(by) * x + middle
 
 
 def _plain(values: npt.NDArray[np.float64]) -> list[float]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import binned
+from cnmf3d.motion.scanner import with_lines_back
 from cnmf3d.movies import Movie
 
 Item = TypeVar("Item")
@@ -34,11 +35,14 @@ class Source:
         Side of the squares over which planes are averaged; 1: frames as they are.
     workers : int
         Threads.
+    phase : int
+        Voxels by which odd lines are moved back.
     """
 
     movie: Movie
     by: int
     workers: int
+    phase: int = 0
 
     @classmethod
     def of(cls, movie: Movie, workers: int | None = None) -> Source:
@@ -61,7 +65,7 @@ class Source:
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Read frames, (n, Z, Y, X), in the movie's type or binned as float32."""
-        frames = self.movie.read(start, stop)
+        frames = with_lines_back(self.movie.read(start, stop), self.phase)
         return frames if self.by == 1 else bin_frames(frames, self.by, self.workers)
 
     def pick(self, numbers: Iterable[int]) -> npt.NDArray[Any]:

@@ -104,8 +104,8 @@ def binned(frame: Any, by: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def add(frames: Any, shifts: Any, half: Any, low: Any, high: Any, rows: Any, sums: Any, counts: Any) -> None:
-    """Sum frames that are moved by whole voxels, of some rows of all planes, values within bounds.
+def add(frames: Any, shifts: Any, half: Any, low: Any, high: Any, box: Any, sums: Any, counts: Any) -> None:
+    """Sum frames that are moved by whole voxels, within a box, values within bounds.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def add(frames: Any, shifts: Any, half: Any, low: Any, high: Any, rows: Any, sum
         Which sum a frame belongs to; below 0: to none.
     low, high : (Z, Y, X) float32
         Lower values count as `low`, higher ones as `high`.
-    rows : (2,) int64
-        First row, and the one after the last.
+    box : (3, 2) int64
+        Along each axis the first voxel, and the one after the last.
     sums, counts : (2, Z, Y, X) float32, added to
     """
     planes, height, columns = sums.shape[1:]
@@ -124,9 +124,9 @@ def add(frames: Any, shifts: Any, half: Any, low: Any, high: Any, rows: Any, sum
         if half[t] < 0:
             continue
         dz, dy, dx = shifts[t]
-        left, right = max(0, -dx), min(columns, columns - dx)
-        for z in range(max(0, -dz), min(planes, planes - dz)):
-            for y in range(max(rows[0], -dy), min(rows[1], height - dy)):
+        left, right = max(box[2, 0], -dx), min(box[2, 1], columns - dx)
+        for z in range(max(box[0, 0], -dz), min(box[0, 1], planes - dz)):
+            for y in range(max(box[1, 0], -dy), min(box[1, 1], height - dy)):
                 of, to, count = frames[t, z + dz, y + dy], sums[half[t], z, y], counts[half[t], z, y]
                 least, most = low[z, y], high[z, y]
                 for x in range(left, right):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy import ndimage
 
 from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.kernels import add, bounded_residual, move
-from cnmf3d.motion.regression import Basis, Fit, Grams, Whitening, regress
+from cnmf3d.motion.regression import Basis, Box, Fit, Grams, Whitening, regress
 from cnmf3d.motion.spectra import sharpened, smoothed
 
 Float = npt.NDArray[np.float32]
@@ -52,6 +53,8 @@ class Learned:
         Expected standard error of the shifts, median.
     limit : (Z, Y, X) float32
         Residual up to which each voxel counts.
+    mean, bound : (Z, Y, X) float32
+        For `make_template`: where the next one begins.
     """
 
     basis: Basis
@@ -60,6 +63,8 @@ class Learned:
     shifts: Double
     error: float
     limit: Float
+    mean: Float
+    bound: Float
 
 
 def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], rounds: int, workers: int) -> Learned:
@@ -81,31 +86,28 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     level = np.float32(np.nanmedian(few[:, :, ::2, ::2].astype(np.float32)))
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
     reach = np.ceil(np.abs(shifts).max(axis=0)).astype(np.int64) + 1
-    noise = _difference_noise(frames)
-    gain: Float | None = None
-    mean, bound = None, None
+    whitening = Whitening(np.asarray(1 / _difference_noise(frames), np.float32))
+    mean: Float | None = None
+    bound: Float | None = None
     for _ in range(rounds):
         template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
-        whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
         basis = Basis.of(template, whitening, axes)
         fit, whole = Registrar(basis, level, reach, None).fit(frames, shifts, workers)
         before, shifts = shifts, whole + fit.offset
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
-        grain = _grain(residuals)
-        limit = grain * _bound_factor(residuals, grain)
-        np.clip(residuals, -limit, limit, out=residuals)
-        noise = _residual_noise(residuals)
-        gain = Whitening.of(residuals, np.where(seen, 1 / noise, 0).astype(np.float32)).gain
+        whitening, limit = measure_noise(residuals, seen)
         # half a voxel's slope on top: frames are moved by whole voxels only
         bound = limit + np.abs(basis.images[1 : 1 + len(axes)]).sum(axis=0) / 2
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
+    assert bound is not None
     template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
-    whitening = Whitening(np.where(seen, 1 / noise, 0).astype(np.float32), gain)
     basis = Basis.of(template, whitening, axes)
     fit, whole = Registrar(basis, level, reach, limit).fit(frames, shifts, workers)
-    return Learned(basis, whitening, level, whole + fit.offset, float(np.median(fit.error[:, list(axes)])), limit)
+    return Learned(
+        basis, whitening, level, whole + fit.offset, float(np.median(fit.error[:, list(axes)])), limit, mean, bound
+    )
 
 
 def make_template(
@@ -115,16 +117,20 @@ def make_template(
     mean: Float | None,
     bound: Float | None,
     workers: int,
+    boxes: Sequence[Box] | None = None,
 ) -> tuple[Float, Float, npt.NDArray[np.bool_]]:
     """Average frames at their shifts: sharpened, and without what noise left.
 
     Parameters
     ----------
-    frames, shifts, level, workers : as in `learn`
+    frames, level, workers : as in `learn`
+    shifts : (n, 3), or (n, boxes, 3)
     mean : (Z, Y, X) float32, optional
         Result of the round before.
     bound : (Z, Y, X) float32, optional
         Values count up to so far from `mean`: the template is tissue at rest, as most frames show it.
+    boxes : sequence of boxes, optional
+        Parts of the volume with shifts of their own.
 
     Returns
     -------
@@ -136,23 +142,28 @@ def make_template(
         Voxels that enough frames show.
     """
     shape = frames.shape[1:]
-    whole = np.rint(shifts).astype(np.int64)
+    moved = shifts[:, None] if shifts.ndim == 2 else shifts
+    whole = np.rint(moved).astype(np.int64)
     sums, counts = (np.zeros((2, *shape), np.float32) for _ in range(2))
     half = np.arange(len(frames)) % 2
     far = np.full(shape, np.inf, np.float32)
     low, high = (-far, far) if mean is None or bound is None else (mean - bound, mean + bound)
-    spread(
-        lambda rows: add(frames, whole, half, low, high, np.array([rows.start, rows.stop]), sums, counts),
-        parts(shape[1], 8),
-        workers,
-    )
+    if boxes is None:
+        boxes = [(slice(0, shape[0]), rows, slice(0, shape[2])) for rows in parts(shape[1], 8)]
+
+    def add_up(n: int) -> None:
+        at = np.ascontiguousarray(whole[:, min(n, whole.shape[1] - 1)])
+        box = np.array([(side.start, side.stop) for side in boxes[n]])
+        add(frames, at, half, low, high, box, sums, counts)
+
+    spread(add_up, range(len(boxes)), workers)
     total = counts.sum(axis=0)
     seen = total >= max(1.0, SEEN * len(frames))
     mean = _filled(sums.sum(axis=0) / np.maximum(total, 1), seen)
     one, other = (
         _filled(part / np.maximum(count, 1), seen & (count > 0)) for part, count in zip(sums, counts, strict=True)
     )
-    return sharpened(smoothed(mean - level, (one - level, other - level)), shifts - whole), mean, seen
+    return sharpened(smoothed(mean - level, (one - level, other - level)), (moved - whole).reshape(-1, 3)), mean, seen
 
 
 def _filled(image: Float, seen: npt.NDArray[np.bool_]) -> Float:
@@ -285,6 +296,29 @@ def _difference_noise(frames: npt.NDArray[Any]) -> Float:
     """Noise of each voxel before anything is registered, from pairs of frames in a row."""
     some = np.nan_to_num(frames[pairs_of(len(frames), RESIDUALS)].astype(np.float32))
     return _regular((some[::2] - some[1::2]).var(axis=0) / 2 if len(some) > 3 else np.ones(some.shape[1:], np.float32))
+
+
+def measure_noise(residuals: Float, seen: npt.NDArray[np.bool_]) -> tuple[Whitening, Float]:
+    """Measure what frames have beside the template.
+
+    Parameters
+    ----------
+    residuals : (n, Z, Y, X) float32
+        Pairs of frames in a row; zero out of view. Bounded here.
+    seen : (Z, Y, X) bool
+        Other voxels get no weight.
+
+    Returns
+    -------
+    whitening : Whitening
+    limit : (Z, Y, X) float32
+        Residual up to which each voxel counts.
+    """
+    grain = _grain(residuals)
+    limit = grain * _bound_factor(residuals, grain)
+    np.clip(residuals, -limit, limit, out=residuals)
+    weight = np.where(seen, 1 / _residual_noise(residuals), 0).astype(np.float32)
+    return Whitening.of(residuals, weight), limit
 
 
 def _grain(residuals: Float) -> Float:

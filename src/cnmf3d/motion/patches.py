@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.kernels import bounded_residual, move
-from cnmf3d.motion.learning import Learned
-from cnmf3d.motion.regression import Box, Grams, regress
+from cnmf3d.motion.learning import Learned, make_template
+from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -20,12 +20,12 @@ Whole = npt.NDArray[np.int64]
 Shape = tuple[int, int, int]
 GROUP = 32
 """Frames of one patch that are multiplied at once."""
-PATCH_ERROR = 0.15
+PATCH_ERROR = 0.18
 """Voxels of expected error that a patch may have: smaller patches follow a field more closely, and know less."""
 LEAST_SIDE = 12
 """Voxels that a patch is wide at least: cells have to be seen with what is around them."""
-MOST_PATCHES = 10
-"""Along each axis of a plane."""
+LEAST_PATCHES, MOST_PATCHES = 4, 10
+"""Along each axis of a plane that is wide enough."""
 DEPTH = 5
 """Planes of a patch, about."""
 
@@ -57,7 +57,13 @@ class Patches:
         depth = round(shape[0] / DEPTH) if shape[0] >= 2 * DEPTH - 2 else 1
         share = min((max(error, 1e-3) / PATCH_ERROR) ** 2 * depth, 1.0)
         side = max(float(np.sqrt(share * shape[1] * shape[2])), LEAST_SIDE)
-        counts = [depth, *(int(np.clip(round(n / side), 1, MOST_PATCHES)) for n in shape[1:])]
+        counts = [
+            depth,
+            *(
+                int(np.clip(round(n / side), max(1, min(LEAST_PATCHES, n // LEAST_SIDE)), MOST_PATCHES))
+                for n in shape[1:]
+            ),
+        ]
         if strides is not None:
             counts = [int(max(1, round(n / size))) for n, size in zip(shape, strides, strict=True)]
         z, y, x = (
@@ -65,6 +71,16 @@ class Patches:
             for n, count in zip(shape, counts, strict=True)
         )
         return cls((z, y, x))
+
+    @classmethod
+    def planes(cls, shape: Shape) -> Patches:
+        """Each plane as one patch."""
+        return cls((np.arange(shape[0] + 1), np.array([0, shape[1]]), np.array([0, shape[2]])))
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether planes are moved as wholes."""
+        return self.grid[0] > 1 and self.grid[1:] == (1, 1)
 
     @property
     def grid(self) -> Shape:
@@ -86,7 +102,7 @@ class Patches:
     @property
     def boxes(self) -> list[Box]:
         """Slices of each patch, in C order."""
-        sides = [[slice(int(a), int(b)) for a, b in zip(e[:-1], e[1:], strict=True)] for e in self.edges]
+        sides = [[slice(int(a), int(b)) for a, b in pairwise(edge)] for edge in self.edges]
         return [(z, y, x) for z in sides[0] for y in sides[1] for x in sides[2]]
 
 
@@ -104,7 +120,7 @@ class PatchRegistrar:
     def __init__(self, learned: Learned, patches: Patches, reach: Whole) -> None:
         self.learned, self.patches, self.reach = learned, patches, reach
         basis = learned.basis
-        self.grams = Grams(basis, reach, patches.edges)
+        self.grams = Grams(basis, reach, [edge.tolist() for edge in patches.edges])
         count = len(basis.images)
         self.images = [np.ascontiguousarray(basis.images[:, *box].reshape(count, -1)) for box in patches.boxes]
         self.rows = [np.ascontiguousarray(basis.instruments[:, *box].reshape(count, -1).T) for box in patches.boxes]
@@ -172,17 +188,27 @@ class FieldModel:
         What measured deviations of all patches say of each one's true deviation, along z, y and x.
     rms : (3,) float64
         Deviation from the rigid shift, voxels rms.
-    held_out : float
-        Share of the variance of a patch's deviation that the other patches predict.
+    held_out : (3,) float64
+        Share of the variance of a patch's deviation that the other patches predict; no gain where it is too little.
     """
 
     gains: Double
     rms: Double
-    held_out: float
+    held_out: Double
+
+    @property
+    def helps(self) -> bool:
+        """Whether there is a field along any axis."""
+        return bool(self.gains.any())
+
+    @property
+    def explained(self) -> float:
+        """Squared voxels of deviation that it explains."""
+        return float((self.rms**2)[self.gains.any(axis=(1, 2))].sum())
 
     def smooth(self, deviations: Double, errors: Double) -> Double:
         """Estimate the true deviations, (n, patches, 3); patches that aren't seen follow the others."""
-        unseen = ~np.isfinite(errors).all(axis=2)
+        unseen: npt.NDArray[np.bool_] = np.asarray(~np.isfinite(errors).all(axis=2))
         filled = np.where(unseen[..., None], 0.0, deviations)
         out = filled
         for _ in range(1 if not unseen.any() else 5):
@@ -193,6 +219,12 @@ class FieldModel:
 
 LENGTHS = (0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Patches over which displacements may go together."""
+PREDICTED = 0.03
+"""Share of a patch's deviations that the others must predict: chance predicts nothing, or less."""
+LEAST = 0.1
+"""Voxels rms below which a field does more harm by interpolation than good."""
+SHARED_PLANES = 2.5
+"""Planes within which cells are seen in both."""
 FARTHEST = 3.0
 """Voxels beyond which a deviation that was measured counts no more when covariances are taken."""
 
@@ -201,8 +233,9 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
     """Learn from measured deviations how smooth the field is, and how wrong each patch.
 
     Errors of different patches have nothing to do with one another: what two patches have in common is motion. Their
-    covariance falls with the distance as a Gaussian (a Gaussian process); what a patch's variance has beside that is
-    its error. The true deviation given all measured ones follows (kriging; Wiener's filter in space).
+    covariance falls with the distance as a Gaussian (a Gaussian process). What the usual patch's variance has beside
+    that is error, and other patches have as much of it as is expected of them. The true deviation given all measured
+    ones follows (kriging; Wiener's filter in space).
 
     Parameters
     ----------
@@ -213,11 +246,12 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
     count = deviations.shape[1]
     size = np.array([np.diff(edge).mean() for edge in patches.edges])
     apart = ((patches.places[:, None] - patches.places[None]) / size) ** 2
-    pairs = ~np.eye(count, dtype=bool)
-    seen = np.isfinite(errors).all(axis=2)
+    # planes that are near to each other show the same cells, and are wrong alike
+    pairs = (apart[..., 0] > SHARED_PLANES**2) if patches.by_planes else ~np.eye(count, dtype=bool)
+    seen: npt.NDArray[np.bool_] = np.asarray(np.isfinite(errors).all(axis=2))
     gains, rms = np.zeros((3, count, count)), np.zeros(3)
-    explained = total = 0.0
-    for axis in range(3):
+    held_out = np.zeros(3)
+    for axis in range(1 if patches.by_planes else 0, 3):
         values = np.where(seen, np.clip(deviations[..., axis], -FARTHEST, FARTHEST), 0.0)
         together = np.maximum(seen.astype(float).T @ seen, 1)
         covariance = values.T @ values / together
@@ -226,21 +260,27 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
             continue
         known = np.where(np.isfinite(errors[..., axis]), errors[..., axis], 0)
         least = (known**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        noise = np.maximum(np.diag(covariance) - variance, np.maximum(least, 1e-4))
+        # the usual patch tells by how much errors are larger than expected; one that moves more than others is no error
+        least = np.maximum(least, 1e-4)
+        noise = least * max(float(np.median((np.diag(covariance) - variance) / least)), 1.0)
         prior = variance * shape
         inverse = np.linalg.inv(prior + np.diag(noise))
         gains[axis] = prior @ inverse
         rms[axis] = np.sqrt(variance)
         # the error of predicting one measurement from all others has a closed form
         left = (values @ inverse) / np.diag(inverse)
-        explained += float((values**2).sum() - (np.where(seen, left, 0) ** 2).sum())
-        total += float((values**2).sum())
-    return FieldModel(gains, rms, explained / total if total > 0 else 0.0)
+        total = float((values**2).sum())
+        held_out[axis] = 1 - float((np.where(seen, left, 0) ** 2).sum()) / total if total > 0 else 0
+        if held_out[axis] < PREDICTED or rms[axis] < LEAST:
+            gains[axis] = 0
+    return FieldModel(gains, rms, held_out)
 
 
 def _falling(covariance: Double, apart: Double, pairs: npt.NDArray[np.bool_]) -> tuple[float, Double]:
     """Fit variance and reach of a covariance that falls with the distance; 0 where there is none."""
     best = (np.inf, 0.0, np.eye(len(covariance)))
+    if pairs.sum() < 6:
+        return best[1:]
     target = covariance[pairs]
     for along_z in LENGTHS if apart[..., 0].any() else (1.0,):
         for in_plane in LENGTHS:
@@ -254,4 +294,15 @@ def _falling(covariance: Double, apart: Double, pairs: npt.NDArray[np.bool_]) ->
     return best[1], best[2]
 
 
-Tell = Callable[[int], None]
+def relearn(frames: npt.NDArray[Any], shifts: Double, learned: Learned, patches: Patches, workers: int) -> Learned:
+    """Make the template again, each patch by its own shifts, (n, patches, 3): sharp where the tissue warps.
+
+    What fluctuates stays as the rigid fit left it: patches that are free to move take activity for motion, and noise
+    that is measured behind them lacks it.
+    """
+    template, mean, seen = make_template(
+        frames, shifts, learned.level, learned.mean, learned.bound, workers, patches.boxes
+    )
+    whitening = Whitening(np.where(seen, learned.whitening.weight, 0).astype(np.float32), learned.whitening.gain)
+    basis = Basis.of(template, whitening, learned.basis.axes)
+    return replace(learned, basis=basis, whitening=whitening, mean=mean)

@@ -42,6 +42,10 @@ class Rigid:
     bad : (T,) bool
     learned : Learned
     agreement : Agreement
+    numbers : (n,) int64
+        Frames that the template was learned from.
+    frames : (n, Z, Y, X)
+        What these show.
     """
 
     shifts: Double
@@ -50,6 +54,8 @@ class Rigid:
     bad: Bool
     learned: Learned
     agreement: Agreement
+    numbers: npt.NDArray[np.int64]
+    frames: npt.NDArray[Any]
 
 
 def register_rigid(
@@ -76,22 +82,23 @@ def register_rigid(
     """
     start = find_start(source, reach, lambda done: tell("start", done))
     given = np.isin(np.arange(source.shape[0]), bad)
-    frames, shifts, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
+    frames, numbers, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
     axes = tuple(axis for axis in range(3) if reach[axis] > 0)
-    learned = learn(frames, shifts, axes, rounds, source.workers)
+    learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
     if learned.error > DARK:
-        frames, shifts, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
-        learned = learn(frames, shifts, axes, rounds, source.workers)
+        frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
+        learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
     agreement = compare_halves(frames, learned, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
         learned = learn(frames, learned.shifts, kept, rounds, source.workers)
-    return _all_frames(source, start, odd, learned, agreement, reach, lambda done: tell("shifts", done))
+    fitted = _all_frames(source, start, odd, learned, reach, lambda done: tell("shifts", done))
+    return Rigid(*fitted, learned, agreement, numbers, frames)
 
 
 def _frames_to_learn_from(
     source: Source, start: Start, given: Bool, most: int
-) -> tuple[npt.NDArray[Any], Double, Bool]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], Bool]:
     """Read frames spread over the recording that look like others; tell which don't."""
     time = source.shape[0]
     item = source.movie.dtype.itemsize if source.by == 1 else 4
@@ -103,7 +110,7 @@ def _frames_to_learn_from(
     if len(good) < min(8, time):
         good = np.arange(time)
     few = good[pairs_of(len(good), count)]
-    return source.pick(few), start.shifts[few], odd
+    return source.pick(few), few, odd
 
 
 def _all_frames(
@@ -111,11 +118,10 @@ def _all_frames(
     start: Start,
     odd: Bool,
     learned: Learned,
-    agreement: Agreement,
     reach: tuple[int, int, int],
     tell: Callable[[int], None],
-) -> Rigid:
-    """Fit every frame to what was learned."""
+) -> tuple[Double, Double, Double, Bool]:
+    """Fit every frame to what was learned: shifts, errors, confidence, and which frames are bad."""
     time = source.shape[0]
     shifts, error = np.zeros((time, 3)), np.zeros((time, 4))
     brightness = np.ones(time)
@@ -136,4 +142,4 @@ def _all_frames(
     unsure = np.sqrt((error[:, moving] ** 2).mean(axis=1)) if moving else np.zeros(time)
     seen = np.clip(brightness / np.median(brightness[good]), 0, 1)
     confidence = np.where(bad, 0.0, np.minimum(seen / 0.7, 1) / (1 + (unsure / UNSURE) ** 2))
-    return Rigid(shifts, error[:, :3], confidence, bad, learned, agreement)
+    return shifts, error[:, :3], confidence, bad

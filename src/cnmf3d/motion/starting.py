@@ -163,5 +163,5 @@ def _moved_mean(images: Float, shifts: Double, field: Field) -> Float:
     sums, counts = (np.zeros((2, *field.shape), np.float32) for _ in range(2))
     far = np.full(field.shape, np.inf, np.float32)
     above = images - np.float32(np.median(images))
-    add(above, whole, np.zeros(len(images), np.int64), -far, far, np.array([0, field.shape[1]]), sums, counts)
+    add(above, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts)
     return np.asarray(sums[0] / np.maximum(counts[0], len(images) / 4), np.float32)

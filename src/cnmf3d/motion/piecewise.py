@@ -1,0 +1,126 @@
+"""Displacements of all frames that differ from place to place, where held-out patches say that there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.motion.bad_frames import bridged
+from cnmf3d.motion.frames import Source
+from cnmf3d.motion.learning import Learned
+from cnmf3d.motion.patches import FieldModel, Patches, PatchRegistrar, learn_field, relearn
+from cnmf3d.motion.rigid import Rigid
+
+Double = npt.NDArray[np.float64]
+ROUNDS = 2
+"""Times that the template is made again with the field: the third changes a hundredth of a voxel."""
+NEAR = 0.3
+"""Voxels of field from which patches are fitted again where the field says that they are."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Deviations from the rigid shift.
+
+    Attributes
+    ----------
+    patches : Patches
+    deviations : (T, patches, 3) float64
+        Voxels of the source.
+    model : FieldModel
+    learned : Learned
+        With a template that is sharp where the tissue warps.
+    """
+
+    patches: Patches
+    deviations: Double
+    model: FieldModel
+    learned: Learned
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a pass over all frames needs."""
+
+    registrar: PatchRegistrar
+    model: FieldModel
+    resting: Double
+    bound: Double
+
+    def deviations(self, frames: npt.NDArray[Any], rigid: Double, workers: int) -> Double:
+        """Deviations of some frames, (n, patches, 3)."""
+        base = np.repeat(rigid[:, None], self.resting.shape[0], axis=1)
+        out = np.zeros_like(base)
+        for _ in range(2):
+            shifts, errors = self.registrar.fit(frames, base + out, workers)
+            out = self.model.smooth(shifts - base - self.resting, errors)
+            out = np.clip(out, -self.bound, self.bound)
+            if float(np.abs(out).max()) < NEAR:
+                break
+        return out
+
+
+def register_patches(
+    source: Source,
+    rigid: Rigid,
+    shifts: Double,
+    *,
+    choices: Sequence[Patches],
+    bound: Double,
+    tell: Callable[[int], None] = lambda done: None,
+) -> Field | None:
+    """Find the field of every frame, or nothing where there is none.
+
+    Parameters
+    ----------
+    source : Source
+    rigid : Rigid
+    shifts : (T, 3)
+        The rigid ones that are used.
+    choices : sequence of Patches
+        The one is taken whose patches move most together.
+    bound : (3,)
+        Largest deviation along z, y and x.
+    tell : callable
+        Gets the number of frames done.
+    """
+    starts = [
+        _learn(rigid.frames, shifts[rigid.numbers], rigid.learned, patches, bound, source.workers)
+        for patches in choices
+        if len(patches.boxes) >= 3
+    ]
+    starts = [start for start in starts if start.model.helps]
+    if not starts:
+        return None
+    start = max(starts, key=lambda each: each.model.explained)
+    patches = start.registrar.patches
+    out = np.empty((source.shape[0], len(patches.boxes), 3))
+    for first, some in source.chunks():
+        part = slice(first, first + len(some))
+        out[part] = start.deviations(some, shifts[part], source.workers)
+        tell(part.stop)
+    smooth = bridged(out.reshape(len(out), -1), rigid.bad).reshape(out.shape)
+    return Field(patches, smooth, start.model, start.registrar.learned)
+
+
+def _learn(
+    frames: npt.NDArray[Any], rigid: Double, learned: Learned, patches: Patches, bound: Double, workers: int
+) -> _Start:
+    """Learn how deviations of patches go together, and a template without their blur."""
+    reach = np.ceil(np.abs(rigid).max(axis=0) + bound).astype(np.int64) + 1
+    base = np.repeat(rigid[:, None], len(patches.boxes), axis=1)
+    field = np.zeros_like(base)
+    for number in range(ROUNDS + 1):
+        registrar = PatchRegistrar(learned, patches, reach)
+        shifts, errors = registrar.fit(frames, base + field, workers)
+        resting = np.median(shifts - base, axis=0)
+        model = learn_field(shifts - base - resting, errors, patches)
+        if not model.helps or number == ROUNDS:
+            break
+        field = np.clip(model.smooth(shifts - base - resting, errors), -bound, bound)
+        learned = relearn(frames, base + field, learned, patches, workers)
+    return _Start(registrar, model, resting, bound)
