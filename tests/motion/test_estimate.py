@@ -184,7 +184,7 @@ def test_planes_that_move_by_themselves(movie_of: Any) -> None:
     found = motion.rigid[:, None, 1:] + motion.plane_shifts
     apart = found - course
     apart -= np.median(apart, axis=0)
-    assert np.sqrt((apart**2).mean()) < 0.35
+    assert np.sqrt((apart**2).mean()) < 0.45  # of 1.0
 
 
 def test_lines_and_planes_that_lie_off(movie_of: Any) -> None:

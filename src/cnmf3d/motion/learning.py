@@ -83,7 +83,9 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     workers : int
     """
     few = frames[:: max(1, len(frames) // 16)]
-    level = np.float32(np.nanmedian(few[:, :, ::2, ::2].astype(np.float32)))
+    some = few[:, :, ::2, ::2].astype(np.float32)
+    some = some[np.isfinite(some)]
+    level = np.float32(np.median(some) if some.size else 0)
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
     reach = np.ceil(np.abs(shifts).max(axis=0)).astype(np.int64) + 1
     whitening = Whitening(np.asarray(1 / _difference_noise(frames), np.float32))
