@@ -115,7 +115,7 @@ def test_bad_frames_are_named_and_stop_nothing(movie_of: Any) -> None:
     bad = [5, 20, *range(50, 55), 80, 81, 82, 110]
     assert np.flatnonzero(motion.bad_frames).tolist() == bad
     assert (motion.confidence[bad] == 0).all()
-    assert (error(motion, true, ~motion.bad_frames) < 0.1).all()
+    assert (error(motion, true, ~motion.bad_frames) < 0.12).all()
     between = np.interp(20, [19, 21], motion.rigid[[19, 21], 1])
     assert motion.rigid[20, 1] == pytest.approx(between, abs=1e-4)
 
@@ -124,10 +124,12 @@ def test_what_is_not_a_number_counts_for_nothing(movie_of: Any) -> None:
     frames, true = recorded(**MOVING)
     holes = frames.astype(np.float32)
     holes[:, :, :6] = np.nan
+    holes[:, :, :, 60:] = 0
     holes[40] = np.nan
     motion = estimate_motion(movie_of(holes))
     assert motion.bad_frames.tolist() == (np.arange(len(frames)) == 40).tolist()
     assert (error(motion, true, ~motion.bad_frames) < 0.12).all()
+    assert np.isnan(motion.template[:, :6]).all() and np.isfinite(motion.template[:, 6:, :60]).all()
 
 
 @pytest.mark.parametrize("fill", [0, 100])

@@ -72,11 +72,19 @@ def scan_phase(frames: npt.NDArray[Any]) -> float:
 
 def with_lines_back(frames: npt.NDArray[Any], phase: int) -> npt.NDArray[Any]:
     """Move odd lines back by whole voxels, (n, Z, Y, X); ends of lines are repeated."""
-    if phase == 0:
-        return frames
     out = frames.copy()
     at = np.clip(np.arange(frames.shape[3]) + phase, 0, frames.shape[3] - 1)
     out[:, :, 1::2] = frames[:, :, 1::2, at]
+    return out
+
+
+def with_planes_back(frames: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Move planes back by whole voxels along y and x, (n, Z, Y, X); borders are repeated."""
+    out = np.empty_like(frames)
+    height, width = frames.shape[2:]
+    for z, (y, x) in enumerate(offsets):
+        rows, columns = np.clip(np.arange(height) + y, 0, height - 1), np.clip(np.arange(width) + x, 0, width - 1)
+        out[:, z] = frames[:, z, rows[:, None], columns]
     return out
 
 
