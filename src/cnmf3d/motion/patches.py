@@ -126,7 +126,9 @@ class PatchRegistrar:
         self.rows = [np.ascontiguousarray(basis.instruments[:, *box].reshape(count, -1).T) for box in patches.boxes]
         self.limits = [np.ascontiguousarray(learned.limit[box]) for box in patches.boxes]
 
-    def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Double, Double]:
+    def fit(
+        self, frames: npt.NDArray[Any], shifts: Double, workers: int, *, bounded: bool = True
+    ) -> tuple[Double, Double]:
         """Find every patch's displacement.
 
         Parameters
@@ -135,6 +137,8 @@ class PatchRegistrar:
         shifts : (n, patches, 3)
             Where to begin.
         workers : int
+        bounded : bool
+            Fit again with bounded residuals; that takes twice the time.
 
         Returns
         -------
@@ -150,9 +154,10 @@ class PatchRegistrar:
             at = whole[:, n]
             gram = self.grams.of(at, box)
             fit = regress(gram, self._project(frames, n, at, None), axes)
-            expected = np.einsum("nij,nj->ni", gram, fit.coefficients)
-            products = expected + self._project(frames, n, at, fit.coefficients)
-            fit = regress(gram, products, axes, fit.offset)
+            if bounded:
+                expected = np.einsum("nij,nj->ni", gram, fit.coefficients)
+                products = expected + self._project(frames, n, at, fit.coefficients)
+                fit = regress(gram, products, axes, fit.offset)
             return at + fit.offset, np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
 
         found = spread(patch, range(len(self.patches.boxes)), workers)
