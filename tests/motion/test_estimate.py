@@ -142,10 +142,8 @@ def test_movies_without_anything(movie_of: Any, fill: int, count: int) -> None:
 def test_two_volumes(movie_of: Any) -> None:
     frames, true = recorded(**MOVING)
     motion = estimate_motion(movie_of(frames[[0, 100]]))
-    assert np.isfinite(motion.rigid).all()
-    assert (
-        np.abs(np.diff(motion.rigid, axis=0) - np.diff(true[[0, 100]], axis=0)) < 0.6
-    ).all() or not motion.rigid.any()
+    apart = np.diff(motion.rigid, axis=0) - np.diff(true[[0, 100]], axis=0)
+    assert (np.abs(apart) < 0.8).all()  # each is half of the template
 
 
 def test_shifts_stay_within_what_is_allowed(movie_of: Any) -> None:
