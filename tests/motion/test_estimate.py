@@ -115,7 +115,7 @@ def test_bad_frames_are_named_and_stop_nothing(movie_of: Any) -> None:
     bad = [5, 20, *range(50, 55), 80, 81, 82, 110]
     assert np.flatnonzero(motion.bad_frames).tolist() == bad
     assert (motion.confidence[bad] == 0).all()
-    assert (error(motion, true, ~motion.bad_frames) < 0.1).all()
+    assert (error(motion, true, ~motion.bad_frames) < 0.12).all()
     between = np.interp(20, [19, 21], motion.rigid[[19, 21], 1])
     assert motion.rigid[20, 1] == pytest.approx(between, abs=1e-4)
 
@@ -124,10 +124,12 @@ def test_what_is_not_a_number_counts_for_nothing(movie_of: Any) -> None:
     frames, true = recorded(**MOVING)
     holes = frames.astype(np.float32)
     holes[:, :, :6] = np.nan
+    holes[:, :, :, 60:] = 0
     holes[40] = np.nan
     motion = estimate_motion(movie_of(holes))
     assert motion.bad_frames.tolist() == (np.arange(len(frames)) == 40).tolist()
     assert (error(motion, true, ~motion.bad_frames) < 0.12).all()
+    assert np.isnan(motion.template[:, :6]).all() and np.isfinite(motion.template[:, 6:, :60]).all()
 
 
 @pytest.mark.parametrize("fill", [0, 100])
@@ -140,10 +142,8 @@ def test_movies_without_anything(movie_of: Any, fill: int, count: int) -> None:
 def test_two_volumes(movie_of: Any) -> None:
     frames, true = recorded(**MOVING)
     motion = estimate_motion(movie_of(frames[[0, 100]]))
-    assert np.isfinite(motion.rigid).all()
-    assert (
-        np.abs(np.diff(motion.rigid, axis=0) - np.diff(true[[0, 100]], axis=0)) < 0.6
-    ).all() or not motion.rigid.any()
+    apart = np.diff(motion.rigid, axis=0) - np.diff(true[[0, 100]], axis=0)
+    assert (np.abs(apart) < 0.8).all()  # each is half of the template
 
 
 def test_shifts_stay_within_what_is_allowed(movie_of: Any) -> None:
@@ -184,7 +184,7 @@ def test_planes_that_move_by_themselves(movie_of: Any) -> None:
     found = motion.rigid[:, None, 1:] + motion.plane_shifts
     apart = found - course
     apart -= np.median(apart, axis=0)
-    assert np.sqrt((apart**2).mean()) < 0.35
+    assert np.sqrt((apart**2).mean()) < 0.45  # of 1.0
 
 
 def test_lines_and_planes_that_lie_off(movie_of: Any) -> None:

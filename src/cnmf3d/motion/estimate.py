@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
-import cnmf3d
 from cnmf3d.events import Note, Progress, Reporter, silent
+from cnmf3d.motion.assembling import assemble, still
 from cnmf3d.motion.frames import Source
 from cnmf3d.motion.patches import Patches
 from cnmf3d.motion.piecewise import Field, register_patches
@@ -71,7 +70,7 @@ def estimate_motion(
     asked = parameters or MotionParameters()
     source = Source.of(movie, workers)
     if len(movie) < 2:
-        return _still(movie, asked)
+        return still(movie, asked)
     with threadpool_limits(1, "blas"):  # threads of our own, so that sums don't depend on their number
         return _estimated(source, asked, report)
 
@@ -80,21 +79,26 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
     """As `estimate_motion`, of a movie of two frames or more."""
     time, voxels = source.shape[0], int(np.prod(source.shape[1:]))
     passes = {"start": 0, "shifts": 1, "patches": 2}
-    total = 3 * time
+    farthest = 0
 
     def tell(step: str, done: int) -> None:
-        whole = passes[step] * time + done
-        report(Progress(STAGE, whole, total, "frames", whole * voxels))
+        nonlocal farthest
+        farthest = max(farthest, passes[step] * time + done)
+        report(Progress(STAGE, farthest, len(passes) * time, "frames", farthest * voxels))
 
     phase = 0.0
     if asked.scan_phase is not False:
-        phase = scan_phase(
-            Source(source.movie, 1, source.workers).pick(np.linspace(0, time - 1, PHASE_FRAMES).astype(int))
-        )
+        phase = scan_phase(replace(source, by=1).pick(np.linspace(0, time - 1, PHASE_FRAMES).astype(int)))
         source = replace(source, phase=round(phase))
     reach = _reach(source, asked)
     rounds = ROUNDS if asked.niter_rig == "auto" else int(asked.niter_rig)
     rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
+    offsets = np.zeros((source.shape[1], 2))
+    if asked.plane_offsets is not False:
+        offsets = plane_offsets(rigid.learned.basis.template) * source.by
+    if offsets.any():  # motion along z can only be seen where planes are in line
+        source = replace(source, offsets=np.rint(offsets).astype(np.int64))
+        rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
     shifts = np.where(rigid.agreement.moves, rigid.shifts, 0.0)
     field = None
     choices = _patches(source, asked, rigid)
@@ -107,11 +111,8 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
             bound=_deviation(source, asked),
             tell=lambda done: tell("patches", done),
         )
-    report(Progress(STAGE, total, total, "frames", total * voxels))
-    motion = _motion(source, asked, rigid, shifts, field)
-    if asked.plane_offsets is not False:
-        motion = _with_offsets(motion)
-    motion = replace(motion, scan_phase=phase)
+    tell("patches", time)
+    motion = assemble(source, asked, rigid, shifts, field, offsets=offsets, phase=phase)
     for text in _notes(rigid, field, source, motion):
         report(Note(STAGE, text))
     return motion
@@ -151,18 +152,6 @@ def _reach(source: Source, asked: MotionParameters) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _with_offsets(motion: Motion) -> Motion:
-    """Put planes that lie off their neighbours in line, and the template with them."""
-    offsets = plane_offsets(motion.template)
-    if not offsets.any():
-        return motion
-    planes = [
-        ndimage.shift(plane, -offset, order=3, mode="nearest")
-        for plane, offset in zip(motion.template, offsets, strict=True)
-    ]
-    return replace(motion, planes=offsets.astype(np.float32), template=np.stack(planes).astype(np.float32))
-
-
 def _notes(rigid: Rigid, field: Field | None, source: Source, motion: Motion) -> list[str]:
     """What was found, in sentences."""
     agreement, scale = rigid.agreement, np.array([1, source.by, source.by])
@@ -180,77 +169,3 @@ def _notes(rigid: Rigid, field: Field | None, source: Source, motion: Motion) ->
     if rigid.bad.any():
         out.append(f"{int(rigid.bad.sum())} frames show nothing that can be registered")
     return out
-
-
-def _motion(
-    source: Source,
-    asked: MotionParameters,
-    rigid: Rigid,
-    shifts: npt.NDArray[np.float64],
-    field: Field | None,
-) -> Motion:
-    """Put the result together, in voxels of the movie."""
-    scale = np.array([1, source.by, source.by])
-    learned = rigid.learned if field is None else field.learned
-    chosen = {
-        "moves": [bool(moving) for moving in rigid.agreement.moves[::-1]],
-        "motion": _plain(rigid.agreement.motion * scale),
-        "error": _plain(rigid.agreement.error * scale),
-        "piecewise": field is not None and not field.patches.by_planes,
-        "binning": source.by,
-    }
-    if field is not None:
-        chosen["patches"] = list(field.patches.grid[::-1])
-        chosen["held_out"] = _plain(field.model.held_out)
-    motion = Motion(
-        rigid=(shifts * scale).astype(np.float32),
-        confidence=rigid.confidence.astype(np.float32),
-        planes=np.zeros((source.shape[1], 2), np.float32),
-        bad_frames=rigid.bad,
-        template=_full_size(learned.basis.template + learned.level, source),
-        fingerprint=source.movie.fingerprint(),
-        parameters={"asked": asked.model_dump(mode="json"), "chosen": chosen},
-        versions={"cnmf3d": cnmf3d.__version__},
-    )
-    if field is None:
-        return motion
-    deviations = (field.deviations * scale).astype(np.float32)
-    if field.patches.by_planes:
-        return replace(motion, plane_shifts=deviations[:, :, 1:])
-    return replace(motion, field=deviations.reshape(-1, *field.patches.grid, 3), grid=_grid(field, source.by))
-
-
-def _grid(field: Field, by: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Centres of the patches in voxels of the movie."""
-    z, y, x = field.patches.centres
-    middle = np.float32((by - 1) / 2)
-    return z, np.float32(by) * y + middle, np.float32(by) * x + middle
-
-
-def _plain(values: npt.NDArray[np.float64]) -> list[float]:
-    """Three numbers in the order x, y, z, rounded for people."""
-    return [round(float(value), 4) for value in values[::-1]]
-
-
-def _full_size(image: npt.NDArray[np.float32], source: Source) -> npt.NDArray[np.float32]:
-    """Repeat binned voxels so that the image has the movie's size."""
-    if source.by == 1:
-        return image
-    repeated = image.repeat(source.by, axis=1).repeat(source.by, axis=2)
-    missing = [(0, whole - has) for whole, has in zip(source.movie.shape[1:], repeated.shape, strict=True)]
-    return np.pad(repeated, missing, mode="edge")
-
-
-def _still(movie: Movie, asked: MotionParameters) -> Motion:
-    """Nothing can move in one frame."""
-    time, planes = movie.shape[:2]
-    return Motion(
-        rigid=np.zeros((time, 3), np.float32),
-        confidence=np.ones(time, np.float32),
-        planes=np.zeros((planes, 2), np.float32),
-        bad_frames=np.zeros(time, np.bool_),
-        template=movie.read(0, 1)[0].astype(np.float32),
-        fingerprint=movie.fingerprint(),
-        parameters={"asked": asked.model_dump(mode="json"), "chosen": {}},
-        versions={"cnmf3d": cnmf3d.__version__},
-    )

@@ -13,13 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import binned
-from cnmf3d.motion.scanner import with_lines_back
+from cnmf3d.motion.scanner import with_lines_back, with_planes_back
 from cnmf3d.movies import Movie
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Box = tuple[slice, slice, slice]
 CHUNK_BYTES = 2**26
 """Values, as float32, that are handled at once."""
+SAMPLES = 12
+"""Frames in which margins that never change are looked for."""
+LIVE = 0.2
+"""Share of a line's voxels that must change from frame to frame; the rest may be clipped at zero."""
 LARGEST = 2_000_000
 """Voxels of a volume from which planes are binned: more tell hardly anything new of a shift, and cost memory."""
 
@@ -35,28 +40,44 @@ class Source:
         Side of the squares over which planes are averaged; 1: frames as they are.
     workers : int
         Threads.
+    box : three slices
+        Part of the volume that is looked at: what never changes around it doesn't move with the tissue.
     phase : int
         Voxels by which odd lines are moved back.
+    offsets : (Z, 2) int64, or None
+        Voxels along y and x by which each plane of the box is moved back.
     """
 
     movie: Movie
     by: int
     workers: int
+    box: Box = (slice(None), slice(None), slice(None))
     phase: int = 0
+    offsets: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, movie: Movie, workers: int | None = None) -> Source:
-        """Choose the binning for a movie."""
+        """Choose part and binning for a movie."""
+        time = len(movie)
+        some = np.unique(np.linspace(0, time - 1, SAMPLES).astype(int))
+        box = live_box(np.concatenate([movie.read(int(t), int(t) + 1) for t in some]))
+        voxels = np.prod([side.stop - side.start for side in box])
         by = 1
-        while movie.size / len(movie) / by**2 > LARGEST:
+        while voxels / by**2 > LARGEST:
             by += 1
-        return cls(movie, by, workers or cores())
+        return cls(movie, by, workers or cores(), box)
+
+    @property
+    def start(self) -> tuple[int, int, int]:
+        """Where the box begins, voxels of the movie."""
+        z, y, x = (side.start or 0 for side in self.box)
+        return z, y, x
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(T, Z, Y, X) of what is read."""
-        time, z, y, x = self.movie.shape
-        return time, z, y // self.by, x // self.by
+        z, y, x = (len(range(*side.indices(n))) for side, n in zip(self.box, self.movie.shape[1:], strict=True))
+        return len(self.movie), z, y // self.by, x // self.by
 
     @property
     def chunk(self) -> int:
@@ -65,7 +86,11 @@ class Source:
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Read frames, (n, Z, Y, X), in the movie's type or binned as float32."""
-        frames = with_lines_back(self.movie.read(start, stop), self.phase)
+        frames = self.movie.read(start, stop)[:, *self.box]
+        if self.phase:
+            frames = with_lines_back(frames, self.phase)
+        if self.offsets is not None:
+            frames = with_planes_back(frames, self.offsets)
         return frames if self.by == 1 else bin_frames(frames, self.by, self.workers)
 
     def pick(self, numbers: Iterable[int]) -> npt.NDArray[Any]:
@@ -82,6 +107,30 @@ class Source:
                 if following is not None:
                     waiting = reader.submit(self.read, stop, following[1])
                 yield start, frames
+
+
+def live_box(frames: npt.NDArray[Any]) -> Box:
+    """Find the part of the volume without margins that never change: fills, flyback, values that are none.
+
+    Parameters
+    ----------
+    frames : (n, Z, Y, X)
+
+    Returns
+    -------
+    three slices
+        All of the volume where hardly anything changes. Rows begin with an even one, so that odd ones stay odd.
+    """
+    finite = np.isfinite(frames)
+    first = np.where(finite[:1], frames[:1], 0)
+    live = (finite & (frames != first)).any(axis=0) & (finite.mean(axis=0) > 0.5)
+    sides = []
+    for axis, length in enumerate(live.shape):
+        lines = np.flatnonzero(live.mean(axis=tuple(n for n in range(3) if n != axis)) > LIVE * live.mean())
+        low, high = (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, length)
+        sides.append(slice(low + low % 2 if axis == 1 else low, high))
+    z, y, x = sides
+    return z, y, x
 
 
 def cores() -> int:

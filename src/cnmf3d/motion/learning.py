@@ -18,8 +18,8 @@ from cnmf3d.motion.spectra import sharpened, smoothed
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-GROUP = 8
-"""Frames that one thread moves and multiplies at once."""
+GROUP, GROUP_VOXELS = 32, 2**24
+"""Frames that one thread moves and multiplies at once, and voxels in them: more are faster, and need memory."""
 BOUND = 3.0
 """Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of normal noise."""
 BOUNDED_FITS = 4
@@ -29,7 +29,7 @@ CHANGED = 0.05
 """Voxels from which a bounded fit has changed a shift so that it is worth another one."""
 RESIDUALS = 40
 """Frames whose residuals give noise and spectrum."""
-SETTLED = 0.03
+SETTLED = 0.05
 """Voxels (median over frames) from which on another round changes nothing that matters."""
 AGAIN = 0.6
 """Voxels of a frame's offset from which it is moved by whole voxels and fitted once more."""
@@ -83,7 +83,9 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     workers : int
     """
     few = frames[:: max(1, len(frames) // 16)]
-    level = np.float32(np.nanmedian(few[:, :, ::2, ::2].astype(np.float32)))
+    some = few[:, :, ::2, ::2].astype(np.float32)
+    some = some[np.isfinite(some)]
+    level = np.float32(np.median(some) if some.size else 0)
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
     reach = np.ceil(np.abs(shifts).max(axis=0)).astype(np.int64) + 1
     whitening = Whitening(np.asarray(1 / _difference_noise(frames), np.float32))
@@ -237,6 +239,11 @@ class Registrar:
         return fit
 
 
+def group_size(voxels: int) -> int:
+    """Frames of so many voxels that one thread handles at once."""
+    return int(np.clip(GROUP_VOXELS // voxels, 1, GROUP))
+
+
 def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:
     """Products of moved frames with the instruments, (n, K)."""
     shape = basis.template.shape
@@ -248,7 +255,7 @@ def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.floa
             move(frames[t], whole[t], level, out)
         return np.asarray(moved.reshape(len(moved), -1) @ rows, np.float64)
 
-    return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
+    return np.concatenate(spread(group, parts(len(frames), group_size(basis.template.size)), workers))
 
 
 def project_bounded(
@@ -264,7 +271,7 @@ def project_bounded(
             bounded_residual(frames[t], whole[t], registrar.level, bound, out)
         return np.asarray(model @ basis.rows, np.float64)
 
-    return np.concatenate(spread(group, parts(len(frames), GROUP), workers))
+    return np.concatenate(spread(group, parts(len(frames), group_size(basis.template.size)), workers))
 
 
 def pairs_of(count: int, most: int) -> Whole:

@@ -18,8 +18,10 @@ from cnmf3d.motion.rigid import Rigid
 Double = npt.NDArray[np.float64]
 ROUNDS = 2
 """Times that the template is made again with the field: the third changes a hundredth of a voxel."""
-NEAR = 0.3
-"""Voxels of field from which patches are fitted again where the field says that they are."""
+LOOK = 60
+"""Frames of a first look."""
+UNLIKELY = 0.05
+"""Share of the variance that patches predict in them from which the others are asked, too."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,9 @@ class _Start:
         """Deviations of some frames, (n, patches, 3)."""
         base = np.repeat(rigid[:, None], self.resting.shape[0], axis=1)
         out = np.zeros_like(base)
-        for _ in range(2):
-            shifts, errors = self.registrar.fit(frames, base + out, workers)
-            out = self.model.smooth(shifts - base - self.resting, errors)
-            out = np.clip(out, -self.bound, self.bound)
-            if float(np.abs(out).max()) < NEAR:
-                break
+        for last in (False, True):
+            shifts, errors = self.registrar.fit(frames, base + out, workers, bounded=last)
+            out = np.clip(self.model.smooth(shifts - base - self.resting, errors), -self.bound, self.bound)
         return out
 
 
@@ -116,6 +115,12 @@ def _learn(
     field = np.zeros_like(base)
     for number in range(ROUNDS + 1):
         registrar = PatchRegistrar(learned, patches, reach)
+        if number == 0 and len(frames) > 2 * LOOK:  # most recordings have no field: that a few frames tell
+            few = slice(None, None, len(frames) // LOOK)
+            shifts, errors = registrar.fit(frames[few], base[few], workers)
+            model = learn_field(shifts - base[few] - np.median(shifts - base[few], axis=0), errors, patches)
+            if not (model.held_out > UNLIKELY).any():
+                return _Start(registrar, model, np.zeros(base.shape[1:]), bound)
         shifts, errors = registrar.fit(frames, base + field, workers)
         resting = np.median(shifts - base, axis=0)
         model = learn_field(shifts - base - resting, errors, patches)

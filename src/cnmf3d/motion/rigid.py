@@ -104,7 +104,7 @@ def _frames_to_learn_from(
     item = source.movie.dtype.itemsize if source.by == 1 else 4
     count = int(np.clip(LEARNING_BYTES // (item * np.prod(source.shape[1:])), 8, most))
     some = source.pick(np.unique(np.linspace(0, time - 1, 16).astype(int))).astype(np.float32)
-    contrast = float(np.nanstd(np.nanmedian(some, axis=0)))
+    contrast = float(np.median(np.nan_to_num(some), axis=0).std())
     odd = given | odd_levels(start.level, contrast)
     good = np.flatnonzero(~odd & (start.peaks > 0.25 * np.median(start.peaks[~odd]))) if not odd.all() else np.arange(0)
     if len(good) < min(8, time):

@@ -22,8 +22,8 @@ SURE = 4.0
 """Standard errors that an offset of lines must have."""
 LEAST_OFFSET = 0.7
 """Voxels from which an offset of planes is believed: cells that lean make less."""
-STANDS_OUT = 8.0
-"""Standard deviations by which the peak of two planes' correlation must stand out."""
+STANDS_OUT = 10.0
+"""Standard deviations by which the peak of two planes' correlation must stand out: noise reaches 6 to 9."""
 
 
 def scan_phase(frames: npt.NDArray[Any]) -> float:
@@ -72,11 +72,19 @@ def scan_phase(frames: npt.NDArray[Any]) -> float:
 
 def with_lines_back(frames: npt.NDArray[Any], phase: int) -> npt.NDArray[Any]:
     """Move odd lines back by whole voxels, (n, Z, Y, X); ends of lines are repeated."""
-    if phase == 0:
-        return frames
     out = frames.copy()
     at = np.clip(np.arange(frames.shape[3]) + phase, 0, frames.shape[3] - 1)
     out[:, :, 1::2] = frames[:, :, 1::2, at]
+    return out
+
+
+def with_planes_back(frames: npt.NDArray[Any], offsets: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Move planes back by whole voxels along y and x, (n, Z, Y, X); borders are repeated."""
+    out = np.empty_like(frames)
+    height, width = frames.shape[2:]
+    for z, (y, x) in enumerate(offsets):
+        rows, columns = np.clip(np.arange(height) + y, 0, height - 1), np.clip(np.arange(width) + x, 0, width - 1)
+        out[:, z] = frames[:, z, rows[:, None], columns]
     return out
 
 
@@ -84,7 +92,7 @@ def plane_offsets(template: Float) -> Double:
     """Measure how far each plane lies off its neighbours along y and x.
 
     Planes that are taken by beams or mirrors of their own may be displaced; what neighbours share shows by how much
-    (phase correlation, subpixel by a parabola), if both halves of the field say the same.
+    (phase correlation, subpixel by a parabola).
 
     Parameters
     ----------
@@ -97,14 +105,8 @@ def plane_offsets(template: Float) -> Double:
     """
     planes = template.shape[0]
     steps = np.zeros((planes, 2))
-    half = template.shape[2] // 2
     for z in range(1, planes):
-        whole, *parts = (
-            _offset(template[z - 1, :, columns], template[z, :, columns])
-            for columns in (slice(None), slice(0, half), slice(half, None))
-        )
-        if all(np.abs(part - whole).max() < LEAST_OFFSET for part in parts):
-            steps[z] = whole
+        steps[z] = _offset(template[z - 1], template[z])
     if not (np.abs(steps) > LEAST_OFFSET).any():
         return np.zeros((planes, 2))
     out = np.cumsum(steps, axis=0)

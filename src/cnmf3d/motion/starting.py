@@ -20,11 +20,11 @@ Whole = npt.NDArray[np.int64]
 Waves = npt.NDArray[np.complex64]
 FRAMES = 32
 """Frames that the first template is made of, spread over the recording, and as many that follow them."""
-ROUNDS = 5
+ROUNDS = 3
 """Times that the template is made anew at most; it mostly stays after two."""
 POINTS = 60_000
 """Binned voxels that are correlated at most: a part of a larger field tells as much to within a voxel."""
-RUNS = (1, 5, 1, 15, 1)
+RUNS = (1, 5, 1, 15)
 """Frames in a row whose mean is tried as the first template: one is sharp, more have less noise."""
 
 
