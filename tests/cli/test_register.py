@@ -156,6 +156,9 @@ def test_a_page_about_a_motion(here, capsys):
     assert "Before and after" not in (here / "other.html").read_text()
     assert call(["motion", "true.motion.hdf5", "--movie", "m.tif"]) == 0
     assert "Before and after" in (here / "true.motion.html").read_text()
+    capsys.readouterr()
+    assert call(["info", "m.motion.hdf5"]) == 0
+    assert "largest shift" in capsys.readouterr().out
     assert call(["motion", "m.tif"]) == 3
     assert call(["motion", "m.motion.hdf5", "-o", "page.txt"]) == 2
 
