@@ -39,7 +39,7 @@ class Agreement:
     moves: npt.NDArray[np.bool_]
 
 
-def compare_halves(frames: npt.NDArray[Any], learned: Learned, workers: int) -> Agreement:
+def compare_halves(frames: npt.NDArray[Any], learned: Learned, scale: Double, workers: int) -> Agreement:
     """Estimate shifts from either half of the volume.
 
     Their covariance is the variance of the motion, as noise and activity of the halves have nothing to do with one
@@ -50,6 +50,8 @@ def compare_halves(frames: npt.NDArray[Any], learned: Learned, workers: int) -> 
     frames : (n, Z, Y, X)
         That the template was learned from.
     learned : Learned
+    scale : (3,)
+        Voxels of the movie in one of the frames.
     workers : int
     """
     basis, axes = learned.basis, learned.basis.axes
@@ -71,5 +73,7 @@ def compare_halves(frames: npt.NDArray[Any], learned: Learned, workers: int) -> 
     unsure = stretches.std(axis=0) / np.sqrt(max(len(stretches) - 1, 1))
     motion = np.sqrt(np.maximum(common, 0))
     error = np.sqrt(np.mean((one - other) ** 2, axis=0)) / 2
-    moves = np.isin(range(3), axes) & (motion > LEAST) & (common > SURE * np.minimum(unsure, common / SURE / 1.5))
+    moves = (
+        np.isin(range(3), axes) & (motion * scale > LEAST) & (common > SURE * np.minimum(unsure, common / SURE / 1.5))
+    )
     return Agreement(motion, error, moves)

@@ -27,6 +27,8 @@ REACH_Z = 0.35
 """Share of the planes that it may move along z."""
 ROUNDS = 5
 """In which template and rigid shifts are found anew at most."""
+COARSE = 0.06
+"""Voxels of error from which planes of a large volume are binned less."""
 PHASE_FRAMES = 16
 """In which the offset of odd lines is measured."""
 DEVIATION = 3.0
@@ -93,6 +95,10 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
     reach = _reach(source, asked)
     rounds = ROUNDS if asked.niter_rig == "auto" else int(asked.niter_rig)
     rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
+    if source.finer.by < source.by and (rigid.agreement.error * source.scale > COARSE).any():
+        source = source.finer
+        reach = _reach(source, asked)
+        rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
     offsets = np.zeros((source.shape[1], 2))
     if asked.plane_offsets is not False:
         offsets = plane_offsets(rigid.learned.basis.template) * source.by

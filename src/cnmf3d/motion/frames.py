@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -25,8 +25,9 @@ SAMPLES = 12
 """Frames in which margins that never change are looked for."""
 LIVE = 0.2
 """Share of a line's voxels that must change from frame to frame; the rest may be clipped at zero."""
-LARGEST = 2_000_000
-"""Voxels of a volume from which planes are binned: more tell hardly anything new of a shift, and cost memory."""
+MANY, LARGEST = 400_000, 2_000_000
+"""Voxels of a volume from which planes are binned at first, and from which they always are: more tell hardly anything
+new of a shift unless structure is as small as voxels, and cost time and memory."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,21 @@ class Source:
 
     @classmethod
     def of(cls, movie: Movie, workers: int | None = None) -> Source:
-        """Choose part and binning for a movie."""
+        """Choose the part of a movie that is looked at, and the binning to begin with."""
         time = len(movie)
         some = np.unique(np.linspace(0, time - 1, SAMPLES).astype(int))
         box = live_box(np.concatenate([movie.read(int(t), int(t) + 1) for t in some]))
-        voxels = np.prod([side.stop - side.start for side in box])
-        by = 1
-        while voxels / by**2 > LARGEST:
-            by += 1
-        return cls(movie, by, workers or cores(), box)
+        return cls(movie, binning(box, MANY), workers or cores(), box)
+
+    @property
+    def finer(self) -> Source:
+        """The same frames with as little binning as memory allows."""
+        return replace(self, by=binning(self.box, LARGEST))
+
+    @property
+    def scale(self) -> npt.NDArray[np.float64]:
+        """Voxels of the movie in one of the source, along z, y and x."""
+        return np.array([1.0, self.by, self.by])
 
     @property
     def start(self) -> tuple[int, int, int]:
@@ -131,6 +138,14 @@ def live_box(frames: npt.NDArray[Any]) -> Box:
         sides.append(slice(low + low % 2 if axis == 1 else low, high))
     z, y, x = sides
     return z, y, x
+
+
+def binning(box: Box, most: int) -> int:
+    """Smallest side of squares that leaves at most so many voxels."""
+    voxels, by = float(np.prod([side.stop - side.start for side in box])), 1
+    while voxels / by**2 > most:
+        by += 1
+    return by
 
 
 def cores() -> int:

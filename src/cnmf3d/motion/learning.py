@@ -27,8 +27,8 @@ ODD = 0.7
 """Times the usual brightness: below it, or above its inverse, the first fit is no place to begin at."""
 CHANGED = 0.05
 """Voxels from which a bounded fit has changed a shift so that it is worth another one."""
-RESIDUALS = 40
-"""Frames whose residuals give noise and spectrum."""
+RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 40, 8, 2**24
+"""Frames whose residuals give noise and spectrum, at least so many of large volumes, and voxels in them."""
 SETTLED = 0.05
 """Voxels (median over frames) from which on another round changes nothing that matters."""
 AGAIN = 0.6
@@ -274,6 +274,11 @@ def project_bounded(
     return np.concatenate(spread(group, parts(len(frames), group_size(basis.template.size)), workers))
 
 
+def residual_count(voxels: int) -> int:
+    """Frames of so many voxels whose residuals are looked at."""
+    return int(np.clip(RESIDUAL_VOXELS // voxels, LEAST_RESIDUALS, RESIDUALS))
+
+
 def pairs_of(count: int, most: int) -> Whole:
     """Choose up to `most` of so many frames, spread evenly, in pairs of an even one and the next, increasing."""
     first = np.unique(np.linspace(0, max(count // 2 - 1, 0), min(most // 2, max(count // 2, 1))).astype(int)) * 2
@@ -283,8 +288,8 @@ def pairs_of(count: int, most: int) -> Whole:
 def residual_frames(
     frames: npt.NDArray[Any], whole: Whole, fit: Fit, basis: Basis, level: np.float32, workers: int
 ) -> Float:
-    """What some frames have beside the fitted template, (up to `RESIDUALS`, Z, Y, X), zero out of view."""
-    few = pairs_of(len(frames), RESIDUALS)
+    """What some frames have beside the fitted template, (n, Z, Y, X), zero out of view."""
+    few = pairs_of(len(frames), residual_count(int(np.prod(frames.shape[1:]))))
     out = np.empty((len(few), *basis.template.shape), np.float32)
     flat = basis.images.reshape(len(basis.images), -1)
 
@@ -301,7 +306,9 @@ def residual_frames(
 
 def _difference_noise(frames: npt.NDArray[Any]) -> Float:
     """Noise of each voxel before anything is registered, from pairs of frames in a row."""
-    some = np.nan_to_num(frames[pairs_of(len(frames), RESIDUALS)].astype(np.float32))
+    some = np.nan_to_num(
+        frames[pairs_of(len(frames), residual_count(int(np.prod(frames.shape[1:]))))].astype(np.float32)
+    )
     return _regular((some[::2] - some[1::2]).var(axis=0) / 2 if len(some) > 3 else np.ones(some.shape[1:], np.float32))
 
 

@@ -235,7 +235,7 @@ FARTHEST = 3.0
 """Voxels beyond which a deviation that was measured counts no more when covariances are taken."""
 
 
-def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldModel:
+def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Double | None = None) -> FieldModel:
     """Learn from measured deviations how smooth the field is, and how wrong each patch.
 
     Errors of different patches have nothing to do with one another: what two patches have in common is motion. Their
@@ -248,6 +248,8 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
     deviations, errors : (n, patches, 3)
         From the rigid shift.
     patches : Patches
+    scale : (3,), optional
+        Voxels of the movie in one of the source.
     """
     count = deviations.shape[1]
     size = np.array([np.diff(edge).mean() for edge in patches.edges])
@@ -277,7 +279,7 @@ def learn_field(deviations: Double, errors: Double, patches: Patches) -> FieldMo
         left = np.where(seen, (values @ inverse) / np.diag(inverse), 0)
         total = float((values**2).sum())
         held_out[axis] = 1 - float((left**2).sum()) / total if total > 0 else 0
-        if held_out[axis] < PREDICTED or rms[axis] < LEAST:
+        if held_out[axis] < PREDICTED or rms[axis] * (1 if scale is None else scale[axis]) < LEAST:
             gains[axis] = 0
     return FieldModel(gains, rms, held_out)
 

@@ -88,9 +88,7 @@ def register_patches(
         Gets the number of frames done.
     """
     starts = [
-        _learn(rigid.frames, shifts[rigid.numbers], rigid.learned, patches, bound, source.workers)
-        for patches in choices
-        if len(patches.boxes) >= 3
+        _learn(source, rigid, shifts[rigid.numbers], patches, bound) for patches in choices if len(patches.boxes) >= 3
     ]
     starts = [start for start in starts if start.model.helps]
     if not starts:
@@ -106,26 +104,25 @@ def register_patches(
     return Field(patches, smooth, start.model, start.registrar.learned)
 
 
-def _learn(
-    frames: npt.NDArray[Any], rigid: Double, learned: Learned, patches: Patches, bound: Double, workers: int
-) -> _Start:
+def _learn(source: Source, rigid: Rigid, shifts: Double, patches: Patches, bound: Double) -> _Start:
     """Learn how deviations of patches go together, and a template without their blur."""
-    reach = np.ceil(np.abs(rigid).max(axis=0) + bound).astype(np.int64) + 1
-    base = np.repeat(rigid[:, None], len(patches.boxes), axis=1)
+    frames, learned, workers, scale = rigid.frames, rigid.learned, source.workers, source.scale
+    reach = np.ceil(np.abs(shifts).max(axis=0) + bound).astype(np.int64) + 1
+    base = np.repeat(shifts[:, None], len(patches.boxes), axis=1)
     field = np.zeros_like(base)
     for number in range(ROUNDS + 1):
         registrar = PatchRegistrar(learned, patches, reach)
         if number == 0 and len(frames) > 2 * LOOK:  # most recordings have no field: that a few frames tell
             few = slice(None, None, len(frames) // LOOK)
-            shifts, errors = registrar.fit(frames[few], base[few], workers)
-            model = learn_field(shifts - base[few] - np.median(shifts - base[few], axis=0), errors, patches)
+            found, errors = registrar.fit(frames[few], base[few], workers)
+            model = learn_field(found - base[few] - np.median(found - base[few], axis=0), errors, patches, scale)
             if not (model.held_out > UNLIKELY).any():
                 return _Start(registrar, model, np.zeros(base.shape[1:]), bound)
-        shifts, errors = registrar.fit(frames, base + field, workers)
-        resting = np.median(shifts - base, axis=0)
-        model = learn_field(shifts - base - resting, errors, patches)
+        found, errors = registrar.fit(frames, base + field, workers)
+        resting = np.median(found - base, axis=0)
+        model = learn_field(found - base - resting, errors, patches, scale)
         if not model.helps or number == ROUNDS:
             break
-        field = np.clip(model.smooth(shifts - base - resting, errors), -bound, bound)
+        field = np.clip(model.smooth(found - base - resting, errors), -bound, bound)
         learned = relearn(frames, base + field, learned, patches, workers)
     return _Start(registrar, model, resting, bound)

@@ -22,7 +22,9 @@ LEARNING_FRAMES = 160
 DARK = 0.08
 """Voxels of expected error from which the template needs more frames."""
 DARK_FRAMES = 640
-LEARNING_BYTES = 2**28
+"""Frames that it is learned from then."""
+LEARNING_BYTES = 2**27
+"""Memory that these frames may take."""
 UNSURE = 0.5
 """Voxels of expected error at which the confidence is one half."""
 
@@ -88,7 +90,7 @@ def register_rigid(
     if learned.error > DARK:
         frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
         learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
-    agreement = compare_halves(frames, learned, source.workers)
+    agreement = compare_halves(frames, learned, source.scale, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
         learned = learn(frames, learned.shifts, kept, rounds, source.workers)
