@@ -15,6 +15,7 @@ from scipy import sparse
 from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Block, Fit, Footprints, norms_of, overlaps, subset, with_data
 from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.smoothing import smoothed
 
 
 @dataclass(frozen=True)
@@ -175,11 +176,14 @@ def update_background_images(fit: Fit) -> Fit:
     return dataclasses.replace(fit, spatial=fit.seen - fit.footprints @ (fit.traces @ fit.temporal.T))
 
 
-def refine(block: Block, fit: Fit, rounds: int) -> Fit:
+def refine(block: Block, fit: Fit, rounds: int, smooth: bool = False) -> Fit:
     """Alternate traces, footprints and background images; every component keeps its number."""
     pairs = Pairs.of(fit.footprints)
     for _ in range(rounds):
         fit = update_traces(block, fit, pairs)
         fit = update_footprints(block, fit, pairs)
+        if smooth and fit.count:
+            footprints, _ = smoothed(fit.footprints, fit.traces, block.shape, block.grain)
+            fit = unit_norm(dataclasses.replace(fit, footprints=footprints))
         fit = update_background_images(fit)
     return update_traces(block, fit, pairs)

@@ -30,6 +30,7 @@ from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
+from cnmf3d.engine.plausibility import check_decay
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
@@ -49,10 +50,6 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
-
-DECAYS = (0.05, 10.0)
-"""Decay times of calcium indicators in seconds, from the fastest to slow ones in nuclei. Outside of them the rate is
-likely wrong; narrower limits would find smaller mistakes, and would warn of odd but right recordings."""
 
 
 @dataclass
@@ -280,11 +277,8 @@ def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) ->
     decay, rise = response.decay / plan.rate, response.rise / plan.rate
     text = "what explains the strongest cells' traces best"
     reporter(Note("estimate", f"decay time {decay:.2f} s, rise time {rise:.3f} s: {text}"))
-    low, high = DECAYS
-    if not low <= decay <= high:
-        usual = f"calcium indicators have {low:g} to {high:g} s"
-        hint = "Is the rate that of whole volumes, in volumes a second (--fps)?"
-        reporter(Caution("estimate", f"decay time {decay:.3g} s at {plan.rate:g} volumes a second; {usual}. {hint}"))
+    if caution := check_decay(decay, plan.rate).caution:
+        reporter(Caution("estimate", caution))
     return {
         "decay_time": {"value": round(decay, 3), "why": text},
         "rise_time": {"value": round(rise, 4), "why": text},
@@ -377,7 +371,7 @@ def shapes_of(
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
     brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
     footprints, errors = smoothed(
-        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers
+        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers, every=True
     )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
     in_movie_units = with_data(footprints, footprints.data * source.scale[footprints.indices])

@@ -182,9 +182,9 @@ def initialise(block: Block, coarse: Coarse, fit: Fit, seeds: Seeds, reach: ZYX)
     return demix.without_vanished(demix.unit_norm(dataclasses.replace(new, footprints=with_data(supports, data))))
 
 
-def refined(block: Block, fit: Fit, rounds: int) -> Fit:
+def refined(block: Block, fit: Fit, rounds: int, smooth: bool = False) -> Fit:
     """`demix.refine`, without the components that vanished."""
-    return demix.without_vanished(demix.refine(block, fit, rounds))
+    return demix.without_vanished(demix.refine(block, fit, rounds, smooth))
 
 
 def _add(block: Block, fit: Fit, new: Fit) -> Fit:
@@ -201,7 +201,7 @@ def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, al
 
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
-    fit = refined(block, with_neuropil(block, coarse, fit, settings), 3)
+    fit = refined(block, with_neuropil(block, coarse, fit, settings), 3, smooth=True)
     fit = clean(fit, block.shape, settings.sigma, block.grain)
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))

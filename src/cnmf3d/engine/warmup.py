@@ -179,7 +179,7 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             indptr,
             indices,
             data.copy(),
-            np.ones(1, np.float32),
+            np.ones((2, 1)),
             (2, 2, 2),
             gaussians(),
             noise_kept(gaussians(), None),

@@ -14,6 +14,9 @@ WITHIN = 0.55
 """Share of a footprint's energy inside a brighter one's outline: of cells that lie over each other one in twenty has
 more in dense volumes, of what a bright cell leaves nearly all."""
 
+FAINT, WITHIN_FAINT = 0.25, 0.4
+"""Brightness beside the other's below which less is enough: what displacement moves lies at the edge of a cell."""
+
 FOLLOWS = 0.25
 """Correlation with the brighter one's trace, corrected for noise: of different cells one pair in ten has more."""
 
@@ -41,7 +44,8 @@ def is_double(footprints: Footprints, raw: Float, width: int, real: Bool) -> Boo
     outline = with_data(footprints, outlined(footprints).astype(np.float32))
     total = np.maximum(np.asarray(energy.sum(axis=0)).ravel(), 1e-30)
     shared = (outline.T @ energy).tocoo()
-    near = (shared.data >= WITHIN * total[shared.col]) & (brightness[shared.row] > brightness[shared.col])
+    ratio = brightness[shared.col] / np.maximum(brightness[shared.row], 1e-30)
+    near = (ratio < 1) & (shared.data >= np.where(ratio < FAINT, WITHIN_FAINT, WITHIN) * total[shared.col])
     bright, weak = shared.row[near], shared.col[near]
     follows = noise_free_correlation(standardised(traces), bright, weak, stands_out=0) > FOLLOWS
     faint = brightness[weak] < FAINTER * brightness[bright]
