@@ -155,9 +155,8 @@ def cells(seeds: list[int]) -> None:
                 sums.setdefault(kernel, []).append(figures)
         for kernel, rows in sums.items():
             f1, false, trace, low, spikes = np.mean(rows, axis=0)
-            print(
-                f"{name:14} {kernel:14} F1 {f1:.3f}  false {false:.1f}  traces {trace:.3f} (5 % {low:.3f})  spikes {spikes:.3f}"
-            )
+            courses = f"traces {trace:.3f} (5 % {low:.3f})  spikes {spikes:.3f}"
+            print(f"{name:14} {kernel:14} F1 {f1:.3f}  false {false:.1f}  {courses}")
 
 
 def speed() -> None:

@@ -229,6 +229,32 @@ def test_info_of_a_movie_as_json(movie, capsys):
     assert facts["volumes"] == 400 and "10 Hz" in facts["rate"] and facts["warnings"] == []
 
 
+def test_info_checks_a_movie(movie, capsys):
+    code, said, _ = say(capsys, "info", movie, "--check")
+    assert code == 0 and "successive volumes share noise" in said and "nothing is wrong" in said
+
+
+def test_info_names_what_is_wrong_as_json(tmp_path, capsys):
+    path = tmp_path / "moves.tif"
+    rng = np.random.default_rng(0)
+    dark = rng.poisson(0.5, (60, 2, 40, 40)).astype(np.uint16)
+    tifffile.imwrite(path, dark)
+    facts = json.loads(say(capsys, "info", path, "--axes", "tzyx", "--check", "--json")[1])
+    told = {check["name"]: check for check in facts["checks"]}
+    assert "length" in told and "60 volumes" in told["length"]["caution"]
+    assert told["length"]["figures"] == {"volumes": 60, "seconds": None}
+    assert told["darkness"]["figures"]["share"] > 0.5 and "photons are few" in told["darkness"]["caution"]
+    assert told["motion"]["caution"] == ""
+
+
+def test_info_check_of_results(tmp_path, capsys):
+    path = tmp_path / "r.hdf5"
+    with h5py.File(path, "w") as file:
+        file.create_group("estimates")
+    code, _, told = say(capsys, "info", path, "--check")
+    assert code == 2 and "--check looks at movies" in told
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_an_interrupt_stops_cleanly(longer, tmp_path):
     scratch = tmp_path / "scratch"

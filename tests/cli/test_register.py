@@ -126,6 +126,13 @@ def test_borders_as_asked(here, border):
         assert (frame[gone] == lowest).all()
 
 
+def test_borders_as_a_parameter_file_says(here):
+    (here / "p.json").write_text(json.dumps({"motion": {"border_nan": True, "max_shifts": [4, 4, 2], "lengths": "um"}}))
+    words = ["register", "m.tif", "--motion", "true.motion.hdf5", "-q", "--write", "out.tif", "--params", "p.json"]
+    assert call(words) == 0
+    assert open_movie("out.tif").dtype == np.float32
+
+
 def test_shifts_of_caiman_become_a_motion_file(here):
     np.save("shifts.npy", -true_motion(here).rigid)
     assert call(["register", "m.tif", "--motion", "shifts.npy", "-q", "-o", "own.hdf5", "--bad-frames", "7"]) == 0
@@ -149,6 +156,9 @@ def test_a_page_about_a_motion(here, capsys):
     assert "Before and after" not in (here / "other.html").read_text()
     assert call(["motion", "true.motion.hdf5", "--movie", "m.tif"]) == 0
     assert "Before and after" in (here / "true.motion.html").read_text()
+    capsys.readouterr()
+    assert call(["info", "m.motion.hdf5"]) == 0
+    assert "largest shift" in capsys.readouterr().out
     assert call(["motion", "m.tif"]) == 3
     assert call(["motion", "m.motion.hdf5", "-o", "page.txt"]) == 2
 
@@ -160,6 +170,19 @@ def test_run_with_a_motion_file_says_so(here, capsys):
     assert source.fingerprint == open_movie("m.tif", motion="true.motion.hdf5").fingerprint()
     assert call(["info", "m.tif", "--motion", "true.motion.hdf5"]) == 0
     assert "float32" in capsys.readouterr().out
+
+
+def test_a_flash_that_is_named_costs_no_cell(here):
+    values = tifffile.imread("m.tif")
+    values[77] = 65000
+    tifffile.imwrite("flash.tif", values, imagej=True, metadata={"axes": "TZYX"})
+    np.save("shifts.npy", -true_motion(here).rigid)
+    for name, bad in (("m", []), ("flash", ["--bad-frames", "77"])):
+        assert call(["register", f"{name}.tif", "--motion", "shifts.npy", "-q", *bad]) == 0
+        assert call(["run", f"{name}.tif", "--fps", "10", "--motion", f"{name}.motion.hdf5", "-q"]) == 0
+    clean, flashed = (load_results(f"{name}.cnmf3d.hdf5").components for name in ("m", "flash"))
+    assert clean.accepted.sum() >= 5
+    assert flashed.accepted.sum() == clean.accepted.sum()
 
 
 def test_run_registers_first(here, monkeypatch, capsys):

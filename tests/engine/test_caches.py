@@ -195,7 +195,7 @@ def test_a_movie_written_anew_with_the_same_samples_is_read_again(movie, values,
     monkeypatch.setattr(type(movie), "fingerprint", lambda self: "the same")
     go(movie, folder)
     changed = values.copy()
-    changed[50:60] += 300
+    changed[50:60] += 3
     tifffile.imwrite(movie.paths[0], changed, metadata={"axes": "TZYX"}, imagej=True)
     now = open_movie(movie.paths[0], rate=10.0)
     found, told = go(now, folder)

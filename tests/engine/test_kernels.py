@@ -374,25 +374,36 @@ def test_persistence(seed, voxels, bins, level, weights):
     rows = (level + rng.standard_normal((voxels, bins)).cumsum(axis=1)).astype(np.float32)
     rows[0] = level
     out = np.full(voxels, np.nan, np.float32)
-    block.persistence(rows, np.array(weights, np.float32), out)
+    block.persistence(rows, np.array(weights, np.float32), 0.5, 3.0, 0.75, out)
     centred = rows.astype(float) - rows.mean(axis=1, keepdims=True, dtype=float)
-    total, power = np.zeros(voxels), 0.0
-    for lag, weight in enumerate(weights, 1):
-        if lag < bins:
-            total += weight * (centred[:, lag:] * centred[:, :-lag]).sum(axis=1)
-            power += weight**2 * (bins - lag)
-    spread = centred.var(axis=1) * power**0.5
-    expected = np.divide(total, spread, out=np.zeros(voxels), where=spread > 1e-9)
-    assert np.allclose(out[1:], expected[1:], rtol=1e-2, atol=2e-2)
+    low = np.minimum(centred, 0)
+    spread = np.sqrt((low**2).sum(axis=1) / np.maximum((centred < 0).sum(axis=1), 1))
+    excursions = np.clip(centred / np.maximum(spread, 1e-9)[:, None] - 0.5, 0, 3)
+    expected = np.maximum(lasting(centred, weights), 0.75 * lasting(excursions, weights))
+    assert np.allclose(out[1:], expected[1:], rtol=2e-2, atol=5e-2)
     assert np.isfinite(out).all()
+
+
+def lasting(rows, weights):
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    total, power = np.zeros(len(rows)), 0.0
+    for lag, weight in enumerate(weights, 1):
+        if lag < rows.shape[1]:
+            total += weight * (centred[:, lag:] * centred[:, :-lag]).sum(axis=1)
+            power += weight**2 * (rows.shape[1] - lag)
+    spread = centred.var(axis=1) * power**0.5
+    return np.divide(total, spread, out=np.zeros(len(rows)), where=spread > 1e-9)
 
 
 def test_persistence_is_in_standard_deviations_of_white_noise_whatever_its_skewness():
     rng = np.random.default_rng(0)
-    out = np.empty(3000, np.float32)
+    weights, out = np.array([0.64, 0.41, 0.26], np.float32), np.empty(3000, np.float32)
     for noise in (rng.standard_normal((3000, 400)), rng.gamma(0.3, size=(3000, 400)), rng.poisson(0.2, (3000, 400))):
-        block.persistence(noise.astype(np.float32), np.array([0.64, 0.41, 0.26], np.float32), out)
-        assert out.std() == pytest.approx(1, abs=0.1) and abs(out.mean()) < 0.15
+        block.persistence(noise.astype(np.float32), weights, 1.0, 4.0, 0.0, out)
+        rare = np.maximum(out, 0)
+        assert rare.std() == pytest.approx(0.584, abs=0.06)  # of the positive half of a normal distribution
+        block.persistence(noise.astype(np.float32), weights, 1.0, 4.0, 0.8, out)
+        assert np.percentile(out, 10) == pytest.approx(-0.8, abs=0.2) and np.percentile(out, 99.9) < 4
 
 
 # ---- footprints in one piece

@@ -9,7 +9,7 @@ from scipy import sparse
 from cnmf3d.engine.estimates import median_by_area
 from cnmf3d.engine.evaluation.decision import decide, judge
 from cnmf3d.engine.evaluation.doubles import FOLLOWS, is_double
-from cnmf3d.engine.evaluation.kinds import ENOUGH, minor_width, outline_smoothness, soma_probability
+from cnmf3d.engine.evaluation.kinds import ENOUGH, outline_smoothness, soma_probability, width_and_aspect
 from cnmf3d.engine.plan import Plan
 
 SHAPE = (5, 48, 48)
@@ -40,7 +40,8 @@ def blob(y, x, sigma):
 def test_the_width_of_a_disk_is_its_diameter_and_of_a_line_its_narrow_side(radius):
     line = (np.abs(Y - 24) < 1.5) & (np.abs(X - 24) < 3 * radius) & (Z == 2)
     turned = (np.abs(Y - X) <= 2) & (np.abs(Y + X - 48) < 6 * radius) & (Z == 2)
-    width = minor_width(columns(disk(2, 24, 24, radius), ball(radius), line, turned), SHAPE)
+    width, aspect = width_and_aspect(columns(disk(2, 24, 24, radius), ball(radius), line, turned), SHAPE)
+    assert aspect[:2] == pytest.approx(1, abs=0.02) and (aspect[2:] > 1.9 * radius / 3).all()
     assert width[0] == pytest.approx(2 * radius + 0.5, abs=0.7)
     assert width[1] < 2 * radius + 1
     assert width[2] == pytest.approx(4 * 3 / 12**0.5, rel=0.05)  # a rectangle, 3 wide
@@ -49,7 +50,9 @@ def test_the_width_of_a_disk_is_its_diameter_and_of_a_line_its_narrow_side(radiu
 
 def test_widths_count_what_is_above_the_outline_only():
     faint = blob(24, 24, 3.0) + 0.1 * disk(2, 24, 24, 20)
-    assert minor_width(columns(faint), SHAPE)[0] == pytest.approx(2 * 3 * (2 * np.log(1 / 0.3)) ** 0.5, rel=0.12)
+    assert width_and_aspect(columns(faint), SHAPE)[0][0] == pytest.approx(
+        2 * 3 * (2 * np.log(1 / 0.3)) ** 0.5, rel=0.12
+    )
 
 
 def test_outlines_of_disks_and_squares_are_smooth_and_what_noise_makes_is_ragged():
@@ -84,7 +87,7 @@ def test_outlines_do_not_reach_round_the_border_of_the_volume():
 
 def test_nothing_has_no_width_and_no_outline():
     none = sparse.csc_array((int(np.prod(SHAPE)), 0), dtype=np.float32)
-    assert minor_width(none, SHAPE).shape == outline_smoothness(none, SHAPE).shape == (0,)
+    assert width_and_aspect(none, SHAPE)[0].shape == outline_smoothness(none, SHAPE).shape == (0,)
 
 
 # ---- kinds
@@ -94,38 +97,54 @@ def widths(rng, *groups):
     return np.concatenate([rng.lognormal(np.log(middle), spread, n) for middle, spread, n in groups]).astype(np.float32)
 
 
+def round_ones(width):
+    """Aspect ratios of what is round, but for what noise does to it."""
+    return np.exp(np.abs(np.random.default_rng(9).normal(0, 0.2, width.size))).astype(np.float32)
+
+
+def test_what_is_small_and_round_is_a_cell_that_a_plane_cuts_where_thin_things_are_long():
+    rng = np.random.default_rng(7)
+    width = widths(rng, (12, 0.12, 60), (4.5, 0.2, 120), (7, 0.1, 10), (7, 0.1, 10))
+    aspect = np.concatenate(
+        [round_ones(width[:60]), rng.lognormal(np.log(2.2), 0.25, 120), np.ones(10), np.full(10, 2.5)]
+    )
+    soma = soma_probability(width, aspect.astype(np.float32), np.ones(200, bool))
+    assert (soma[:60] > 0.9).all() and (soma[60:180] < 0.5).mean() > 0.97
+    assert np.median(soma[180:190]) > 0.5 and (soma[190:] < 0.1).all()
+
+
 def test_two_clear_kinds_are_told_apart():
     width = widths(np.random.default_rng(0), (12, 0.12, 60), (3.5, 0.15, 90))
-    soma = soma_probability(width, np.ones(150, bool))
+    soma = soma_probability(width, round_ones(width), np.ones(150, bool))
     assert (soma[:60] > 0.9).all() and (soma[60:] < 0.1).all()
 
 
 def test_those_that_are_not_real_are_judged_by_those_that_are():
     rng = np.random.default_rng(1)
     width = np.concatenate([widths(rng, (12, 0.12, 60), (3.5, 0.15, 90)), [1.0, 11.0, 40.0]]).astype(np.float32)
-    soma = soma_probability(width, np.arange(153) < 150)
-    assert soma[150] == 0 and soma[151] > 0.9 and soma[152] == 1
+    soma = soma_probability(width, round_ones(width), np.arange(153) < 150)
+    assert soma[150] < 0.01 and soma[151] > 0.9 and soma[152] > 0.99
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("spread", [0.05, 0.2, 0.4])
 def test_one_kind_is_one_however_it_scatters(seed, spread):
     width = widths(np.random.default_rng(seed), (9, spread, 200))
-    assert (soma_probability(width, np.ones(200, bool)) == 1).all()
+    assert (soma_probability(width, round_ones(width), np.ones(200, bool)) == 1).all()
 
 
 def test_cells_that_the_border_cuts_are_no_kind_of_their_own():
     width = widths(np.random.default_rng(2), (10, 0.08, 100), (7, 0.1, 30))
-    assert (soma_probability(width, np.ones(130, bool)) == 1).all()
+    assert (soma_probability(width, round_ones(width), np.ones(130, bool)) == 1).all()
 
 
 def test_a_few_wide_ones_are_no_kind_and_few_tell_nothing():
     rng = np.random.default_rng(3)
     merged = widths(rng, (20, 0.05, 4), (5, 0.15, 150))
-    assert (soma_probability(merged, np.ones(154, bool)) == 1).all()
+    assert (soma_probability(merged, round_ones(merged), np.ones(154, bool)) == 1).all()
     few = widths(rng, (12, 0.1, ENOUGH // 2), (3, 0.1, ENOUGH - 1 - ENOUGH // 2))
-    assert (soma_probability(few, np.ones(few.size, bool)) == 1).all()
-    assert soma_probability(np.zeros(0, np.float32), np.zeros(0, bool)).shape == (0,)
+    assert (soma_probability(few, round_ones(few), np.ones(few.size, bool)) == 1).all()
+    assert soma_probability(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, bool)).shape == (0,)
 
 
 # ---- doubles
@@ -197,7 +216,7 @@ def judged(plan, count=80, thin=40):
     width = widths(rng, (10, 0.1, count - thin), (3, 0.1, thin))
     good = {"snr": 6, "r_value": 0.95, "reliability": 0.9, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
     quality = {name: np.full(count, value, np.float32) for name, value in good.items()}
-    quality["width"] = width
+    quality["width"], quality["aspect"] = width, round_ones(width)
     quality["snr"][3] = 0.1
     return judge(quality, plan, raw.shape[1], footprints, raw)
 

@@ -14,14 +14,15 @@ from cnmf3d.engine.block import STEP, Block, Fit, subset
 from cnmf3d.engine.blocks import cut, fitting_core
 from cnmf3d.engine.cleaning import clean, grow, significant
 from cnmf3d.engine.coarse import coarsen
-from cnmf3d.engine.demix import Pairs
+from cnmf3d.engine.demix import Pairs, raw_traces
 from cnmf3d.engine.estimates import cell_size
 from cnmf3d.engine.evaluation.decision import decide
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
-from cnmf3d.engine.lasting import noise_free_correlation, standardised
+from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.lasting import LAG_WEIGHTS, noise_free_correlation, persistence, standardised
 from cnmf3d.engine.merging import join, merge
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import _demixed, _part, chance_level, reliability, threshold
+from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.solve import Settings, empty_fit, search
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.engine.volume import Neuropil
@@ -305,11 +306,11 @@ def test_cells_are_reliable_and_what_was_fitted_to_noise_is_not():
     traces = transients(rng, 400, 4, size=12)
     block, fit = block_of(footprints, traces, rng)
     cut_off = threshold(400, 4.5)
-    assert (reliability(block, fit, SIGMA) > cut_off).all()
+    assert (reliability(raw_traces(block, fit)) > cut_off).all()
     noise, _ = block_of(footprints, np.zeros_like(traces), rng)
     fitted = np.maximum(noise.project(fit.footprints), 0)
     made_up = Fit(fit.footprints, fitted, fit.spatial, fit.temporal, fit.seen)
-    assert (reliability(noise, made_up, SIGMA) < cut_off).all()
+    assert (reliability(raw_traces(noise, made_up)) < cut_off).all()
 
 
 def test_noise_that_voxels_share_lifts_the_level_of_chance_where_it_lasts():
@@ -334,6 +335,17 @@ def test_the_threshold_falls_with_the_length_of_the_recording():
     assert values == sorted(values, reverse=True) and 0 < values[-1] < values[0] <= 1
 
 
+def test_one_transient_in_a_long_recording_is_enough():
+    """The autocorrelation of the whole trace doesn't show it; that of its excursions does."""
+    rng = np.random.default_rng(2)
+    traces = rng.standard_normal((200, 1500)).astype(np.float32)
+    shown = persistence(traces)
+    traces[:, 700:712] += 8 * np.exp(-0.45 * np.arange(12, dtype=np.float32))
+    plain = np.empty(200, np.float32)
+    kernels.persistence(traces, np.array(LAG_WEIGHTS, np.float32), 1.0, 4.0, 0.0, plain)
+    assert np.median(persistence(traces)) > 4.5 > shown.max() and np.median(plain) < 4
+
+
 # ---- cell size
 
 
@@ -352,19 +364,6 @@ def test_the_size_of_cells_is_measured(sigma):
     assert size.cells >= 5
     for ours, true in zip(size.sigma, sigma, strict=True):
         assert 0.75 < ours / true < 1.35
-
-
-def test_a_side_of_the_voxels_sees_what_the_other_sides_values_left_out_would():
-    rng = np.random.default_rng(9)
-    footprints = np.stack([cell(2, 8, 8), cell(2, 9, 12), cell(0, 20, 20)], axis=1)
-    block, fit = block_of(footprints, transients(rng, 60, 3), rng)
-    pairs, data = Pairs.of(fit.footprints), fit.footprints.data
-    side = rng.random(data.size) < 0.5
-    side[fit.footprints.indptr[2] :] = False  # one has no voxel on this side
-    part, shared = _part(fit, pairs, side)
-    assert part.footprints.nnz == side.sum()
-    ours, all_others_zero = _demixed(block, part, data[side], shared), _demixed(block, fit, data * side, pairs)
-    assert np.allclose(ours, all_others_zero, atol=1e-3) and not ours[2].any()
 
 
 # ---- demixing and rounds of seeding
@@ -410,7 +409,7 @@ def rounds_of(monkeypatch, block, **changes):
     ours = solving.initialise
     monkeypatch.setattr(solving, "initialise", lambda *args: tried.append(0) or ours(*args))
     options = Settings(SIGMA, **changes)
-    fit = search(block, coarsen(block, options.sigma), options)
+    fit, _ = search(block, coarsen(block, options.sigma), options)
     return len(tried), fit.count
 
 

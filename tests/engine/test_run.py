@@ -48,6 +48,18 @@ def test_cells_are_found_and_everything_is_told(recording, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_said_of_a_movie_with_which_nothing_is_wrong(recording):
+    assert run(movie_of(recording[0]), {"offset": 100}).provenance.warnings == ()
+
+
+def test_what_is_wrong_with_a_movie_is_told(recording):
+    rng = np.random.default_rng(0)
+    jumping = np.stack([np.roll(volume, rng.integers(-2, 3, 2), (1, 2)) for volume in recording[0]])
+    texts = run(movie_of(jumping[:140]), {"offset": 100}).provenance.warnings
+    assert any("only 140 volumes" in text for text in texts)
+    assert any("Correct motion first" in text for text in texts)
+
+
 def test_results_survive_the_file(recording, tmp_path):
     results = run(movie_of(recording[0]))
     again = load_results(write_results(results, tmp_path / "r.hdf5"))

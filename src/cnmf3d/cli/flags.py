@@ -99,7 +99,7 @@ class MovieFlags:
             "dataset": self.dataset,
             "planes": self.planes,
             "channels": self.channels,
-            "motion": None if self.motion is None else str(self.motion),
+            "motion": None if self.motion is None else str(self.motion.resolve()),  # a batch opens it from elsewhere
         }
         return {name: value for name, value in told.items() if value is not None}
 

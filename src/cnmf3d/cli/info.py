@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnmf3d.cli.flags import MovieFlags, MoviePaths, with_flags
+from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
+    from cnmf3d.engine.plausibility import Check
     from cnmf3d.movies import Movie
     from cnmf3d.results import Results
 
@@ -19,15 +22,30 @@ if TYPE_CHECKING:
 def info(
     movie: MoviePaths,
     opening: MovieFlags,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at a sample of the movie, too: noise, motion, saturation, ...")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
-    """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results files too."""
+    """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results and motion files too."""
     if len(movie) == 1 and _holds_results(Path(movie[0])):
         from cnmf3d.results import load_results
 
+        if check:
+            raise UsageError(f"{movie[0]} holds results, and --check looks at movies", "Give the movie.")
         facts = _of_results(load_results(movie[0]))
+    elif len(movie) == 1 and _holds_motion(Path(movie[0])):
+        from cnmf3d.movies.registered import read_motion
+        from cnmf3d.results.motion_report import facts_of
+
+        facts = facts_of(read_motion(movie[0]))
     else:
-        facts = _of_movie(opening.opened(movie))
+        opened = opening.opened(movie)
+        facts = _of_movie(opened)
+        if check:
+            from cnmf3d.engine.plausibility import check_movie
+
+            facts["checks"] = [_plain(each) for each in check_movie(opened)]
     if as_json:
         typer.echo(json.dumps(facts, default=str))
         return
@@ -35,11 +53,23 @@ def info(
         if name == "warnings":
             for text in value:
                 typer.echo(f"! {text}")
+        elif name == "checks":
+            for each in value:
+                typer.echo(f"{each['name']:14} {each['said']}")
+            cautions = [each["caution"] for each in value if each["caution"]]
+            for text in cautions or ["nothing is wrong with the sample that was looked at"]:
+                typer.echo(f"! {text}" if cautions else text)
         elif isinstance(value, dict):
             for inner, entry in value.items():
                 typer.echo(f"{inner:14} {_short(entry)}")
         elif value is not None:
             typer.echo(f"{name:14} {_short(value)}")
+
+
+def _plain(check: Check) -> dict[str, Any]:
+    """A check as values of JSON, which has no not-a-number."""
+    figures = {name: float(value) if math.isfinite(value) else None for name, value in check.figures.items()}
+    return {"name": check.name, "said": check.said, "figures": figures, "caution": check.caution}
 
 
 def _holds_results(path: Path) -> bool:
@@ -55,10 +85,17 @@ def _holds_results(path: Path) -> bool:
         return False
 
 
+def _holds_motion(path: Path) -> bool:
+    """Whether a file says how the tissue moves in a movie."""
+    if path.suffix.lower() not in (".hdf5", ".h5") or not path.is_file():
+        return False
+    from cnmf3d.movies.registered.storing import holds_motion
+
+    return holds_motion(path)
+
+
 def _of_movie(movie: Movie) -> dict[str, Any]:
     """Facts about a movie."""
-    import math
-
     frames, z, y, x = movie.shape
     size = movie.voxel_size
     length = frames / movie.rate if movie.rate else None

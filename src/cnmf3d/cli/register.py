@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnmf3d.events import Reporter
     from cnmf3d.movies import Movie
     from cnmf3d.movies.registered import Motion
+    from cnmf3d.movies.registered.writing import Border
 
 WRITING = "Writing the registered movie"
 
@@ -85,7 +86,7 @@ def register(
             motion = _found(movie, recording, source, register_on, params, changes, workers, reporter)
         write_motion(motion, out)
         if write is not None:
-            _written(source, motion, write, border, reporter)
+            _written(source, motion, write, _border(border, params, source), reporter)
     _tell(motion, out, write, time.perf_counter() - begun, as_json)
 
 
@@ -124,13 +125,22 @@ def _given(path: Path, source: Movie, how: MotionFlags, opening: MovieFlags) -> 
     return of_movie(replace(motion, bad_frames=bad), source, opening.keywords())
 
 
-def _written(source: Movie, motion: Motion, out: Path, border: str, reporter: Reporter) -> None:
+def _border(flag: str, params: Path | None, movie: Movie) -> Border:
+    """What hidden voxels get: as the flag says, or else border_nan of the parameter file."""
+    from cnmf3d.parameters import read_motion_parameters
+
+    fills: dict[str, Border] = {"nan": True, "copy": "copy", "min": "min", "zero": False}
+    if flag in fills or params is None:
+        return fills.get(flag, "auto")
+    return read_motion_parameters(params, voxel_size=movie.voxel_size).border_nan
+
+
+def _written(source: Movie, motion: Motion, out: Path, border: Border, reporter: Reporter) -> None:
     """Write the registered movie."""
     from cnmf3d.movies.registered import registered
-    from cnmf3d.movies.registered.writing import Border, write_registered
+    from cnmf3d.movies.registered.writing import write_registered
 
-    fills: dict[str, Border] = {"auto": "auto", "nan": True, "copy": "copy", "min": "min", "zero": False}
-    write_registered(registered(source, motion), out, border=fills[border], reporter=reporter)
+    write_registered(registered(source, motion), out, border=border, reporter=reporter)
 
 
 def _tell(motion: Motion, out: Path, write: Path | None, seconds: float, as_json: bool) -> None:

@@ -10,34 +10,29 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.kernels.numba import block as kernels
 
 STEP = 16
 """Binned values are stored as int16 in steps of a sixteenth of the noise: quantisation adds 0.03 % to its variance."""
 
 Footprints = sparse.csc_array[Any]
+Index = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Footprints as the bare arrays of a CSC matrix: what kernels need, made in no time.
+class Hidden:
+    """Values of a block that show nothing: where registration moved the tissue out of the frame.
 
     Attributes
     ----------
-    data, indices, indptr : arrays
-    shape : (voxels, components)
+    voxels : (n,) int64
+        Those that some bin doesn't show.
+    mask : (n, bins) bool
     """
 
-    data: Float
-    indices: npt.NDArray[np.int32]
-    indptr: npt.NDArray[np.int32]
-    shape: tuple[int, int]
-
-    @classmethod
-    def of(cls, footprints: Footprints, data: Float) -> Columns:
-        """The places of a matrix, with other values."""
-        return cls(data, footprints.indices, footprints.indptr, footprints.shape)
+    voxels: npt.NDArray[np.int64]
+    mask: Bool
 
 
 @dataclass(frozen=True)
@@ -52,19 +47,25 @@ class Block:
         Size of the box, halo included.
     rest, unit : (voxels,) float32 or None
         Mean over time and noise of a bin, in the movie's units; None where nobody needs them.
+    grain : (3, lags) float32 or None
+        Correlation of the noise of voxels so far apart along z, y and x; None: independent.
+    hidden : Hidden or None
+        Values of `rows` that hold no data; None where all do.
     """
 
     rows: npt.NDArray[np.int16]
     shape: VolumeShape
     rest: Float | None = None
     unit: Float | None = None
+    grain: Float | None = None
+    hidden: Hidden | None = None
 
     @property
     def bins(self) -> int:
         """Number of time bins."""
         return int(self.rows.shape[1])
 
-    def project(self, footprints: Footprints | Columns) -> Float:
+    def project(self, footprints: Footprints) -> Float:
         """``Aᵀ z``, (components, bins), with z in units of noise."""
         out = np.empty((footprints.shape[1], self.bins), np.float32)
         weights = footprints.data.astype(np.float32) / np.float32(STEP)
@@ -126,6 +127,15 @@ def overlaps(footprints: Footprints) -> sparse.csr_array[Any]:
     """Voxels that each pair of supports shares, (components, components); nothing is stored for pairs without."""
     pattern = with_data(footprints, np.ones(footprints.nnz, np.float32))
     return sparse.csr_array(pattern.T @ pattern)
+
+
+def cosines_of(footprints: Footprints, left: Index, right: Index) -> Float:
+    """Cosine of the footprints of each pair, (pairs,) float32; zero where one of them is empty."""
+    if left.size == 0:
+        return np.zeros(0, np.float32)
+    norms = norms_of(footprints)
+    products = np.asarray(sparse.csr_array(footprints.T @ footprints)[left, right]).ravel()
+    return np.asarray(products / np.maximum(norms[left] * norms[right], 1e-30), np.float32)
 
 
 def norms_of(footprints: Footprints) -> Float:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xxhash
 
 from cnmf3d.components import Bool, Float, VolumeShape
-from cnmf3d.engine.block import STEP, Block
+from cnmf3d.engine.block import STEP, Block, Hidden
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.borders import unseen
 from cnmf3d.engine.kernels.numba import ingest as kernels
@@ -68,7 +68,8 @@ class Cache:
     Attributes
     ----------
     path : Path
-        Raw int16 file of shape (chunks, voxels, chunk_bins): ``STEP * (bin mean - centre) / scale``.
+        Raw int16 file of shape (chunks, voxels, chunk_bins): ``STEP * (bin mean - centre) / scale``, the mean of
+        the frames that show a voxel; `ingest.HIDDEN` where none does.
     shape : (Z, Y, X)
     bins : int
         Number of time bins.
@@ -106,11 +107,25 @@ class Cache:
             rows[..., first : first + part.shape[-1]] = part
             del stored, part
         rows[~self.statistics.valid.reshape(self.shape)[box.slices]] = 0
+        flat = rows.reshape(-1, rows.shape[-1])
+        hidden = hidden_in(flat, self.statistics.unknown.reshape(self.shape)[box.slices].ravel() > 0)
         rest, unit = (
             values.reshape(self.shape)[box.slices].ravel()
             for values in (self.statistics.mean, self.scale / np.float32(np.sqrt(self.width)))
         )
-        return Block(rows.reshape(-1, rows.shape[-1]), box.shape, rest, unit)
+        return Block(flat, box.shape, rest, unit, self.statistics.grain, hidden)
+
+
+def hidden_in(rows: npt.NDArray[np.int16], sometimes: Bool) -> Hidden | None:
+    """Which bins show nothing of a voxel, of those that are `sometimes` unseen; these are zeros in `rows` then."""
+    voxels = np.flatnonzero(sometimes)
+    mask = rows[voxels] == kernels.HIDDEN
+    some = mask.any(axis=1)
+    if not some.any():
+        return None
+    voxels, mask = voxels[some], mask[some]
+    rows[voxels] = np.where(mask, np.int16(0), rows[voxels])
+    return Hidden(voxels, mask)
 
 
 def kernel_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -147,8 +162,8 @@ def cache_bytes(movie: Movie, width: int) -> int:
     return 2 * int(np.prod(movie.shape[1:])) * chunk_bins * -(-bins // chunk_bins)
 
 
-def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Float | None]:
-    """Frames as (frames, voxels), and how many of them don't show a voxel.
+def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -> tuple[npt.NDArray[Any], Bool | None]:
+    """Frames as (frames, voxels), and which values show nothing; None where all do.
 
     Values that are not finite, and those in borders that registration filled, are replaced by `fill`.
     """
@@ -167,7 +182,7 @@ def read_chunk(movie: Movie, start: int, stop: int, fill: Float | None = None) -
         limits = np.iinfo(flat.dtype)
         level = np.clip(np.rint(level), limits.min, limits.max)
     flat = prepared(np.where(hidden, level.astype(flat.dtype), flat))
-    return flat, np.asarray(hidden.sum(axis=0), np.float32)
+    return flat, hidden
 
 
 def source_hash(movie: Movie, cache: Cache, workers: int) -> str:
@@ -199,7 +214,7 @@ def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float, Float]:
 
     shared: list[npt.NDArray[np.float64]] = []
 
-    def digest(start: int) -> tuple[Float, Float | None, npt.NDArray[np.float64]]:
+    def digest(start: int) -> tuple[Float, Bool | None, npt.NDArray[np.float64]]:
         out = np.empty((5, voxels), np.float32)
         frames, hidden = read_chunk(movie, start, start + length, fill=centre)
         kernels.chunk_statistics(frames, centre, out)
@@ -210,7 +225,7 @@ def sample_levels(movie: Movie, workers: int) -> tuple[Float, Float, Float]:
         bends += out[4]
         shared.append(products)
         if hidden is not None:
-            missing += hidden
+            missing += hidden.sum(axis=0)
     seen = np.maximum(len(starts) * length - missing, 1)
     noise = np.sqrt(bends / (6 * max(1, len(starts) * (length - 2))) * len(starts) * length / seen)
     typical = float(np.median(noise[noise > 0])) if (noise > 0).any() else 1.0
@@ -263,17 +278,21 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
     ranges = chunk_ranges(total, length)
 
     def digest(span: tuple[int, int]) -> tuple[Float, Float | None, bytes]:
-        frames, bad = read_chunk(movie, *span, fill=centre)
+        frames, hidden = read_chunk(movie, *span, fill=centre)
         sums = np.empty((5, voxels), np.float32)
         kernels.chunk_statistics(frames, centre, sums)
         chunk = span[0] // length
         whole = min(chunk_bins, bins - chunk * chunk_bins)
         if whole > 0:
             binned = np.zeros((voxels, chunk_bins), np.int16)
-            kernels.bin_chunk(frames[: whole * width], width, centre, gain, binned)
+            if hidden is None:
+                kernels.bin_chunk(frames[: whole * width], width, centre, gain, binned)
+            else:
+                kernels.bin_seen(frames[: whole * width], hidden[: whole * width], width, centre, gain, binned)
             with path.open("r+b") as file:
                 file.seek(chunk * voxels * chunk_bins * 2)
                 file.write(binned.data)
+        bad = None if hidden is None else np.asarray(hidden.sum(axis=0), np.float32)
         return sums, bad, xxhash.xxh3_128_digest(frames.data)
 
     path.touch()

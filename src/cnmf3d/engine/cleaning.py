@@ -12,10 +12,15 @@ from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Fit, Footprints, entry_columns, with_data
 from cnmf3d.engine.demix import unit_norm, without_vanished
 from cnmf3d.engine.kernels.numba import supports as kernels
+from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.geometry import ZYX
 
 SIGNIFICANT = 2.0
 """A footprint's voxel counts where it stands this many standard errors above zero."""
+
+FLOOR = 1.0
+"""And this many standard errors that it had before it was smoothed: smoothing alone would let dim cells grow over all
+the neuropil around them."""
 
 SADDLE = 0.3
 """Share of a footprint's peak above which it must be in one piece; CaImAn and Suite2p draw outlines about there."""
@@ -29,7 +34,7 @@ def least_voxels(sigma: ZYX) -> float:
     return max(5.0, 4 / 3 * np.pi * float(np.prod([max(s, 0.5) for s in sigma])))
 
 
-def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
+def clean(fit: Fit, shape: VolumeShape, sigma: ZYX, grain: Float | None = None) -> Fit:
     """Cut each footprint to its connected, significant part; leave out those that are too small then.
 
     The standard error of a footprint's value is ``1 / ‖trace‖`` (data in units of noise).
@@ -42,8 +47,9 @@ def clean(fit: Fit, shape: VolumeShape, sigma: ZYX) -> Fit:
         Standard deviation of a cell's footprint in voxels.
     """
     footprints = within_reach(fit.footprints, shape, sigma)
-    errors = 1.0 / np.maximum(np.linalg.norm(fit.traces, axis=1), 1e-9)
-    inside = significant(footprints, SIGNIFICANT * errors, shape)
+    rough = 1 / np.maximum(np.linalg.norm(fit.traces, axis=1), 1e-9)
+    footprints, errors = smoothed(footprints, fit.traces, shape, grain)
+    inside = significant(footprints, np.maximum(SIGNIFICANT * errors, FLOOR * rough), shape)
     sizes = np.bincount(entry_columns(footprints)[inside], minlength=fit.count)
     keep = np.flatnonzero(sizes >= least_voxels(sigma))
     return without_vanished(unit_norm(pick(dataclasses.replace(fit, footprints=footprints), keep, inside)))

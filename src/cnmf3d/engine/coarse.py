@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,11 @@ class Coarse:
     bandpass: Bandpass
     shared: SharedCourses
 
+    def of(self, block: Block) -> Coarse:
+        """The same grid with the block's values as they are now."""
+        data = _summed(block, self.summing.tocsc().indices.astype(np.int64))
+        return dataclasses.replace(self, data=data, pooled=np.asarray(self.pooling @ data, np.float32))
+
     def residual(self, fit: Fit) -> Float:
         """What components and background leave unexplained, (supervoxels, bins)."""
         left = self.data.copy()
@@ -95,6 +101,15 @@ def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
     return sparse.csr_array((weights, place), shape=(counts.size, group.size))
 
 
+def _summed(block: Block, group: npt.NDArray[np.int64]) -> Float:
+    """Sums over supervoxels with noise of variance one; `group` (voxels,) says which each voxel is in."""
+    counts = np.bincount(group)
+    data = np.zeros((counts.size, block.bins), np.float32)
+    kernels.coarsen(block.rows, group, data)
+    data /= (STEP * np.sqrt(counts))[:, None].astype(np.float32)
+    return data
+
+
 def supervoxel(sigma: ZYX) -> npt.NDArray[np.int64]:
     """Voxels of a supervoxel along z, y and x for cells whose footprints have the standard deviation `sigma`."""
     return np.maximum(1, np.rint(np.array(sigma) / SIGMA_A_SUPERVOXEL)).astype(np.int64)
@@ -106,10 +121,7 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
     if grid is not None:
         factor[1:] = grid
     group, shape = _grouping(block.shape, factor)
-    counts = np.bincount(group)
-    data = np.zeros((counts.size, block.bins), np.float32)
-    kernels.coarsen(block.rows, group, data)
-    data /= (STEP * np.sqrt(counts))[:, None].astype(np.float32)
+    data = _summed(block, group)
     coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
     pool_factor = np.maximum(1, np.rint(POOL * np.array(coarse_sigma))).astype(np.int64)
     pools, pool_shape = _grouping(shape, pool_factor)

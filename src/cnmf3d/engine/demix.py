@@ -13,8 +13,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Bool, Float
-from cnmf3d.engine.block import Block, Columns, Fit, Footprints, norms_of, overlaps, subset, with_data
+from cnmf3d.engine.block import Block, Fit, Footprints, norms_of, overlaps, subset, with_data
 from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.smoothing import smoothed
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Pairs:
         return out[rows, self.indices]
 
 
-def projected(block: Block, fit: Fit, footprints: Footprints | Columns) -> Float:
+def projected(block: Block, fit: Fit, footprints: Footprints) -> Float:
     """``Aᵀ (z − background)``, (components, bins)."""
     leak = np.empty((footprints.shape[1], fit.temporal.shape[0]), np.float32)
     kernels.project_images(footprints.indptr, footprints.indices, footprints.data, fit.spatial, leak)
@@ -95,6 +96,16 @@ def update_traces(block: Block, fit: Fit, pairs: Pairs | None = None, sweeps: in
     for _ in range(sweeps):
         kernels.update_traces(target, pairs.indptr, pairs.indices, gram, False, traces)
     return dataclasses.replace(fit, traces=traces)
+
+
+def raw_traces(block: Block, fit: Fit, sweeps: int = 8) -> Float:
+    """Traces given footprints and background, with the noise below zero that those of `fit` don't have."""
+    pairs = Pairs.of(fit.footprints)
+    target, gram = projected(block, fit, fit.footprints), pairs.gram(fit.footprints.data)
+    traces = np.zeros(target.shape, np.float32)
+    for _ in range(sweeps):
+        kernels.update_traces(target, pairs.indptr, pairs.indices, gram, True, traces)
+    return traces
 
 
 def correlate_residual(block: Block, fit: Fit, traces: Float) -> Float:
@@ -165,11 +176,14 @@ def update_background_images(fit: Fit) -> Fit:
     return dataclasses.replace(fit, spatial=fit.seen - fit.footprints @ (fit.traces @ fit.temporal.T))
 
 
-def refine(block: Block, fit: Fit, rounds: int) -> Fit:
+def refine(block: Block, fit: Fit, rounds: int, smooth: bool = False) -> Fit:
     """Alternate traces, footprints and background images; every component keeps its number."""
     pairs = Pairs.of(fit.footprints)
     for _ in range(rounds):
         fit = update_traces(block, fit, pairs)
         fit = update_footprints(block, fit, pairs)
+        if smooth and fit.count:
+            footprints, _ = smoothed(fit.footprints, fit.traces, block.shape, block.grain)
+            fit = unit_norm(dataclasses.replace(fit, footprints=footprints))
         fit = update_background_images(fit)
     return update_traces(block, fit, pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Fit, Footprints, overlaps
@@ -21,6 +22,10 @@ ENOUGH, PLAUSIBLE = 10, (0.2, 1.0)
 
 FAINT, FAINT_SIZE = 0.10, 0.75
 """A component with a trace this faint beside a touching neighbour's, and smaller than this, is that neighbour's."""
+
+IN_ITS_PLACE, FAINTER = 0.6, 0.5
+"""Cosine with a brighter one's footprint from which on a component fainter than this share of it is that one's: of
+cells that lie over each other one pair in some hundreds has a larger cosine."""
 
 EXPLAINED = 0.7
 """Share of a trace's variance that brighter touching neighbours may explain together."""
@@ -56,6 +61,7 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     brightness = np.linalg.norm(fit.traces, axis=1)
     size = relative_size(effective_size(fit.footprints, sigma), brightness)
     touching = overlaps(grown)
+    cosines = sparse.csc_array(fit.footprints.T @ fit.footprints)
     centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)
     echo = size < ALONE
     for k in np.argsort(-brightness, kind="stable"):
@@ -66,8 +72,11 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
         if size[k] < LEAST_SIZE:
             echo[k] = True
             continue
+        brighter = cosines.indices[cosines.indptr[k] : cosines.indptr[k + 1]]
+        over = cosines.data[cosines.indptr[k] : cosines.indptr[k + 1]] > IN_ITS_PLACE
+        over &= (brightness[k] < FAINTER * brightness[brighter]) & ~echo[brighter]
         faint = brightness[k] < FAINT * brightness[near].max() and size[k] < FAINT_SIZE
-        echo[k] = faint or explained_variance(centred[k], centred[near]) > EXPLAINED
+        echo[k] = over.any() or faint or explained_variance(centred[k], centred[near]) > EXPLAINED
     return np.asarray(echo)
 
 

@@ -172,7 +172,7 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
         return CellSize(default_size(block.shape), 0, "a usual soma: nothing is active here")
     for _ in range(rounds):
         settings = Settings(sigma, rounds=1)
-        fit = prune(block, search(block, coarsen(block, sigma), settings), settings)
+        fit = prune(block, search(block, coarsen(block, sigma), settings)[0], settings)
         best = strongest(fit, 40)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size

@@ -22,7 +22,7 @@ from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.block import entry_columns
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant
 from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
-from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
+from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
 from cnmf3d.engine.smoothing import smoothed
@@ -42,7 +42,7 @@ ROUNDS = 12
 ROWS = 512
 """Voxels whose residual is worked out at once."""
 
-MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "soma")
+MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma")
 
 
 def demix_rois(movie: Movie, scene: Scene, *, reporter: Reporter = silent) -> Components:
@@ -197,7 +197,7 @@ def _components(
     footprints = _in_volume(local, scene)
     quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     quality["smoothness"] = outline_smoothness(footprints, _shape(scene))
-    quality["width"] = minor_width(footprints, _shape(scene))
+    quality["width"], quality["aspect"] = width_and_aspect(footprints, _shape(scene))
     quality["soma"] = np.ones(count, np.float32)  # a person asked for it: no kind is to be left out
     return Components(
         shape=_shape(scene),

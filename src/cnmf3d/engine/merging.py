@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from cnmf3d.components import Float
-from cnmf3d.engine.block import Fit, Footprints, overlaps
+from cnmf3d.engine.block import Fit, Footprints, cosines_of, overlaps
 from cnmf3d.engine.lasting import noise_free_correlation, standardised
 
 Groups = npt.NDArray[np.int64]
@@ -74,8 +74,7 @@ def join_groups(fit: Fit, groups: Groups) -> Fit:
 def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:
     touching = sparse.coo_array(sparse.triu(overlaps(grown), k=1))
     left, right = touching.row, touching.col
-    gram = sparse.csr_array(fit.footprints.T @ fit.footprints)
-    cosine = np.asarray(gram[left, right]).ravel() if left.size else np.zeros(0)
+    cosine = cosines_of(fit.footprints, left, right)
     unit = standardised(fit.traces)
     correlation = np.einsum("ij,ij->i", unit[left], unit[right])
     correlation = np.maximum(correlation, noise_free_correlation(unit, left, right))

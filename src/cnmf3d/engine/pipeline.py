@@ -22,7 +22,7 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
-from cnmf3d.engine.evaluation.kinds import minor_width, outline_smoothness
+from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
@@ -30,7 +30,7 @@ from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import reliability
+from cnmf3d.engine.plausibility import check_decay
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
@@ -50,10 +50,6 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
-
-DECAYS = (0.05, 10.0)
-"""Decay times of calcium indicators in seconds, from the fastest to slow ones in nuclei. Outside of them the rate is
-likely wrong; narrower limits would find smaller mistakes, and would warn of odd but right recordings."""
 
 
 @dataclass
@@ -175,7 +171,6 @@ def fit_volume(
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
     if response is None:
         why = {**why, **kinetics_found(plan, measured, context.reporter)}
-    measures = {"r_value": r_values, "reliability": whole.reliability}
     start, which = start or Start(whole.fit.footprints), whole.numbers
     draft = Draft(
         plan=plan,
@@ -185,7 +180,7 @@ def fit_volume(
         footprints=footprints,
         raw=first.raw,
         traces=scaled,
-        measures={**measures, **looks_of(footprints, cache.shape, plan.sigma)},
+        measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
         response=measured,
         correlation=correlation,
         estimates=why,
@@ -199,10 +194,12 @@ def fit_volume(
 
 def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
     """What quality measures say of footprints alone, each (components,) float32."""
+    width, aspect = width_and_aspect(footprints, shape)
     return {
         "compactness": compactness(footprints, shape, sigma),
         "smoothness": outline_smoothness(footprints, shape),
-        "width": minor_width(footprints, shape),
+        "width": width,
+        "aspect": aspect,
     }
 
 
@@ -270,7 +267,7 @@ def strongest(whole: Solved, limit: int | None) -> Solved:
     if limit is None or whole.fit.count <= limit:
         return whole
     keep = np.sort(np.argsort(-np.linalg.norm(whole.fit.traces, axis=1), kind="stable")[:limit])
-    return Solved(subset(whole.fit, keep), whole.reliability[keep])
+    return Solved(subset(whole.fit, keep))
 
 
 def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) -> dict[str, dict[str, Any]]:
@@ -280,11 +277,8 @@ def kinetics_found(plan: Plan, response: Response | None, reporter: Reporter) ->
     decay, rise = response.decay / plan.rate, response.rise / plan.rate
     text = "what explains the strongest cells' traces best"
     reporter(Note("estimate", f"decay time {decay:.2f} s, rise time {rise:.3f} s: {text}"))
-    low, high = DECAYS
-    if not low <= decay <= high:
-        usual = f"calcium indicators have {low:g} to {high:g} s"
-        hint = "Is the rate that of whole volumes, in volumes a second (--fps)?"
-        reporter(Caution("estimate", f"decay time {decay:.3g} s at {plan.rate:g} volumes a second; {usual}. {hint}"))
+    if caution := check_decay(decay, plan.rate).caution:
+        reporter(Caution("estimate", caution))
     return {
         "decay_time": {"value": round(decay, 3), "why": text},
         "rise_time": {"value": round(rise, 4), "why": text},
@@ -325,13 +319,12 @@ def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None
     image = local_correlation(block)[inner]
     if given is None:
         fit = solve(block, settings)
-        return block_arrays(Solved(fit, reliability(block, fit, settings.sigma)), image)
+        return block_arrays(Solved(fit), image)
     fit = solve_seeded(block, given.footprints, settings, given.traces)
     alive = living(fit)
     fit = subset(fit, alive)
-    scores = reliability(block, fit, settings.sigma)
     mine = np.flatnonzero(np.isin(alive, given.mine))
-    return block_arrays(Solved(subset(fit, mine), scores[mine], given.which[alive[mine]]), image)
+    return block_arrays(Solved(subset(fit, mine), given.which[alive[mine]]), image)
 
 
 def solve_blocks(
@@ -371,13 +364,14 @@ def shapes_of(
     """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
     supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), cache.statistics.valid)
     active = active_frames(denoised.traces, window)
-    sums = refine.accumulate_shapes(source, supports, denoised.traces, active)
+    expected = source.expecting(footprints, denoised.traces)
+    sums = refine.accumulate_shapes(expected, supports, denoised.traces, active)
     footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
     statistics = cache.statistics
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
     brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
     footprints, errors = smoothed(
-        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers
+        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers, every=True
     )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
     in_movie_units = with_data(footprints, footprints.data * source.scale[footprints.indices])
@@ -398,7 +392,7 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
 
 def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:
     """Raw traces and neuropil courses: one pass over the movie."""
-    seen = refine.project(source, footprints, neuropil)
+    seen = refine.project(source.expecting(footprints, start), footprints, neuropil)
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
     return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)

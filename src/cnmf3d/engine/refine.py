@@ -6,9 +6,12 @@ the small space of components, and footprints are regressed on the denoised trac
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Float
@@ -36,6 +39,9 @@ class Source:
         Noise of a frame: ``z = (y − level) / scale``.
     workers : int
     reporter : Reporter
+    footprints : csr (voxels, components) or None
+    traces : (components, frames) float32 or None
+        What is expected where a frame shows nothing, beside the resting level; None: nothing.
     """
 
     movie: Movie
@@ -43,6 +49,8 @@ class Source:
     scale: Float
     workers: int
     reporter: Reporter
+    footprints: sparse.csr_array | None = None
+    traces: Float | None = None
 
     @classmethod
     def of(cls, movie: Movie, cache: Cache, neuropil: Neuropil, workers: int, reporter: Reporter) -> Source:
@@ -50,6 +58,23 @@ class Source:
         level = cache.centre + cache.scale * neuropil.rest / np.float32(np.sqrt(cache.width))
         scale = np.where(cache.statistics.valid, cache.scale, np.float32(1e12))
         return cls(movie, level.astype(np.float32), scale.astype(np.float32), workers, reporter)
+
+    def expecting(self, footprints: Footprints, traces: Float) -> Source:
+        """The same movie with these cells where it isn't seen."""
+        return dataclasses.replace(self, footprints=sparse.csr_array(footprints), traces=traces)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Frames as (frames, voxels); what they don't show is expected (see `visibility`)."""
+        frames, hidden = read_chunk(self.movie, start, stop, fill=self.level)
+        if hidden is None or self.footprints is None or self.traces is None:
+            return frames
+        voxels = np.flatnonzero(hidden.any(axis=0) & (np.diff(self.footprints.indptr) > 0))
+        if voxels.size == 0:
+            return frames
+        frames = frames.astype(np.float32)
+        cells = (self.footprints[voxels] @ self.traces[:, start:stop]).T * self.scale[voxels]
+        frames[:, voxels] = np.where(hidden[:, voxels], self.level[voxels] + cells, frames[:, voxels])
+        return frames
 
     def ranges(self) -> list[tuple[int, int]]:
         """Time chunks; the same for any number of workers."""
@@ -82,7 +107,7 @@ def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: s
     courses = np.zeros((neuropil.tiles * neuropil.rank, frames), np.float32)
 
     def digest(span: tuple[int, int]) -> int:
-        part = read_chunk(source.movie, *span, fill=source.level)[0]
+        part = source.read(*span)
         out = np.empty((footprints.shape[1], len(part)), np.float32)
         kernels.project_frames(part, footprints.indptr, footprints.indices, weights, levels, out)
         seen[:, span[0] : span[1]] = out
@@ -198,7 +223,7 @@ def accumulate_shapes(source: Source, supports: Footprints, traces: Float, activ
     total = np.zeros((2, supports.nnz), np.float64)
 
     def digest(span: tuple[int, int]) -> tuple[int, Float]:
-        part = read_chunk(source.movie, *span, fill=source.level)[0]
+        part = source.read(*span)
         sums = np.zeros((2, supports.nnz), np.float32)
         here = slice(*span)
         kernels.correlate_frames(

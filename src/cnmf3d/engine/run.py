@@ -20,7 +20,8 @@ from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
-from cnmf3d.engine.planning import contradictions, name_of, plan_of, used, voxel_size
+from cnmf3d.engine.planning import contradictions, plan_of, used, voxel_size
+from cnmf3d.engine.plausibility import Check, Found, check_movie, check_results
 from cnmf3d.engine.seeds import seeds_of
 from cnmf3d.engine.stages import Outcome, Start
 from cnmf3d.engine.storage import Storage
@@ -28,15 +29,15 @@ from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
 from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.events import Caution, Event, Note, Reporter
-from cnmf3d.geometry import half_size_of
+from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
 from cnmf3d.progress import by_default
 from cnmf3d.results import Provenance, Results
 
-FEW_FRAMES = 150
-"""Volumes below which results are worth a caution."""
+COUNTED = ("borders",)
+"""Checks of a sample whose cautions a run leaves to `about_voxels`, which counts in the whole movie."""
 
 
 def run(
@@ -119,9 +120,9 @@ def _results(
     for text in (*movie.warnings, *contradictions(movie, parameters)):
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
-    if movie.shape[0] < FEW_FRAMES:
-        heard(Caution("ingest", f"{name_of(movie)} has only {movie.shape[0]} volumes: dim cells may be lost in noise"))
     clock = Clock()
+    with clock.stage("check"):
+        told = about_movie(check_movie(movie, plan.rate, workers), heard)
     fingerprint = movie.fingerprint()
     with (
         threadpool_limits(1),
@@ -130,12 +131,13 @@ def _results(
     ):
         context = Context(movie, workers, heard, clock)
         outcome = run_plan(context, plan, files, start)
-        about_voxels(outcome.cache.statistics, movie, heard)
+        about_voxels(outcome.cache.statistics, movie, heard, saturation="saturation" not in told)
         components = components_of(outcome)
     if components.count == 0:
         heard(Caution("evaluate", nothing_found(outcome)))
     elif not components.accepted.any():
         heard(Caution("evaluate", f"none of {components.count} components passed the evaluation; all are kept, marked"))
+    about_found(outcome, components, voxel_size(movie, parameters), heard)
     about_resting_light(outcome, components, heard)
     timings = {**clock.seconds, "total": time.perf_counter() - begin}
     return Results(
@@ -204,7 +206,35 @@ def about_limit(limit: int | None, start: Start | None, reporter: Reporter) -> N
         reporter(Caution("ingest", text))
 
 
-def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> None:
+def about_movie(checks: list[Check], reporter: Reporter) -> set[str]:
+    """Caution what is wrong with the movie; the names of the checks that did."""
+    told = [check for check in checks if check.caution and check.name not in COUNTED]
+    for check in told:
+        reporter(Caution("ingest", check.caution))
+    return {check.name for check in told}
+
+
+def about_found(outcome: Outcome, components: Components, voxel: ZYX | None, reporter: Reporter) -> None:
+    """Caution that cells' size, number or acceptance is implausible."""
+    plan = outcome.plan
+    if plan.sigma is None:
+        return
+    accepted = int(components.accepted.sum())
+    found = Found(
+        shape=outcome.cache.shape,
+        voxel_size=voxel,
+        sigma=plan.sigma,
+        measured="gSig" in outcome.estimates,
+        grain=outcome.cache.statistics.grain,
+        accepted=accepted,
+        rejected=components.count - accepted,
+    )
+    for check in check_results(found):
+        if check.caution:
+            reporter(Caution("evaluate", check.caution))
+
+
+def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter, *, saturation: bool) -> None:
     """Report voxels that are not as they should be: not seen all of the time, constant, or saturated."""
     total = statistics.valid.size
 
@@ -220,7 +250,7 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter) -> No
     tell(often, f"{hidden} in more than {MOSTLY:.0%} of the frames: seen in too few frames, left out")
     tell(~often & (statistics.unknown > 0), f"{hidden} in a part of the frames: their mean was taken there")
     tell(~often & ~statistics.valid, "never change: left out")
-    if movie.dtype.kind in "ui":
+    if saturation and movie.dtype.kind in "ui":
         top = np.iinfo(movie.dtype).max
         tell(statistics.maximum >= top, f"reach the largest value ({top}): saturated, their traces are cut off there")
 

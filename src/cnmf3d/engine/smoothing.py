@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float, VolumeShape
-from cnmf3d.engine.block import Footprints, with_data
+from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.kernels.numba import smoothing as kernels
 from cnmf3d.engine.parallel import in_order
 
@@ -32,6 +32,7 @@ def smoothed(
     grain: Float | None = None,
     brighter: Float | None = None,
     workers: int = 1,
+    every: bool = False,
 ) -> tuple[Footprints, Float]:
     """Footprints smoothed by the Gaussians with the least estimated error, each on its own support.
 
@@ -47,6 +48,9 @@ def smoothed(
         Times that the noise is larger while a component is active (see `noise.noise_of_light`).
     workers : int
         Threads; the result doesn't depend on it.
+    every : bool
+        Whether values of zero count as noisy: they have lost most of their noise, but outlines come out smoother, as
+        people draw them.
 
     Returns
     -------
@@ -58,6 +62,8 @@ def smoothed(
     if brighter is not None:
         errors *= brighter
     data, weights = footprints.data.copy(), gaussians()
+    noisy = np.bincount(entry_columns(footprints), data != 0 if not every else None, minlength=footprints.shape[1])
+    noise = np.stack([noisy * errors.astype(np.float64) ** 2, np.ones(errors.size)])
     kept = noise_kept(weights, grain)
 
     def smooth(first: int) -> None:
@@ -67,7 +73,7 @@ def smoothed(
             indptr - indptr[0],
             footprints.indices[part],
             data[part],
-            errors[mine],
+            noise[:, mine],
             shape,
             weights,
             kept,
@@ -76,7 +82,7 @@ def smoothed(
 
     for _ in in_order(smooth, range(0, footprints.shape[1], TOGETHER), workers):
         pass
-    return with_data(footprints, data), errors
+    return with_data(footprints, data), np.asarray(errors * noise[1], np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -199,7 +199,6 @@ def block_arrays(solved: Solved, correlation: Float) -> Arrays:
         "traces": fit.traces,
         "spatial": fit.spatial,
         "temporal": fit.temporal,
-        "reliability": solved.reliability,
         "correlation": correlation,
     }
     return arrays if solved.seeds is None else {**arrays, "seeds": solved.seeds}
@@ -211,7 +210,7 @@ def block_of(arrays: Arrays) -> tuple[Solved, Float]:
     footprints = sparse.csc_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(rows, columns))
     spatial = arrays["spatial"]
     fit = Fit(footprints, arrays["traces"], spatial, arrays["temporal"], spatial[:0])
-    return Solved(fit, arrays["reliability"], arrays.get("seeds")), arrays["correlation"]
+    return Solved(fit, arrays.get("seeds")), arrays["correlation"]
 
 
 def size_arrays(size: CellSize) -> Arrays:

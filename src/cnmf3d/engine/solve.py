@@ -23,6 +23,7 @@ from cnmf3d.engine.merging import merge
 from cnmf3d.engine.reliability import chance_level, reliability, threshold
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import ellipsoids
+from cnmf3d.engine.visibility import fill_hidden
 from cnmf3d.geometry import ZYX
 
 FEW, LITTLE = 0.05, 0.02
@@ -84,17 +85,24 @@ def empty_fit(block: Block) -> Fit:
 
 def solve(block: Block, settings: Settings) -> Fit:
     """Find and demix all components of a block."""
-    coarse = coarsen(block, settings.sigma, settings.grid)
-    fit = search(block, coarse, settings)
+    fit, coarse = search(block, coarsen(block, settings.sigma, settings.grid), settings)
     fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
     fit = prune(block, fit, settings, chance_level(block, fit, settings.sigma))
+    fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
     fit = refined(block, with_neuropil(block, coarse, fit, settings, SETTLED), 2)
     return pick(fit, np.arange(fit.count), fit.footprints.data > 0)
 
 
-def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
-    """Rounds of seeding and demixing, until they find little; some of what is there may be no cell."""
+def search(block: Block, coarse: Coarse, settings: Settings) -> tuple[Fit, Coarse]:
+    """Rounds of seeding and demixing, until they find little; some of what is there may be no cell.
+
+    Returns
+    -------
+    fit : Fit
+    coarse : Coarse
+        With what the block's hidden values are expected to be.
+    """
     fit = with_neuropil(block, coarse, empty_fit(block), settings)
     banned, known = np.zeros((0, 3)), 0
     for round_ in range(settings.rounds):
@@ -104,6 +112,9 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
         banned = np.concatenate([banned, seeds.positions])
         fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.start))
         fit = _settle(block, coarse, fit, settings)
+        if block.hidden is not None:
+            fill_hidden(block, fit)
+            coarse = coarse.of(block)
         done = round_ > 1 and len(seeds.positions) < FEW * fit.count
         if round_ == 0:
             known = fit.count
@@ -114,7 +125,7 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> Fit:
             known = fit.count
         if done:
             break
-    return fit
+    return fit, coarse
 
 
 def solve_seeded(block: Block, footprints: Footprints, settings: Settings, traces: Float | None = None) -> Fit:
@@ -140,6 +151,9 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings, trace
     else:
         fit = dataclasses.replace(fit, footprints=footprints, traces=np.ascontiguousarray(traces))
     fit = demix.refine(block, with_neuropil(block, coarse, fit, settings), 3)
+    if block.hidden is not None:
+        fill_hidden(block, fit)
+        coarse = coarse.of(block)
     return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
 
 
@@ -168,9 +182,9 @@ def initialise(block: Block, coarse: Coarse, fit: Fit, seeds: Seeds, reach: ZYX)
     return demix.without_vanished(demix.unit_norm(dataclasses.replace(new, footprints=with_data(supports, data))))
 
 
-def refined(block: Block, fit: Fit, rounds: int) -> Fit:
+def refined(block: Block, fit: Fit, rounds: int, smooth: bool = False) -> Fit:
     """`demix.refine`, without the components that vanished."""
-    return demix.without_vanished(demix.refine(block, fit, rounds))
+    return demix.without_vanished(demix.refine(block, fit, rounds, smooth))
 
 
 def _add(block: Block, fit: Fit, new: Fit) -> Fit:
@@ -187,8 +201,8 @@ def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, al
 
 
 def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
-    fit = refined(block, with_neuropil(block, coarse, fit, settings), 3)
-    fit = clean(fit, block.shape, settings.sigma)
+    fit = refined(block, with_neuropil(block, coarse, fit, settings), 3, smooth=True)
+    fit = clean(fit, block.shape, settings.sigma, block.grain)
     fit = merge(fit, grow(fit.footprints, block.shape), settings.merge_threshold)
     fit = dataclasses.replace(fit, footprints=grow(fit.footprints, block.shape))
     return refined(block, with_neuropil(block, coarse, fit, settings), 2)
@@ -205,8 +219,8 @@ def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fi
     chance : float
         Reliability of places without a cell.
     """
-    fit = clean(fit, block.shape, settings.sigma)
+    fit = clean(fit, block.shape, settings.sigma, block.grain)
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
-    scores = reliability(block, fit, settings.sigma)
+    scores = reliability(demix.raw_traces(block, fit))
     return subset(fit, np.flatnonzero(scores > threshold(block.bins, settings.significance, chance)))

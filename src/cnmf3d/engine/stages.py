@@ -16,8 +16,10 @@ from cnmf3d.engine.block import Footprints, entry_columns, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.deconvolution import Deconvolved, Response
+from cnmf3d.engine.lasting import binned
 from cnmf3d.engine.offset import Offset
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
+from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.volume import Neuropil
 from cnmf3d.traces import skewness, trace_snr
 
@@ -35,7 +37,8 @@ class Demixed:
     courses : (tiles * rank, frames) float32
         Neuropil.
     quality : mapping of name to (components,) float32
-        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``, ``smoothness``, ``width``, ``soma``.
+        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``, ``smoothness``, ``width``, ``aspect``,
+        ``soma``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     """
@@ -179,8 +182,8 @@ class Draft:
     raw, traces : (components, frames) float32
         Demixed, with the blocks' footprints; denoised, in the scale of `footprints`.
     measures : mapping of name to (components,) float32
-        ``r_value``, ``reliability``, ``compactness``, ``smoothness``, ``width``: those that don't depend on the raw
-        traces.
+        ``r_value``, ``compactness``, ``smoothness``, ``width``, ``aspect``: those that don't
+        depend on the raw traces.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     correlation : (Z, Y, X) float32
@@ -228,11 +231,12 @@ class Draft:
         found = {
             "snr": trace_snr(raw, transient(self.kinetics)),
             "r_value": known["r_value"],
-            "reliability": known["reliability"],
+            "reliability": reliability(binned(raw, self.plan.width)),
             "skewness": skewness(raw, self.plan.width),
             "compactness": known["compactness"],
             "smoothness": known["smoothness"],
             "width": known["width"],
+            "aspect": known["aspect"],
         }
         return found if self.seeds is None else {**found, "seed": self.seeds.astype(np.float32)}
 

@@ -14,7 +14,7 @@ from cnmf3d.components import Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Fit, Footprints, subset
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cleaning import grow
-from cnmf3d.engine.merging import join_groups, same_cell
+from cnmf3d.engine.merging import merge
 
 SAMPLED, ENOUGH_ROWS = 4, 64
 """One row in so many is looked at for the neuropil's courses, in tiles with enough rows."""
@@ -75,18 +75,16 @@ def _tiles(runs: npt.NDArray[np.int64], voxels: int) -> npt.NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Solved:
-    """A fit with what is known of its components.
+    """A fit, and which component of a start each of its components is.
 
     Attributes
     ----------
     fit : Fit
-    reliability : (components,) float32
     seeds : (components,) int64 or None
         Which component of the start each one is, where there was a start: its number there, counted from 0.
     """
 
     fit: Fit
-    reliability: Float
     seeds: npt.NDArray[np.int64] | None = None
 
     @property
@@ -113,7 +111,6 @@ def stitch(
     """
     columns: list[Footprints] = []
     traces: list[Float] = []
-    scores: list[Float] = []
     for block, box in zip(blocks, boxes, strict=True):
         fit = block.fit
         origin = np.array([start for start, _ in box.outer])
@@ -126,21 +123,16 @@ def stitch(
         shape = (int(np.prod(volume)), mine.size)
         columns.append(sparse.csc_array((local.data, indices, local.indptr), shape=shape))
         traces.append(fit.traces[mine])
-        scores.append(block.reliability[mine])
     footprints: Footprints = sparse.csc_array(sparse.hstack(columns))
     first = blocks[0].fit
     whole = Fit(footprints, np.concatenate(traces), first.spatial[:0], first.temporal[:0], first.seen[:0])
-    reliability = np.concatenate(scores)
     if blocks[0].seeds is not None:
         numbers = np.concatenate([block.seeds for block in blocks if block.seeds is not None])
         order = np.argsort(numbers, kind="stable")
-        return Solved(subset(whole, order), reliability[order], numbers[order])
+        return Solved(subset(whole, order), numbers[order])
     if len(boxes) == 1:
-        return Solved(whole, reliability)
-    groups = same_cell(whole, grow(whole.footprints, volume), threshold)
-    best = np.zeros(int(groups.max(initial=-1)) + 1, np.float32)
-    np.maximum.at(best, groups, reliability)
-    return Solved(join_groups(whole, groups), best)
+        return Solved(whole)
+    return Solved(merge(whole, grow(whole.footprints, volume), threshold))
 
 
 def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeShape) -> Neuropil:

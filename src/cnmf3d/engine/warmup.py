@@ -179,7 +179,7 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             indptr,
             indices,
             data.copy(),
-            np.ones(1, np.float32),
+            np.ones((2, 1)),
             (2, 2, 2),
             gaussians(),
             noise_kept(gaussians(), None),
@@ -212,6 +212,7 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             frame, 1, data.reshape(1, 8).repeat(2, 0), np.zeros((1, 2)), np.empty((2, 8), np.float32)
         ),
         "bin_chunk": lambda: ingest.bin_chunk(frame, 3, level, data, np.zeros((8, 1), np.int16)),
+        "bin_seen": lambda: ingest.bin_seen(frame, frame > 0, 3, level, data, np.zeros((8, 1), np.int16)),
         "project_frames": lambda: frames.project_frames(
             frame, indptr, indices, data, level, np.empty((1, 3), np.float32)
         ),
@@ -224,7 +225,9 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
         "update_traces": lambda: block.update_traces(traces, *one, False, traces.copy()),
         "subtract_model": lambda: block.subtract_model(np.ones((1, 4), np.float32), *one, traces),
         "activity": lambda: block.activity(traces, 2.5, np.empty(1, np.float32), np.empty(1, np.float32)),
-        "persistence": lambda: block.persistence(traces, np.ones(3, np.float32), np.empty(1, np.float32)),
+        "persistence": lambda: block.persistence(
+            traces, np.ones(3, np.float32), 1.0, 4.0, 0.8, np.empty(1, np.float32)
+        ),
         "project": lambda: block.project(rows, indptr, indices, data, np.empty((1, 4), np.float32)),
         "correlate": lambda: block.correlate(rows, indptr, indices, traces, np.empty(8, np.float32)),
         "regress_rows": lambda: block.regress_rows(rows, traces, np.empty((8, 1), np.float32)),

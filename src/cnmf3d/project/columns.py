@@ -20,7 +20,7 @@ Value = str | int | float | bool
 FIXED = (
     "sample", "animal", "trial", "date", "comments", "roi", "accepted", "x_um", "y_um", "z_um", "uuid",
     "rois", "frames", "rate", "added", "changed", "index", "row", "curve", "raw", "dff", "denoised", "spikes",
-    "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "soma",
+    "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma",
 )  # fmt: skip
 """Names that every project has a column for, or may have one for."""
 

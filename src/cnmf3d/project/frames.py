@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cnmf3d.project.store import Project
 
 MEASURES = ("x_um", "y_um", "z_um")
-METRICS = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "soma")
+METRICS = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma")
 
 
 def pandas() -> ModuleType:

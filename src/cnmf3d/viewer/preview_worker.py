@@ -10,8 +10,9 @@ import json
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ import numpy.typing as npt
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.events import Event, to_json
 from cnmf3d.movies import Movie, open_movie
+
+if TYPE_CHECKING:
+    from cnmf3d.results import Results
 
 READ = 25
 """Volumes between two looks whether the answer is still wanted."""
@@ -105,7 +109,7 @@ class Worker:
             caches=request["folder"] + "/caches",
         )
         path = Path(request["folder"]) / f"preview-{number}.hdf5"
-        write_results(results, path)
+        write_results(without_length(results, movie), path)
         tell(number, kind="done", results=str(path))
 
     def _part(self, request: Mapping[str, Any], number: int) -> Movie:
@@ -132,6 +136,15 @@ class Worker:
             for plane in range(z0, z1):
                 out[time - start, plane - z0] = movie.frames.read_rows(time, plane, slice(y0, y1))[:, x0:x1]
         return out
+
+
+def without_length(results: Results, movie: Movie) -> Results:
+    """Results without the caution that a movie is short: the part that was asked for is, the movie may not be."""
+    from cnmf3d.engine.plausibility.length import check_length
+
+    short = check_length(movie.shape[0], movie.rate).caution
+    source = results.provenance
+    return replace(results, provenance=replace(source, warnings=tuple(t for t in source.warnings if t != short)))
 
 
 def tell(number: int, **values: Any) -> None:

@@ -16,7 +16,7 @@ from cnmf3d.movies import open_movie
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.simulate import simulate
 from cnmf3d.viewer import preview_worker
-from cnmf3d.viewer.controllers.preview import Answer, Preview, Wish, components_in_patch, estimated
+from cnmf3d.viewer.controllers.preview import Answer, Preview, Wish, components_in_patch, doubts, estimated
 from cnmf3d.viewer.models.region import Region
 from cnmf3d.viewer.tasks import Tasks
 
@@ -121,6 +121,18 @@ def test_a_movie_in_memory_is_handed_over(heard, movie):
     heard.preview.ask(wish(held, None, region=Region((0, 150), (1, 5), (0, 32), (0, 32))))
     heard.wait()
     assert heard.answers[0].results.components.shape == (4, 32, 32)
+
+
+def test_what_is_wrong_with_the_movie_is_told_but_not_that_a_part_is_short(heard, movie):
+    values, rng = movie.read(0, movie.shape[0]).copy(), np.random.default_rng(0)
+    held = open_movie(values, rate=movie.rate)
+    heard.preview.ask(wish(held, None, region=Region((0, 120), (0, 5), (0, 32), (0, 32))))
+    heard.wait()
+    assert "volumes" not in doubts(heard.answers[0])
+    jumping = np.stack([np.roll(volume, rng.integers(-2, 3, 2), (1, 2)) for volume in values])
+    heard.preview.ask(wish(open_movie(jumping, rate=movie.rate), None))
+    heard.wait()
+    assert "Correct motion first" in doubts(heard.answers[1])
 
 
 def test_what_cannot_be_computed_is_told(heard, movie, path):

@@ -38,7 +38,7 @@ def judge(
     Parameters
     ----------
     quality : mapping
-        As for `decide`, and ``width``.
+        As for `decide`, and ``width`` and ``aspect``.
     plan : Plan
     bins : int
     footprints : csc (voxels, components)
@@ -51,7 +51,7 @@ def judge(
     """
     real = decide(quality, plan, bins)
     real = real & ~is_double(footprints, raw, plan.width, real)
-    soma = soma_probability(quality["width"], real)
+    soma = soma_probability(quality["width"], quality["aspect"], real)
     return {**quality, "soma": soma}, np.asarray(real & (soma >= plan.least_soma))
 
 

@@ -43,10 +43,16 @@ def outlined(footprints: Footprints) -> Bool:
     return np.asarray(footprints.data >= OUTLINE * peak[columns])
 
 
-def minor_width(footprints: Footprints, shape: VolumeShape) -> Float:
-    """Width of each footprint's outline across its narrow side in the plane, in voxels; (components,) float32.
+def width_and_aspect(footprints: Footprints, shape: VolumeShape) -> tuple[Float, Float]:
+    """Width of each footprint's outline across its narrow side in the plane, and how many times as long it is.
 
-    Four times the root of the smaller second moment: the diameter of a disk.
+    Four times the roots of the second moments: the diameter of a disk.
+
+    Returns
+    -------
+    width : (components,) float32, voxels
+    aspect : (components,) float32
+        1 for a disk.
     """
     columns, count = entry_columns(footprints), footprints.shape[1]
     inside = outlined(footprints)
@@ -59,8 +65,9 @@ def minor_width(footprints: Footprints, shape: VolumeShape) -> Float:
 
     y, x = (place - mean(place)[which] for place in (rows.astype(float), cols.astype(float)))
     yy, xx, yx = mean(y * y) + 1 / 12, mean(x * x) + 1 / 12, mean(y * x)
-    least = (yy + xx) / 2 - np.sqrt(((yy - xx) / 2) ** 2 + yx**2)
-    return np.asarray(4 * np.sqrt(np.maximum(least, 0)), np.float32)
+    middle, apart = (yy + xx) / 2, np.sqrt(((yy - xx) / 2) ** 2 + yx**2)
+    least, most = np.maximum(middle - apart, 1e-6), middle + apart
+    return (4 * np.sqrt(least)).astype(np.float32), np.sqrt(most / least).astype(np.float32)
 
 
 def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
@@ -87,45 +94,49 @@ def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
     return np.asarray(16 * area[rows, largest] / np.maximum(sides[rows, largest], 1) ** 2, np.float32)
 
 
-def soma_probability(width: Float, real: Bool) -> Float:
+def soma_probability(width: Float, aspect: Float, real: Bool) -> Float:
     """Probability that each component is of the wider kind; ones where all are of one kind. (components,) float32.
 
-    A mixture of two normal distributions of the logarithm of the width, by expectation and maximisation.
+    A mixture of two normal distributions of the logarithms of width and aspect ratio, by expectation and maximisation.
 
     Parameters
     ----------
-    width : (components,) float32
+    width, aspect : (components,) float32
     real : (components,) bool
-        Components whose widths define the kinds.
+        Components whose shapes define the kinds.
     """
     ones = np.ones(width.size, np.float32)
     if real.sum() < ENOUGH:
         return ones
-    every = np.log(np.maximum(width.astype(np.float64), 1e-3))
+    every = np.log(np.maximum(np.stack([width, aspect], axis=1).astype(np.float64), 1e-3))
     x = every[real]
-    mean, spread, share = np.quantile(x, [0.2, 0.8]), np.full(2, x.std() / 2 + 1e-3), np.full(2, 0.5)
+    thin = x[:, 0] <= np.median(x[:, 0])
+    mean = np.stack([x[thin].mean(axis=0), x[~thin].mean(axis=0) if (~thin).any() else x[thin].mean(axis=0)])
+    mean[:, 0] = np.quantile(x[:, 0], [0.2, 0.8])
+    spread, share = np.tile(x.std(axis=0) / 2 + 1e-3, (2, 1)), np.full(2, 0.5)
     for _ in range(200):
         density = _densities(x, mean, spread, share)
         total = density.sum(axis=1, keepdims=True)
         member = density / total
-        mass = member.sum(axis=0) + 1e-9
-        mean = (member * x[:, None]).sum(axis=0) / mass
-        spread = np.sqrt((member * (x[:, None] - mean) ** 2).sum(axis=0) / mass + 0.05**2)
-        share = mass / x.size
-    wide = int(np.argmax(mean))
-    one = -x.size * (np.log(x.std() + 1e-9) + 0.5)
+        mass = member.sum(axis=0)[:, None] + 1e-9
+        mean = (member.T @ x) / mass
+        spread = np.sqrt(np.einsum("nk,nkf->kf", member, (x[:, None] - mean) ** 2) / mass + 0.05**2)
+        share = mass[:, 0] / len(x)
+    wide = int(np.argmax(mean[:, 0]))
+    one = -len(x) * float((np.log(x.std(axis=0) + 1e-9) + 0.5).sum())
     two = np.log(total).sum()
-    gained = 2 * (two - one) - 3 * np.log(x.size)
-    apart = np.sqrt(2) * abs(mean[1] - mean[0]) / np.sqrt((spread**2).sum())
-    same = abs(mean[1] - mean[0]) < np.log(WIDER) or mean[wide] < np.log(RESOLVED)
+    gained = 2 * (two - one) - 5 * np.log(len(x))
+    step = abs(mean[1, 0] - mean[0, 0])
+    apart = np.sqrt(2) * step / np.sqrt((spread[:, 0] ** 2).sum())
+    same = step < np.log(WIDER) or mean[wide, 0] < np.log(RESOLVED)
     if same or gained < BETTER or apart < APART or share[wide] < FEWEST:
         return ones
-    density = _densities(every, mean, spread, share)
-    member = density[:, wide] / density.sum(axis=1)
     # a kind's tail may reach beyond the other kind's middle: nothing beyond that is of it
-    return np.where(every >= mean[wide], 1, np.where(every <= mean[1 - wide], 0, member)).astype(np.float32)
+    density = _densities(np.clip(every, mean.min(axis=0), mean.max(axis=0)), mean, spread, share)
+    return np.asarray(density[:, wide] / density.sum(axis=1), np.float32)
 
 
 def _densities(x: Values, mean: Values, spread: Values, share: Values) -> Values:
     """(n, 2) each kind's share of the density; the constant that both have is left out."""
-    return np.asarray(share * np.exp(-0.5 * ((x[:, None] - mean) / spread) ** 2) / spread + 1e-300)
+    each = np.exp(-0.5 * ((x[:, None] - mean) / spread) ** 2) / spread
+    return np.asarray(share * each.prod(axis=2) + 1e-300)

@@ -11,7 +11,7 @@ from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.bandpass import Bandpass
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.kernels.numba import supports
-from cnmf3d.engine.lasting import LAG_WEIGHTS, standardised
+from cnmf3d.engine.lasting import QUIET, persistence, standardised
 from cnmf3d.engine.supports import ellipsoid_offsets
 from cnmf3d.geometry import ZYX
 
@@ -71,7 +71,7 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     spread = np.empty(passed.shape[0], np.float32)
     kernels.activity(passed, EXCURSION, energy, spread)
     excursions = (energy - bins * _MEAN) / float(np.sqrt(bins * _VARIANCE))
-    score = np.minimum(excursions, LASTING * persistence(passed)).reshape(shape)
+    score = np.minimum(excursions, LASTING * _lasting(passed)).reshape(shape)
     reach = ellipsoid_offsets(ZYX(*(1.2 * s for s in sigma)))
     peak = np.empty(shape, bool)
     supports.peaks(score, threshold, reach, peak)
@@ -83,23 +83,11 @@ def find_seeds(residual: Float, bandpass: Bandpass, sigma: ZYX, threshold: float
     return Seeds(positions[order].astype(np.float64), traces, score.ravel()[flat])
 
 
-def persistence(rows: Float) -> Float:
-    """How far the traces outlast a bin, in standard deviations of what noise that is white in time gives.
-
-    ``Σ_k w_k Σ_t x_t x_{t+k}``: noise has none, whatever its skewness and however it is shared by neighbours.
-
-    Parameters
-    ----------
-    rows : (n, bins) float32
-
-    Returns
-    -------
-    (n,) float32
-    """
-    out = np.empty(rows.shape[0], np.float32)
-    kernels.persistence(rows, np.array(LAG_WEIGHTS, np.float32), out)
-    low = float(np.percentile(out, 10)) + 1.28
-    return np.asarray(out - np.clip(low, 0.0, MOST_LASTING), np.float32)
+def _lasting(rows: Float) -> Float:
+    """Persistence beyond that of the quietest tenth of the places, (n,) float32."""
+    lasting = persistence(rows)
+    low = float(np.percentile(lasting, 10)) - QUIET
+    return np.asarray(lasting - np.clip(low, 0.0, MOST_LASTING), np.float32)
 
 
 def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, banned: Positions) -> Seeds:

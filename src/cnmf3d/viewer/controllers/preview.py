@@ -332,6 +332,19 @@ def parameters_of(wish: Wish) -> dict[str, Any]:
     return values
 
 
+MOST = 3
+"""Cautions that are shown; the others are counted."""
+
+
+def doubts(answer: Answer) -> str:
+    """What was said against the part of the movie and what was found in it, a line each; empty where nothing was."""
+    texts = answer.results.provenance.warnings
+    lines = [f"! {text}" for text in texts[:MOST]]
+    if len(texts) > MOST:
+        lines.append(f"! and {len(texts) - MOST} more cautions")
+    return "\n".join(lines)
+
+
 ROOM = 1.5
 """More components are looked for in a patch than a usual one has."""
 

@@ -101,6 +101,7 @@ TITLES = {
     "compactness": "comp.",
     "smoothness": "smooth",
     "width": "width",
+    "aspect": "aspect",
     "soma": "soma",
     "size": "size",
 }
@@ -109,11 +110,12 @@ TITLES = {
 TIPS = {
     "snr": "Signal-to-noise ratio of the trace",
     "r_value": "Correlation of the footprint with the movie when it is active",
-    "reliability": "Correlation of footprints from the two halves of the movie",
+    "reliability": "How far the trace lasts beyond a moment, as transients do and noise does not: 0 for noise",
     "skewness": "Skewness of the trace: transients only go up",
     "compactness": "Cosine of the footprint with a Gaussian of a cell's size",
     "smoothness": "Smoothness of the outline: 1 for a square, about 0.6 to 0.8 for a disk, less than 0.4 where ragged",
     "width": "Width of the footprint across its narrow side, in voxels",
+    "aspect": "Length of the footprint over its width: 1 for a disk",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
     "size": "Voxels of the footprint",
 }

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSpinBox, QVBoxLayout
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.viewer.controllers.actions import actions_of
-from cnmf3d.viewer.controllers.preview import Answer, Wish, estimated
+from cnmf3d.viewer.controllers.preview import Answer, Wish, doubts, estimated
 from cnmf3d.viewer.models.form import CNMF, EVALUATION
 from cnmf3d.viewer.models.form_fields import fields
 from cnmf3d.viewer.models.region import FRAMES, PLANES, region_of
@@ -162,7 +162,7 @@ class PreviewPanel(QWidget):
         accepted = int(found.accepted.sum())
         self._say(
             f"{accepted} components, {found.count - accepted} rejected (grey), in {answer.seconds:.1f} s. "
-            f"{answer.wish.region}."
+            f"{answer.wish.region}.\n{doubts(answer)}".rstrip()
         )
         if answer.wish.kind == "estimate":
             self._fill(answer)

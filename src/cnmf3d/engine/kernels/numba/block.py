@@ -301,38 +301,70 @@ def activity(rows: Any, threshold: float, energy: Any, spread: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def persistence(rows: Any, weights: Any, out: Any) -> None:
+def persistence(rows: Any, weights: Any, floor: float, ceiling: float, share: float, out: Any) -> None:
     """Weighted autocovariance of each trace at lags 1, 2, ..., in standard deviations of what white noise gives.
+
+    ``z(x) = Σ_k w_k Σ_t x_t x_{t+k} / (σ² √(Σ_k w_k² n_k))`` of the trace, or `share` times that of its excursions,
+    ``clip(x / spread − floor, 0, ceiling)``, where that is larger.
 
     Parameters
     ----------
     rows : (voxels, bins) float32
     weights : (lags,) float32
+    floor, ceiling, share : float
     out : (voxels,) float32, written
-        ``Σ_k w_k Σ_t x_t x_{t+k} / (σ² √(Σ_k w_k² n_k))``; zero for a constant trace.
+        Zero for a constant trace.
     """
     n_bins = rows.shape[1]
+    x = np.empty(n_bins, np.float32)
     for v in range(rows.shape[0]):
         row = rows[v]
         mean = np.float32(0)
         for t in range(n_bins):
             mean += row[t]
         mean /= n_bins
-        power = np.float32(0)
+        below = np.float32(0)
+        count = 0
         for t in range(n_bins):
-            power += (row[t] - mean) ** 2
-        total = np.float32(0)
-        scale = np.float32(0)
-        for k in range(weights.size):
-            lag = k + 1
-            if lag >= n_bins:
-                break
-            sum_ = np.float32(0)
-            for t in range(n_bins - lag):
-                sum_ += (row[t] - mean) * (row[t + lag] - mean)
-            total += weights[k] * sum_
-            scale += weights[k] ** 2 * (n_bins - lag)
-        out[v] = total / (power / n_bins * np.sqrt(scale)) if power > 0 and scale > 0 else np.float32(0)
+            x[t] = row[t] - mean
+            low = min(x[t], np.float32(0))
+            below += low * low
+            count += x[t] < 0
+        largest = _lagged(x, weights)
+        spread = np.sqrt(below / np.float32(max(count, 1)))
+        if spread > 0:
+            mean = np.float32(0)
+            for t in range(n_bins):
+                x[t] = min(max(x[t] / spread - np.float32(floor), np.float32(0)), np.float32(ceiling))
+                mean += x[t]
+            mean /= n_bins
+            for t in range(n_bins):
+                x[t] -= mean
+            largest = max(largest, np.float32(share) * _lagged(x, weights))
+        out[v] = largest
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _lagged(x: Any, weights: Any) -> Any:
+    """Weighted autocovariance at lags 1, 2, ... of a trace with mean zero, in standard deviations of white noise."""
+    n_bins = x.size
+    power = np.float32(0)
+    for t in range(n_bins):
+        power += x[t] * x[t]
+    total = np.float32(0)
+    scale = np.float32(0)
+    for k in range(weights.size):
+        lag = k + 1
+        if lag >= n_bins:
+            break
+        sum_ = np.float32(0)
+        for t in range(n_bins - lag):
+            sum_ += x[t] * x[t + lag]
+        total += weights[k] * sum_
+        scale += weights[k] ** 2 * (n_bins - lag)
+    if power <= 0 or scale <= 0:
+        return np.float32(0)
+    return np.float32(total / (power / n_bins * np.sqrt(scale)))
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -107,6 +107,33 @@ def bin_chunk(frames: Any, width: int, centre: Any, gain: Any, out: Any) -> None
                 out[start + i, b] = np.int16(sums[b, i])
 
 
+HIDDEN = -32768
+"""Marks a bin in which no frame shows a voxel."""
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def bin_seen(frames: Any, hidden: Any, width: int, centre: Any, gain: Any, out: Any) -> None:
+    """Like `bin_chunk`, over the frames that show a voxel; `HIDDEN` where none does.
+
+    Parameters
+    ----------
+    frames, width, centre, gain, out : as those of `bin_chunk`
+    hidden : (frames, voxels) bool
+    """
+    n_frames, n_voxels = frames.shape
+    for b in range((n_frames + width - 1) // width):
+        first, last = b * width, min(b * width + width, n_frames)
+        for v in range(n_voxels):
+            total, count = np.float32(0), 0
+            for t in range(first, last):
+                if not hidden[t, v]:
+                    total += np.float32(frames[t, v]) - centre[v]
+                    count += 1
+            value = total / np.float32(max(count, 1)) * gain[v]
+            value = np.rint(min(max(value, np.float32(-32767)), np.float32(32767)))
+            out[v, b] = np.int16(value) if count else np.int16(HIDDEN)
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def shared_noise(frames: Any, step: int, shapes: Any, out: Any) -> None:
     """How much of some images is in the noise of each frame: what it has beside the mean of the two around it.

@@ -12,7 +12,7 @@ from cnmf3d.engine.kernels.numba.supports import bounds, place
 
 @njit(cache=True, nogil=True)
 def smooth_footprints(
-    indptr: Any, indices: Any, data: Any, errors: Any, shape: Any, weights: Any, kept: Any, planes: int
+    indptr: Any, indices: Any, data: Any, noise: Any, shape: Any, weights: Any, kept: Any, planes: int
 ) -> None:
     """Each footprint smoothed by the Gaussians with the least estimated error, on its own support, in place.
 
@@ -22,8 +22,8 @@ def smooth_footprints(
     ----------
     indptr, indices : CSC structure of the supports, (voxels, components)
     data : (entries,) float32, changed
-    errors : (components,) float32, changed
-        Standard error of a value before and after.
+    noise : (2, components) float64
+        Sum of the variances of a footprint's values; and, written, the share of a value's standard error that is left.
     shape : three of int
         Size of the volume along z, y and x.
     weights : (widths, 2 * reach + 1) float32
@@ -51,6 +51,7 @@ def smooth_footprints(
     for k in range(indptr.size - 1):
         first, stop = indptr[k], indptr[k + 1]
         brightest = np.float32(0)
+        noise[1, k] = 1
         for e in range(first, stop):
             brightest = max(brightest, data[e])
         if brightest <= 0:
@@ -63,7 +64,7 @@ def smooth_footprints(
         for e in range(first, stop):
             z, y, x = place(indices[e], plane, width)
             box[z - low_z, y - low_y, x - low_x] = data[e]
-        variance = (stop - first) * np.float64(errors[k]) ** 2
+        variance = noise[0, k]
         best = np.empty(stop - first, np.float32)
         for e in range(first, stop):
             best[e - first] = data[e]
@@ -109,7 +110,7 @@ def smooth_footprints(
             turn += 1
         for e in range(first, stop):
             data[e] = best[e - first]
-        errors[k] *= np.float32(share)
+        noise[1, k] = share
 
 
 @njit(cache=True, nogil=True)

@@ -33,11 +33,12 @@ AR = "ar_coefficients"
 METRICS = {
     "snr": "signal to noise of the trace at its peaks",
     "r_value": "correlation of the footprint with the mean of the volumes in which the ROI is active",
-    "reliability": "correlation of the footprint between two halves of the recording",
+    "reliability": "how far the trace outlasts a moment, as transients do and noise does not",
     "skewness": "skewness of the trace",
     "compactness": "cosine of the footprint with a Gaussian of a cell's size",
     "smoothness": "smoothness of the outline, 16 area / perimeter^2: 1 for a square, about 0.6 to 0.8 for a disk",
     "width": "width of the footprint's outline across its narrow side in the plane, in voxels",
+    "aspect": "length of the footprint's outline over its width",
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
     "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
