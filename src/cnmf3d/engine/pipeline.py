@@ -22,6 +22,7 @@ from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measu
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
+from cnmf3d.engine.evaluation.false_discoveries import expected_false
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.projections import local_correlation
@@ -212,6 +213,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(last.raw), plan, cache.bins, draft.footprints, last.raw)
+        rate = false_discovery_rate(plan, cache, last.raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
     return Outcome(
@@ -224,10 +226,22 @@ def finished(context: Context, draft: Draft) -> Outcome:
         scale=draft.source.scale,
         correlation=draft.correlation,
         grid=plan.cores(cache.shape, cache.bins),
-        estimates=draft.estimates,
+        estimates={**draft.estimates, **rate},
         offset=offset,
         seeds=draft.seeds,
     )
+
+
+def false_discovery_rate(
+    plan: Plan, cache: Cache, raw: Float, accepted: int, reporter: Reporter
+) -> dict[str, dict[str, Any]]:
+    """Share of the accepted components that noise alone explains, told to the reporter and as an entry."""
+    if accepted == 0 or plan.sigma is None:
+        return {}
+    false = expected_false(raw, plan.width, plan.significance, int(cache.statistics.valid.sum()), plan.sigma)
+    text = f"noise alone makes {false:.2g} of the {accepted} accepted: this movie's traces in random order"
+    reporter(Note("evaluate", f"false discoveries {false / accepted:.2%}: {text}"))
+    return {"false_discovery_rate": {"value": round(false / accepted, 5), "why": text}}
 
 
 def detector_offset(context: Context, plan: Plan, cache: Cache) -> Offset:
