@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,8 +30,8 @@ ROUNDS = 5
 """In which template and rigid shifts are found anew at most."""
 COARSE = 0.06
 """Voxels of error from which planes of a large volume are binned less."""
-PHASE_FRAMES = 16
-"""In which the offset of odd lines is measured."""
+PHASE_FRAMES, PHASE_VOXELS = 16, 2**22
+"""In which the offset of odd lines is measured, and voxels in all of them."""
 DEVIATION = 3.0
 """Voxels that a patch may deviate from the rigid shift, unless `max_deviation_rigid` tells."""
 
@@ -90,7 +91,7 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
 
     phase = 0.0
     if asked.scan_phase is not False:
-        phase = scan_phase(replace(source, by=1).pick(np.linspace(0, time - 1, PHASE_FRAMES).astype(int)))
+        phase = scan_phase(_some_planes(source))
         source = replace(source, phase=round(phase))
     reach = _reach(source, asked)
     rounds = ROUNDS if asked.niter_rig == "auto" else int(asked.niter_rig)
@@ -122,6 +123,14 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
     for text in _notes(rigid, field, source, motion):
         report(Note(STAGE, text))
     return motion
+
+
+def _some_planes(source: Source) -> npt.NDArray[Any]:
+    """Read frames as they are, for `scan_phase`; of large volumes fewer, and not all planes, (n, Z', Y, X)."""
+    size = int(np.prod(source.movie.shape[1:]))
+    count = int(np.clip(PHASE_VOXELS // size, 1, PHASE_FRAMES))
+    numbers = np.linspace(0, len(source.movie) - 1, count + 2).astype(int)[1:-1]
+    return replace(source, by=1).pick(np.unique(numbers))[:, :: -(-size // PHASE_VOXELS)]
 
 
 def _patches(source: Source, asked: MotionParameters, rigid: Rigid) -> list[Patches]:

@@ -26,8 +26,8 @@ SAMPLES = 12
 LIVE = 0.2
 """Share of a line's voxels that must change from frame to frame; the rest may be clipped at zero."""
 MANY, LARGEST = 400_000, 2_000_000
-"""Voxels of a volume from which planes are binned at first, and from which they always are: more tell hardly anything
-new of a shift unless structure is as small as voxels, and cost time and memory."""
+"""Voxels of a volume from which planes are binned 2 × 2 at first, and from which they are binned as far as memory needs
+it: more voxels tell hardly anything new of a shift unless structure is as small as they are, and cost time."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Source:
     @classmethod
     def of(cls, movie: Movie, workers: int | None = None) -> Source:
         """Choose the part of a movie that is looked at, and the binning to begin with."""
-        time = len(movie)
-        some = np.unique(np.linspace(0, time - 1, SAMPLES).astype(int))
+        count = int(np.clip(CHUNK_BYTES // (movie.dtype.itemsize * np.prod(movie.shape[1:])), 3, SAMPLES))
+        some = np.unique(np.linspace(0, len(movie) - 1, count).astype(int))
         box = live_box(np.concatenate([movie.read(int(t), int(t) + 1) for t in some]))
-        return cls(movie, binning(box, MANY), workers or cores(), box)
+        by = max(min(binning(box, MANY), 2), binning(box, LARGEST))
+        return cls(movie, by, workers or cores(), box)
 
     @property
     def finer(self) -> Source:
@@ -89,7 +90,8 @@ class Source:
     @property
     def chunk(self) -> int:
         """Frames that are handled at once."""
-        return int(np.clip(CHUNK_BYTES // (4 * int(np.prod(self.shape[1:]))), 1, 256))
+        stored = self.movie.dtype.itemsize * int(np.prod(self.movie.shape[1:]))
+        return int(np.clip(CHUNK_BYTES // max(4 * int(np.prod(self.shape[1:])), stored), 1, 256))
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Read frames, (n, Z, Y, X), in the movie's type or binned as float32."""

@@ -24,7 +24,7 @@ PATCH_ERROR = 0.18
 """Voxels of expected error that a patch may have: smaller patches follow a field more closely, and know less."""
 LEAST_SIDE = 12
 """Voxels that a patch is wide at least: cells have to be seen with what is around them."""
-LEAST_PATCHES, MOST_PATCHES = 4, 10
+LEAST_PATCHES, MOST_PATCHES = 5, 10
 """Along each axis of a plane that is wide enough."""
 DEPTH = 5
 """Planes of a patch, about."""

@@ -87,13 +87,15 @@ def register_patches(
     tell : callable
         Gets the number of frames done.
     """
-    starts = [
-        _learn(source, rigid, shifts[rigid.numbers], patches, bound) for patches in choices if len(patches.boxes) >= 3
-    ]
-    starts = [start for start in starts if start.model.helps]
-    if not starts:
+    start: _Start | None = None
+    for patches in choices:
+        if len(patches.boxes) >= 3:
+            other = _learn(source, rigid, shifts[rigid.numbers], patches, bound)
+            if other.model.helps and (start is None or other.model.explained > start.model.explained):
+                start = other
+            del other  # its images are as large as the template's
+    if start is None:
         return None
-    start = max(starts, key=lambda each: each.model.explained)
     patches = start.registrar.patches
     out = np.empty((source.shape[0], len(patches.boxes), 3))
     for first, some in source.chunks():
