@@ -12,7 +12,7 @@ from cnmf3d.cli.app import call
 from cnmf3d.movies import open_movie
 from cnmf3d.movies.registered import Motion, read_motion, write_motion
 from cnmf3d.results import load_results
-from cnmf3d.simulate import load_truth, simulate
+from cnmf3d.simulate import load_truth, score, simulate
 
 SCENE = {"size": (32, 32, 5), "cells": 6, "frames": 160, "motion": (2.0, 2.0, 0.0), "jitter": (0.4, 0.4, 0.1)}
 
@@ -180,9 +180,10 @@ def test_a_flash_that_is_named_costs_no_cell(here):
     for name, bad in (("m", []), ("flash", ["--bad-frames", "77"])):
         assert call(["register", f"{name}.tif", "--motion", "shifts.npy", "-q", *bad]) == 0
         assert call(["run", f"{name}.tif", "--fps", "10", "--motion", f"{name}.motion.hdf5", "-q"]) == 0
-    clean, flashed = (load_results(f"{name}.cnmf3d.hdf5").components for name in ("m", "flash"))
-    assert clean.accepted.sum() >= 5
-    assert flashed.accepted.sum() == clean.accepted.sum()
+    truth = load_truth("m.truth.h5")
+    clean, flashed = (score(load_results(f"{name}.cnmf3d.hdf5").components, truth) for name in ("m", "flash"))
+    assert clean.accepted.matches >= 5
+    assert flashed.accepted.matches == clean.accepted.matches
 
 
 def test_run_registers_first(here, monkeypatch, capsys):
