@@ -17,7 +17,7 @@ from cnmf3d.simulate import simulate
 from cnmf3d.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("index", "api", "movies", "results", "simulate", "scripts", "projects", "exports", "curation")
+NAMES = ("index", "api", "movies", "results", "simulate", "scripts", "projects", "exports", "curation", "registration")
 PAGES = ("README.md", *(f"docs/{name}.md" for name in NAMES))
 SMALLER = {"small": "tiny", "17,23": "0,1", '"small"': '"tiny"', "[3, 5]": "[0, 1]"}
 """What stands for words of the pages, so that a small movie is enough."""
@@ -48,6 +48,8 @@ def files(tmp_path_factory):
     for name in ("recording/part_1.tif", "recording/part_2.tif", "m.tiff", "recordings/a.tiff"):
         (folder / name).parent.mkdir(exist_ok=True)
         tifffile.imwrite(folder / name, values, metadata={"axes": "TZYX"}, imagej=True)
+    both = np.stack([values, values], axis=2)
+    tifffile.imwrite(folder / "rig.tif", both, metadata={"axes": "TZCYX"}, imagej=True)
     for name in ("m.json", "recordings/a.json"):
         (folder / name).write_text(json.dumps({"origin": "microscope A", "fps": 10.0, "date": "20260131_142500"}))
     (folder / "odours.csv").write_text("name,start,end\nrose,10,12.5\n")

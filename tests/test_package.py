@@ -71,7 +71,7 @@ KNOWN = (
     "workspace/program.py",
     "viewer/controllers/scripting.py",
     "batch/mesmerize.py",
-    "results/imports/objects.py",
+    "npy_objects.py",
     "results/exports/suite2p.py",
 )
 """Run the user's own script; read another program's pickle with nothing in it that can be called, or say so; writes

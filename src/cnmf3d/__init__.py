@@ -1,6 +1,7 @@
 """cnmf3d: volumetric calcium imaging movies into neurons.
 
-`open_movie` reads anything on disk, `run` turns it into components, `load_results` reads them back.
+`open_movie` reads anything on disk, `estimate_motion` finds how the tissue moves in it, `run` turns it into components,
+`load_results` reads them back.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ _PUBLIC = {
     "Movie": "cnmf3d.movies",
     "CnmfParameters": "cnmf3d.parameters",
     "read_parameters": "cnmf3d.parameters",
+    "MotionParameters": "cnmf3d.parameters",
+    "read_motion_parameters": "cnmf3d.parameters",
+    "estimate_motion": "cnmf3d.motion",
+    "Motion": "cnmf3d.movies.registered",
+    "read_motion": "cnmf3d.movies.registered",
+    "write_motion": "cnmf3d.movies.registered",
     "run": "cnmf3d.engine",
     "load_results": "cnmf3d.results",
     "write_results": "cnmf3d.results",

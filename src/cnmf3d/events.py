@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["compile", "ingest", "estimate", "blocks", "traces", "shapes", "deconvolve", "evaluate", "write"]
+Stage = Literal[
+    "compile", "register", "ingest", "estimate", "blocks", "traces", "shapes", "deconvolve", "evaluate", "write"
+]
 
 
 @dataclass(frozen=True, slots=True)

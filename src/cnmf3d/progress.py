@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TITLES = {
     "compile": "compiling kernels",
+    "register": "registering",
     "ingest": "reading the movie",
     "estimate": "measuring cells",
     "blocks": "finding cells",

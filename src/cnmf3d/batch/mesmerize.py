@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnmf3d.batch import arrow_strings
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.results.imports.objects import DAMAGE
+from cnmf3d.npy_objects import DAMAGE
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -22,6 +22,8 @@ from cnmf3d.written import Record, recorded
 COMMANDS = {
     "run": "run:run",
     "info": "info:info",
+    "register": "register:register",
+    "motion": "motion:motion",
     "report": "report:report",
     "params": "params:params",
     "simulate": "simulate:simulate",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnmf3d.movies import Movie
     from cnmf3d.parameters import CnmfParameters
 
-FIND, TRACES, JUDGE, RUNNING = "Finding cells", "Traces", "Judging", "Running"
+FIND, TRACES, JUDGE, RUNNING, MOVING = "Finding cells", "Traces", "Judging", "Running", "Registration"
 
 MoviePaths = Annotated[
     list[str], typer.Argument(metavar="MOVIE", help="A file, a folder, a pattern, a URL; or several files in order.")
@@ -81,6 +81,13 @@ class MovieFlags:
         int | None, typer.Option(min=1, help="Channels of each plane, where the file is a flat list of pages.")
     ] = None
 
+    motion: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Register it as it is read: a motion file, or shifts of CaImAn or Suite2p (ops.npy)."
+        ),
+    ] = None
+
     def keywords(self) -> dict[str, Any]:
         """What was given, as `open_movie` calls it."""
         size = None if self.voxel_size is None else numbers(self.voxel_size, "--voxel-size")
@@ -92,6 +99,7 @@ class MovieFlags:
             "dataset": self.dataset,
             "planes": self.planes,
             "channels": self.channels,
+            "motion": None if self.motion is None else str(self.motion.resolve()),  # a batch opens it from elsewhere
         }
         return {name: value for name, value in told.items() if value is not None}
 
@@ -186,6 +194,64 @@ class ParameterFlags:
             "rval_thr": self.rval_thr,
         }
         return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class MotionFlags:
+    """How motion is estimated."""
+
+    max_shifts: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Largest rigid shift in voxels.", rich_help_panel=MOVING)
+    ] = None
+    strides: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="From one patch to the next.", rich_help_panel=MOVING)
+    ] = None
+    overlaps: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Overlap of patches.", rich_help_panel=MOVING)
+    ] = None
+    max_deviation: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,Z", help="Largest shift of a patch beside the rigid one.", rich_help_panel=MOVING),
+    ] = None
+    bad_frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRAMES|FILE", help='Frames to leave out: "17,18", bad_frames.npy, text.', rich_help_panel=MOVING
+        ),
+    ] = None
+
+    def changes(self, frames: int) -> dict[str, Any]:
+        """What was given, under the parameters' names.
+
+        Parameters
+        ----------
+        frames : int
+            Volumes of the movie.
+        """
+        told = {
+            "max_shifts": _lengths(self.max_shifts, "--max-shifts"),
+            "strides": _lengths(self.strides, "--strides"),
+            "overlaps": _lengths(self.overlaps, "--overlaps"),
+            "max_deviation_rigid": _lengths(self.max_deviation, "--max-deviation"),
+            "bad_frames": None if self.bad_frames is None else _frames(self.bad_frames, frames),
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+def _frames(text: str, frames: int) -> tuple[int, ...]:
+    """Frame numbers from text or a file."""
+    import numpy as np
+
+    from cnmf3d.errors import UsageError
+    from cnmf3d.movies.registered.theirs import read_bad_frames
+
+    if Path(text).suffix or Path(text).exists():
+        return tuple(int(each) for each in np.flatnonzero(read_bad_frames(Path(text), frames)))
+    chosen = numbers(text, "--bad-frames")
+    outside = [each for each in chosen if each != int(each) or not 0 <= each < frames]
+    if outside:
+        raise UsageError(f"--bad-frames has {outside[0]:g}", f"The movie has frames from 0 to {frames - 1}.")
+    return tuple(int(each) for each in chosen)
 
 
 def combined(parts: Sequence[Mapping[str, Any]]) -> CnmfParameters:

@@ -27,13 +27,18 @@ def info(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
-    """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results files too."""
+    """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results and motion files too."""
     if len(movie) == 1 and _holds_results(Path(movie[0])):
         from cnmf3d.results import load_results
 
         if check:
             raise UsageError(f"{movie[0]} holds results, and --check looks at movies", "Give the movie.")
         facts = _of_results(load_results(movie[0]))
+    elif len(movie) == 1 and _holds_motion(Path(movie[0])):
+        from cnmf3d.movies.registered import read_motion
+        from cnmf3d.results.motion_report import facts_of
+
+        facts = facts_of(read_motion(movie[0]))
     else:
         opened = opening.opened(movie)
         facts = _of_movie(opened)
@@ -78,6 +83,15 @@ def _holds_results(path: Path) -> bool:
             return "estimates" in file
     except OSError:
         return False
+
+
+def _holds_motion(path: Path) -> bool:
+    """Whether a file says how the tissue moves in a movie."""
+    if path.suffix.lower() not in (".hdf5", ".h5") or not path.is_file():
+        return False
+    from cnmf3d.movies.registered.storing import holds_motion
+
+    return holds_motion(path)
 
 
 def _of_movie(movie: Movie) -> dict[str, Any]:

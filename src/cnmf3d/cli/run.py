@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnmf3d.cli.flags import RUNNING, MovieFlags, MoviePaths, ParameterFlags, with_flags
+from cnmf3d.cli.flags import MOVING, RUNNING, MovieFlags, MoviePaths, ParameterFlags, combined, with_flags
 from cnmf3d.cli.output import beside, check_output
 from cnmf3d.cli.progress import shown
+from cnmf3d.cli.registering import Registering, Registration, with_registration
 from cnmf3d.garbage import staying
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ def run(
     movie: MoviePaths,
     opening: MovieFlags,
     find: ParameterFlags,
+    register: Annotated[
+        Registering,
+        typer.Option(
+            help="Estimate the motion first, and register the movie as it is read; MOVIE.motion.hdf5 keeps it.",
+            rich_help_panel=MOVING,
+        ),
+    ] = "none",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Results file; MOVIE.cnmf3d.hdf5 where not given.")
     ] = None,
@@ -58,19 +66,27 @@ def run(
 
     What isn't given is found from the data; only the rate must be known (from the movie, or --fps).
     """
-    parameters = find.parameters()
+    from cnmf3d.parameters.registering import separated
+
+    parts = find.parts()
+    content, moving = separated(parts[0])
+    parameters = combined([content, *parts[1:], {}])
     source = opening.opened(movie)
+    registration = None
+    if register != "none":
+        registration = Registration.of(source, opening, register, moving, force=force)
     if dry_run:
-        _foretell(source, parameters, workers, as_json)
+        _foretell(source, parameters, workers, registration, as_json)
         return
     out = output or beside(source)
     check_output(out, source, force=force)
-    _compute(source, parameters, out, workers, scratch, cache, as_json, quiet)
+    _compute(source, parameters, registration, out, workers, scratch, cache, as_json, quiet)
 
 
 def _compute(
     movie: Movie,
     parameters: CnmfParameters,
+    registration: Registration | None,
     out: Path,
     workers: int | None,
     scratch: Path | None,
@@ -87,6 +103,8 @@ def _compute(
 
     begun = time.perf_counter()
     with shown(as_json=as_json, quiet=quiet) as reporter:
+        if registration is not None:
+            movie = registration.done(reporter, workers)
         results = compute(
             movie,
             parameters,
@@ -95,13 +113,16 @@ def _compute(
             scratch=scratch,
             caches=default_folder() if cache else None,
         )
+        results = with_registration(results, movie, registration)
         reporter(Progress("write", 0, 1, "files"))
         write_results(results, out)
         reporter(Progress("write", 1, 1, "files"))
     _tell(results, out, time.perf_counter() - begun, as_json)
 
 
-def _foretell(movie: Movie, parameters: CnmfParameters, workers: int | None, as_json: bool) -> None:
+def _foretell(
+    movie: Movie, parameters: CnmfParameters, workers: int | None, registration: Registration | None, as_json: bool
+) -> None:
     """What a run would need."""
     from dataclasses import asdict
 
@@ -111,13 +132,16 @@ def _foretell(movie: Movie, parameters: CnmfParameters, workers: int | None, as_
     plan_of(movie, parameters)
     needs = estimate(movie, parameters, workers)
     if as_json:
-        typer.echo(json.dumps({"kind": "estimate", **asdict(needs)}))
+        told = {} if registration is None else {"register": registration.kind, "motion": str(registration.out)}
+        typer.echo(json.dumps({"kind": "estimate", **asdict(needs), **told}))
         return
     minutes = f"{needs.seconds:.0f} s" if needs.seconds < 120 else f"{needs.seconds / 60:.0f} minutes"
     typer.echo(repr(movie).strip("<>"))
     typer.echo(f"memory  about {needs.memory / 2**30:.1f} GiB")
     typer.echo(f"disk    {needs.disk / 2**30:.2f} GiB for a temporary file")
     typer.echo(f"time    about {minutes}")
+    if registration is not None:
+        typer.echo(f"before  registration ({registration.kind}), kept in {registration.out}; its time comes on top")
 
 
 def _tell(results: Results, out: Path, seconds: float, as_json: bool) -> None:

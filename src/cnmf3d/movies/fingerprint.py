@@ -21,7 +21,7 @@ def fingerprint_of(movie: Movie) -> str:
     """Hash shape, type and up to `SAMPLES` bands of rows, spread over time, planes and rows.
 
     A change of a value between the samples goes unnoticed; other recordings, other crops and other lengths
-    don't.
+    don't. Of a movie that is registered as it is read, all of its motion counts.
 
     Parameters
     ----------
@@ -32,9 +32,12 @@ def fingerprint_of(movie: Movie) -> str:
     str
         32 hexadecimal digits (BLAKE2b).
     """
+    motion = movie.metadata.get("motion")
     time, planes, height, width = movie.shape
     dtype = movie.dtype.newbyteorder("<")
     digest = hashlib.blake2b(f"{movie.shape} {dtype.str}".encode(), digest_size=16)
+    if isinstance(motion, dict):
+        digest.update(str(motion.get("digest")).encode())
     rows = max(1, min(height, SAMPLE_BYTES // (width * dtype.itemsize)))
     samples = min(SAMPLES, time)
     for number, t in enumerate(np.linspace(0, time - 1, samples).astype(int)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from cnmf3d.movies.places import locate
 from cnmf3d.movies.sidecar import sidecar_of
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
 from cnmf3d.movies.timing import DISAGREE
+
+if TYPE_CHECKING:
+    from cnmf3d.movies.registered.opening import MotionSource
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Reading:
         return {letter: size for letter, size in told.items() if size is not None}
 
 
-def open_movie(
+def open_movie(  # noqa: PLR0913 - all but the first by name
     source: str | Path | Sequence[str | Path] | Any,
     *,
     axes: str | None = None,
@@ -74,6 +77,7 @@ def open_movie(
     dataset: str | None = None,
     planes: int | None = None,
     channels: int | None = None,
+    motion: MotionSource | None = None,
     **unknown: Any,
 ) -> Movie:
     """Open a movie of any known format. Only labels are read; values are read where they are asked for.
@@ -104,6 +108,9 @@ def open_movie(
     channels : int, optional
         Channels of each plane, where their pages follow one another in a flat list, each channel's after the other's.
         Where all planes of a channel come before those of the next, give ``axes="tczyx"`` too.
+    motion : path or Motion, optional
+        How the tissue moved: a motion file (``cnmf3d register``), shifts of CaImAn (``shifts_rig``) or Suite2p
+        (``ops.npy`` or its folder). The movie is registered as it is read: float32, NaN where a frame shows nothing.
     **unknown
         Other names are refused, with the one that is meant: ``fps`` is ``rate`` here.
 
@@ -130,7 +137,7 @@ def open_movie(
     if not _names_files(source):
         where = "the array"
         frames, facts = _one(open_array(source), wanted, where)
-        return _movie(frames, (), [("what is given", given), (where, facts)], where)
+        return _registered(_movie(frames, (), [("what is given", given), (where, facts)], where), motion)
     places = locate(source)
     sidecar = sidecar_of(places)
     wanted = replace(
@@ -142,7 +149,16 @@ def open_movie(
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
-    return _movie(opened[0], _all_files(places, opened[1]), known, where)
+    return _registered(_movie(opened[0], _all_files(places, opened[1]), known, where), motion)
+
+
+def _registered(movie: Movie, motion: MotionSource | None) -> Movie:
+    """A movie that is registered as it is read; as it is for None."""
+    if motion is None:
+        return movie
+    from cnmf3d.movies.registered import motion_of, registered
+
+    return registered(movie, motion_of(motion, movie))
 
 
 OPTIONS = tuple(name for name, each in signature(open_movie).parameters.items() if each.kind is each.KEYWORD_ONLY)

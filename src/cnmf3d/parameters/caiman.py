@@ -70,12 +70,43 @@ _FITTED = _refused("values of an earlier fit can't be continued; give footprints
 
 _NEUROPIL = _ours("background.nb", "neuropil courses; here beside the resting image, which always is one more")
 
+_OWN_PACE = _running("how many stretches CaImAn takes for a template; here all frames tell it")
+_ONE_KERNEL = _running("frames are always moved by the same interpolation, see docs/registration.md")
+_VALUES_STAY = _running("values stay as they were recorded, negative ones too")
+
+MOTION: dict[str, Rule] = {
+    "border_nan": _ours("motion.border_nan", "where a registered movie is written; a run always sees NaN"),
+    "gSig_filt": _ours("motion.gSig_filt", "one number, or along x, y, z"),
+    "indices": _refused("of parts of the field; crop the movie instead"),
+    "is3D": _running("the movie tells whether it has planes"),
+    "max_deviation_rigid": _ours("motion.max_deviation_rigid", "one number, or along x, y, z"),
+    "max_shifts": _ours("motion.max_shifts", "along x, y, z"),
+    "min_mov": _VALUES_STAY,
+    "niter_rig": _ours("motion.niter_rig"),
+    "nonneg_movie": _VALUES_STAY,
+    "num_frames_split": _ours("motion.num_frames_split"),
+    "num_splits_to_process_els": _OWN_PACE,
+    "num_splits_to_process_rig": _OWN_PACE,
+    "overlaps": _ours("motion.overlaps", "along x, y, z"),
+    "pw_rigid": _ours("motion.pw_rigid"),
+    "shifts_interpolate": _running("shifts of patches are always interpolated between their centres"),
+    "shifts_opencv": _ONE_KERNEL,
+    "splits_els": _OWN_PACE,
+    "splits_rig": _OWN_PACE,
+    "strides": _ours("motion.strides", "along x, y, z"),
+    "upsample_factor_grid": _running("shifts of patches are interpolated linearly to every voxel"),
+    "use_cuda": _CORES,
+}
+"""CaImAn's parameters of motion correction: those of registration, which is a step of its own before CNMF."""
+
 GROUPS: dict[str, Rule] = {
-    "motion": _refused("of motion correction, which is a step of its own before CNMF"),
     "online": _refused("of OnACID, CaImAn's online algorithm; here the whole movie is read in pieces"),
     "ring_CNN": _refused("of CaImAn's one-photon ring network"),
 }
 """Groups that have one answer for all their names."""
+
+_LAST = ("motion", *GROUPS)
+"""Groups whose names mean those of other groups where they are bare."""
 
 RULES: dict[str, Rule] = {
     "fr": _ours("data.fr"),
@@ -219,7 +250,7 @@ def _file() -> dict[str, dict[str, Any]]:
 
 def group_of(name: str) -> str:
     """The group of CaImAn's that a bare name belongs to; empty where there is none."""
-    return next((group for group in sorted(defaults(), key=GROUPS.__contains__) if name in defaults()[group]), "")
+    return next((group for group in sorted(defaults(), key=_LAST.__contains__) if name in defaults()[group]), "")
 
 
 def rule_of(name: str, group: str = "") -> Rule | None:
@@ -239,6 +270,8 @@ def rule_of(name: str, group: str = "") -> Rule | None:
         known = bool(group) or name in constructor()
     if not known:
         return None
+    if group == "motion":
+        return MOTION[name]
     if group in GROUPS:
         return GROUPS[group]
     if name in RULES:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 from cnmf3d.parameters.stage import Auto, Lengths, Stage
 
 
-def _frames(value: Any) -> Any:
+def frame_numbers(value: Any) -> Any:
     """Frame numbers: some, one, or text with commas between."""
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,)
@@ -43,7 +43,7 @@ class DataParameters(Stage):
         description="Value of a pixel without light, which F0 of dF/F is above. auto: estimated from how the skewness "
         "of the noise grows with the light.",
     )
-    segments: Annotated[tuple[PositiveInt, ...], BeforeValidator(_frames)] = Field(
+    segments: Annotated[tuple[PositiveInt, ...], BeforeValidator(frame_numbers)] = Field(
         (),
         description="First frames of stretches (trials, files), beside frame 0, which a drifting F0 starts anew in.",
     )

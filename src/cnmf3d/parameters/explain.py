@@ -7,6 +7,7 @@ from typing import Any
 
 from cnmf3d.parameters import caiman
 from cnmf3d.parameters.model import CnmfParameters
+from cnmf3d.parameters.motion import MotionParameters
 from cnmf3d.parameters.reading import ALIASES, field_of, find, names, unknown
 
 
@@ -36,6 +37,14 @@ def entries() -> list[Entry]:
     return [Entry(name, field_of(name).default, field_of(name).description or "", _theirs(name)) for name in names()]
 
 
+def motion_entries() -> list[Entry]:
+    """All parameters of registration, as ``motion.name``."""
+    return [
+        Entry(f"motion.{name}", field.default, field.description or "", (name,) if name in caiman.MOTION else ())
+        for name, field in MotionParameters.model_fields.items()
+    ]
+
+
 def _theirs(target: str) -> tuple[str, ...]:
     """CaImAn's names for one of ours."""
     return tuple(name for name, rule in caiman.RULES.items() if rule.target == target)
@@ -49,12 +58,14 @@ def explain(name: str) -> str:
     UsageError
         Where nobody knows the name.
     """
-    group = [entry for entry in entries() if entry.name.startswith(f"{name}.")]
+    known = [*entries(), *motion_entries()]
+    group = [entry for entry in known if entry.name.startswith(f"{name}.")]
     if group:
         return "\n\n".join(_own_text(entry) for entry in group)
-    own = ALIASES.get(name) or find(name)
+    registering = {entry.name for entry in motion_entries()} & {name, f"motion.{name}"}
+    own = ALIASES.get(name) or find(name) or "".join(registering)
     if own:
-        return _own_text(next(entry for entry in entries() if entry.name == own))
+        return _own_text(next(entry for entry in known if entry.name == own))
     prefix, _, bare = name.rpartition(".")
     rule = caiman.rule_of(bare, prefix)
     if rule is None:
@@ -93,6 +104,10 @@ def markdown() -> str:
     for entry in entries():
         theirs = ", ".join(f"`{name}`" for name in entry.caiman)
         lines.append(f"| `{entry.name}` | {shown(entry.default)} | {entry.meaning} | {theirs} |")
+    lines += ["", *_MOTION_HEAD.splitlines()]
+    for entry in motion_entries():
+        theirs = ", ".join(f"`{name}`" for name in entry.caiman)
+        lines.append(f"| `{entry.name}` | {shown(entry.default)} | {entry.meaning} | {theirs} |")
     lines += ["", *_CAIMAN_HEAD.splitlines(), ""]
     arguments = {name: caiman.rule_of(name) for name in caiman.constructor()}
     for title, rules in (
@@ -123,6 +138,14 @@ dict of the CNMF 3D form are understood too. A name that nobody knows is an erro
 Lengths are (x, y, z): one number, three, or `{"x": 4, "y": 4, "z": 2}`; in voxels, or in µm with `data.lengths: um`.
 
 ## Ours
+
+| name | default | meaning | CaImAn's name |
+|---|---|---|---|"""
+
+_MOTION_HEAD = """## Registration
+
+Of `cnmf3d register` and `cnmf3d run --register` (see [registration.md](registration.md)): from the group `motion` of a
+parameter file, flags, or in Python from `read_motion_parameters`.
 
 | name | default | meaning | CaImAn's name |
 |---|---|---|---|"""

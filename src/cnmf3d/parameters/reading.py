@@ -199,6 +199,11 @@ def _target(name: str, value: Any, group: str, whole: bool) -> Iterator[tuple[st
     value = None if isinstance(value, str) and value.lower() in ("none", "null") else value
     own = ALIASES.get(full) or find(full)
     rule = caiman.rule_of(name, group)
+    if group == "motion" or (rule is not None and rule.target.startswith("motion.")):
+        if rule is None or (rule.kind != "no effect" and not caiman.says_nothing(name, "motion", value)):
+            fix = "Give it to cnmf3d register, or to cnmf3d run with --register."
+            raise UsageError(f"{full} is of registration, a step of its own: motion correction comes before CNMF", fix)
+        return
     if whole and own in LENGTHS and _of_images(value) and caiman.says_nothing(name, group, value):
         return  # CaImAn's default, which is for images
     if rule is None or (own and rule.kind == "honoured"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
@@ -23,7 +23,8 @@ class Stage(BaseModel):
     @classmethod
     def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
         """True is no number, though Python counts it as one."""
-        switch = info.field_name is not None and cls.model_fields[info.field_name].annotation in (bool, Literal[False])
+        kind = None if info.field_name is None else cls.model_fields[info.field_name].annotation
+        switch = kind in (bool, Literal[False]) or bool in get_args(kind)
         if isinstance(value, bool) and not switch:
             raise ValueError("a value, not a switch")
         return value
@@ -45,8 +46,14 @@ def _positive(value: Any) -> Any:
     return value
 
 
+def _not_negative(value: Any) -> Any:
+    if isinstance(value, tuple) and not all(v >= 0 for v in value):
+        raise ValueError("0 or more along every axis")
+    return value
+
+
 XYZ = tuple[float, float, float]
 Lengths = Annotated[XYZ, BeforeValidator(_positive), BeforeValidator(_lengths)]
 """(x, y, z): one number for all axes, three numbers, or {"x": , "y": , "z": }; above 0."""
-Overlap = Annotated[XYZ, BeforeValidator(_lengths)]
+Overlap = Annotated[XYZ, BeforeValidator(_not_negative), BeforeValidator(_lengths)]
 """(x, y, z), may be 0."""

@@ -11,10 +11,10 @@ import pytest
 
 from cnmf3d.cli.app import call
 from cnmf3d.errors import InputError
+from cnmf3d.npy_objects import StandIn, load_objects
 from cnmf3d.results import load_results
 from cnmf3d.results.exports import Export, export
 from cnmf3d.results.imports import Given, import_results
-from cnmf3d.results.imports.objects import StandIn, load_objects
 
 
 def write_plane(folder: Path, count: int, frames: int, seed: int = 0, **ops: object) -> list[dict[str, object]]:

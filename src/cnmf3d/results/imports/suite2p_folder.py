@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Float
 from cnmf3d.errors import InputError
-from cnmf3d.results.imports.objects import load_objects
+from cnmf3d.npy_objects import load_objects
 
 NEUROPIL = 0.7
 """Share of the neuropil that Suite2p takes away where its settings don't say: its own default."""

@@ -87,11 +87,11 @@ def _facts(results: Results) -> dict[str, str]:
 
 def _drawn(section: Section) -> dict[str, Any]:
     """A section as the template has it."""
-    pictures = [{"name": name, "data": _encoded(figure)} for name, figure in section.pictures.items()]
+    pictures = [{"name": name, "data": encoded(figure)} for name, figure in section.pictures.items()]
     return {"title": section.title, "text": section.text, "pictures": pictures}
 
 
-def _encoded(figure: Figure) -> str:
+def encoded(figure: Figure) -> str:
     """A picture as base64 text."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="webp", dpi=DPI, pil_kwargs={"quality": 82})

@@ -1,0 +1,196 @@
+"""Where a frame lies against a template: whitened correlation in three dimensions, and a path through its peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft
+
+from cnmf3d.motion.kernels import highest
+from cnmf3d.motion.spectra import over_shells, shells
+
+Float = npt.NDArray[np.float32]
+Volume = tuple[int, int, int]
+CANDIDATES = 4
+"""Peaks of a frame's correlation that are kept: its own neighbours in time choose among them."""
+TAPER = 0.08
+"""Share of each side of an image that is faded out: steps at the borders look like structure that never moves."""
+JUMP = 12.0
+"""Log-likelihood that a jump costs, whatever its length: a peak that is so much better than one near by is believed."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The grid on which correlations are computed.
+
+    Attributes
+    ----------
+    shape : (Z, Y, X)
+        Of binned frames.
+    reach : (3,)
+        Largest shift along z, y and x, in binned voxels.
+    padded : (Z, Y, X)
+        Of the transforms: with room for the reach, so that nothing wraps around.
+    window : (Z, Y, X) float32
+        1 inside, faded out towards the borders in the plane.
+    """
+
+    shape: Volume
+    reach: tuple[int, int, int]
+    padded: Volume
+    window: Float
+
+    @classmethod
+    def of(cls, shape: Volume, reach: tuple[int, int, int]) -> Field:
+        """Make the grid for binned frames of this shape."""
+        padded = tuple(fft.next_fast_len(n + r, real=True) if n > 1 else 1 for n, r in zip(shape, reach, strict=True))
+        sides = [np.ones(shape[0])] + [_tapered(n) for n in shape[1:]]
+        window = sides[0][:, None, None] * sides[1][:, None] * sides[2]
+        return cls(shape, reach, (padded[0], padded[1], padded[2]), window.astype(np.float32))
+
+    @property
+    def frequencies(self) -> tuple[npt.NDArray[np.float64], ...]:
+        """Angular frequencies along z, y and x of the transforms, radians a binned voxel, broadcastable."""
+        z, y, x = self.padded
+        waves = (np.abs(fft.fftfreq(z)), np.abs(fft.fftfreq(y)), fft.rfftfreq(x))
+        return tuple(
+            2 * np.pi * wave.reshape([-1 if n == axis else 1 for n in range(3)]) for axis, wave in enumerate(waves)
+        )
+
+    def transform(self, frame: Float) -> npt.NDArray[np.complex64]:
+        """Transform a frame without its mean."""
+        seen = np.nan_to_num(frame, copy=False)
+        flat = (seen - seen.mean(axis=(1, 2), keepdims=True)) * self.window
+        return np.asarray(fft.rfftn(flat, self.padded), np.complex64)
+
+    def near(self, image: Float) -> Float:
+        """Cut out the shifts within reach, ordered from the lowest."""
+        z, y, x = (np.arange(-reach, reach + 1) % length for reach, length in zip(self.reach, self.padded, strict=True))
+        return image[z[:, None, None], y[:, None], x]
+
+
+def _tapered(length: int) -> npt.NDArray[np.float64]:
+    width = max(1, round(TAPER * length))
+    rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(width) + 0.5) / width)
+    return np.concatenate([rise, np.ones(length - 2 * width), rise[::-1]])
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Power of signal and noise of single frames, at each coefficient of the transform, averaged over shells.
+
+    Attributes
+    ----------
+    signal : what consecutive frames have in common, waves that motion turns between them left out
+    noise : the rest
+    """
+
+    signal: npt.NDArray[np.float64]
+    noise: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, field: Field, pairs: Sequence[tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]]) -> Spectra:
+        """Measure both in pairs of consecutive frames: noise is new in each."""
+        index = shells(field.frequencies)
+        power = over_shells(np.mean([np.abs(one) ** 2 + np.abs(two) ** 2 for one, two in pairs], axis=0) / 2, index)
+        common = over_shells(np.mean([(one * two.conj()).real for one, two in pairs], axis=0), index)
+        signal = np.clip(common, 0, power)
+        return cls(signal, np.maximum(power - signal, 1e-3 * power + 1e-30))
+
+    def shrinkage(self, frames: float) -> npt.NDArray[np.float64]:
+        """Share of a mean over so many frames that is signal."""
+        return self.signal / (self.signal + self.noise / frames)
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A template that frames are compared with.
+
+    Attributes
+    ----------
+    field : Field
+    spectrum : complex64
+        Conjugate of the template's transform over the noise's power.
+    energy : (2 rz + 1, 2 ry + 1, 2 rx + 1) float32
+        Half of the template's energy that a frame would show at each shift.
+    """
+
+    field: Field
+    spectrum: npt.NDArray[np.complex64]
+    energy: Float
+
+    @classmethod
+    def of(cls, field: Field, template: Float, frames: float, spectra: Spectra) -> Matcher:
+        """Whiten a template.
+
+        Parameters
+        ----------
+        field : Field
+        template : (Z, Y, X) float32
+            Binned mean of `frames` frames.
+        frames : float
+        spectra : Spectra
+        """
+        share = spectra.shrinkage(frames)
+        noise = spectra.noise * (1 + share / frames)
+        spectrum = field.transform(template) * share
+        root = fft.irfftn(spectrum / np.sqrt(noise), field.padded)
+        seen = np.zeros(field.padded, np.float32)
+        seen[tuple(slice(n) for n in field.shape)] = field.window
+        energy = fft.irfftn(np.conj(fft.rfftn(np.asarray(root**2, np.float32))) * fft.rfftn(seen), field.padded)
+        scale = np.prod(field.padded)
+        return cls(
+            field,
+            np.asarray(np.conj(spectrum) / noise * scale, np.complex64),
+            np.asarray(scale * field.near(np.asarray(energy, np.float32)) / 2, np.float32),
+        )
+
+    def likelihood(self, transformed: npt.NDArray[np.complex64]) -> Float:
+        """Log-likelihood of each shift within reach, but for a constant."""
+        seen = fft.irfftn(transformed * self.spectrum, self.field.padded)
+        return np.asarray(self.field.near(seen) - self.energy, np.float32)
+
+    def peaks(self, transformed: npt.NDArray[np.complex64], count: int = CANDIDATES) -> npt.NDArray[np.float64]:
+        """Find the highest peaks, (`count`, 4): shift along z, y, x in binned voxels, and log-likelihood.
+
+        Rows beyond the number of peaks have a log-likelihood of minus infinity.
+        """
+        out = np.empty((count, 4))
+        highest(self.likelihood(transformed), out)
+        out[:, :3] -= self.field.reach
+        return out
+
+
+def path(peaks: npt.NDArray[np.float64], step: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Choose a peak of each frame so that likelihood and smoothness together are best (Viterbi's algorithm).
+
+    A step costs ``½ Σ (distance / step)²``, at most `JUMP`.
+
+    Parameters
+    ----------
+    peaks : (frames, candidates, 4)
+        From `Matcher.peaks`.
+    step : (3,)
+        Usual distance of two consecutive frames along each axis.
+
+    Returns
+    -------
+    (frames,) int64
+    """
+    frames, candidates = peaks.shape[:2]
+    best = peaks[0, :, 3].copy()
+    back = np.zeros((frames, candidates), np.int64)
+    for t in range(1, frames):
+        apart = (peaks[t, :, None, :3] - peaks[t - 1, None, :, :3]) / step
+        cost = best[None] - np.minimum((apart**2).sum(axis=2) / 2, JUMP)
+        back[t] = cost.argmax(axis=1)
+        best = cost[np.arange(candidates), back[t]] + peaks[t, :, 3]
+        best -= best.max()
+    chosen = np.zeros(frames, np.int64)
+    chosen[-1] = best.argmax()
+    for t in range(frames - 1, 0, -1):
+        chosen[t - 1] = back[t, chosen[t]]
+    return chosen

@@ -1,0 +1,231 @@
+"""Shifts by regression: a frame as the template, its derivatives and a constant, whitened by what the tissue does.
+
+To second order a template that moved by ``d`` is ``T - Σ d_i ∂_i T + ½ Σ d_i d_j ∂_ij T`` (Lucas and Kanade 1981, with
+the second order for shifts of half a voxel). Active cells and neuropil look like motion where they lie on a slope. What
+frames have beside the template therefore counts as noise with its own spectrum: waves that activity fills weigh little.
+The inverse covariance multiplies the template's images once, and costs nothing a frame (generalised least squares,
+with these products as instruments wherever only part of the template is in view).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.motion.kernels import gauss_newton
+from cnmf3d.motion.spectra import derivatives, frequencies, from_waves, over_shells, pairs, shells, to_waves
+
+Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+FARTHEST = 0.9
+"""Voxels that one regression may move a frame; beyond that Taylor's terms no longer describe it."""
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """What fluctuates around the template: noise of each voxel, and activity that neighbours share.
+
+    Attributes
+    ----------
+    weight : (Z, Y, X) float32
+        Inverse standard deviation of each voxel.
+    gain : (Z, Y, X) float32, or None
+        Of each wave (`spectra.to_waves`): inverse power of what fluctuates, in units of the noise; None: all 1.
+    """
+
+    weight: Float
+    gain: Float | None = None
+
+    def applied(self, images: Float) -> Float:
+        """Multiply images by the inverse covariance, (n, Z, Y, X)."""
+        scaled = images * self.weight
+        if self.gain is not None:
+            for image in scaled:
+                image[:] = from_waves(to_waves(image) * self.gain)
+        return np.asarray(scaled * self.weight, np.float32)
+
+    @classmethod
+    def of(cls, residuals: Float, weight: Float) -> Whitening:
+        """Measure what neighbours share in the residuals of some frames, (n, Z, Y, X), zero out of view."""
+        power = np.zeros(weight.shape)
+        for residual in residuals:
+            power += to_waves(residual * weight) ** 2
+        spectrum = over_shells(power / len(residuals), shells(frequencies(weight.shape)))
+        spectrum[0, 0, 0] = spectrum.max()  # the mean has no power left, as it was fitted
+        return cls(weight, np.asarray(1 / np.maximum(spectrum, 1e-30), np.float32))
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Images that a frame is a sum of.
+
+    Attributes
+    ----------
+    images : (K, Z, Y, X) float32
+        Template, its derivatives (`spectra.derivatives`), ones.
+    instruments : (K, Z, Y, X) float32
+        The same times the inverse covariance of what fluctuates: what frames are multiplied with.
+    axes : tuple of int
+        Along which the template may move.
+    """
+
+    images: Float
+    instruments: Float
+    axes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, template: Float, whitening: Whitening, axes: tuple[int, ...]) -> Basis:
+        """Make the images of a template that moves."""
+        ones = np.ones((1, *template.shape), np.float32)
+        images = np.concatenate([template[None], derivatives(template, axes), ones])
+        instruments = whitening.applied(images)
+        # whitening leaves hardly anything of a constant: it is what the rest leaves on average
+        instruments[-1] = whitening.weight**2
+        return cls(images, instruments, axes)
+
+    def within(self, mask: Float) -> Basis:
+        """Look at a part of the volume only: instruments times a mask, (Z, Y, X)."""
+        return Basis(self.images, self.instruments * mask, self.axes)
+
+    @property
+    def template(self) -> Float:
+        """The template, (Z, Y, X)."""
+        return np.asarray(self.images[0])
+
+    @cached_property
+    def rows(self) -> Float:
+        """The instruments as (voxels, K), for ``frames @ rows``."""
+        rows: Float = np.ascontiguousarray(self.instruments.reshape(len(self.images), -1).T)
+        return rows
+
+
+Box = tuple[slice, slice, slice]
+
+
+class Grams:
+    """Products of all instruments with all images over what a frame of a given shift shows.
+
+    The volume is cut into slabs at each voxel that some shift uncovers; sums over boxes come from running sums.
+
+    Parameters
+    ----------
+    basis : Basis
+    reach : (3,) int
+        Largest whole shift along z, y and x.
+    cuts : three sequences of int, optional
+        Where the volume is cut besides, so that boxes can be asked for.
+    """
+
+    def __init__(self, basis: Basis, reach: Iterable[int], cuts: Sequence[Sequence[int]] = ((), (), ())) -> None:
+        self.shape = basis.images.shape[1:]
+        self.reach = np.array([min(int(r), (n - 1) // 2) for n, r in zip(self.shape, reach, strict=True)])
+        self.edges = [
+            np.unique([0, n, *range(r + 1), *range(n - r, n + 1), *cut])
+            for n, r, cut in zip(self.shape, self.reach, cuts, strict=True)
+        ]
+        count = len(basis.images)
+        sums = np.zeros((*(len(edge) for edge in self.edges), count, count))
+        for a, (z0, z1) in enumerate(pairwise(self.edges[0])):
+            for b, (y0, y1) in enumerate(pairwise(self.edges[1])):
+                one, two = (part[:, z0:z1, y0:y1] for part in (basis.instruments, basis.images))
+                _rows(one.reshape(count, -1, self.shape[2]), two, self.edges[2], sums[a + 1, b + 1])
+        for axis in range(3):
+            np.cumsum(sums, axis=axis, out=sums)
+        self.sums = sums
+
+    def of(self, shifts: Whole, box: Box | None = None) -> Double:
+        """Products where ``p + shift`` is in the frame, (n, K, K) for shifts (n, 3); within a box between cuts."""
+        bounded = np.clip(shifts, -self.reach, self.reach)
+        low, high = np.maximum(0, -bounded), self.shape - np.maximum(0, bounded)
+        if box is not None:
+            low = np.maximum(low, [part.start for part in box])
+            high = np.maximum(np.minimum(high, [part.stop for part in box]), low)
+        low, high = (
+            np.stack([np.searchsorted(edge, column) for edge, column in zip(self.edges, side.T, strict=True)], axis=1)
+            for side in (low, high)
+        )
+        out = np.zeros((len(shifts), *self.sums.shape[3:]))
+        for corner in range(8):
+            z, y, x = (high[:, n] if corner >> n & 1 else low[:, n] for n in range(3))
+            out += (-1) ** (3 - corner.bit_count()) * self.sums[z, y, x]
+        return out
+
+
+def _rows(one: Float, two: Float, edges: Whole, out: Double) -> None:
+    """Products of two sets of rows, (K, rows, X), over the columns between edges: into ``out[1:]``."""
+    two = two.reshape(one.shape)
+    wide = np.flatnonzero(np.diff(edges) > 1)
+    for n in wide:
+        columns = slice(edges[n], edges[n + 1])
+        out[n + 1] = one[:, :, columns].reshape(len(one), -1) @ two[:, :, columns].reshape(len(one), -1).T
+    single = np.flatnonzero(np.diff(edges) == 1)
+    turned = np.ascontiguousarray(one[:, :, edges[single]].transpose(2, 0, 1))
+    out[single + 1] = turned @ two[:, :, edges[single]].transpose(2, 1, 0)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a regression says of frames.
+
+    Attributes
+    ----------
+    brightness : (n,) float64
+        Times that the frame shows the template.
+    offset : (n, 3) float64
+        Displacement beside the whole shift, voxels, z, y, x.
+    coefficients : (n, K) float64
+        Of all images.
+    error : (n, 4) float64
+        Expected standard errors of offset and brightness where fluctuations are what the whitening says.
+    """
+
+    brightness: Double
+    offset: Double
+    coefficients: Double
+    error: Double
+
+    def at(self, frames: Whole) -> Fit:
+        """Take some frames' rows."""
+        return Fit(self.brightness[frames], self.offset[frames], self.coefficients[frames], self.error[frames])
+
+
+def regress(gram: Double, products: Double, axes: tuple[int, ...], start: Double | None = None) -> Fit:
+    """Fit frames.
+
+    Parameters
+    ----------
+    gram : (n, K, K)
+        From `Grams.of`.
+    products : (n, K)
+        Products of frames and instruments.
+    axes : tuple of int
+        Along which the template may move.
+    start : (n, 3), optional
+        Offsets to begin at.
+    """
+    count, size = products.shape
+    last = size - 1
+    constant = np.where(gram[:, last, last] > 0, gram[:, last, last], 1.0)
+    per = gram[:, last, :last] / constant[:, None]
+    matrix = gram[:, :last, :last] - gram[:, :last, last, None] * per[:, None, :]
+    right = products[:, :last] - gram[:, :last, last] * (products[:, last] / constant)[:, None]
+    a, d = np.ones(count), np.zeros((count, len(axes)))
+    if start is not None:
+        d = start[:, list(axes)].astype(float)
+    at = {axis: place for place, axis in enumerate(axes)}
+    both = np.array([(at[i], at[j]) for i, j in pairs(axes)], np.int64).reshape(-1, 2)
+    spread = np.empty((count, 1 + len(axes)))
+    gauss_newton(matrix, right, both[:, 0].copy(), both[:, 1].copy(), FARTHEST, a, d, spread)
+    shape = np.concatenate([np.ones((count, 1)), d, d[:, both[:, 0]] * d[:, both[:, 1]]], axis=1)
+    phi = a[:, None] * shape
+    error, offset = np.zeros((count, 4)), np.zeros((count, 3))
+    error[:, [*axes, 3]] = np.roll(spread, -1, axis=1)
+    offset[:, list(axes)] = d
+    level = products[:, last] / constant - (per * phi).sum(axis=1)
+    return Fit(a, offset, np.concatenate([phi, level[:, None]], axis=1), error)

@@ -1,0 +1,147 @@
+"""Rigid shifts of all frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.motion.agreement import Agreement, compare_halves
+from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
+from cnmf3d.motion.frames import Source
+from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
+from cnmf3d.motion.starting import Start, find_start
+
+Double = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+LEARNING_FRAMES = 160
+"""Frames that the template is learned from: more lower its noise, which is small beside a frame's already."""
+DARK = 0.08
+"""Voxels of expected error from which the template needs more frames."""
+DARK_FRAMES = 640
+"""Frames that it is learned from then."""
+LEARNING_BYTES = 2**27
+"""Memory that these frames may take."""
+UNSURE = 0.5
+"""Voxels of expected error at which the confidence is one half."""
+
+
+@dataclass(frozen=True)
+class Rigid:
+    """Rigid motion of a recording.
+
+    Attributes
+    ----------
+    shifts : (T, 3) float64
+        Voxels of the source, z, y, x.
+    error : (T, 3) float64
+        Expected standard error.
+    confidence : (T,) float64
+        0 to 1.
+    bad : (T,) bool
+    learned : Learned
+    agreement : Agreement
+    numbers : (n,) int64
+        Frames that the template was learned from.
+    frames : (n, Z, Y, X)
+        What these show.
+    """
+
+    shifts: Double
+    error: Double
+    confidence: Double
+    bad: Bool
+    learned: Learned
+    agreement: Agreement
+    numbers: npt.NDArray[np.int64]
+    frames: npt.NDArray[Any]
+
+
+def register_rigid(
+    source: Source,
+    *,
+    reach: tuple[int, int, int],
+    rounds: int = 5,
+    bad: tuple[int, ...] = (),
+    tell: Callable[[str, int], None] = lambda step, done: None,
+) -> Rigid:
+    """Estimate the rigid shift of every frame.
+
+    Parameters
+    ----------
+    source : Source
+    reach : (3,)
+        Largest shift along z, y and x, voxels of the source.
+    rounds : int
+        In which template and shifts are found anew.
+    bad : tuple of int
+        Frames that are known to be bad.
+    tell : callable
+        Gets the step and the number of frames that are done.
+    """
+    start = find_start(source, reach, lambda done: tell("start", done))
+    given = np.isin(np.arange(source.shape[0]), bad)
+    frames, numbers, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
+    axes = tuple(axis for axis in range(3) if reach[axis] > 0)
+    learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
+    if learned.error > DARK:
+        frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
+        learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
+    agreement = compare_halves(frames, learned, source.scale, source.workers)
+    kept = tuple(axis for axis in axes if agreement.moves[axis])
+    if kept and kept != axes:
+        learned = learn(frames, learned.shifts, kept, rounds, source.workers)
+    fitted = _all_frames(source, start, odd, learned, reach, lambda done: tell("shifts", done))
+    return Rigid(*fitted, learned, agreement, numbers, frames)
+
+
+def _frames_to_learn_from(
+    source: Source, start: Start, given: Bool, most: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], Bool]:
+    """Read frames spread over the recording that look like others; tell which don't."""
+    time = source.shape[0]
+    item = source.movie.dtype.itemsize if source.by == 1 else 4
+    count = int(np.clip(LEARNING_BYTES // (item * np.prod(source.shape[1:])), 8, most))
+    some = source.pick(np.unique(np.linspace(0, time - 1, 16).astype(int))).astype(np.float32)
+    contrast = float(np.median(np.nan_to_num(some), axis=0).std())
+    odd = given | odd_levels(start.level, contrast)
+    good = np.flatnonzero(~odd & (start.peaks > 0.25 * np.median(start.peaks[~odd]))) if not odd.all() else np.arange(0)
+    if len(good) < min(8, time):
+        good = np.arange(time)
+    few = good[pairs_of(len(good), count)]
+    return source.pick(few), few, odd
+
+
+def _all_frames(
+    source: Source,
+    start: Start,
+    odd: Bool,
+    learned: Learned,
+    reach: tuple[int, int, int],
+    tell: Callable[[int], None],
+) -> tuple[Double, Double, Double, Bool]:
+    """Fit every frame to what was learned: shifts, errors, confidence, and which frames are bad."""
+    time = source.shape[0]
+    shifts, error = np.zeros((time, 3)), np.zeros((time, 4))
+    brightness = np.ones(time)
+    guess = start.shifts - np.median(start.shifts[~odd] if not odd.all() else start.shifts, axis=0)
+    farthest = np.minimum(np.ceil(np.abs(guess).max(axis=0)).astype(np.int64) + 1, reach)
+    registrar = Registrar(learned.basis, learned.level, farthest, learned.limit)
+    for first, frames in source.chunks():
+        part = slice(first, first + len(frames))
+        fit, whole = registrar.fit(frames, guess[part], source.workers)
+        shifts[part], error[part], brightness[part] = whole + fit.offset, fit.error, fit.brightness
+        tell(part.stop)
+    moving = list(learned.basis.axes)
+    out = (np.abs(shifts) >= np.array(reach) + 0.5)[:, moving].any(axis=1)
+    bad = odd | faint_frames(brightness, error[:, 3]) | out | ~np.isfinite(error[:, moving]).all(axis=1)
+    good = ~bad if not bad.all() else np.ones(time, np.bool_)
+    shifts = bridged(shifts, bad)
+    shifts = shifts - np.median(shifts[good], axis=0)
+    unsure = np.sqrt((error[:, moving] ** 2).mean(axis=1)) if moving else np.zeros(time)
+    seen = np.clip(brightness / np.median(brightness[good]), 0, 1)
+    confidence = np.where(bad, 0.0, np.minimum(seen / 0.7, 1) / (1 + (unsure / UNSURE) ** 2))
+    return shifts, error[:, :3], confidence, bad

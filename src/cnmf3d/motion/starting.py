@@ -1,0 +1,167 @@
+"""Where frames lie, to within a voxel or so, from nothing: a template of few frames, then all against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from cnmf3d.motion.correlation import Field, Matcher, Spectra, path
+from cnmf3d.motion.frames import Source, bin_frames, spread
+from cnmf3d.motion.kernels import add
+
+Float = npt.NDArray[np.float32]
+Double = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Waves = npt.NDArray[np.complex64]
+FRAMES = 32
+"""Frames that the first template is made of, spread over the recording, and as many that follow them."""
+ROUNDS = 3
+"""Times that the template is made anew at most; it mostly stays after two."""
+POINTS = 60_000
+"""Binned voxels that are correlated at most: a part of a larger field tells as much to within a voxel."""
+RUNS = (1, 5, 1, 15)
+"""Frames in a row whose mean is tried as the first template: one is sharp, more have less noise."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What correlation says of all frames.
+
+    Attributes
+    ----------
+    shifts : (T, 3) float64
+        Voxels of the source, z, y, x; to within a voxel or so.
+    peaks : (T,) float64
+        Log-likelihood of the chosen peak over that of no match.
+    level : (T,) float64
+        Mean of what was looked at in each frame.
+    """
+
+    shifts: Double
+    peaks: Double
+    level: Double
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a volume that is correlated, binned in the plane.
+
+    Attributes
+    ----------
+    rows, columns : slice
+        In voxels of the source.
+    by : int
+    """
+
+    rows: slice
+    columns: slice
+    by: int
+
+    def of(self, frames: npt.NDArray[Any], workers: int) -> Float:
+        """Cut frames and bin them, (n, Z, Y, X)."""
+        return bin_frames(frames[:, :, self.rows, self.columns], self.by, workers)
+
+
+def find_start(source: Source, reach: tuple[int, int, int], tell: Callable[[int], None] = lambda done: None) -> Start:
+    """Find every frame's shift against a template that is made on the way.
+
+    Parameters
+    ----------
+    source : Source
+    reach : (3,)
+        Largest shift along z, y, x, voxels of the source.
+    tell : callable
+        Gets the number of frames done.
+    """
+    time = source.shape[0]
+    few = np.unique(np.linspace(0, max(time - 2, 0), min(FRAMES, time)).astype(int))
+    pairs = source.pick(np.stack([few, np.minimum(few + 1, time - 1)], axis=1).ravel())
+    window = _window(pairs, reach)
+    small = window.of(pairs, source.workers)
+    field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
+    waves = spread(field.transform, small, source.workers)
+    spectra = Spectra.of(field, list(zip(waves[::2], waves[1::2], strict=True)))
+    matcher = _first_matcher(source, window, field, spectra, few, small[::2], waves[::2])
+    peaks, level = [], []
+    for start, frames in source.chunks():
+        images = window.of(frames, source.workers)
+        peaks += spread(lambda image: matcher.peaks(field.transform(image)), images, source.workers)
+        level.append(images.mean(axis=(1, 2, 3), dtype=np.float64))
+        tell(start + len(frames))
+    found = np.stack(peaks)
+    step = np.diff(found[:, 0, :3], axis=0)
+    usual = 1.5 * np.median(np.abs(step), axis=0) if len(step) else np.zeros(3)
+    chosen = path(found, np.maximum(usual, 0.5))
+    best = found[np.arange(time), chosen]
+    return Start(best[:, :3] * [1, window.by, window.by], best[:, 3], np.concatenate(level))
+
+
+def _within(reach: tuple[int, int, int], shape: tuple[int, ...], by: int) -> tuple[int, int, int]:
+    z, y, x = (int(min(np.ceil(r / b), (n - 1) // 2)) for r, n, b in zip(reach, shape, (1, by, by), strict=True))
+    return z, y, x
+
+
+def _window(frames: npt.NDArray[Any], reach: tuple[int, int, int]) -> Window:
+    """Choose the binning, and the part of a large field that has most structure."""
+    planes, height, width = frames.shape[1:]
+    by = 2 if min(height, width) >= 48 else 1
+    side = int(np.sqrt(POINTS / planes)) * by
+    side = max(side, 8 * max(reach[1:]), 48)
+    rows, columns = min(height, side), min(width, side)
+    mean = frames[::2].mean(axis=0, dtype=np.float32)
+    detail = (mean - ndimage.uniform_filter(mean, (1, 9, 9))) ** 2
+    places = [
+        (int(y), int(x))
+        for y in sorted({*np.linspace(0, height - rows, 4).astype(int)})
+        for x in sorted({*np.linspace(0, width - columns, 4).astype(int)})
+    ]
+    y, x = max(places, key=lambda at: float(detail[:, at[0] : at[0] + rows, at[1] : at[1] + columns].sum()))
+    return Window(slice(y, y + rows), slice(x, x + columns), by)
+
+
+def _first_matcher(
+    source: Source, window: Window, field: Field, spectra: Spectra, few: Whole, images: Float, waves: list[Waves]
+) -> Matcher:
+    """Make the template: from the best of several starts, remade until its frames stay where they are."""
+
+    def match(matcher: Matcher) -> tuple[Double, Double]:
+        found = np.stack(spread(lambda wave: matcher.peaks(wave, 1), waves, source.workers))[:, 0]
+        return found[:, :3], found[:, 3]
+
+    starts: list[tuple[Float, float]] = [(images.mean(axis=0), len(images))]
+    for length, number in zip(RUNS, few[np.linspace(0, len(few) - 1, len(RUNS) + 2).astype(int)[1:-1]], strict=True):
+        run = window.of(source.read(int(number), int(number) + length), source.workers)
+        starts.append((run.mean(axis=0), len(run)))
+    results = [match(Matcher.of(field, *start, spectra=spectra)) for start in starts]
+    # what a template of one frame says of that frame is no evidence: the best few frames don't count
+    order = np.argsort([-np.sort(values)[: len(values) * 3 // 4 + 1].sum() for _, values in results], kind="stable")
+    best: tuple[float, Matcher] | None = None
+    for number in order[:2]:
+        shifts, _ = results[number]
+        score = -np.inf
+        for _ in range(ROUNDS):
+            matcher = Matcher.of(field, _moved_mean(images, shifts, field), spectra=spectra, frames=len(images))
+            shifts, values = match(matcher)
+            if values.sum() <= score * (1 + 1e-3):
+                break
+            score = float(values.sum())
+        if best is None or score > best[0]:
+            best = score, matcher
+    assert best is not None
+    return best[1]
+
+
+def _moved_mean(images: Float, shifts: Double, field: Field) -> Float:
+    """Mean of frames that are moved back by whole voxels, around the median shift; what is seldom seen counts less."""
+    whole = np.rint(shifts - np.median(shifts, axis=0)).astype(np.int64)
+    whole = np.clip(whole, -np.array(field.reach), field.reach)
+    sums, counts = (np.zeros((2, *field.shape), np.float32) for _ in range(2))
+    far = np.full(field.shape, np.inf, np.float32)
+    above = images - np.float32(np.median(images))
+    add(above, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts)
+    return np.asarray(sums[0] / np.maximum(counts[0], len(images) / 4), np.float32)
