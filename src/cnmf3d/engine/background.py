@@ -22,6 +22,14 @@ FEWEST_POOLS, LEAST_SHARE, SMALL_SHARE = 16, 0.05, 1 / 3
 """A course counts as neuropil when its image is spread over this many pools, and this share of them: one bright cell
 or a few of them fill less. In a volume of few pools a third of them does: half is more than neuropil reaches there."""
 
+LOCAL, TRANSIENT = 0.15, 1.0
+"""A course whose image is spread over less than this share of the pools is that of some large cells if its skewness is
+above this, counted in the direction of its image's bright side: transients only go up, neuropil goes up and down."""
+
+PLAIN, PLAIN_SHARE, VERY_ALIKE = 0.5, 0.1, 0.8
+"""With less skewness a course is hardly a cell's: in a volume of few pools this share of them will do; and in one of
+many no share is asked for where neighbouring pools are this alike, for pools are small where cells are."""
+
 
 def constant_course(bins: int) -> Float:
     """The resting level as a time course of unit norm, (1, bins)."""
@@ -63,9 +71,19 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
     if images.shape[1] == 0:
         return constant
     spread = 1 / (images**4).sum(axis=0)
-    wide = spread > max(min(FEWEST_POOLS, SMALL_SHARE * len(images)), LEAST_SHARE * len(images))
-    chosen = wide & (smoothness(images.T, grid) > alike)
+    skewness = _skewness(courses) * np.sign((images**3).sum(axis=0))
+    plain = skewness < PLAIN
+    enough = np.minimum(FEWEST_POOLS, np.where(plain, PLAIN_SHARE, SMALL_SHARE) * len(images))
+    likeness = smoothness(images.T, grid)
+    wide = spread > np.where(plain & (likeness > VERY_ALIKE), enough, np.maximum(enough, LEAST_SHARE * len(images)))
+    of_cells = (spread < LOCAL * len(images)) & (skewness > TRANSIENT)
+    chosen = wide & ~of_cells & (likeness > alike)
     return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]]])
+
+
+def _skewness(courses: Float) -> npt.NDArray[np.float64]:
+    """Skewness of rows of mean zero and norm one."""
+    return np.asarray(np.sqrt(courses.shape[1]) * (courses.astype(np.float64) ** 3).sum(axis=1))
 
 
 def leading(matrix: Float, least: float) -> tuple[Float, Float]:

@@ -17,6 +17,10 @@ from cnmf3d.engine.block import Block, Fit, Footprints, norms_of, overlaps, subs
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.smoothing import smoothed
 
+NOISY = 0.02
+"""Share of a footprint's energy that is noise, from which on it is smoothed while it is fitted: dim ones would drift to
+the noise otherwise (Baik, Ben Arous & Péché 2005); bright ones gain nothing for their time."""
+
 
 @dataclass(frozen=True)
 class ByVoxel:
@@ -177,13 +181,16 @@ def update_background_images(fit: Fit) -> Fit:
 
 
 def refine(block: Block, fit: Fit, rounds: int, smooth: bool = False) -> Fit:
-    """Alternate traces, footprints and background images; every component keeps its number."""
+    """Alternate traces, footprints and background images; every component keeps its number.
+
+    With `smooth`, footprints that are mostly noise are smoothed in each round (see `NOISY`).
+    """
     pairs = Pairs.of(fit.footprints)
     for _ in range(rounds):
         fit = update_traces(block, fit, pairs)
         fit = update_footprints(block, fit, pairs)
         if smooth and fit.count:
-            footprints, _ = smoothed(fit.footprints, fit.traces, block.shape, block.grain)
+            footprints, _ = smoothed(fit.footprints, fit.traces, block.shape, block.grain, noisier=NOISY)
             fit = unit_norm(dataclasses.replace(fit, footprints=footprints))
         fit = update_background_images(fit)
     return update_traces(block, fit, pairs)

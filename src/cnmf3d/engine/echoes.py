@@ -8,13 +8,14 @@ from scipy import sparse
 
 from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Fit, Footprints, overlaps
+from cnmf3d.engine.lasting import noise_free_correlation, standardised
 from cnmf3d.geometry import ZYX
 
 LEAST_SIZE = 0.33
 """Effective volume of a footprint over that of a typical cell. In simulated volumes of nine kinds no cell, dim ones and
 those cut by a border included, had less than 0.35; most fragments have less."""
 
-ALONE = 0.15
+ALONE = 0.08
 """The same for a component that touches no brighter one: a cell that a plane cuts near its pole is small, too."""
 
 ENOUGH, PLAUSIBLE = 10, (0.2, 1.0)
@@ -22,6 +23,10 @@ ENOUGH, PLAUSIBLE = 10, (0.2, 1.0)
 
 FAINT, FAINT_SIZE = 0.10, 0.75
 """A component with a trace this faint beside a touching neighbour's, and smaller than this, is that neighbour's."""
+
+FOLLOWS = 0.33
+"""Correlation with a brighter neighbour's trace, corrected for noise, from which a small or faint component may be what
+that one left over: a small cell among large ones has a trace of its own."""
 
 IN_ITS_PLACE, FAINTER = 0.6, 0.5
 """Cosine with a brighter one's footprint from which on a component fainter than this share of it is that one's: of
@@ -63,20 +68,22 @@ def is_echo(fit: Fit, grown: Footprints, sigma: ZYX) -> Bool:
     touching = overlaps(grown)
     cosines = sparse.csc_array(fit.footprints.T @ fit.footprints)
     centred = fit.traces - fit.traces.mean(axis=1, keepdims=True)
+    unit = standardised(fit.traces)
     echo = size < ALONE
     for k in np.argsort(-brightness, kind="stable"):
         near = touching.indices[touching.indptr[k] : touching.indptr[k + 1]]
         near = near[(brightness[near] > brightness[k]) & ~echo[near]]
         if near.size == 0 or echo[k]:
             continue
-        if size[k] < LEAST_SIZE:
-            echo[k] = True
-            continue
         brighter = cosines.indices[cosines.indptr[k] : cosines.indptr[k + 1]]
         over = cosines.data[cosines.indptr[k] : cosines.indptr[k + 1]] > IN_ITS_PLACE
         over &= (brightness[k] < FAINTER * brightness[brighter]) & ~echo[brighter]
         faint = brightness[k] < FAINT * brightness[near].max() and size[k] < FAINT_SIZE
-        echo[k] = over.any() or faint or explained_variance(centred[k], centred[near]) > EXPLAINED
+        follows = False
+        if size[k] < LEAST_SIZE or faint:
+            itself = np.full(near.size, k)
+            follows = bool(noise_free_correlation(unit, itself, near, stands_out=0).max() > FOLLOWS)
+        echo[k] = over.any() or follows or explained_variance(centred[k], centred[near]) > EXPLAINED
     return np.asarray(echo)
 
 

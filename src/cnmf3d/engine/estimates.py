@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, VolumeShape, centroids_of
+from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Block, Fit, Footprints
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.coarse import coarsen
-from cnmf3d.engine.demix import correlate_residual
+from cnmf3d.engine.demix import correlate_residual, raw_traces
 from cnmf3d.engine.seeding.activity import find_seeds
 from cnmf3d.engine.solve import Settings, empty_fit, prune, search, with_neuropil
 from cnmf3d.geometry import ZYX
+from cnmf3d.traces import skewness
 
 LEAST, MOST = 0.5, 15.0
 """Plausible sigmas in voxels."""
@@ -32,6 +33,10 @@ AGREE = 1.2
 ENOUGH_BINS = 500
 """Time bins used to measure the size of cells: of a longer movie every second, third, ... is used, so that memory stays
 bounded."""
+
+TRANSIENT, ENOUGH_CELLS = 1.0, 10
+"""Skewness of a trace with transients: neuropil, which is wider than small cells are, has less. Where so many have it,
+only these are measured."""
 
 HALF_HEIGHT = 1.7
 """Distance at half height over root of second moment: 1.18 for a Gaussian, 2.24 for a solid ellipsoid; between both."""
@@ -173,7 +178,7 @@ def cell_size(block: Block, rounds: int = 2) -> CellSize:
     for _ in range(rounds):
         settings = Settings(sigma, rounds=1)
         fit = prune(block, search(block, coarsen(block, sigma), settings)[0], settings)
-        best = strongest(fit, 40)
+        best = strongest(fit, 40, skewness(raw_traces(block, fit), 1) > TRANSIENT)
         inside = _whole(fit.footprints, block.shape, best, sigma)
         cells = inside.size
         if cells < 3:
@@ -203,9 +208,10 @@ def median_by_area(sizes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(sizes[order[middle, range(3)], range(3)])
 
 
-def strongest(fit: Fit, count: int) -> npt.NDArray[np.intp]:
-    """Indices of the components with the largest traces."""
-    return np.argsort(-np.linalg.norm(fit.traces, axis=1), kind="stable")[:count]
+def strongest(fit: Fit, count: int, preferred: Bool) -> npt.NDArray[np.intp]:
+    """Indices of the components with the largest traces, of those `preferred` where these are enough."""
+    among = np.flatnonzero(preferred) if preferred.sum() >= ENOUGH_CELLS else np.arange(fit.count)
+    return among[np.argsort(-np.linalg.norm(fit.traces[among], axis=1), kind="stable")[:count]]
 
 
 def _columns(footprints: Footprints, index: npt.NDArray[np.intp]) -> Footprints:

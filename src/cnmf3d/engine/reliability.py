@@ -24,6 +24,16 @@ PLACES = 150
 MOST_CHANCE = 0.6
 """Upper limit of the level: where all places have more, there is activity everywhere, and noise is not the reason."""
 
+ODDS = 0.05
+"""Odds of a candidate to be a cell at which all of the stated significance is asked for; where more of them are cells,
+less evidence will do. Candidates in noise have lower odds: some in a hundred reach 4.5 standard deviations."""
+
+LEAST = 3.5
+"""Standard deviations that are asked for in any case: with less, what motion leaves of bright cells passes, too."""
+
+DOUBTFUL = 5
+"""Candidates taken to be none beside those that there are, so that one or two say little about the next."""
+
 
 def deviation(bins: int) -> float:
     """Fisher 1921: ``atanh(r)`` of independent normal traces has standard deviation ``1/√(n − 3)``."""
@@ -33,6 +43,29 @@ def deviation(bins: int) -> float:
 def threshold(bins: int, significance: float = 4.5, chance: float = 0.0) -> float:
     """Least reliability of a real component: `significance` standard deviations of Fisher's z above `chance`."""
     return float(np.tanh(np.arctanh(chance) + significance * deviation(bins)))
+
+
+def required(scores: Float, bins: int, significance: float = 4.5, chance: float = 0.0) -> float:
+    """Least reliability of a real one among candidates with these scores: a movie full of cells needs less evidence.
+
+    Evidence of z standard deviations multiplies the odds of being a cell by about ``exp(z² / 2)``. The odds before are
+    those of all candidates: of those that reach `significance` to the others. With z₀ of `significance` at the odds
+    `ODDS`, ``z² = z₀² − 2 log(odds / ODDS)`` gives the same odds after (Bayes), and so the same share of false ones.
+
+    Parameters
+    ----------
+    scores : (candidates,) float32
+        Their reliability.
+    bins : int
+    significance : float
+        Standard deviations asked for where few candidates are cells; never more than that.
+    chance : float
+        Reliability of places without a cell.
+    """
+    sure = int((scores > threshold(bins, significance, chance)).sum())
+    odds = sure / (scores.size - sure + DOUBTFUL)
+    asked = np.sqrt(max(significance**2 - 2 * np.log(max(odds / ODDS, 1.0)), 0.0))
+    return threshold(bins, min(significance, max(LEAST, float(asked))), chance)
 
 
 def reliability(traces: Float) -> Float:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float, VolumeShape
-from cnmf3d.engine.block import Footprints, entry_columns, with_data
+from cnmf3d.engine.block import Footprints, entry_columns, norms_of, with_data
 from cnmf3d.engine.kernels.numba import smoothing as kernels
 from cnmf3d.engine.parallel import in_order
 
@@ -33,6 +33,7 @@ def smoothed(
     brighter: Float | None = None,
     workers: int = 1,
     every: bool = False,
+    noisier: float = 0.0,
 ) -> tuple[Footprints, Float]:
     """Footprints smoothed by the Gaussians with the least estimated error, each on its own support.
 
@@ -51,6 +52,8 @@ def smoothed(
     every : bool
         Whether values of zero count as noisy: they have lost most of their noise, but outlines come out smoother, as
         people draw them.
+    noisier : float
+        Share of its energy that must be noise for a footprint to be smoothed.
 
     Returns
     -------
@@ -64,6 +67,7 @@ def smoothed(
     data, weights = footprints.data.copy(), gaussians()
     noisy = np.bincount(entry_columns(footprints), data != 0 if not every else None, minlength=footprints.shape[1])
     noise = np.stack([noisy * errors.astype(np.float64) ** 2, np.ones(errors.size)])
+    noise[0, noise[0] < noisier * norms_of(footprints) ** 2] = 0
     kept = noise_kept(weights, grain)
 
     def smooth(first: int) -> None:

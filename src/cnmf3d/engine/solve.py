@@ -20,7 +20,7 @@ from cnmf3d.engine.cleaning import clean, grow, pick
 from cnmf3d.engine.coarse import Coarse, coarsen
 from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
-from cnmf3d.engine.reliability import chance_level, reliability, threshold
+from cnmf3d.engine.reliability import chance_level, reliability, required
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.engine.visibility import fill_hidden
@@ -32,6 +32,9 @@ after pruning are hardly more than before two rounds."""
 
 MANY = 0.25
 """Where pruning leaves out this share, it may have made room for cells: then another two rounds are tried."""
+
+CONFIRMED, WEAK = 0.5, 3.0
+"""Where pruning confirms this share of the candidates, cells are many, and seeds of this score are worth a round."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,10 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> tuple[Fit, Coars
         With what the block's hidden values are expected to be.
     """
     fit = with_neuropil(block, coarse, empty_fit(block), settings)
-    banned, known = np.zeros((0, 3)), 0
+    banned, known, weak, share = np.zeros((0, 3)), 0, False, 0.0
     for round_ in range(settings.rounds):
-        seeds = _next_seeds(block, coarse, fit, banned, settings)
-        if len(seeds.positions) == 0:
+        seeds = _next_seeds(block, coarse, fit, banned, settings, weak)
+        if len(seeds.positions) <= (FEW * fit.count if weak else 0):
             break
         banned = np.concatenate([banned, seeds.positions])
         fit = _add(block, fit, initialise(block, coarse, fit, seeds, settings.start))
@@ -120,11 +123,13 @@ def search(block: Block, coarse: Coarse, settings: Settings) -> tuple[Fit, Coars
             known = fit.count
         if round_ % 2 == 1:
             found, fit = fit.count, prune(block, fit, settings)
+            share = fit.count / max(found, 1)
             room = 0 < fit.count < (1 - MANY) * found or fit.count < (settings.limit or 0)
             done |= fit.count - known <= LITTLE * fit.count and not room
             known = fit.count
-        if done:
+        if done and (weak or share < CONFIRMED):
             break
+        weak = done
     return fit, coarse
 
 
@@ -157,11 +162,11 @@ def solve_seeded(block: Block, footprints: Footprints, settings: Settings, trace
     return demix.refine(block, with_neuropil(block, coarse, fit, settings, SETTLED), 4)
 
 
-def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings) -> Seeds:
+def _next_seeds(block: Block, coarse: Coarse, fit: Fit, banned: np.ndarray, settings: Settings, weak: bool) -> Seeds:
     residual = coarse.residual(fit).reshape(*coarse.shape, block.bins)
-    seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, settings.seed_score)
+    seeds = find_seeds(residual, coarse.bandpass, coarse.sigma, WEAK if weak else settings.seed_score)
     known = coarse.to_coarse(centroids_of(fit.footprints, block.shape))
-    seeds = without_echoes(seeds, coarse.sigma, known, fit.traces, banned)
+    seeds = without_echoes(seeds, coarse.sigma, known, fit.traces, banned, alone=weak)
     if settings.limit is not None:
         seeds = seeds.take(np.arange(min(len(seeds.positions), max(0, settings.limit - fit.count))))
     return seeds
@@ -223,4 +228,4 @@ def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fi
     echo = is_echo(fit, grow(fit.footprints, block.shape), settings.sigma)
     fit = subset(fit, np.flatnonzero(~echo))
     scores = reliability(demix.raw_traces(block, fit))
-    return subset(fit, np.flatnonzero(scores > threshold(block.bins, settings.significance, chance)))
+    return subset(fit, np.flatnonzero(scores > required(scores, block.bins, settings.significance, chance)))

@@ -11,7 +11,7 @@ from cnmf3d.engine.block import Footprints
 from cnmf3d.engine.evaluation.doubles import is_double
 from cnmf3d.engine.evaluation.kinds import soma_probability
 from cnmf3d.engine.plan import Plan
-from cnmf3d.engine.reliability import threshold
+from cnmf3d.engine.reliability import required
 
 PLAIN = 2.0
 """SNR over ``min_SNR`` that a component needs whose trace isn't skewed, or which doesn't look like one cell."""
@@ -77,7 +77,7 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     silent = (snr < SILENT * plan.min_snr) & (quality["skewness"] < plan.min_skew)
     passes = ((r_value >= plan.min_r) & ~silent) | (snr >= plan.min_snr)
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
-    reliable = quality["reliability"] > threshold(bins, plan.significance)
+    reliable = quality["reliability"] > required(quality["reliability"], bins, plan.significance)
     strong = snr >= PLAIN * plan.min_snr
     restless = (r_value >= ALIKE) & ((quality["skewness"] >= 0) | (snr >= plan.min_snr))
     transient = (quality["skewness"] >= plan.min_skew) | strong | restless

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnmf3d.components import Float
 from cnmf3d.engine.lasting import binned
-from cnmf3d.engine.reliability import reliability, threshold
+from cnmf3d.engine.reliability import reliability, required
 from cnmf3d.geometry import ZYX
 
 SHUFFLED = 20_000
@@ -32,7 +32,7 @@ def expected_false(raw: Float, width: int, significance: float, voxels: int, sig
     width : int
         Frames a bin.
     significance : float
-        As for `reliability.threshold`.
+        As for `reliability.required`.
     voxels : int
         Voxels of the volume that are used.
     sigma : ZYX
@@ -48,7 +48,7 @@ def expected_false(raw: Float, width: int, significance: float, voxels: int, sig
     traces = binned(raw, width)
     rng = np.random.default_rng(0)
     some = traces[np.arange(SHUFFLED) % len(traces)] if len(traces) < SHUFFLED else traces[:SHUFFLED]
-    least, passed = threshold(traces.shape[1], significance), 0
+    least, passed = required(reliability(traces), traces.shape[1], significance), 0
     for part in np.array_split(some, 10):
         passed += int((reliability(rng.permuted(part, axis=1)) > least).sum())
     places = voxels / (PLACE * float(np.prod([max(s, 0.5) for s in sigma])))

@@ -131,8 +131,9 @@ def soma_probability(width: Float, aspect: Float, real: Bool) -> Float:
     same = step < np.log(WIDER) or mean[wide, 0] < np.log(RESOLVED)
     if same or gained < BETTER or apart < APART or share[wide] < FEWEST:
         return ones
-    # a kind's tail may reach beyond the other kind's middle: nothing beyond that is of it
-    density = _densities(np.clip(every, mean.min(axis=0), mean.max(axis=0)), mean, spread, share)
+    # a kind's tail may reach beyond the other kind's middle: nothing beyond that is of it; and how many processes are
+    # found must not make a cell body less likely to be one: both kinds count the same
+    density = _densities(np.clip(every, mean.min(axis=0), mean.max(axis=0)), mean, spread, np.full(2, 0.5))
     return np.asarray(density[:, wide] / density.sum(axis=1), np.float32)
 
 

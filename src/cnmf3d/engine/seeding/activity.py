@@ -90,7 +90,9 @@ def _lasting(rows: Float) -> Float:
     return np.asarray(lasting - np.clip(low, 0.0, MOST_LASTING), np.float32)
 
 
-def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, banned: Positions) -> Seeds:
+def without_echoes(
+    seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, banned: Positions, *, alone: bool = False
+) -> Seeds:
     """Leave out seeds that repeat a stronger one, a component or a place that failed before.
 
     Parameters
@@ -104,6 +106,8 @@ def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, ba
     traces : (components, bins) float32
     banned : (n, 3)
         Where seeds were tried before.
+    alone : bool
+        Leave out all that are near a component, too: a weak seed there is what that one's model left over.
 
     Notes
     -----
@@ -117,7 +121,7 @@ def without_echoes(seeds: Seeds, sigma: ZYX, known: Positions, traces: Float, ba
         if len(banned) and (_distance(banned, position, scale) < 0.8).any():
             continue
         near = _distance(known, position, scale) < 3
-        if near.any() and (old[near] @ fresh[s] > 0.6).any():
+        if near.any() and (alone or (old[near] @ fresh[s] > 0.6).any()):
             continue
         if kept:
             near = _distance(seeds.positions[kept], position, scale) < 3

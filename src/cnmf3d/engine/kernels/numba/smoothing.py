@@ -23,7 +23,8 @@ def smooth_footprints(
     indptr, indices : CSC structure of the supports, (voxels, components)
     data : (entries,) float32, changed
     noise : (2, components) float64
-        Sum of the variances of a footprint's values; and, written, the share of a value's standard error that is left.
+        Sum of the variances of a footprint's values, zero where it is to stay; and, written, the share of a value's
+        standard error that is left.
     shape : three of int
         Size of the volume along z, y and x.
     weights : (widths, 2 * reach + 1) float32
@@ -54,7 +55,7 @@ def smooth_footprints(
         noise[1, k] = 1
         for e in range(first, stop):
             brightest = max(brightest, data[e])
-        if brightest <= 0:
+        if brightest <= 0 or noise[0, k] <= 0:
             continue
         low_z, low_y, low_x, high_z, high_y, high_x = bounds(indices[first:stop], plane, width)
         # zeros around, but not where the volume ends: beyond that a cell goes on, unseen
