@@ -31,6 +31,8 @@ RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 40, 8, 2**24
 """Frames whose residuals give noise and spectrum, at least so many of large volumes, and voxels in them."""
 SETTLED = 0.05
 """Voxels (median over frames) from which on another round changes nothing that matters."""
+STRETCHES = 8
+"""Stretches of time whose frames go to either half of a template in turn: activity lasts, and would be in both."""
 AGAIN = 0.6
 """Voxels of a frame's offset from which it is moved by whole voxels and fitted once more."""
 SEEN = 0.05
@@ -147,7 +149,7 @@ def make_template(
     moved = shifts[:, None] if shifts.ndim == 2 else shifts
     whole = np.rint(moved).astype(np.int64)
     sums, counts = (np.zeros((2, *shape), np.float32) for _ in range(2))
-    half = np.arange(len(frames)) % 2
+    half = np.arange(len(frames)) * STRETCHES // len(frames) % 2
     far = np.full(shape, np.inf, np.float32)
     low, high = (-far, far) if mean is None or bound is None else (mean - bound, mean + bound)
     if boxes is None:
