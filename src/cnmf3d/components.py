@@ -117,7 +117,7 @@ class Components:
     dff : (components, frames) float32
         ΔF/F of the raw trace; NaN where the resting light F0 isn't clearly above zero. No unit.
     quality : mapping of name to (components,) float32
-        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (split-half correlation),
+        ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (how far the trace outlasts a moment),
         ``skewness``, ``compactness``, ``smoothness`` (of the outline), ``width`` (narrow side, voxels), ``soma``
         (probability of being a cell body), ...; also ``f0``, the resting light in units of the traces, and ``seed``,
         which seed it was.

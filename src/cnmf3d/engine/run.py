@@ -281,8 +281,8 @@ def nothing_found(outcome: Outcome) -> str:
     plan = outcome.plan
     size = "" if plan.sigma is None else f"cells of half-size gSig {half_size_of(plan.sigma)} voxels (x × y × z) with "
     return (
-        f"no cells found: looked for {size}transients lasting some {plan.width / plan.rate:.2g} s and more, seen alike "
-        f"in two halves of a cell's voxels ({plan.significance:g} standard deviations above chance). "
+        f"no cells found: looked for {size}transients lasting some {plan.width / plan.rate:.2g} s and more, "
+        f"{plan.significance:g} standard deviations above what noise has. "
         "Is the rate right? Give the cells' half-size (gSig) if it differs."
     )
 
@@ -305,7 +305,7 @@ def estimates(parameters: CnmfParameters, outcome: Outcome, components: Componen
     plan, noise = outcome.plan, outcome.cache.statistics
     out = dict(outcome.estimates)
     if plan.limit is None:
-        origin = "held-out data confirm them" if outcome.seeds is None else "those of the seeds that have light"
+        origin = "their traces outlast noise" if outcome.seeds is None else "those of the seeds that have light"
         why = f"{origin}; {int(components.accepted.sum())} accepted"
         out["K"] = {"value": components.count, "why": why}
     if plan.rank is None:

@@ -1,7 +1,7 @@
 """One block solved: seeds, demixing, merging and pruning in rounds until little is left to find.
 
 Sources: Pnevmatikakis et al. 2016, Neuron 89:285 (constrained matrix factorisation); Giovannucci et al. 2019,
-eLife 8:e38173 (greedy initialisation, merging); the rounds on the residual and the cross-fitted pruning are ours.
+eLife 8:e38173 (greedy initialisation, merging); the rounds on the residual and the pruning are ours.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def _settle(block: Block, coarse: Coarse, fit: Fit, settings: Settings) -> Fit:
 
 
 def prune(block: Block, fit: Fit, settings: Settings, chance: float = 0.0) -> Fit:
-    """Leave out what is too small to be a cell, echoes of brighter neighbours, and what held-out data don't confirm.
+    """Leave out what is too small to be a cell, echoes of brighter neighbours, and what doesn't outlast a bin.
 
     Parameters
     ----------

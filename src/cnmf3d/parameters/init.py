@@ -15,7 +15,7 @@ class InitParameters(Stage):
     K: PositiveInt | Auto = Field(
         "auto",
         description="Most components in a patch, or in the volume where rf is left open. "
-        "auto: as many as held-out data confirm. With seeds it isn't applied.",
+        "auto: as many as there are. With seeds it isn't applied.",
     )
     gSig: Lengths | Auto = Field(
         "auto",
