@@ -149,7 +149,8 @@ def make_template(
     moved = shifts[:, None] if shifts.ndim == 2 else shifts
     whole = np.rint(moved).astype(np.int64)
     sums, counts = (np.zeros((2, *shape), np.float32) for _ in range(2))
-    half = np.arange(len(frames)) * STRETCHES // len(frames) % 2
+    stretches = int(np.clip(len(frames) // 4, 2, STRETCHES))
+    half = np.arange(len(frames)) * stretches // len(frames) % 2
     far = np.full(shape, np.inf, np.float32)
     low, high = (-far, far) if mean is None or bound is None else (mean - bound, mean + bound)
     if boxes is None:
