@@ -53,8 +53,8 @@ class QualityParameters(Stage):
     reliability_z: float = Field(
         4.5,
         ge=0,
-        description="Standard deviations above noise by which a trace must outlast a moment, as transients do and noise "
-        "does not; fewer are asked for where a movie is full of cells.",
+        description="Standard deviations above noise by which a trace must outlast a moment, as transients do and "
+        "noise does not; fewer are asked for where a movie is full of cells.",
     )
     use_cnn: Literal[False] = Field(
         False, description="CaImAn's neural network was trained on images of single planes; not for volumes."
