@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from cnmf3d.batch import sync
+from cnmf3d.batch.modules import CNMF
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import read_parameters
 from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
@@ -195,6 +196,8 @@ class Actions:
 
         def do() -> None:
             item = self._opened().item(uuid)
+            if item.module != CNMF:
+                raise UsageError(f"{item.name} has parameters of {item.module}", f"The form is that of {CNMF}.")
             self.form.load(read_parameters(item.parameters), item.options, item.engine)
             self.form_wanted.emit()
             without = ", ".join(sorted(item.options.keys() - {"keep_memmap", "use_memmap", "memmap_uuid"}))
