@@ -225,5 +225,12 @@ def test_a_channel_is_registered_on_another_one(tmp_path):
         assert "channel" in error and "Traceback" not in error
 
 
+def test_channels_of_a_file_are_different_movies(batch, tmp_path):
+    np.save(tmp_path / "two.npy", np.random.default_rng(0).poisson(100, (20, 3, 2, 12, 13)).astype(np.uint16))
+    opening = {"axes": "tzcyx", "rate": 5.0}
+    one, other = (batch.add(tmp_path / "two.npy", name="x", opening={**opening, "channel": n}) for n in (0, 1))
+    assert one.input.fingerprint != other.input.fingerprint
+
+
 def test_modules_of_the_native_engine():
     assert ENGINE.unsuitable(Job("mcorr_3d", "native", None, {})) is None

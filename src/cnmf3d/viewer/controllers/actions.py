@@ -182,12 +182,16 @@ class Actions:
         """Give an item another name."""
         return self._change([uuid], lambda batch: batch.rename(uuid, name), "renamed")
 
-    def delete(self, uuids: Sequence[str]) -> bool:
-        """Delete items with their data; one that runs stays."""
+    def users(self, uuids: Sequence[str]) -> list[Item]:
+        """Items whose movie one of these registers, beside themselves."""
+        return [item for item in self.batch.items if item.input.item in uuids and item.uuid not in uuids]
+
+    def delete(self, uuids: Sequence[str], *, force: bool = False) -> bool:
+        """Delete items with their data; one that runs stays, and one that others use, unless `force` says so."""
 
         def do(batch: Batch) -> None:
             chosen = [item for item in batch.items() if item.uuid in set(uuids)]
-            batch.delete([item.uuid for item in deletable(chosen)])
+            batch.delete([item.uuid for item in deletable(chosen)], force=force)
 
         return self._change(uuids, do, "deleted")
 
