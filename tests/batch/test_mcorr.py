@@ -72,7 +72,7 @@ def settle(batch, item, status, motion=None, error=""):
     return batch.item(item.uuid)
 
 
-def test_an_item_registers_and_another_one_works_on_what_it_found(batch, moving):
+def test_an_item_registers_and_another_one_works_on_what_it_found(batch, moving, tmp_path):
     moved = batch.add(moving, {"pw_rigid": False, "max_shifts": (8, 8, 1)}, name="moved", module="mcorr_3d")
     cells = batch.add(moved, {"min_SNR": 3}, name="cells")
     plain = batch.add(moving, {"min_SNR": 3}, name="plain")
@@ -97,6 +97,13 @@ def test_an_item_registers_and_another_one_works_on_what_it_found(batch, moving)
     assert cells.summary["accepted"] >= 4
     assert differing([cells, batch.item("plain")])["registered by"] == [moved.uuid, None]
     assert items_of(batch.folder) == batch.items()
+
+    from cnmf3d.project import Project
+
+    with Project.create(tmp_path / "p") as project:
+        sample = project.add(batch.run_folder(cells).results, animal="m1", trial="1")
+        assert project.movie(sample.uuid).fingerprint() == found.provenance.fingerprint
+        assert not sample.movie.item
 
 
 def test_a_movie_in_which_nothing_moves_is_used_as_it_was_recorded(batch, noise):
