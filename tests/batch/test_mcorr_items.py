@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnmf3d.batch import Batch, Job, RunFolder, Status, supervise
-from cnmf3d.batch.cluster.ready import prepare
+from cnmf3d.batch.cluster.ready import foretold, prepare
 from cnmf3d.batch.differences import differing
 from cnmf3d.batch.engines.native import ENGINE
 from cnmf3d.batch.glance import items_of
@@ -138,6 +138,8 @@ def test_one_that_waits_for_another_is_not_exported(batch, noise):
     cells = batch.add(batch.add(noise, name="moved", module="mcorr_3d", opening={"rate": 5.0}), name="cells")
     with pytest.raises(InputError, match="moved, which registers its movie, is pending"):
         prepare(batch, [cells], [1])
+    with pytest.raises(UsageError, match="what the module mcorr_3d needs can't be foretold"):
+        foretold(batch, batch.item("moved"))
 
 
 def test_an_item_that_others_need_is_deleted_with_them_or_by_force(batch, noise):
