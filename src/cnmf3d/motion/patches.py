@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.kernels import bounded_residual, move
-from cnmf3d.motion.learning import Learned, make_template
+from cnmf3d.motion.learning import Learned, average_frames
 from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
@@ -308,9 +308,9 @@ def relearn(frames: npt.NDArray[Any], shifts: Double, learned: Learned, patches:
     What fluctuates stays as the rigid fit left it: patches that are free to move take activity for motion, and noise
     that is measured behind them lacks it.
     """
-    template, mean, seen = make_template(
-        frames, shifts, learned.level, learned.mean, learned.bound, workers, patches.boxes
+    average = average_frames(frames, shifts, learned.level, learned.mean, learned.bound, workers, patches.boxes)
+    whitening = Whitening(
+        np.where(average.seen, learned.whitening.weight, 0).astype(np.float32), learned.whitening.gain
     )
-    whitening = Whitening(np.where(seen, learned.whitening.weight, 0).astype(np.float32), learned.whitening.gain)
-    basis = Basis.of(template, whitening, learned.basis.axes)
-    return replace(learned, basis=basis, whitening=whitening, mean=mean)
+    basis = Basis.of(average.template(), whitening, learned.basis.axes)
+    return replace(learned, basis=basis, whitening=whitening, mean=average.mean)

@@ -94,7 +94,7 @@ def register_rigid(
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
         learned = learn(frames, learned.shifts, kept, rounds, source.workers)
-    fitted = _all_frames(source, start, odd, learned, reach, lambda done: tell("shifts", done))
+    fitted = _all_frames(source, start, odd, learned, numbers, reach, lambda done: tell("shifts", done))
     return Rigid(*fitted, learned, agreement, numbers, frames)
 
 
@@ -120,6 +120,7 @@ def _all_frames(
     start: Start,
     odd: Bool,
     learned: Learned,
+    numbers: npt.NDArray[np.int64],
     reach: tuple[int, int, int],
     tell: Callable[[int], None],
 ) -> tuple[Double, Double, Double, Bool]:
@@ -135,6 +136,9 @@ def _all_frames(
         fit, whole = registrar.fit(frames, guess[part], source.workers)
         shifts[part], error[part], brightness[part] = whole + fit.offset, fit.error, fit.brightness
         tell(part.stop)
+    # the template holds these frames, and would draw them to where they were put
+    drawn = np.median(shifts[numbers] - learned.shifts, axis=0)
+    shifts[numbers], error[numbers] = learned.shifts + drawn, learned.errors
     moving = list(learned.basis.axes)
     out = (np.abs(shifts) >= np.array(reach) + 0.5)[:, moving].any(axis=1)
     bad = odd | faint_frames(brightness, error[:, 3]) | out | ~np.isfinite(error[:, moving]).all(axis=1)
