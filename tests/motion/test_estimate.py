@@ -170,6 +170,19 @@ def test_patches_follow_a_warp(movie_of: Any) -> None:
     assert estimate_motion(movie_of(frames), MotionParameters(pw_rigid=False, plane_shifts=False)).field is None
 
 
+def test_a_field_that_is_asked_for_is_given(movie_of: Any) -> None:
+    frames, _ = recorded(**{**MOVING, "motion": (0, 0, 0), "jitter": (0, 0, 0), "startles": 0.0})
+    movie = movie_of(frames[:60])
+    assert estimate_motion(movie).field is None
+    motion = estimate_motion(movie, MotionParameters(pw_rigid=True))
+    assert motion.field is not None and motion.grid is not None and motion.plane_shifts is None
+    assert np.sqrt((motion.field**2).mean()) < 0.2  # nothing moves
+    heard: list[Event] = []
+    small = movie_of(frames[:60, :1, :20, :20])
+    assert estimate_motion(small, MotionParameters(pw_rigid=True), reporter=heard.append).field is None
+    assert any("too small" in event.text for event in heard if isinstance(event, Note))
+
+
 def test_planes_that_move_by_themselves(movie_of: Any) -> None:
     frames, _ = recorded(**{**MOVING, "motion": (0, 0, 0), "jitter": (0, 0, 0), "startles": 0.0})
     rng = np.random.default_rng(0)

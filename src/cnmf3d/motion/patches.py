@@ -235,7 +235,9 @@ FARTHEST = 3.0
 """Voxels beyond which a deviation that was measured counts no more when covariances are taken."""
 
 
-def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Double | None = None) -> FieldModel:
+def learn_field(
+    deviations: Double, errors: Double, patches: Patches, scale: Double | None = None, *, forced: bool = False
+) -> FieldModel:
     """Learn from measured deviations how smooth the field is, and how wrong each patch.
 
     Errors of different patches have nothing to do with one another: what two patches have in common is motion. Their
@@ -250,6 +252,8 @@ def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Dou
     patches : Patches
     scale : (3,), optional
         Voxels of the movie in one of the source.
+    forced : bool
+        Whether there is a field even where it predicts nothing.
     """
     count = deviations.shape[1]
     size = np.array([np.diff(edge).mean() for edge in patches.edges])
@@ -279,6 +283,8 @@ def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Dou
         left = np.where(seen, (values @ inverse) / np.diag(inverse), 0)
         total = float((values**2).sum())
         held_out[axis] = 1 - float((left**2).sum()) / total if total > 0 else 0
+        if forced:
+            continue
         if held_out[axis] < PREDICTED or rms[axis] * (1 if scale is None else scale[axis]) < LEAST:
             gains[axis] = 0
     return FieldModel(gains, rms, held_out)
