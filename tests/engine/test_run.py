@@ -57,7 +57,7 @@ def test_what_is_wrong_with_a_movie_is_told(recording):
     jumping = np.stack([np.roll(volume, rng.integers(-2, 3, 2), (1, 2)) for volume in recording[0]])
     texts = run(movie_of(jumping[:140]), {"offset": 100}).provenance.warnings
     assert any("only 140 volumes" in text for text in texts)
-    assert any("Correct motion first" in text for text in texts)
+    assert any("the movie moves by" in text and "cnmf3d run --register auto" in text for text in texts)
 
 
 def test_results_survive_the_file(recording, tmp_path):

@@ -25,7 +25,8 @@ def test_groups_bare_names_and_changes(tmp_path):
     assert (found.max_shifts, found.pw_rigid, found.niter_rig) == ((6, 6, 1), True, 3)
     assert read_motion_parameters({"max_shifts": 4, "gSig": [4, 4, 2]}).max_shifts == (4, 4, 4)
     assert read_motion_parameters(found, pw_rigid=False).pw_rigid is False
-    assert read_motion_parameters({"gSig_filt": None, "max_shifts": None}).gSig_filt is None
+    assert read_motion_parameters({"strides": None, "max_shifts": None}) == MotionParameters()
+    assert read_motion_parameters({"gSig_filt": 3, "overlaps": [8, 8, 2], "num_frames_split": 80}) == MotionParameters()
     assert read_motion_parameters(bad_frames="3, 5").bad_frames == (3, 5)
     rest, motion = separated(json.loads(path.read_text()))
     assert read_parameters(rest).init.K == 5 and set(motion) == {"motion"}

@@ -206,9 +206,6 @@ class MotionFlags:
     strides: Annotated[
         str | None, typer.Option(metavar="X,Y,Z", help="From one patch to the next.", rich_help_panel=MOVING)
     ] = None
-    overlaps: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Overlap of patches.", rich_help_panel=MOVING)
-    ] = None
     max_deviation: Annotated[
         str | None,
         typer.Option(metavar="X,Y,Z", help="Largest shift of a patch beside the rigid one.", rich_help_panel=MOVING),
@@ -231,7 +228,6 @@ class MotionFlags:
         told = {
             "max_shifts": _lengths(self.max_shifts, "--max-shifts"),
             "strides": _lengths(self.strides, "--strides"),
-            "overlaps": _lengths(self.overlaps, "--overlaps"),
             "max_deviation_rigid": _lengths(self.max_deviation, "--max-deviation"),
             "bad_frames": None if self.bad_frames is None else _frames(self.bad_frames, frames),
         }

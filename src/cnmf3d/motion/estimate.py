@@ -108,6 +108,7 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
         rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
     shifts = np.where(rigid.agreement.moves, rigid.shifts, 0.0)
     field = None
+    forced = asked.pw_rigid is True or asked.plane_shifts is True
     choices = _patches(source, asked, rigid)
     if choices:
         field = register_patches(
@@ -116,10 +117,13 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
             shifts,
             choices=choices,
             bound=_deviation(source, asked),
+            forced=forced,
             tell=lambda done: tell("patches", done),
         )
     tell("patches", time)
     motion = assemble(source, asked, rigid, shifts, field, offsets=offsets, phase=phase)
+    if forced and field is None:
+        report(Note(STAGE, "volumes are too small for three patches: all of them moves as one"))
     for text in _notes(rigid, field, source, motion):
         report(Note(STAGE, text))
     return motion
@@ -134,7 +138,7 @@ def _some_planes(source: Source) -> npt.NDArray[Any]:
 
 
 def _patches(source: Source, asked: MotionParameters, rigid: Rigid) -> list[Patches]:
-    """Patches as asked, or as structure and noise suggest; and whole planes."""
+    """Patches as asked, or as structure and noise suggest; and whole planes. What must be is the only choice."""
     strides = None
     if asked.strides != "auto":
         x, y, z = asked.strides
@@ -142,9 +146,11 @@ def _patches(source: Source, asked: MotionParameters, rigid: Rigid) -> list[Patc
     planes, height, width = source.shape[1:]
     shape = (planes, height, width)
     out = []
-    if asked.pw_rigid is not False:
+    kinds = (asked.pw_rigid, asked.plane_shifts)
+    places, planes_apart = (kind is True or (kind == "auto" and True not in kinds) for kind in kinds)
+    if places:
         out.append(Patches.of(shape, rigid.learned.error, strides))
-    if asked.plane_shifts is not False:
+    if planes_apart:
         out.append(Patches.planes(shape))
     return out
 

@@ -51,18 +51,21 @@ class Learned:
         Subtracted from all values.
     shifts : (n, 3) float64
         Of the frames that it was learned from.
+    errors : (n, 4) float64
+        Their expected standard errors, and those of the frames' brightness.
     error : float
-        Expected standard error of the shifts, median.
+        Of the shifts, median.
     limit : (Z, Y, X) float32
         Residual up to which each voxel counts.
     mean, bound : (Z, Y, X) float32
-        For `make_template`: where the next one begins.
+        For `average_frames`: where the next one begins.
     """
 
     basis: Basis
     whitening: Whitening
     level: np.float32
     shifts: Double
+    errors: Double
     error: float
     limit: Float
     mean: Float
@@ -94,27 +97,101 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     mean: Float | None = None
     bound: Float | None = None
     for _ in range(rounds):
-        template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
-        basis = Basis.of(template, whitening, axes)
+        average = average_frames(frames, shifts, level, mean, bound, workers)
+        mean = average.mean
+        basis = Basis.of(average.template(), whitening, axes)
         fit, whole = Registrar(basis, level, reach, None).fit(frames, shifts, workers)
         before, shifts = shifts, whole + fit.offset
         shifts = shifts - np.median(shifts, axis=0)
         residuals = residual_frames(frames, whole, fit, basis, level, workers)
-        whitening, limit = measure_noise(residuals, seen)
+        whitening, limit = measure_noise(residuals, average.seen)
         # half a voxel's slope on top: frames are moved by whole voxels only
         bound = limit + np.abs(basis.images[1 : 1 + len(axes)]).sum(axis=0) / 2
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
     assert bound is not None
-    template, mean, seen = make_template(frames, shifts, level, mean, bound, workers)
-    basis = Basis.of(template, whitening, axes)
-    fit, whole = Registrar(basis, level, reach, limit).fit(frames, shifts, workers)
+    average = average_frames(frames, shifts, level, average.mean, bound, workers)
+    shifts, error = _fit_apart(frames, shifts, average, whitening, axes, reach, limit, workers)
+    average = average_frames(frames, shifts, level, average.mean, bound, workers)
+    basis = Basis.of(average.template(), whitening, axes)
     return Learned(
-        basis, whitening, level, whole + fit.offset, float(np.median(fit.error[:, list(axes)])), limit, mean, bound
+        basis, whitening, level, shifts, error, float(np.median(error[:, list(axes)])), limit, average.mean, bound
     )
 
 
-def make_template(
+def _fit_apart(
+    frames: npt.NDArray[Any],
+    shifts: Double,
+    average: Average,
+    whitening: Whitening,
+    axes: tuple[int, ...],
+    reach: Whole,
+    limit: Float,
+    workers: int,
+) -> tuple[Double, Double]:
+    """Fit each half of the frames to the template of the other: shifts (n, 3), and standard errors (n, 4).
+
+    A frame that is part of a template, with what its cells did, is drawn to where it was put.
+    """
+    shifts, error = shifts.copy(), np.zeros((len(frames), 4))
+    templates = [average.template(half) for half in (0, 1)]
+    apart = np.zeros((2, 3))
+    for half in (0, 1):
+        few = np.flatnonzero(average.half == half)
+        basis = Basis.of(templates[1 - half], whitening, axes)
+        registrar = Registrar(basis, average.level, reach, limit)
+        fit, whole = registrar.fit(frames[few], shifts[few], workers)
+        shifts[few], error[few] = whole + fit.offset, fit.error
+        apart[half] = _apart(templates[half], basis)
+    # where one template lies beside the other, all frames of a half do
+    shifts -= np.where(average.half[:, None] == 0, 0.25, -0.25) * (apart[0] - apart[1])
+    return shifts - np.median(shifts, axis=0), error
+
+
+def _apart(template: Float, basis: Basis) -> Double:
+    """Shift of a template against that of a basis, (3,)."""
+    still = np.zeros((1, 3), np.int64)
+    products = template.reshape(1, -1) @ basis.rows
+    shift: Double = regress(Grams(basis, (0, 0, 0)).of(still), products.astype(float), basis.axes).offset[0]
+    return shift
+
+
+@dataclass(frozen=True)
+class Average:
+    """Mean of frames at their shifts.
+
+    Attributes
+    ----------
+    mean : (Z, Y, X) float32
+    halves : two of (Z, Y, X) float32
+        Means of one half of the frames and of the other.
+    seen : (Z, Y, X) bool
+        Voxels that enough frames show.
+    half : (n,) int64
+        Which half a frame belongs to.
+    left : (n, boxes, 3) float64
+        What moving by whole voxels left of the shifts.
+    level : float32
+    """
+
+    mean: Float
+    halves: tuple[Float, Float]
+    seen: npt.NDArray[np.bool_]
+    half: Whole
+    left: Double
+    level: np.float32
+
+    def template(self, half: int | None = None) -> Float:
+        """The mean above the level, or that of a half of the frames: sharpened, and without what noise left."""
+        one, other = (part - self.level for part in self.halves)
+        if half is None:
+            image, left = self.mean - self.level, self.left
+        else:
+            image, left = (one, other)[half], self.left[self.half == half]
+        return sharpened(smoothed(image, (one, other)), left.reshape(-1, 3))
+
+
+def average_frames(
     frames: npt.NDArray[Any],
     shifts: Double,
     level: np.float32,
@@ -122,8 +199,8 @@ def make_template(
     bound: Float | None,
     workers: int,
     boxes: Sequence[Box] | None = None,
-) -> tuple[Float, Float, npt.NDArray[np.bool_]]:
-    """Average frames at their shifts: sharpened, and without what noise left.
+) -> Average:
+    """Average frames at their shifts.
 
     Parameters
     ----------
@@ -135,15 +212,6 @@ def make_template(
         Values count up to so far from `mean`: the template is tissue at rest, as most frames show it.
     boxes : sequence of boxes, optional
         Parts of the volume with shifts of their own.
-
-    Returns
-    -------
-    template : (Z, Y, X) float32
-        Above the level.
-    mean : (Z, Y, X) float32
-        Before anything was done to it.
-    seen : (Z, Y, X) bool
-        Voxels that enough frames show.
     """
     shape = frames.shape[1:]
     moved = shifts[:, None] if shifts.ndim == 2 else shifts
@@ -168,7 +236,7 @@ def make_template(
     one, other = (
         _filled(part / np.maximum(count, 1), seen & (count > 0)) for part, count in zip(sums, counts, strict=True)
     )
-    return sharpened(smoothed(mean - level, (one - level, other - level)), (moved - whole).reshape(-1, 3)), mean, seen
+    return Average(mean, (one, other), seen, half, moved - whole, level)
 
 
 def _filled(image: Float, seen: npt.NDArray[np.bool_]) -> Float:

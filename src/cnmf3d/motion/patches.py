@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.kernels import bounded_residual, move
-from cnmf3d.motion.learning import Learned, make_template
+from cnmf3d.motion.learning import Learned, average_frames
 from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
@@ -235,7 +235,9 @@ FARTHEST = 3.0
 """Voxels beyond which a deviation that was measured counts no more when covariances are taken."""
 
 
-def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Double | None = None) -> FieldModel:
+def learn_field(
+    deviations: Double, errors: Double, patches: Patches, scale: Double | None = None, *, forced: bool = False
+) -> FieldModel:
     """Learn from measured deviations how smooth the field is, and how wrong each patch.
 
     Errors of different patches have nothing to do with one another: what two patches have in common is motion. Their
@@ -250,6 +252,8 @@ def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Dou
     patches : Patches
     scale : (3,), optional
         Voxels of the movie in one of the source.
+    forced : bool
+        Whether there is a field even where it predicts nothing.
     """
     count = deviations.shape[1]
     size = np.array([np.diff(edge).mean() for edge in patches.edges])
@@ -279,6 +283,8 @@ def learn_field(deviations: Double, errors: Double, patches: Patches, scale: Dou
         left = np.where(seen, (values @ inverse) / np.diag(inverse), 0)
         total = float((values**2).sum())
         held_out[axis] = 1 - float((left**2).sum()) / total if total > 0 else 0
+        if forced:
+            continue
         if held_out[axis] < PREDICTED or rms[axis] * (1 if scale is None else scale[axis]) < LEAST:
             gains[axis] = 0
     return FieldModel(gains, rms, held_out)
@@ -308,9 +314,9 @@ def relearn(frames: npt.NDArray[Any], shifts: Double, learned: Learned, patches:
     What fluctuates stays as the rigid fit left it: patches that are free to move take activity for motion, and noise
     that is measured behind them lacks it.
     """
-    template, mean, seen = make_template(
-        frames, shifts, learned.level, learned.mean, learned.bound, workers, patches.boxes
+    average = average_frames(frames, shifts, learned.level, learned.mean, learned.bound, workers, patches.boxes)
+    whitening = Whitening(
+        np.where(average.seen, learned.whitening.weight, 0).astype(np.float32), learned.whitening.gain
     )
-    whitening = Whitening(np.where(seen, learned.whitening.weight, 0).astype(np.float32), learned.whitening.gain)
-    basis = Basis.of(template, whitening, learned.basis.axes)
-    return replace(learned, basis=basis, whitening=whitening, mean=mean)
+    basis = Basis.of(average.template(), whitening, learned.basis.axes)
+    return replace(learned, basis=basis, whitening=whitening, mean=average.mean)

@@ -70,6 +70,7 @@ def register_patches(
     *,
     choices: Sequence[Patches],
     bound: Double,
+    forced: bool = False,
     tell: Callable[[int], None] = lambda done: None,
 ) -> Field | None:
     """Find the field of every frame, or nothing where there is none.
@@ -84,14 +85,16 @@ def register_patches(
         The one is taken whose patches move most together.
     bound : (3,)
         Largest deviation along z, y and x.
+    forced : bool
+        Whether there is a field even where it doesn't help.
     tell : callable
         Gets the number of frames done.
     """
     start: _Start | None = None
     for patches in choices:
         if len(patches.boxes) >= 3:
-            other = _learn(source, rigid, shifts[rigid.numbers], patches, bound)
-            if other.model.helps and (start is None or other.model.explained > start.model.explained):
+            other = _learn(source, rigid, shifts[rigid.numbers], patches, bound, forced)
+            if (other.model.helps or forced) and (start is None or other.model.explained > start.model.explained):
                 start = other
             del other  # its images are as large as the template's
     if start is None:
@@ -106,7 +109,7 @@ def register_patches(
     return Field(patches, smooth, start.model, start.registrar.learned)
 
 
-def _learn(source: Source, rigid: Rigid, shifts: Double, patches: Patches, bound: Double) -> _Start:
+def _learn(source: Source, rigid: Rigid, shifts: Double, patches: Patches, bound: Double, forced: bool) -> _Start:
     """Learn how deviations of patches go together, and a template without their blur."""
     frames, learned, workers, scale = rigid.frames, rigid.learned, source.workers, source.scale
     reach = np.ceil(np.abs(shifts).max(axis=0) + bound).astype(np.int64) + 1
@@ -114,7 +117,9 @@ def _learn(source: Source, rigid: Rigid, shifts: Double, patches: Patches, bound
     field = np.zeros_like(base)
     for number in range(ROUNDS + 1):
         registrar = PatchRegistrar(learned, patches, reach)
-        if number == 0 and len(frames) > 2 * LOOK:  # most recordings have no field: that a few frames tell
+        if (
+            number == 0 and not forced and len(frames) > 2 * LOOK
+        ):  # most recordings have no field: that a few frames tell
             few = slice(None, None, len(frames) // LOOK)
             found, errors = registrar.fit(frames[few], base[few], workers)
             model = learn_field(found - base[few] - np.median(found - base[few], axis=0), errors, patches, scale)
@@ -122,7 +127,7 @@ def _learn(source: Source, rigid: Rigid, shifts: Double, patches: Patches, bound
                 return _Start(registrar, model, np.zeros(base.shape[1:]), bound)
         found, errors = registrar.fit(frames, base + field, workers)
         resting = np.median(found - base, axis=0)
-        model = learn_field(found - base - resting, errors, patches, scale)
+        model = learn_field(found - base - resting, errors, patches, scale, forced=forced)
         if not model.helps or number == ROUNDS:
             break
         field = np.clip(model.smooth(found - base - resting, errors), -bound, bound)

@@ -1,10 +1,10 @@
 """Shifts by regression: a frame as the template, its derivatives and a constant, whitened by what the tissue does.
 
-To second order a template that moved by ``d`` is ``T - Σ d_i ∂_i T + ½ Σ d_i d_j ∂_ij T`` (Lucas and Kanade 1981, with
-the second order for shifts of half a voxel). Active cells and neuropil look like motion where they lie on a slope. What
-frames have beside the template therefore counts as noise with its own spectrum: waves that activity fills weigh little.
-The inverse covariance multiplies the template's images once, and costs nothing a frame (generalised least squares,
-with these products as instruments wherever only part of the template is in view).
+To second order a template that moved by ``d`` is ``T - Σ d_i ∂_i T + ½ Σ d_i d_j ∂_ij T`` (Lucas and Kanade 1981), here
+with terms that are best for all shifts of up to half a voxel. Active cells and neuropil look like motion where they lie
+on a slope. What frames have beside the template therefore counts as noise with its own spectrum: waves that activity
+fills weigh little. The inverse covariance multiplies the template's images once, and costs nothing a frame (generalised
+least squares, with these products as instruments wherever only part of the template is in view).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import gauss_newton
-from cnmf3d.motion.spectra import derivatives, frequencies, from_waves, over_shells, pairs, shells, to_waves
+from cnmf3d.motion.spectra import displaced, frequencies, from_waves, over_shells, pairs, shells, to_waves
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -68,7 +68,7 @@ class Basis:
     Attributes
     ----------
     images : (K, Z, Y, X) float32
-        Template, its derivatives (`spectra.derivatives`), ones.
+        Terms of a template that moves (`spectra.displaced`), the first of which is the template itself, and ones.
     instruments : (K, Z, Y, X) float32
         The same times the inverse covariance of what fluctuates: what frames are multiplied with.
     axes : tuple of int
@@ -83,7 +83,7 @@ class Basis:
     def of(cls, template: Float, whitening: Whitening, axes: tuple[int, ...]) -> Basis:
         """Make the images of a template that moves."""
         ones = np.ones((1, *template.shape), np.float32)
-        images = np.concatenate([template[None], derivatives(template, axes), ones])
+        images = np.concatenate([displaced(template, axes), ones])
         instruments = whitening.applied(images)
         # whitening leaves hardly anything of a constant: it is what the rest leaves on average
         instruments[-1] = whitening.weight**2

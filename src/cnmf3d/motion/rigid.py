@@ -13,6 +13,7 @@ from cnmf3d.motion.agreement import Agreement, compare_halves
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.frames import Source
 from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
+from cnmf3d.motion.regression import FARTHEST
 from cnmf3d.motion.starting import Start, find_start
 
 Double = npt.NDArray[np.float64]
@@ -94,7 +95,7 @@ def register_rigid(
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
         learned = learn(frames, learned.shifts, kept, rounds, source.workers)
-    fitted = _all_frames(source, start, odd, learned, reach, lambda done: tell("shifts", done))
+    fitted = _all_frames(source, start, odd, learned, numbers, reach, lambda done: tell("shifts", done))
     return Rigid(*fitted, learned, agreement, numbers, frames)
 
 
@@ -120,6 +121,7 @@ def _all_frames(
     start: Start,
     odd: Bool,
     learned: Learned,
+    numbers: npt.NDArray[np.int64],
     reach: tuple[int, int, int],
     tell: Callable[[int], None],
 ) -> tuple[Double, Double, Double, Bool]:
@@ -135,6 +137,12 @@ def _all_frames(
         fit, whole = registrar.fit(frames, guess[part], source.workers)
         shifts[part], error[part], brightness[part] = whole + fit.offset, fit.error, fit.brightness
         tell(part.stop)
+    # the template holds the frames that it was learned from, and draws them to where they were put
+    apart = learned.shifts - shifts[numbers]
+    apart -= np.median(apart, axis=0)
+    near = (np.abs(apart) < FARTHEST).all(axis=1)  # in the dark rounds lead some astray
+    shifts[numbers[near]] += apart[near]
+    error[numbers[near]] = learned.errors[near]
     moving = list(learned.basis.axes)
     out = (np.abs(shifts) >= np.array(reach) + 0.5)[:, moving].any(axis=1)
     bad = odd | faint_frames(brightness, error[:, 3]) | out | ~np.isfinite(error[:, moving]).all(axis=1)

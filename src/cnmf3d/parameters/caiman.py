@@ -76,7 +76,9 @@ _VALUES_STAY = _running("values stay as they were recorded, negative ones too")
 
 MOTION: dict[str, Rule] = {
     "border_nan": _ours("motion.border_nan", "where a registered movie is written; a run always sees NaN"),
-    "gSig_filt": _ours("motion.gSig_filt", "one number, or along x, y, z"),
+    "gSig_filt": _running(
+        "of CaImAn's high-pass filter; here each spatial frequency weighs by what noise and active cells do there"
+    ),
     "indices": _refused("of parts of the field; crop the movie instead"),
     "is3D": _running("the movie tells whether it has planes"),
     "max_deviation_rigid": _ours("motion.max_deviation_rigid", "one number, or along x, y, z"),
@@ -84,10 +86,14 @@ MOTION: dict[str, Rule] = {
     "min_mov": _VALUES_STAY,
     "niter_rig": _ours("motion.niter_rig"),
     "nonneg_movie": _VALUES_STAY,
-    "num_frames_split": _ours("motion.num_frames_split"),
+    "num_frames_split": _running(
+        "how many frames are read at once; here memory suggests it, and the result is the same"
+    ),
     "num_splits_to_process_els": _OWN_PACE,
     "num_splits_to_process_rig": _OWN_PACE,
-    "overlaps": _ours("motion.overlaps", "along x, y, z"),
+    "overlaps": _running(
+        "patches lie side by side; what they have in common makes the field smooth, see docs/motion.md"
+    ),
     "pw_rigid": _ours("motion.pw_rigid"),
     "shifts_interpolate": _running("shifts of patches are always interpolated between their centres"),
     "shifts_opencv": _ONE_KERNEL,

@@ -22,25 +22,14 @@ class MotionParameters(Stage):
     )
     pw_rigid: bool | Auto = Field(
         "auto",
-        description="Whether places of the volume move by shifts of their own. auto: if that predicts frames better "
-        "that were held out.",
+        description="Whether places of the volume move by shifts of their own. auto: if patches predict the shifts "
+        "of others that were held out. true: also where they don't.",
     )
     strides: Lengths | Auto = Field(
         "auto", description="Distance (x, y, z) from one patch to the next that has a shift of its own."
     )
-    overlaps: Overlap | Auto = Field(
-        "auto", description="Overlap (x, y, z) of neighbouring patches: a patch is strides + overlaps wide."
-    )
     max_deviation_rigid: Overlap | Auto = Field(
         "auto", description="Largest difference (x, y, z) of a patch's shift from the rigid one."
-    )
-    gSig_filt: Lengths | Auto | None = Field(
-        "auto",
-        description="Half-size (x, y, z) of what the template's band-pass keeps. auto: from template and noise. None: "
-        "no band-pass.",
-    )
-    num_frames_split: PositiveInt | Auto = Field(
-        "auto", description="Frames that are read and registered at once. auto: as memory suggests."
     )
     border_nan: bool | Literal["copy", "min"] | Auto = Field(
         "auto",
@@ -53,7 +42,8 @@ class MotionParameters(Stage):
     )
     plane_shifts: bool | Auto = Field(
         "auto",
-        description="Whether each plane of a volume moves by itself along x and y, as where planes are taken in turn.",
+        description="Whether each plane of a volume moves by itself along x and y, as where planes are taken in turn. "
+        "auto and true as of pw_rigid.",
     )
     scan_phase: bool | Auto = Field(
         "auto", description="Whether odd rows are offset along x, as in scans that go both ways."

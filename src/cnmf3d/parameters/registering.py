@@ -17,7 +17,7 @@ from cnmf3d.parameters.reading import FORM_GROUPS, FORM_NAMES, complaints, conte
 
 GROUP = "motion"
 
-LENGTHS = ("max_shifts", "strides", "overlaps", "max_deviation_rigid", "gSig_filt")
+LENGTHS = ("max_shifts", "strides", "max_deviation_rigid")
 """Parameters along axes, which may be in µm."""
 
 MotionSource = str | Path | Mapping[str, Any] | MotionParameters
@@ -112,7 +112,7 @@ def _given(values: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
         if whole and rule is not None and caiman.says_nothing(name, GROUP, value):
             continue
         if name == "lengths" or name in MotionParameters.model_fields:
-            found[name] = "auto" if value is None and name != "gSig_filt" else value
+            found[name] = "auto" if value is None else value
         elif rule is None:
             raise _unknown(name)
         elif rule.kind == "refused" and not caiman.says_nothing(name, GROUP, value):

@@ -132,7 +132,7 @@ def test_what_is_wrong_with_the_movie_is_told_but_not_that_a_part_is_short(heard
     jumping = np.stack([np.roll(volume, rng.integers(-2, 3, 2), (1, 2)) for volume in values])
     heard.preview.ask(wish(open_movie(jumping, rate=movie.rate), None))
     heard.wait()
-    assert "Correct motion first" in doubts(heard.answers[1])
+    assert "cnmf3d run --register auto" in doubts(heard.answers[1])
 
 
 def test_what_cannot_be_computed_is_told(heard, movie, path):

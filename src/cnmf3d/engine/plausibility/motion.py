@@ -15,6 +15,7 @@ from scipy import ndimage
 from cnmf3d.engine.plausibility.check import Check
 from cnmf3d.engine.plausibility.sample import Sample
 from cnmf3d.geometry import ZYX
+from cnmf3d.movies import Movie
 
 GAP = 12
 """Voxels between the two sides, so that no cell lies in both; a sixth of small planes."""
@@ -226,6 +227,13 @@ OFTEN = 0.05
 """Share of the volumes with a brief displacement that is told of: fewer do little harm; one in a sample is chance."""
 
 
+def _remedy(movie: Movie, kind: str) -> str:
+    """What helps: registration, unless that is what left it."""
+    if "motion" in movie.metadata:
+        return "it was registered, so look at its motion file with `cnmf3d motion`"
+    return f"register it with `cnmf3d run --register {kind}`"
+
+
 def check_motion(sample: Sample) -> Check:
     """Residual displacement."""
     motion = motion_of(sample.frames, sample.noise)
@@ -238,21 +246,16 @@ def check_motion(sample: Sample) -> Check:
     said = f"{x:.2f} voxels rms along x, {y:.2f} along y{depth} ({fast:.2f} within a second or so)"
     caution = ""
     if plane > MOVES or z > MOVES_Z:
-        caution = (
-            f"the movie moves: {said}. Correct motion first: cells that move are cut into pieces, and their traces "
-            "show the motion"
-        )
+        caution = f"the movie moves by {said}: {_remedy(sample.movie, 'auto')}, or cells come out in pieces"
     elif uneven > UNEVEN:
         caution = (
-            f"the movie moves differently from place to place: by {uneven:.2f} voxels rms beyond what all of it does "
-            f"({said}). "
-            "Correct motion first, piecewise (non-rigid)"
+            f"the movie moves differently from place to place, by {uneven:.2f} voxels rms beyond what all of it does "
+            f"({said}): {_remedy(sample.movie, 'piecewise')}"
         )
     elif motion.brief > OFTEN:
         caution = (
             f"{motion.brief:.0%} of the volumes are displaced by more than {BRIEF:g} voxels from those around, as "
-            "when an animal "
-            "startles. Correct motion first, or cut these volumes out"
+            f"when an animal startles: {_remedy(sample.movie, 'auto')}, or cut these volumes out"
         )
     figures = {"x": x, "y": y, "z": z, "fast": fast, "uneven": uneven, "brief": motion.brief}
     return Check("motion", said, figures, caution)
