@@ -31,42 +31,6 @@ def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, wo
     return estimate_motion(movie, parameters, reporter=reporter, workers=workers)
 
 
-def of_movie(motion: Motion, movie: Movie, opening: dict[str, Any], other: tuple[int, str] | None = None) -> Motion:
-    """A motion with what leads from its file to the movie.
-
-    Parameters
-    ----------
-    motion : Motion
-    movie : Movie
-        The recording that it is to be applied to.
-    opening : dict
-        How it was opened.
-    other : (channel, fingerprint), optional
-        The channel that it was estimated on, where that is another one.
-    """
-    told: dict[str, Any] = {
-        "movie": {"paths": [str(Path(path).resolve()) for path in local(movie)], "opening": opening}
-    }
-    if other is not None:
-        told["registered_on"] = {"channel": other[0], "fingerprint": other[1]}
-    return replace(motion, fingerprint=movie.fingerprint(), parameters={**motion.parameters, **told})
-
-
-def local(movie: Movie) -> tuple[str, ...]:
-    """The movie's files; none where they are addresses."""
-    return () if any("://" in path for path in movie.paths) else movie.paths
-
-
-def motion_path(movie: Movie) -> Path:
-    """Motion file beside a local movie, else in the working folder."""
-    from cnmf3d.movies.registered import SUFFIX
-
-    if not local(movie):
-        return Path(f"movie{SUFFIX}")
-    path = Path(movie.paths[0])
-    return path.with_name(path.name.split(".")[0] + SUFFIX)
-
-
 def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:
     """See that a motion file can be written, before anything is computed.
 
@@ -75,6 +39,7 @@ def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:
     UsageError
         Where it can't, or what is there is something else than a motion file.
     """
+    from cnmf3d.movies.registered.beside import local
     from cnmf3d.movies.registered.storing import holds_motion
 
     if out.is_dir():
@@ -116,6 +81,7 @@ class Registration:
         cls, movie: Movie, opening: MovieFlags, kind: Kind, content: Mapping[str, Any], *, force: bool
     ) -> Registration:
         """See that it can be done, before anything is computed."""
+        from cnmf3d.movies.registered.beside import motion_path
         from cnmf3d.parameters import read_motion_parameters
 
         if opening.motion is not None:
@@ -132,6 +98,7 @@ class Registration:
         """Estimate and keep the motion: the registered movie, or the recording where nothing moves."""
         from cnmf3d.events import Note
         from cnmf3d.movies.registered import registered, write_motion
+        from cnmf3d.movies.registered.beside import of_movie
 
         motion = of_movie(estimated(self.movie, self.parameters, reporter, workers), self.movie, self.opening)
         write_motion(motion, self.out)

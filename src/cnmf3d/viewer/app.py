@@ -339,6 +339,8 @@ class App:
         seen = (id(environment.imgdata.seq), environment.UUID)
         if seen != self._shown:
             self._shown = seen
+            if self.curator is not None:
+                self.curator.footage = self._footage()
             self.movie_changed.emit(self.movie)
         self._show_rois(environment)
 
