@@ -126,9 +126,7 @@ class Layers:
         width = movie.data.shape[-1] * self.scale[-1] * (1 + GAP) * (-1 if left else 1)
         moved = (0.0, 0.0, 0.0, width if first and other else 0.0)
         movie.visible, second.visible = first, other
-        if tuple(second.translate) != moved:
-            second.translate = moved
-            self.app.viewer.reset_view()
+        second.translate = moved
 
     def _same_contrast(self, event: Any) -> None:
         """Let the open movie and the other one have the same black and white."""

@@ -152,10 +152,13 @@ class Registration:
 
     def show(self, view: View) -> None:
         """Choose what the picture shows."""
+        wider = (self.view == "side by side") != (view == "side by side")
         self.view = view
         if self.app.layers is not None:
             seen = {"registered": (True, False), "as recorded": (False, True), "side by side": (True, True)}[view]
             self.app.layers.compare(*(seen if self.used else seen[::-1]), left=self.used)  # before, after
+            if wider:
+                self.app.viewer.reset_view()
         self.shown.emit()
 
     def _request(self) -> tuple[Movie, dict[str, Any]]:

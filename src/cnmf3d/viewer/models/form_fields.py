@@ -92,6 +92,7 @@ _LABELS = {
     "motion.niter_rig": "Rounds (niter_rig)",
     "motion.strides": "strides (patches)",
     "motion.overlaps": "overlaps (patches)",
+    "motion.max_deviation_rigid": "Deviation from rigid",
     "motion.gSig_filt": "gSig_filt (band-pass)",
     "motion.num_frames_split": "Frames at once",
     "motion.plane_offsets": "Offsets of planes",

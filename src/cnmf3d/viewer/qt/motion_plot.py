@@ -193,6 +193,7 @@ class FramePlot(pg.PlotWidget):
         self._box = MarkingBox()
         super().__init__(viewBox=self._box)
         self.setBackground(None)
+        self.setCacheMode(self.CacheModeFlag(0))  # or the ground of another theme would stay
         self.setMouseEnabled(x=True, y=False)
         self.setMinimumHeight(56)
         self.setLabel("left", label)
