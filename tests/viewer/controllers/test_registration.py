@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -14,11 +15,14 @@ pytest.importorskip("psygnal")
 from cnmf3d.batch import Batch
 from cnmf3d.movies import open_movie
 from cnmf3d.movies.registered import Motion, read_motion, write_motion
+from cnmf3d.movies.registered.beside import of_movie
 from cnmf3d.movies.registered.frames import Registered
+from cnmf3d.results import load_results, write_results
 from cnmf3d.simulate import simulate
 from cnmf3d.viewer.controllers.actions import actions_of
+from cnmf3d.viewer.controllers.motions import EDITED, ENTRY
 from cnmf3d.viewer.controllers.preview import motion_in
-from cnmf3d.viewer.controllers.registration import EDITED, ENTRY, registration_of
+from cnmf3d.viewer.controllers.registration import registration_of
 
 SHIFT = (0, 1, 2)
 """z, y, x of the odd frames of `moving`."""
@@ -271,3 +275,44 @@ def test_what_the_process_complains_of_is_told(app, finish, opened, failed):
     opened.estimate()
     finish(app, 60)
     assert "channel" in failed[-1] and opened.found is not None
+
+
+def test_a_motion_file_opens_its_movie(app, finish, moving, tmp_path, failed):
+    path, motion = moving
+    file = write_motion(of_movie(motion, open_movie(path), {"rate": 3.0}), tmp_path / "kept.hdf5")
+    app.open(file)
+    finish(app)
+    registration = registration_of(app)
+    assert registration.used and app.movie.rate == 3.0 and registration.found.path == file
+    app.clear()
+    path.unlink()
+    app.open(file)
+    assert "not where it was" in failed[-1] and app.movie is None
+
+
+def test_a_motion_file_is_taken_for_the_open_movie(app, finish, moving, tmp_path):
+    path, motion = moving
+    registration = registration_of(app)
+    app.open(path)
+    finish(app)
+    app.open(write_motion(motion, tmp_path / "elsewhere.h5"))
+    finish(app)
+    assert registration.used and registration.found.path.name == "elsewhere.h5"
+
+
+def test_results_of_a_registered_movie_are_shown_on_it(app, finish, results_file, movie_file):
+    recorded = open_movie(movie_file)
+    shape = recorded.shape
+    rigid = np.zeros((shape[0], 3), np.float32)
+    rigid[3] = (0, 1, 0)
+    ones, none = np.ones(shape[0], np.float32), np.zeros(shape[0], bool)
+    planes, template = np.zeros((shape[1], 2), np.float32), np.zeros(shape[1:], np.float32)
+    motion = Motion(rigid, ones, planes, none, template, fingerprint=recorded.fingerprint())
+    file = write_motion(motion, movie_file.with_name("movie.motion.hdf5"))
+    results = load_results(results_file)
+    for movie, used in ((recorded, False), (open_movie(movie_file, motion=file), True)):
+        told = replace(results.provenance, fingerprint=movie.fingerprint())
+        write_results(replace(results, provenance=told), results_file)
+        app.open(results_file)
+        finish(app)
+        assert registration_of(app).used is used and app.rois is not None

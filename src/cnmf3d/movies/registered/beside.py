@@ -43,3 +43,27 @@ def of_movie(motion: Motion, movie: Movie, opening: dict[str, Any], other: tuple
     if other is not None:
         told["registered_on"] = {"channel": other[0], "fingerprint": other[1]}
     return replace(motion, fingerprint=movie.fingerprint(), parameters={**motion.parameters, **told})
+
+
+def opening_of(motion: Motion) -> dict[str, Any]:
+    """How the recording of a motion was opened: keywords of `open_movie`."""
+    return {name: value for name, value in dict(_told(motion).get("opening", {})).items() if name != "motion"}
+
+
+def recordings_of(motion: Motion, file: Path) -> list[list[Path]]:
+    """Where the recording of a motion may be: where it was, and beside the motion's file, as far as there are files.
+
+    Parameters
+    ----------
+    motion : Motion
+    file : Path
+        That it was read from.
+    """
+    paths = [Path(path) for path in _told(motion).get("paths", ())]
+    places = (paths, [file.parent / path.name for path in paths])
+    return [place for place in places if place and all(path.exists() for path in place)]
+
+
+def _told(motion: Motion) -> dict[str, Any]:
+    told = motion.parameters.get("movie")
+    return told if isinstance(told, dict) else {}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +11,21 @@ from psygnal import Signal
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.movies import Movie
-from cnmf3d.movies.registered import Motion, motion_of, registered, write_motion
-from cnmf3d.movies.registered.beside import motion_path, of_movie
+from cnmf3d.movies.registered import Motion, motion_of, read_motion, registered, write_motion
+from cnmf3d.movies.registered.beside import motion_path, of_movie, opening_of, recordings_of
 from cnmf3d.movies.registered.frames import Registered
-from cnmf3d.movies.registered.storing import holds_motion, read_motion
+from cnmf3d.movies.registered.storing import holds_motion
 from cnmf3d.viewer.controllers.motion_process import estimate_in_process
+from cnmf3d.viewer.controllers.motions import (
+    EDITED,
+    ENTRY,
+    Found,
+    check_writable,
+    history_entry,
+    own_file,
+    ready_movie,
+    recorded_of,
+)
 from cnmf3d.viewer.models.bad_frames import BadFrames
 from cnmf3d.viewer.models.motion_form import MotionForm
 from cnmf3d.workspace.imgdata import ImgData
@@ -28,33 +37,6 @@ if TYPE_CHECKING:
 
 View = Literal["registered", "as recorded", "side by side"]
 VIEWS: tuple[View, ...] = ("registered", "as recorded", "side by side")
-
-ENTRY = "mcorr_3d"
-"""Name of the step in the history."""
-
-EDITED = "bad_frames_edited"
-"""Whether bad frames of a motion were marked by hand, among its parameters."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """A motion that is ready to be shown.
-
-    Attributes
-    ----------
-    motion : Motion
-    path : Path
-        File that it was read from: ours, or shifts of another program.
-    moved : Movie
-        The recording without it.
-    notes : tuple of str
-        What estimating it found.
-    """
-
-    motion: Motion
-    path: Path
-    moved: Movie
-    notes: tuple[str, ...] = ()
 
 
 class Registration:
@@ -127,7 +109,7 @@ class Registration:
             notes = estimate_in_process(request, task)
             path = Path(request["output"])
             motion = read_motion(path)
-            return Found(motion, path, _ready(movie, motion), notes)
+            return Found(motion, path, ready_movie(movie, motion), notes)
 
         self._task = self.app.tasks.start("Estimating motion", work, self._estimated(movie), self.app.fail)
         return self._task
@@ -138,11 +120,29 @@ class Registration:
             self._task.cancel()
 
     def open(self, path: str | Path) -> Task | None:
-        """Read a motion file, or shifts of CaImAn or Suite2p, and take the motion out."""
+        """Read a motion file, or shifts of CaImAn or Suite2p, and take the motion out.
+
+        Where no movie is open, a motion file leads to its own.
+        """
         movie = self.recorded
-        if not self.app.attempt(lambda: self._source()) or movie is None:
+        if movie is None:
+            return self._open_its_movie(Path(path))
+        if not self.app.attempt(self._source):
             return None
         return self._read(Path(path), movie, lambda found: self._take(found, use=True))
+
+    def _open_its_movie(self, path: Path) -> Task | None:
+        """Open the movie that a motion file was made from, registered."""
+        found: list[Motion] = []
+        if not self.app.attempt(lambda: found.append(read_motion(path))):
+            return None
+        places = recordings_of(found[0], path)
+        if not places:
+            self.app.fail(UsageError(f"the movie of {path.name} is not where it was", "Open it, then its motion."))
+            return None
+        source = [str(place) for place in places[0]]
+        opening = {**opening_of(found[0]), "motion": str(path.absolute())}
+        return self.app.open(source if len(source) > 1 else source[0], **opening)
 
     def use(self, on: bool) -> None:
         """Make the registered movie the one of the work environment, or the recorded one."""
@@ -211,7 +211,7 @@ class Registration:
 
         def work(task: Task) -> Found:
             motion = motion_of(path, movie)
-            return Found(motion, path, _ready(movie, motion))
+            return Found(motion, path, ready_movie(movie, motion))
 
         def take(found: Found) -> None:
             if self.recorded is not None and self.recorded.frames is movie.frames:
@@ -341,69 +341,6 @@ class Registration:
             self.app.fail(error)
 
         self.app.tasks.start("Saving bad frames", work, done, fail)
-
-
-def recorded_of(movie: Movie) -> Movie:
-    """A movie as it was recorded, where it is a registered one; else itself."""
-    if not isinstance(movie.frames, Registered):
-        return movie
-    metadata = {name: value for name, value in movie.metadata.items() if name != "motion"}
-    return replace(movie, frames=movie.frames.source, metadata=metadata)
-
-
-def check_writable(path: Path) -> None:
-    """See that a motion file can be written, before anything is computed.
-
-    Raises
-    ------
-    UsageError
-        Where it can't, or something else has its name.
-    """
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(
-            f"{path.name} can't be written to {path.parent}", "Register elsewhere: cnmf3d register MOVIE -o FILE."
-        )
-    if path.exists() and not holds_motion(path):
-        raise UsageError(f"{path} exists, and is no motion file", "Move it away, or give it another name.")
-
-
-def own_file(path: Path, movie: Movie) -> Path:
-    """The motion file that marked frames are kept in: what was read, or a file beside the movie for others' shifts.
-
-    Raises
-    ------
-    UsageError
-        Where the one beside the movie is there already, with another motion.
-    """
-    if path.is_file() and holds_motion(path):
-        return path
-    beside = motion_path(movie)
-    if beside.exists():
-        raise UsageError(f"{beside.name} is there already, with another motion", "Move it away to mark frames here.")
-    return beside
-
-
-def history_entry(found: Found) -> dict[str, Any]:
-    """What the history says of a registered movie."""
-    motion = found.motion
-    asked = motion.parameters.get("asked")
-    return {
-        ENTRY: {
-            "motion": str(found.path),
-            "kind": motion.kind,
-            "bad_frames": int(motion.bad_frames.sum()),
-            "parameters": dict(asked) if isinstance(asked, dict) else {},
-            "versions": dict(motion.versions),
-        }
-    }
-
-
-def _ready(movie: Movie, motion: Motion) -> Movie:
-    """The registered movie, its kernels compiled and loaded: so that the window needn't wait for its first frame."""
-    moved = registered(movie, motion)
-    first = next((int(frame) for frame, bad in enumerate(motion.bad_frames) if not bad), 0)
-    moved.read(first, first + 1)
-    return moved
 
 
 _MADE: dict[int, Registration] = {}
