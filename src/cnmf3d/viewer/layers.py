@@ -81,8 +81,13 @@ class Layers:
         return ("um", "um", "um") if known else ("pixel", "pixel", "pixel")
 
     def show_movie(self, movie: Movie | None) -> None:
-        """Show another movie; without one its layer and the projections of the old one go."""
-        for name in [name for name in self._made if name not in (MOVIE, ROIS)]:
+        """Show another movie; without one its layer and the projections of the old one go.
+
+        A layer of `show_other` stays where its size fits: napari collects garbage for each one that it removes.
+        """
+        other = self._made.get(OTHER)
+        fits = movie is not None and other is not None and tuple(other.data.shape) == movie.shape
+        for name in [name for name in self._made if name not in (MOVIE, ROIS) and not (name == OTHER and fits)]:
             self._remove(name)
         if movie is None:
             self._remove(MOVIE)
@@ -107,9 +112,16 @@ class Layers:
         first = self._made.get(MOVIE)
         if first is None:
             return
-        self._put_image(OTHER, MovieArray(movie), tuple(first.contrast_limits), visible=False)
+        before = self._made.get(OTHER)
+        shown = before is not None and before.visible
+        self._put_image(OTHER, MovieArray(movie), tuple(first.contrast_limits), visible=shown)
         self._made[OTHER].name = name
-        self.app.viewer.layers.selection.active = first  # keys and the contrast sliders are those of the movie
+        if before is None:
+            self.app.viewer.layers.selection.active = first  # keys and the contrast sliders are those of the movie
+
+    def hide_other(self) -> None:
+        """Show the open movie only."""
+        self._remove(OTHER)
 
     def compare(self, first: bool, other: bool, *, left: bool = False) -> None:
         """Choose which of the open movie and the other one is seen; both: beside one another.

@@ -170,6 +170,9 @@ def test_before_and_after_share_place_and_contrast(app, opened):
 
 def test_marked_frames_are_kept_in_the_file_and_left_out(app, finish, opened):
     opened.use(True)
+    opened.show("side by side")
+    other, camera = app.viewer.layers["as recorded"], app.viewer.scene.camera
+    camera.zoom = 9.0
     opened.bad.mark(2, 5)
     assert app.unsaved == ("bad frames",)
     opened.bad.toggle(8)  # while the first step is written
@@ -178,6 +181,7 @@ def test_marked_frames_are_kept_in_the_file_and_left_out(app, finish, opened):
     kept = read_motion(path)
     assert np.flatnonzero(kept.bad_frames).tolist() == [2, 3, 4, 8] and kept.parameters[EDITED]
     assert app.unsaved == () and np.isnan(app.movie.read(2, 5)).all() and not np.isnan(app.movie.read(5, 6)).all()
+    assert app.viewer.layers["as recorded"] is other and camera.zoom == 9.0 and opened.view == "side by side"
     assert app.environment.history_trace == [app.environment.history_trace[-1]]
     assert app.environment.history_trace[-1][ENTRY]["bad_frames"] == 4
     opened.bad.undo()
@@ -210,6 +214,12 @@ def test_a_registered_movie_comes_with_its_motion(app, finish, opened, moving):
     finish(app)
     assert opened.used and opened.found.motion.digest() == motion.digest()
     assert opened.recorded.dtype == np.uint16 and names(app) == ["movie", "as recorded"]
+
+
+def test_another_movie_of_the_same_size_has_no_motion(app, finish, opened):
+    app.open(np.zeros(opened.recorded.shape, np.uint16))
+    finish(app)
+    assert opened.found is None and names(app) == ["movie"]
 
 
 def test_another_movie_has_no_motion(app, finish, opened, movie_file):

@@ -231,6 +231,8 @@ class Registration:
                 self._take(Found(movie.frames.motion, Path(path), movie), use=True)
                 return
         self.bad.begin(self.bad.marked[:0])
+        if self.app.layers is not None:
+            self.app.layers.hide_other()
         self.changed.emit()
         self.shown.emit()
         if movie is None or self.used or self.app.environment.isEmpty or not movie.paths:
