@@ -14,7 +14,7 @@ from cnmf3d.movies.registered import Motion, read_motion, write_motion
 from cnmf3d.results import load_results
 from cnmf3d.simulate import load_truth, score, simulate
 
-SCENE = {"size": (32, 32, 5), "cells": 6, "frames": 160, "motion": (2.0, 2.0, 0.0), "jitter": (0.4, 0.4, 0.1)}
+SCENE = {"size": (40, 40, 5), "cells": 8, "frames": 160, "motion": (2.0, 2.0, 0.0), "jitter": (0.4, 0.4, 0.1)}
 
 
 @pytest.fixture(scope="module")
