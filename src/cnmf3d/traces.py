@@ -11,6 +11,9 @@ from scipy import special
 
 from cnmf3d.components import Float
 
+GONE = 0.05
+"""Autocorrelation that counts as none: half a standard error of one at a hundred values."""
+
 
 def quiet_level(traces: Float) -> tuple[Float, Float]:
     """Baseline and noise of each trace from its quiet part, both (components,) float32.
@@ -85,12 +88,46 @@ def skewness(raw: Float, width: int) -> Float:
     (components,) float32
         ``E[(x − μ)³] / σ³``; 0 for a constant trace.
     """
-    width = min(width, raw.shape[1])
-    bins = raw.shape[1] // width
-    binned = raw[:, : bins * width].reshape(len(raw), bins, width).mean(axis=2, dtype=np.float64)
-    centred = binned - binned.mean(axis=1, keepdims=True)
+    centred = binned(raw, width).astype(np.float64)
     power = (centred**2).mean(axis=1) ** 1.5
     return np.where(power > 0, (centred**3).mean(axis=1) / np.maximum(power, 1e-30), 0).astype(np.float32)
+
+
+def skewness_error(raw: Float, width: int) -> Float:
+    """Standard error that the skewness of each trace would have by chance, if it went up as far as down.
+
+    ``√(6 Σ_k ρ_k³ / n)`` for a normal process with autocorrelation ρ (Lomnicki 1961, Metrika 4:37): neuropil is slow,
+    so that a recording holds few independent values of it, and is often skewed by chance. The sum runs over lags up to
+    the first where ρ is gone.
+
+    Parameters
+    ----------
+    raw, width : as for `skewness`
+
+    Returns
+    -------
+    (components,) float32
+    """
+    centred = binned(raw, width).astype(np.float64)
+    bins = centred.shape[1]
+    power = np.maximum((centred**2).mean(axis=1), 1e-30)
+    total, lasting = np.ones(len(raw)), np.arange(len(raw))
+    for lag in range(1, max(2, bins // 3)):
+        part = centred[lasting]
+        correlation = (part[:, lag:] * part[:, :-lag]).mean(axis=1) / power[lasting]
+        lasting, correlation = lasting[correlation > GONE], correlation[correlation > GONE]
+        if not lasting.size:
+            break
+        total[lasting] += 2 * correlation**3
+    return np.asarray(np.sqrt(6 * total / bins), np.float32)
+
+
+def binned(raw: Float, width: int) -> Float:
+    """Means over bins of `width` frames, without each trace's mean; (components, bins) float32."""
+    width = min(width, raw.shape[1])
+    bins = raw.shape[1] // width
+    means = raw[:, : bins * width].reshape(len(raw), bins, width).mean(axis=2, dtype=np.float64)
+    return np.asarray(means - means.mean(axis=1, keepdims=True), np.float32)
 
 
 def decay_frames(g: Float) -> float:

@@ -176,3 +176,19 @@ def test_without_pandas_it_says_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="project"):
         read_mesmerize(tmp_path / "b.pickle")
+
+
+def test_rows_tell_whose_output_they_work_on(tmp_path):
+    moved, other = row("moved", "mcorr"), row("other", "mcorr")
+    output = f"{moved[-1]}/{moved[-1]}_memmap_d1_8_d2_9.mmap"
+    cells, alone = row("cells", movie=output), row("alone", movie=f"{uuid.uuid4()}/x.mmap")
+    table(row("early", movie=output), other, moved, cells, alone).to_pickle(tmp_path / "b.pickle")
+    told = {each.name: each.registered_by for each in read_mesmerize(tmp_path / "b.pickle")}
+    assert told == {"early": "", "other": "", "moved": "", "cells": str(moved[-1]), "alone": ""}
+
+
+def test_lengths_of_motion_correction_in_one_plane_become_xyz():
+    given = {"max_shifts": [24, 20], "strides": (48, 40), "overlaps": [12, 10], "max_deviation_rigid": 3}
+    wanted = {"max_shifts": [20, 24, 0], "strides": [40, 48, 1], "overlaps": [10, 12, 0], "max_deviation_rigid": 3}
+    each = Row("moved", "mcorr", "u", Path("m.tif"), given)
+    assert each.for_volume(1) == wanted and each.for_volume(5) == given

@@ -250,7 +250,7 @@ def test_batches_of_mesmerize_core_become_items(say, folder, still):
     pd = pytest.importorskip("pandas")
     good = {"main": {"fr": 10, "p": 1, "gSig": np.array([4, 4, 2]), "K": 20}, "refit": True}
     odd = {"main": {"fr": 10, "gSig": [4, 4, 2], "center_psf": True}}
-    rows = [("cnmf", "cells", good), ("mcorr", "moved", {"main": {}}), ("cnmf", "odd", odd)]
+    rows = [("cnmf", "cells", good), ("cnmfe", "ring", {"main": {}}), ("cnmf", "odd", odd)]
     table = pd.DataFrame(
         [
             {
@@ -268,7 +268,7 @@ def test_batches_of_mesmerize_core_become_items(say, folder, still):
     table.to_pickle(pickle, protocol=4)
     code, said, told = say("import", folder, pickle)
     assert code == 0 and said.rstrip().endswith("cells") and len(said.splitlines()) == 1
-    assert "moved: its algorithm is mcorr" in told and "odd: center_psf" in told
+    assert "ring: its algorithm is cnmfe" in told and "odd: center_psf" in told
     (item,) = json.loads(say("list", folder, "--json")[1])
     assert item["parameters"]["init"]["K"] == 20 and item["parameters"]["refit"] is True
     assert say("import", folder, pickle, "--without", "center_psf")[1].rstrip().endswith("odd")

@@ -47,7 +47,7 @@ def test_the_page_runs_as_it_is_printed(here, capsys):
         words = [places.get(word, word) for word in shlex.split(line, comments=True)]
         assert words[0] == "cnmf3d" and call(words[1:]) == 0, (words, capsys.readouterr())
         said += capsys.readouterr().out
-    assert "4 items: 4 done" in said and "told to end" not in said and "old\n" in said
+    assert "4 items: 4 done" in said and "4 done\n" in said and "told to end" not in said and "old\n" in said
     for code in blocks("python"):
         exec(compile(code, PAGE.name, "exec"), {})
-    assert "Outcome(done=2, failed=0, aborted=0)" in capsys.readouterr().out
+    assert "Outcome(done=4, failed=0, aborted=0)" in capsys.readouterr().out

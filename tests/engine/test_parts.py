@@ -27,7 +27,7 @@ from cnmf3d.engine.solve import Settings, empty_fit, search
 from cnmf3d.engine.supports import ellipsoids
 from cnmf3d.engine.volume import Neuropil
 from cnmf3d.geometry import ZYX
-from cnmf3d.traces import quiet_level, skewness, trace_snr
+from cnmf3d.traces import quiet_level, skewness, skewness_error, trace_snr
 
 SHAPE = (5, 24, 24)
 SIGMA = ZYX(1.0, 2.5, 2.5)
@@ -230,12 +230,22 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
     assert skewness(numbers, 1)[0] == pytest.approx(stats.skew(numbers[0]), rel=1e-4)
 
 
+@pytest.mark.parametrize("memory", [0.0, 0.8, 0.97])
+def test_the_error_of_skewness_grows_with_how_slow_a_trace_is(memory):
+    rng = np.random.default_rng(2)
+    slow = signal.lfilter([1], [1, -memory], rng.standard_normal((400, 1500)), axis=1)[:, 500:].astype(np.float32)
+    assert np.median(skewness_error(slow, 1)) == pytest.approx(skewness(slow, 1).std(), rel=0.25)
+    assert skewness_error(np.zeros((0, 10), np.float32), 2).shape == (0,)
+
+
 @pytest.mark.parametrize(
     ("changes", "kept"),
     [
         ({}, True),
         ({"skewness": 0.1}, False),
         ({"skewness": 0.1, "snr": 6}, True),
+        ({"skewness": 0.9, "skewness_error": 0.6, "snr": 6}, False),  # slow, and skewed by chance
+        ({"skewness": 0.9, "skewness_error": 0.6, "r_value": 0.98}, True),
         ({"skewness": 0.1, "r_value": 0.98}, True),
         ({"compactness": 0.5}, False),
         ({"compactness": 0.5, "snr": 6}, True),
@@ -253,6 +263,7 @@ def test_skewness_tells_transients_from_what_swings_both_ways():
 )
 def test_what_is_accepted(changes, kept):
     good = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
+    good["skewness_error"] = 0.04
     values, plan = {**good, **changes}, Plan(rate=10, least_smooth=0.4)
     assert decide({name: np.array([value]) for name, value in values.items()}, plan, 200)[0] == kept
 

@@ -142,7 +142,11 @@ def test_what_is_no_dict(space, params):
 
 
 def test_a_module_that_there_is_not(space):
-    for name, told in (("cnmf3d", "Did you mean cnmf_3d"), ("CNMF_3D", "Did you mean"), ("stacks", "There is cnmf_3d")):
+    for name, told in (
+        ("cnmf3d", "Did you mean cnmf_3d"),
+        ("CNMF_3D", "Did you mean"),
+        ("stacks", "There are cnmf_3d"),
+    ):
         with pytest.raises(UsageError, match=told):
             space.get_module(name)
 

@@ -21,7 +21,7 @@ def test_the_names_of_the_page(tiff):
         page = "get_module vi ViewerWorkEnv os glob get_workEnv get_image get_meta get_batch_manager"
         ours = "update_workEnv clear_workEnv ImgData all_modules np"
         assert {*page.split(), *ours.split()} <= set(names)
-        assert names["all_modules"] == ["cnmf_3d"] and names["ViewerWorkEnv"] is ViewerWorkEnv
+        assert names["all_modules"] == ["cnmf_3d", "mcorr_3d"] and names["ViewerWorkEnv"] is ViewerWorkEnv
         assert names["ImgData"] is ImgData and names["get_batch_manager"]() is space.manager
         assert names["get_image"]() is None and names["get_meta"]() == {}
         names["vi"].viewer.workEnv = env = ViewerWorkEnv.from_tiff(tiff(meta=META))

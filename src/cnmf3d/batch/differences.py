@@ -23,6 +23,7 @@ def settings(item: Item) -> dict[str, Any]:
     """
     return {
         "movie": list(item.input.paths),
+        **({"registered by": item.input.item} if item.input.item else {}),
         "module": item.module,
         "engine": item.engine,
         **flat("", item.parameters),

@@ -25,12 +25,15 @@ class Input:
         Keywords of `cnmf3d.open_movie`, plain values.
     fingerprint : str
         Of the content (`Movie.fingerprint`).
+    item : str
+        UUID of the item of the same batch (module ``mcorr_3d``) whose motion registers the movie; else empty.
     """
 
     paths: tuple[str, ...]
     relative: tuple[str, ...] = ()
     opening: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    item: str = ""
 
     @classmethod
     def at(cls, paths: tuple[str, ...], folder: Path, opening: Mapping[str, Any], fingerprint: str) -> Input:
@@ -85,7 +88,7 @@ class Item:
     ----------
     uuid, name, module, engine : str
     parameters : mapping
-        ``CnmfParameters.to_dict()``.
+        ``CnmfParameters.to_dict()``; of the module ``mcorr_3d`` ``{"motion": MotionParameters}`` as plain values.
     input : Input
     options : mapping
         What isn't a parameter of the method: ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``, ...
@@ -95,7 +98,8 @@ class Item:
     added, started, finished : str
         ISO 8601 with time zone; empty where that didn't happen.
     summary : mapping
-        Of the results: ``accepted``, ``rejected``, ``frames``, ``shape``, ``seconds``.
+        Of the output: ``frames``, ``shape``, ``seconds``; of results ``accepted``, ``rejected``; of a motion ``kind``,
+        ``largest`` (x, y, z) and ``bad_frames``.
     warnings : tuple of str
     error : str
         All that is known of a failure.

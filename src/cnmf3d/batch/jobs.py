@@ -10,6 +10,7 @@ from typing import Any
 from cnmf3d.batch.engines import engine_of
 from cnmf3d.batch.item import Item
 from cnmf3d.batch.runfolder import Job
+from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch
 from cnmf3d.errors import InputError, UsageError
 
@@ -27,11 +28,12 @@ def job_of(batch: Batch, item: Item, workers: int | None = None) -> Job:
     Raises
     ------
     InputError
-        Where the movie isn't there.
+        Where the movie isn't there, or the item that registers it has no output.
     UsageError
         Where the item's engine can't compute it.
     """
-    source = dataclasses.replace(item.input, paths=movie_of(batch, item), relative=())
+    opening = opening_of(batch, item)
+    source = dataclasses.replace(item.input, paths=movie_of(batch, item), relative=(), opening=opening)
     job = Job(item.module, item.engine, source, item.parameters, _options(batch, item), workers)
     if reason := engine_of(item.engine).unsuitable(job):
         raise UsageError(f"{item.name}: {reason}", "Choose another engine, or other parameters.")
@@ -64,3 +66,42 @@ def movie_of(batch: Batch, item: Item) -> tuple[str, ...]:
             f"Tell where it is: cnmf3d batch relink {batch.folder} FOLDER.",
         )
     return tuple(path if "://" in path else str(Path(path).absolute()) for path in paths)
+
+
+def opening_of(batch: Batch, item: Item) -> dict[str, Any]:
+    """Keywords of `cnmf3d.open_movie` for an item's movie; with the motion that another item has found in it.
+
+    Raises
+    ------
+    InputError
+        Where that item failed, isn't done yet, or was deleted.
+    """
+    opening = dict(item.input.opening)
+    if not item.input.item:
+        return opening
+    from cnmf3d.movies.registered import read_motion
+
+    motion = batch.run_folder(_registering(batch, item)).motion
+    return opening if read_motion(motion).still else {**opening, "motion": str(motion.absolute())}
+
+
+def _registering(batch: Batch, item: Item) -> Item:
+    """The item whose motion registers an item's movie, if it is done."""
+    try:
+        source = batch.item(item.input.item)
+    except UsageError as error:
+        raise InputError(
+            f"{item.name}: the item that registers its movie ({item.input.item[:8]}) was deleted",
+            "Delete this one, too, and add both again.",
+        ) from error
+    if source.status is Status.DONE:
+        return source
+    if source.status is Status.FAILED:
+        raise InputError(
+            f"{item.name}: {source.name}, which registers its movie, failed: {source.last_line}",
+            f"Mend that, then retry both: cnmf3d batch retry {batch.folder} {source.uuid[:8]} {item.uuid[:8]}.",
+        )
+    raise InputError(
+        f"{item.name}: {source.name}, which registers its movie, is {source.status.value}",
+        f"That one has to be done first: cnmf3d batch show {batch.folder} {source.uuid[:8]}.",
+    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from cnmf3d.batch import arrow_strings
+from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.npy_objects import DAMAGE
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 COLUMNS = ("algo", "item_name", "input_movie_path", "params", "uuid")
 """What a table must have; it has more (outputs, times, comments)."""
 
-PER_AXIS = ("gSig", "gSiz", "rf", "stride")
+PER_AXIS = ("gSig", "gSiz", "rf", "stride", "strides", "gSig_filt")
 """CaImAn's lengths along axes: two values for a movie of one plane."""
+
+NONE_ALONG_Z = ("max_shifts", "overlaps")
+"""Such lengths, which are 0 along z in a movie of one plane."""
+
+MODULES = {"cnmf": CNMF, "mcorr": MCORR}
+"""The module that does what an algorithm of mesmerize-core does."""
 
 _PATHS = {
     "PosixPath": PurePosixPath,
@@ -80,6 +87,8 @@ class Row:
         Where its movie is or was.
     parameters : dict
         CaImAn's names and plain values.
+    registered_by : str
+        UUID of the earlier ``mcorr`` row whose output is this row's movie; else empty.
     """
 
     name: str
@@ -87,14 +96,15 @@ class Row:
     uuid: str
     movie: Path
     parameters: dict[str, Any]
+    registered_by: str = ""
 
     def for_volume(self, planes: int) -> dict[str, Any]:
         """Parameters for a movie of so many planes: lengths given along two axes (y, x) become x, y, z."""
         if planes > 1:
             return self.parameters
         return {
-            name: [value[1], value[0], 1]
-            if name in PER_AXIS and isinstance(value, (list, tuple)) and len(value) == 2
+            name: [value[1], value[0], int(name in PER_AXIS)]
+            if name in (*PER_AXIS, *NONE_ALONG_Z) and isinstance(value, (list, tuple)) and len(value) == 2
             else value
             for name, value in self.parameters.items()
         }
@@ -128,7 +138,17 @@ def read_mesmerize(path: Path, *, raw_data: Path | None = None) -> list[Row]:
             "pandas isn't installed, and batches of mesmerize-core are pandas tables",
             "Install it: pip install 'cnmf3d[project]'.",
         )
-    return [_row(path, values, raw_data) for values in _table(path).to_dict("records")]
+    return _linked([_row(path, values, raw_data) for values in _table(path).to_dict("records")])
+
+
+def _linked(rows: list[Row]) -> list[Row]:
+    """Rows that tell whose output they work on: mesmerize-core keeps it in a folder named by the row's UUID."""
+    out: list[Row] = []
+    for row in rows:
+        parts = row.movie.parts[-2:]
+        by = (each.uuid for each in out if each.algorithm == "mcorr" and any(each.uuid in part for part in parts))
+        out.append(replace(row, registered_by=next(by, "")))
+    return out
 
 
 class _Restricted(pickle.Unpickler):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnmf3d.batch.item import Input
+from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
 
 
@@ -40,14 +41,24 @@ class Job:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's folder: ``job.json``, ``events.jsonl``, ``log.txt``, ``worker.json`` and ``results.hdf5``."""
+    """One run's folder: ``job.json``, ``events.jsonl``, ``log.txt``, ``worker.json`` and what is computed."""
 
     path: Path
 
     @property
     def results(self) -> Path:
-        """The results file; it appears whole or not at all."""
+        """The results file of the module cnmf_3d; it appears whole or not at all."""
         return self.path / "results.hdf5"
+
+    @property
+    def motion(self) -> Path:
+        """The motion file of the module mcorr_3d; it appears whole or not at all."""
+        return self.path / "motion.hdf5"
+
+    @property
+    def motion_page(self) -> Path:
+        """The page that shows the motion."""
+        return self.path / "motion.html"
 
     @property
     def uuid(self) -> str:
@@ -145,10 +156,18 @@ class RunFolder:
         if self.path.is_dir():
             self.abort.touch()
 
+    def output(self, module: str) -> Path:
+        """The file that a module computes."""
+        return self.motion if module == MCORR else self.results
+
     def complete(self) -> bool:
-        """Whether a whole results file is there."""
+        """Whether what the job asks for is there, as a whole."""
         import h5py
 
+        if self._output() == self.motion:
+            from cnmf3d.movies.registered.storing import holds_motion
+
+            return holds_motion(self.motion)
         try:
             with h5py.File(self.results, "r") as file:
                 return "estimates" in file
@@ -156,11 +175,18 @@ class RunFolder:
             return False
 
     def fresh(self) -> bool:
-        """Whether the results file is of the job that is asked for now, and not of an earlier one."""
+        """Whether the output is of the job that is asked for now, and not of an earlier one."""
         try:
-            return self.results.stat().st_mtime_ns >= (self.path / "job.json").stat().st_mtime_ns
+            return self._output().stat().st_mtime_ns >= (self.path / "job.json").stat().st_mtime_ns
         except OSError:
             return False
+
+    def _output(self) -> Path:
+        """The file that the job asks for."""
+        try:
+            return self.output(self.job.module)
+        except InputError:  # no job, or a damaged one
+            return self.results
 
     def worker(self) -> dict[str, Any] | None:
         """Who works on it, as `cnmf3d.batch.worker` wrote it; None where nobody said."""

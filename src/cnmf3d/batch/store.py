@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from cnmf3d.batch import schema, workdir
-from cnmf3d.batch.engines import separate
+from cnmf3d.batch.engines import check_module, separate
 from cnmf3d.batch.glance import FILE as FILE
 from cnmf3d.batch.item import Change, Input, Item, item_of
+from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.database import reading
@@ -25,7 +27,9 @@ from cnmf3d.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
-    from cnmf3d.parameters import CnmfParameters
+    from cnmf3d.parameters import CnmfParameters, MotionParameters
+
+Parameters: TypeAlias = "CnmfParameters | MotionParameters | Mapping[str, Any] | str | Path | None"
 
 UNTRIED: dict[str, Any] = {
     "attempts": 0,
@@ -37,6 +41,10 @@ UNTRIED: dict[str, Any] = {
     "abort": 0,
 }
 """Columns of an item that was never started."""
+
+
+LIKE = ("rate", "voxel_size")
+"""Keywords of `open_movie` that change nothing of a movie's values."""
 
 
 def now() -> str:
@@ -116,10 +124,10 @@ class Batch:
     def add(
         self,
         source: Any,
-        parameters: CnmfParameters | Mapping[str, Any] | str | Path | None = None,
+        parameters: Parameters = None,
         *,
         name: str,
-        module: str = "cnmf_3d",
+        module: str = CNMF,
         engine: str = "native",
         opening: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
@@ -128,34 +136,37 @@ class Batch:
 
         Parameters
         ----------
-        source : path, list of paths or pattern
-            What `cnmf3d.open_movie` takes; an array can't be found again and is refused.
-        parameters : CnmfParameters, mapping or file, optional
+        source : path, list of paths, pattern or Item
+            What `cnmf3d.open_movie` takes; an array can't be found again and is refused. Or an item of the module
+            ``mcorr_3d``: its movie, registered by the motion that it finds.
+        parameters : CnmfParameters, MotionParameters, mapping or file, optional
+            Of the module.
         name : str
         module, engine : str
         opening : mapping, optional
-            Keywords of `cnmf3d.open_movie`.
+            Keywords of `cnmf3d.open_movie`; on an item only ``rate`` and ``voxel_size``.
         options : mapping, optional
-            ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``, ...
+            ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``, ``register_on`` (a channel), ...
 
         Raises
         ------
         InputError, UsageError
             For a movie, parameters or options that can't be used.
         """
-        from cnmf3d.movies import open_movie
-
         if not name.strip():
             raise UsageError("an item needs a name", "Give one: item_name, or --name.")
-        model, own = _model(engine, parameters)
-        given = open_movie(source, **(opening or {}))
+        check_module(engine, module)
+        model, own = ({}, {}) if module == MCORR else _model(engine, parameters)
+        taken = self._taken(source, opening or {})
+        if module == MCORR:
+            model = _motion_model(taken, parameters, self.folder)
         made = Item(
             uuid=str(uuid.uuid4()),
             name=name,
             module=module,
             engine=engine,
-            parameters=model.to_dict(),
-            input=self._input(given, opening or {}),
+            parameters=model,
+            input=taken,
             options=own | self._with_uuid(dict(options or {})),
             status=Status.PENDING,
             added=now(),
@@ -166,19 +177,63 @@ class Batch:
             _note(connection, made.uuid, Status.PENDING, "added")
         return made
 
+    def _taken(self, source: Any, opening: Mapping[str, Any]) -> Input:
+        """The movie by reference, and the item that registers it, if one does."""
+        from cnmf3d.movies import open_movie
+
+        if isinstance(source, Item):
+            return self._output_of(source, opening)
+        registering = self._item_of(opening.get("motion"))
+        if registering is None:
+            return self._input(open_movie(source, **opening), opening)
+        recorded = {name: value for name, value in opening.items() if name != "motion"}
+        taken = self._input(open_movie(source, **recorded), recorded)
+        return dataclasses.replace(taken, item=registering.uuid)
+
+    def _output_of(self, item: Item, opening: Mapping[str, Any]) -> Input:
+        """What an item gives others to work on."""
+        item = self.item(item.uuid)
+        if item.module != MCORR:
+            raise UsageError(
+                f"{item.name} is of the module {item.module}, whose output is no movie",
+                f"Name an item of the module {MCORR}, or the movie itself.",
+            )
+        other = sorted(opening.keys() - set(LIKE))
+        if other:
+            raise UsageError(
+                f"{item.name} says how its movie is opened: {other[0]} can't be another", f"Leave {other[0]} out."
+            )
+        return dataclasses.replace(item.input, opening={**item.input.opening, **opening}, item=item.uuid)
+
+    def _item_of(self, motion: Any) -> Item | None:
+        """The item of this batch whose motion file it is."""
+        if not isinstance(motion, (str, Path)):
+            return None
+        file = Path(motion).absolute()
+        found = (item for item in self.items() if item.module == MCORR and item.uuid == file.parent.name)
+        return next((item for item in found if _same(self.run_folder(item).motion, file)), None)
+
+    def users(self, keys: Iterable[str]) -> list[Item]:
+        """Items that work on the output of one of these, beside themselves."""
+        found = {self.item(key).uuid for key in keys}
+        return [item for item in self.items() if item.input.item in found and item.uuid not in found]
+
     def _input(self, movie: Movie, opening: Mapping[str, Any]) -> Input:
         """The movie by reference."""
         if not movie.paths:
             raise UsageError("an array in memory can't be an item's movie", "Save it to a file, and add that.")
-        return Input.at(movie.paths, self.folder, opening, self._fingerprint(movie))
+        return Input.at(movie.paths, self.folder, opening, self._fingerprint(movie, opening))
 
-    def _fingerprint(self, movie: Movie) -> str:
-        """Fingerprint, once for each state of the files."""
+    def _fingerprint(self, movie: Movie, opening: Mapping[str, Any]) -> str:
+        """Fingerprint, once for each state of the files and each part or order of what is in them."""
         try:
             facts = [Path(path).stat() for path in movie.paths]
         except OSError:
             return movie.fingerprint()
-        key = (movie.paths, movie.shape, *((fact.st_size, fact.st_mtime_ns) for fact in facts))
+        if "motion" in opening:  # a file that may change, too
+            return movie.fingerprint()
+        part = json.dumps({name: value for name, value in opening.items() if name not in LIKE}, default=str)
+        key = (movie.paths, movie.shape, part, *((fact.st_size, fact.st_mtime_ns) for fact in facts))
         if key not in self._fingerprints:
             self._fingerprints[key] = movie.fingerprint()
         return self._fingerprints[key]
@@ -205,7 +260,7 @@ class Batch:
                 f"{named.name} is computed by the engine {named.engine}: its cache is of no use to {item.engine}",
                 "Name an item with the same engine, or leave use_memmap out.",
             )
-        if named.input.fingerprint != item.input.fingerprint:
+        if (named.input.fingerprint, named.input.item) != (item.input.fingerprint, item.input.item):
             raise UsageError(
                 f"the item {other} has another movie than {item.name}: its cache can't be reused",
                 "Name an item with the same movie, or leave use_memmap out: caches are found without being told.",
@@ -259,16 +314,29 @@ class Batch:
             connection.execute(update(schema.items).where(schema.items.c.uuid == found.uuid).values(name=name))
         return self.item(found.uuid)
 
-    def delete(self, keys: Iterable[str]) -> list[Item]:
+    def delete(self, keys: Iterable[str], *, force: bool = False) -> list[Item]:
         """Remove items with their run folders; nothing else is touched.
+
+        Parameters
+        ----------
+        keys : iterable of str
+        force : bool
+            Also such as others take their movie from, which can't be computed or shown with their movie any more.
 
         Raises
         ------
         UsageError
-            Where one is running; then none is removed.
+            Where one is running, or others need its output; then none is removed.
         """
         found = [self.item(key) for key in keys]
         self._check_idle(found)
+        users = [] if force else self.users(item.uuid for item in found)
+        if users:
+            needed = next(item for item in found if item.uuid == users[0].input.item)
+            raise UsageError(
+                f"{needed.name} registers the movie of {', '.join(user.name for user in users)}",
+                "Delete these, too; or say that it may go all the same: --force (in Python force=True).",
+            )
         with self.engine.begin() as connection:
             for item in found:
                 gone = connection.execute(
@@ -365,7 +433,8 @@ class Batch:
         for item, movie in zip(lost, found_again([item.input for item in lost], places), strict=True):
             if movie is None:
                 continue
-            changed = dataclasses.asdict(self._input(movie, item.input.opening))
+            there = dataclasses.replace(self._input(movie, item.input.opening), item=item.input.item)
+            changed = dataclasses.asdict(there)
             with self.engine.begin() as connection:
                 query = update(schema.items).where(schema.items.c.uuid == item.uuid)
                 connection.execute(query.values(input=changed))
@@ -373,14 +442,38 @@ class Batch:
         return mended
 
 
-def _model(
-    engine: str, parameters: CnmfParameters | Mapping[str, Any] | str | Path | None
-) -> tuple[CnmfParameters, dict[str, Any]]:
-    """Parameters of ours, and options with those that only the engine has."""
-    from cnmf3d.parameters import CnmfParameters, read_parameters
+def _model(engine: str, parameters: Parameters) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of ours as plain values, and options with those that only the engine has."""
+    from cnmf3d.parameters import CnmfParameters, MotionParameters, read_parameters
 
+    if isinstance(parameters, MotionParameters):
+        raise UsageError(f"these are parameters of registration, not of {CNMF}", f"Give the module: {MCORR}.")
     ours, own = separate(engine, parameters)
-    return (ours if isinstance(ours, CnmfParameters) else read_parameters(ours)), own
+    model = ours if isinstance(ours, CnmfParameters) else read_parameters(ours)
+    return model.to_dict(), own
+
+
+def _motion_model(taken: Input, parameters: Parameters, folder: Path) -> dict[str, Any]:
+    """Parameters of registration as plain values, lengths in voxels; refused for a movie that is registered already."""
+    from cnmf3d.movies import open_movie
+    from cnmf3d.parameters import CnmfParameters, read_motion_parameters
+
+    if taken.item or "motion" in taken.opening:
+        raise UsageError("the movie is registered already", f"Give the recording itself to {MCORR}.")
+    if isinstance(parameters, CnmfParameters):
+        raise UsageError(f"these are parameters of {CNMF}, not of registration", f"Give the module: {CNMF}.")
+    paths = taken.found(folder) or taken.paths
+    movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **taken.opening)
+    model = read_motion_parameters(parameters, voxel_size=movie.voxel_size)
+    return {"motion": model.model_dump(mode="json")}
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths are one file."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _note(connection: Connection, key: str, status: Status, why: str) -> None:

@@ -65,7 +65,7 @@ def supervise(
     ----------
     batch : Batch
     keys : UUIDs or names, optional
-        Only these items.
+        Only these items, and those that register their movies.
     start_at : str, optional
         UUID or name of the first item; those before it wait.
     workers : int, optional
@@ -114,13 +114,15 @@ def _place(starter: Starter | None, scheduler: str | None) -> Iterator[Starter]:
 
 
 def _waiting(batch: Batch, only: Collection[str] | None, first: str | None) -> Iterator[Item]:
-    """Items to run, in order."""
-    reached = first is None
+    """Items to run, in order: those that are wanted, and those whose output these need."""
+    waiting = [item for item in batch.items() if item.status in (Status.PENDING, Status.INTERRUPTED)]
+    wanted, reached = set(), first is None
     for item in batch.items():
         reached = reached or item.uuid == first
-        wanted = only is None or item.uuid in only
-        if reached and wanted and item.status in (Status.PENDING, Status.INTERRUPTED):
-            yield item
+        if reached and (only is None or item.uuid in only):
+            wanted.add(item.uuid)
+    needed = {item.input.item for item in waiting if item.uuid in wanted}
+    yield from (item for item in waiting if item.uuid in wanted | needed)
 
 
 def sync(batch: Batch) -> list[Item]:
@@ -198,10 +200,11 @@ class _Supervisor:
         return True
 
     def _next(self, waiting: Callable[[], Iterator[Item]]) -> Item | None:
-        """The first item that waits, for its turn and not for the cache of another one."""
+        """The first item that waits, for its turn and not for the cache or the output of another one."""
         items = list(waiting())
         expected = {item.uuid for item in items} | {run.item.uuid for run in self.running}
-        return next((item for item in items if item.options.get("memmap_uuid") not in expected), None)
+        free = (item for item in items if not expected & {item.options.get("memmap_uuid"), item.input.item})
+        return next(free, None)
 
     def recover(self) -> None:
         """Items that were left running: followed where their worker lives, settled or interrupted where not."""
@@ -327,7 +330,7 @@ class _Supervisor:
         elif failed:
             change(Status.FAILED, why="an error", error=str(ended.get("text", "")), finished=now())
         elif complete:
-            change(Status.DONE, why="complete", finished=now(), error="", **told_by(folder))
+            change(Status.DONE, why="complete", finished=now(), error="", **told_by(folder, item.module))
         elif item.attempts >= ATTEMPTS:
             text = f"{why}, {item.attempts} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"
             change(Status.FAILED, why=why, error=text.strip(), finished=now())

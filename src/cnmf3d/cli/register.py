@@ -19,7 +19,6 @@ from cnmf3d.cli.registering import (
     check_motion_output,
     estimated,
     motion_path,
-    of_movie,
 )
 from cnmf3d.errors import UsageError
 
@@ -101,6 +100,7 @@ def _found(
     reporter: Reporter,
 ) -> Motion:
     """Estimate the motion, on another channel where one is named."""
+    from cnmf3d.movies.registered.origin import of_movie
     from cnmf3d.parameters import read_motion_parameters
 
     seen = source if channel is None else replace(opening, channel=channel).opened(paths)
@@ -118,6 +118,7 @@ def _given(path: Path, source: Movie, how: MotionFlags, opening: MovieFlags) -> 
     import numpy as np
 
     from cnmf3d.movies.registered import motion_of
+    from cnmf3d.movies.registered.origin import of_movie
 
     motion = motion_of(path, source)
     bad = motion.bad_frames.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,35 +31,10 @@ def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, wo
     return estimate_motion(movie, parameters, reporter=reporter, workers=workers)
 
 
-def of_movie(motion: Motion, movie: Movie, opening: dict[str, Any], other: tuple[int, str] | None = None) -> Motion:
-    """A motion with what leads from its file to the movie.
-
-    Parameters
-    ----------
-    motion : Motion
-    movie : Movie
-        The recording that it is to be applied to.
-    opening : dict
-        How it was opened.
-    other : (channel, fingerprint), optional
-        The channel that it was estimated on, where that is another one.
-    """
-    told: dict[str, Any] = {
-        "movie": {"paths": [str(Path(path).resolve()) for path in local(movie)], "opening": opening}
-    }
-    if other is not None:
-        told["registered_on"] = {"channel": other[0], "fingerprint": other[1]}
-    return replace(motion, fingerprint=movie.fingerprint(), parameters={**motion.parameters, **told})
-
-
-def local(movie: Movie) -> tuple[str, ...]:
-    """The movie's files; none where they are addresses."""
-    return () if any("://" in path for path in movie.paths) else movie.paths
-
-
 def motion_path(movie: Movie) -> Path:
     """Motion file beside a local movie, else in the working folder."""
     from cnmf3d.movies.registered import SUFFIX
+    from cnmf3d.movies.registered.origin import local
 
     if not local(movie):
         return Path(f"movie{SUFFIX}")
@@ -75,6 +50,7 @@ def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:
     UsageError
         Where it can't, or what is there is something else than a motion file.
     """
+    from cnmf3d.movies.registered.origin import local
     from cnmf3d.movies.registered.storing import holds_motion
 
     if out.is_dir():
@@ -132,6 +108,7 @@ class Registration:
         """Estimate and keep the motion: the registered movie, or the recording where nothing moves."""
         from cnmf3d.events import Note
         from cnmf3d.movies.registered import registered, write_motion
+        from cnmf3d.movies.registered.origin import of_movie
 
         motion = of_movie(estimated(self.movie, self.parameters, reporter, workers), self.movie, self.opening)
         write_motion(motion, self.out)
@@ -143,14 +120,6 @@ class Registration:
 
 def with_registration(results: Results, movie: Movie, registration: Registration | None) -> Results:
     """Results that say how the movie was registered."""
-    facts = movie.metadata.get("motion")
-    if not isinstance(facts, dict):
-        if registration is None:
-            return results
-        entry = {"value": "none", "why": f"nothing moves that matters (--register {registration.kind})"}
-    else:
-        bad = len(facts["bad_frames"])
-        why = f"shifts up to {facts['largest']} voxels (x, y, z)" + (f"; {bad} bad frames are left out" if bad else "")
-        entry = {"value": facts["kind"], "why": why}
-    estimates = {**results.provenance.estimates, "registration": entry}
-    return replace(results, provenance=replace(results.provenance, estimates=estimates))
+    from cnmf3d.results.registration import with_registration as told
+
+    return told(results, movie, None if registration is None else f"--register {registration.kind}")

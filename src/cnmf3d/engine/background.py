@@ -23,8 +23,9 @@ FEWEST_POOLS, LEAST_SHARE, SMALL_SHARE = 16, 0.05, 1 / 3
 or a few of them fill less. In a volume of few pools a third of them does: half is more than neuropil reaches there."""
 
 LOCAL, TRANSIENT = 0.15, 1.0
-"""A course whose image is spread over less than this share of the pools is that of some large cells if its skewness is
-above this, counted in the direction of its image's bright side: transients only go up, neuropil goes up and down."""
+"""A course whose image is spread over this share of the pools is that of some bright or large cells if its skewness is
+above this, counted in the direction of its image's bright side: transients only go up, neuropil goes up and down. Over
+twice the share twice the skewness is asked for."""
 
 PLAIN, PLAIN_SHARE, VERY_ALIKE = 0.5, 0.1, 0.8
 """With less skewness a course is hardly a cell's: in a volume of few pools this share of them will do; and in one of
@@ -72,11 +73,11 @@ def neuropil_courses(pooled: Float, grid: VolumeShape, rank: int | None, alike: 
         return constant
     spread = 1 / (images**4).sum(axis=0)
     skewness = _skewness(courses) * np.sign((images**3).sum(axis=0))
-    plain = skewness < PLAIN
+    plain = abs(skewness) < PLAIN
     enough = np.minimum(FEWEST_POOLS, np.where(plain, PLAIN_SHARE, SMALL_SHARE) * len(images))
     likeness = smoothness(images.T, grid)
     wide = spread > np.where(plain & (likeness > VERY_ALIKE), enough, np.maximum(enough, LEAST_SHARE * len(images)))
-    of_cells = (spread < LOCAL * len(images)) & (skewness > TRANSIENT)
+    of_cells = skewness > TRANSIENT * np.maximum(1, spread / (LOCAL * len(images)))
     chosen = wide & ~of_cells & (likeness > alike)
     return np.concatenate([constant, courses[np.flatnonzero(chosen)[:MOST_COURSES]]])
 

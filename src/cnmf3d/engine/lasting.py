@@ -29,14 +29,6 @@ QUIET = -0.7
 Index = npt.NDArray[np.integer]
 
 
-def binned(traces: Float, width: int) -> Float:
-    """Means over bins of `width` frames, without each trace's mean; (n, bins) float32."""
-    width = min(width, traces.shape[1])
-    bins = traces.shape[1] // width
-    means = traces[:, : bins * width].reshape(len(traces), bins, width).mean(axis=2)
-    return np.asarray(means - means.mean(axis=1, keepdims=True), np.float32)
-
-
 def standardised(traces: Float) -> Float:
     """Traces with mean zero and norm one, so that a product is a correlation."""
     centred = traces - traces.mean(axis=1, keepdims=True)

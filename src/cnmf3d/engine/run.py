@@ -248,7 +248,7 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter, *, sa
         hidden = f"are not finite (NaN or infinity), or {hidden},"
     often = statistics.unknown > MOSTLY * movie.shape[0]
     tell(often, f"{hidden} in more than {MOSTLY:.0%} of the frames: seen in too few frames, left out")
-    tell(~often & (statistics.unknown > 0), f"{hidden} in a part of the frames: their mean was taken there")
+    tell(~often & (statistics.unknown > 0), f"{hidden} in a part of the frames: what is expected there was taken")
     tell(~often & ~statistics.valid, "never change: left out")
     if saturation and movie.dtype.kind in "ui":
         top = np.iinfo(movie.dtype).max

@@ -16,12 +16,11 @@ from cnmf3d.engine.block import Footprints, entry_columns, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.deconvolution import Deconvolved, Response
-from cnmf3d.engine.lasting import binned
 from cnmf3d.engine.offset import Offset
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
 from cnmf3d.engine.reliability import reliability
 from cnmf3d.engine.volume import Neuropil
-from cnmf3d.traces import skewness, trace_snr
+from cnmf3d.traces import binned, skewness, skewness_error, trace_snr
 
 
 @dataclass(frozen=True)
@@ -233,6 +232,7 @@ class Draft:
             "r_value": known["r_value"],
             "reliability": reliability(binned(raw, self.plan.width)),
             "skewness": skewness(raw, self.plan.width),
+            "skewness_error": skewness_error(raw, self.plan.width),
             "compactness": known["compactness"],
             "smoothness": known["smoothness"],
             "width": known["width"],

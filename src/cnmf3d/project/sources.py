@@ -11,15 +11,18 @@ from typing import Any
 import h5py
 
 from cnmf3d.batch import Input, RunFolder
+from cnmf3d.batch.modules import MCORR
 from cnmf3d.batch.store import now
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.movies.registered import read_motion
+from cnmf3d.movies.registered.storing import holds_motion
 from cnmf3d.project.curating import with_curation
 from cnmf3d.project.files import Written
 from cnmf3d.project.rois import Rois, rois_of
 from cnmf3d.project.sample import Info, Sample
 from cnmf3d.results import Results, load_results
 from cnmf3d.results.curation.journal import journal_path
-from cnmf3d.results.history import history_entry
+from cnmf3d.results.history import history_entry, motion_entry
 
 Source = Results | str | Path
 """What a sample can be made from."""
@@ -76,8 +79,8 @@ def read_source(source: Source) -> Read:
         kept = Path(source) if _ours(Path(source)) else results
     else:
         raise UsageError(f"a sample can't be made from a {type(source).__name__}", "Give results, or a results file.")
-    history = with_curation([{"cnmf_3d": history_entry(results)}], results)
-    movie = None if isinstance(source, Results) else _of_item(Path(source))
+    movie = None if isinstance(source, Results) else _of_item(Path(source), results)
+    history = with_curation([*_registration(movie), {"cnmf_3d": history_entry(results)}], results)
     folder = None if isinstance(source, Results) else Path(source).absolute().parent
     return Read(results, rois_of(results), history, kept, movie, folder)
 
@@ -109,8 +112,8 @@ def see_stimuli(info: Info, results: Results) -> None:
         stimuli.see_inside(results.components.frames, results.rate, column)
 
 
-def _of_item(path: Path) -> Input | None:
-    """The movie of the item whose run folder a results file lies in."""
+def _of_item(path: Path, results: Results) -> Input | None:
+    """The movie of the item whose run folder a results file lies in, registered as it was for that."""
     folder = RunFolder(path.absolute().parent)
     if folder.results.name != path.name:
         return None
@@ -119,7 +122,21 @@ def _of_item(path: Path) -> Input | None:
     except InputError:
         return None
     batch = folder.path.parents[1]
-    return dataclasses.replace(source, paths=source.found(batch) or source.paths, relative=())
+    found = dataclasses.replace(source, paths=source.found(batch) or source.paths, relative=(), item="")
+    if source.item and "motion" in source.opening:  # an item's fingerprint is that of the recording
+        return dataclasses.replace(found, fingerprint=results.provenance.fingerprint)
+    return found
+
+
+def _registration(movie: Input | None) -> list[dict[str, Any]]:
+    """What is known of the registration of an item's movie."""
+    motion = None if movie is None else movie.opening.get("motion")
+    if motion is None or not Path(motion).is_file() or not holds_motion(Path(motion)):
+        return []
+    try:
+        return [{MCORR: motion_entry(read_motion(motion))}]
+    except InputError:  # damaged: the movie can't be opened either
+        return []
 
 
 def _ours(path: Path) -> bool:

@@ -1,9 +1,12 @@
-"""What a history says of a run."""
+"""What a history says of a run, and of a registration."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from cnmf3d.movies.registered import Motion
 from cnmf3d.results.model import Results
 
 
@@ -33,4 +36,29 @@ def history_entry(results: Results) -> dict[str, Any]:
         "started": source.started,
         "timings": dict(source.timings),
         "warnings": list(source.warnings),
+    }
+
+
+def motion_entry(motion: Motion) -> dict[str, Any]:
+    """What a history says of one registration.
+
+    Parameters
+    ----------
+    motion : Motion
+
+    Returns
+    -------
+    dict
+        Plain values. ``parameters`` are those that were used, with "auto" replaced where something was chosen;
+        ``asked`` those that were given. ``largest`` is the largest rigid shift along x, y, z in voxels.
+    """
+    asked, chosen = (dict(motion.parameters.get(name) or {}) for name in ("asked", "chosen"))
+    return {
+        "parameters": {**asked, **chosen},
+        "asked": asked,
+        "kind": motion.kind,
+        "largest": [round(value, 3) for value in reversed(motion.largest)],
+        "bad_frames": [int(frame) for frame in np.flatnonzero(motion.bad_frames)],
+        "fingerprint": motion.fingerprint,
+        "versions": dict(motion.versions),
     }

@@ -8,12 +8,14 @@ from typing import Any
 
 from cnmf3d.batch import Batch, Item
 from cnmf3d.batch.engines import separate
-from cnmf3d.errors import InputError, UsageError
-from cnmf3d.parameters import CnmfParameters, read_parameters
+from cnmf3d.batch.modules import MCORR
+from cnmf3d.errors import InputError, UsageError, did_you_mean
+from cnmf3d.parameters import CnmfParameters, read_parameters, read_text
 from cnmf3d.workspace.carried import carry, to_carry
 from cnmf3d.workspace.environment import ViewerWorkEnv
 
 FORM = "{'item_name': 'm1', 'cnmf_kwargs': {'gSig': (4, 4, 2)}, 'eval_kwargs': {'min_SNR': 2.5}}"
+MOTION_FORM = "{'item_name': 'm1', 'mc_kwargs': {'max_shifts': (6, 6, 2), 'pw_rigid': False}}"
 
 
 def add(batch: Batch, module: str, env: ViewerWorkEnv, params: Mapping[str, Any], engine: str = "native") -> Item:
@@ -33,33 +35,75 @@ def add(batch: Batch, module: str, env: ViewerWorkEnv, params: Mapping[str, Any]
     UsageError, InputError
         As `cnmf3d.workspace.modules.Module.add_to_batch`.
     """
+    form = MOTION_FORM if module == MCORR else FORM
     if not isinstance(params, Mapping):
-        raise UsageError(f"the parameters of an item are {params!r}", f"Give the dict of the form: {FORM}.")
+        raise UsageError(f"the parameters of an item are {params!r}", f"Give the dict of the form: {form}.")
     given = copy.deepcopy(dict(params))
-    name, options = _name(given), _options(given)
+    name = _name(given, form)
+    source: str | tuple[str, ...] | Item
     source, opening = env.imgdata.source()
-    ours, own = separate(engine, given)
-    parameters = read_parameters(ours)
-    _check(env, parameters, engine)
+    parameters: Mapping[str, Any] | CnmfParameters
+    if module == MCORR:
+        parameters, options = _registration(given)
+    else:
+        source, opening = _on(batch, given.pop("input_item", None), env, source, opening)
+        options = _options(given)
+        ours, own = separate(engine, given)
+        parameters = read_parameters(ours)
+        _check(env, parameters, engine)
+        options = own | options
     beside = to_carry(env)
     item = batch.add(
-        source if isinstance(source, str) else list(source),
+        list(source) if isinstance(source, tuple) else source,
         parameters,
         name=name,
         module=module,
         engine=engine,
         opening=opening,
-        options=own | options,
+        options=options,
     )
     carry(beside, batch.run_folder(item))
     return item
 
 
-def _name(given: Mapping[str, Any]) -> str:
+def _registration(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of registration as their group, and options."""
+    rest = {name: value for name, value in given.items() if name not in ("item_name", "mc_kwargs", "register_on")}
+    if rest:
+        name = next(iter(rest))
+        hint = did_you_mean(name, ("item_name", "mc_kwargs", "register_on"))
+        raise UsageError(f"the form of {MCORR} has no {name}", f"{hint}Give its dict: {MOTION_FORM}.")
+    told = given.get("mc_kwargs")
+    told = read_text(told) if isinstance(told, str) else told
+    if told is not None and not isinstance(told, Mapping):
+        raise UsageError(f"mc_kwargs is {told!r}", f"Give names and values: {MOTION_FORM}.")
+    channel = given.get("register_on")
+    if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
+        raise UsageError(f"register_on is {channel!r}", "Give the number of a channel, from 0.")
+    return {"motion": dict(told or {})}, {} if channel is None else {"register_on": channel}
+
+
+def _on(
+    batch: Batch, key: Any, env: ViewerWorkEnv, source: str | tuple[str, ...] | Item, opening: dict[str, Any]
+) -> tuple[str | tuple[str, ...] | Item, dict[str, Any]]:
+    """The movie, or the item of the same movie that is to register it: what `Batch.add` takes."""
+    if key is None:
+        return source, opening
+    item = batch.item(str(key))
+    if "motion" in opening:
+        raise UsageError("input_item is given, but the movie is registered already", "Leave input_item out.")
+    if item.input.fingerprint != env.imgdata.movie.fingerprint():
+        raise UsageError(
+            f"input_item: {item.name} has another movie than the work environment", "Name an item of the same movie."
+        )
+    return item, {name: opening[name] for name in ("rate", "voxel_size") if name in opening}
+
+
+def _name(given: Mapping[str, Any], form: str) -> str:
     """The item's name."""
     name = given.get("item_name")
     if name is None:
-        raise UsageError("the parameters have no item_name", f"Name the item: {FORM}.")
+        raise UsageError("the parameters have no item_name", f"Name the item: {form}.")
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"item_name is {name!r}", "Give a text: params['item_name'] = 'm1'.")
     return name

@@ -221,7 +221,8 @@ class BatchManager:
         Returns
         -------
         ViewerWorkEnv
-            Its `history_trace` ends with the entry ``cnmf_3d``.
+            Its `history_trace` ends with an entry named like the item's module. The movie of an item of the module
+            ``mcorr_3d`` is registered, and without components.
 
         Raises
         ------

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from cnmf3d.batch.modules import MCORR, MODULES
 from cnmf3d.errors import UsageError, did_you_mean
-from cnmf3d.workspace.adding import FORM
+from cnmf3d.workspace.adding import FORM, MOTION_FORM
 from cnmf3d.workspace.batch_manager import BatchManager
 from cnmf3d.workspace.viewer import Viewer
-
-MODULES = ("cnmf_3d",)
-"""What an item's module may be."""
 
 
 def named(name: str) -> str:
@@ -26,7 +24,7 @@ def named(name: str) -> str:
     """
     if name in MODULES:
         return name
-    hint = f"{did_you_mean(str(name).lower(), MODULES)}There is {', '.join(MODULES)}."
+    hint = f"{did_you_mean(str(name).lower(), MODULES)}There are {', '.join(MODULES)}."
     raise UsageError(f"there is no module {name!r}", hint)
 
 
@@ -54,7 +52,8 @@ class Module:
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Parameters for `add_to_batch` without any; they are copied."""
         if not isinstance(params, Mapping):
-            raise UsageError(f"params is {params!r}", f"Give the dict of the form: {FORM}.")
+            form = MOTION_FORM if self.name == MCORR else FORM
+            raise UsageError(f"params is {params!r}", f"Give the dict of the form: {form}.")
         self._params = copy.deepcopy(dict(params))
 
     def add_to_batch(self, params: Mapping[str, Any] | None = None, engine: str = "native") -> UUID:
@@ -64,8 +63,9 @@ class Module:
         ----------
         params : mapping, optional
             The form's dict: ``item_name``, and where they differ from their defaults ``cnmf_kwargs``, ``eval_kwargs``,
-            ``refit``, ``use_patches``, ``use_memmap``, ``memmap_uuid``, ``keep_memmap``. What `set_params` was given
-            where there is none. It is copied.
+            ``refit``, ``use_patches``, ``use_memmap``, ``memmap_uuid``, ``keep_memmap``, ``input_item`` (of the
+            module ``mcorr_3d``, which registers the movie); of the module ``mcorr_3d`` ``item_name``, ``mc_kwargs``,
+            ``register_on``. What `set_params` was given where there is none. It is copied.
         engine : str
             ``native``, or ``caiman``.
 

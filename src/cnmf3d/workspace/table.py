@@ -49,6 +49,6 @@ def _row(batch: Batch, item: Item) -> dict[str, Any]:
         "options": dict(item.options),
         **{name: getattr(item, name) or None for name in ("added", "started", "finished")},
         **{name: item.summary.get(name) for name in ("accepted", "rejected", "frames", "seconds")},
-        "output": str(batch.run_folder(item).results) if item.status is Status.DONE else "",
+        "output": str(batch.run_folder(item).output(item.module)) if item.status is Status.DONE else "",
         "warnings": list(item.warnings),
     }

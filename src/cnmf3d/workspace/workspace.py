@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnmf3d.batch.modules import MODULES
 from cnmf3d.events import Reporter, silent
 from cnmf3d.workspace.batch_manager import BatchManager, Display, unseen
 from cnmf3d.workspace.environment import ViewerWorkEnv
 from cnmf3d.workspace.imgdata import ImgData
-from cnmf3d.workspace.modules import MODULES, Module, named
+from cnmf3d.workspace.modules import Module, named
 from cnmf3d.workspace.viewer import Viewer, ViewerUtils
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Workspace:
         Parameters
         ----------
         name : str
-            One of `all_modules`: ``"cnmf_3d"``.
+            One of `all_modules`: ``"cnmf_3d"``, ``"mcorr_3d"``.
         hide : bool
             Whether its form stays hidden; without a viewer there is none.
 

@@ -175,8 +175,8 @@ def test_an_aborted_item_leaves_no_temporary_files(batch, scene):
 def test_another_module_is_refused(tmp_path):
     with Batch.create(tmp_path / "c") as batch:
         assert batch.items() == []
-    job = Job("mcorr_3d", "native", None, {})
-    assert "no module mcorr_3d" in ENGINE.unsuitable(job)
+    job = Job("mcorr_4d", "native", None, {})
+    assert "no module mcorr_4d" in ENGINE.unsuitable(job)
 
 
 def test_the_cache_of_another_engine_or_movie_cannot_be_meant(batch, scene, tmp_path):

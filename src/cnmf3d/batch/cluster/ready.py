@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cnmf3d.batch.cluster.resources import CORES, Resources, Wanted, resources
 from cnmf3d.batch.jobs import job_of, movie_of
+from cnmf3d.batch.modules import CNMF
 from cnmf3d.batch.processes import lives
 from cnmf3d.batch.runfolder import Job
 from cnmf3d.batch.status import Status
@@ -127,9 +128,10 @@ def foretold(batch: Batch, item: Item, cores: int | None = None) -> dict[int, Es
     """
     from cnmf3d.engine.estimate import estimate
 
-    if item.engine != "native":
+    if item.engine != "native" or item.module != CNMF:
+        what = f"the engine {item.engine}" if item.module == CNMF else f"the module {item.module}"
         raise UsageError(
-            f"{item.name}: what the engine {item.engine} needs can't be foretold",
+            f"{item.name}: what {what} needs can't be foretold",
             "Say it: --cores 8 --memory 32G --time 6h.",
         )
     paths = movie_of(batch, item)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cnmf3d.batch.modules import MODULES
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
@@ -20,7 +21,10 @@ GROUP = "cnmf3d.engines"
 
 
 class Engine(Protocol):
-    """Computes a job in the process that calls it."""
+    """Computes a job in the process that calls it.
+
+    One that has only some of the modules says so by an attribute ``modules``.
+    """
 
     name: str
 
@@ -29,7 +33,7 @@ class Engine(Protocol):
         ...
 
     def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:
-        """Compute `job` and write ``folder.results``, whole or not at all."""
+        """Compute `job` and write ``folder.output(job.module)``, whole or not at all."""
         ...
 
 
@@ -63,6 +67,22 @@ def engine_of(name: str) -> Engine:
             loaded: Engine = load(entry, "the engine")
             return loaded
     raise UsageError(f"there is no engine {name}", f"There are: {', '.join(names())}.")
+
+
+def check_module(name: str, module: str) -> None:
+    """See that an engine has a module, before an item is made of it.
+
+    Raises
+    ------
+    UsageError
+        Where it hasn't, or there is no such engine.
+    """
+    if name == "native":
+        known: Sequence[str] | None = MODULES
+    else:
+        known = getattr(engine_of(name), "modules", None)
+    if known is not None and module not in known:
+        raise UsageError(f"the engine {name} has no module {module}", f"It has {', '.join(known)}.")
 
 
 def divide(name: str, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 
+from cnmf3d.batch.modules import MCORR, MODULES
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.caches import Caches, default_folder
 from cnmf3d.engine import run
@@ -14,25 +15,32 @@ from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.movies import open_movie
 from cnmf3d.parameters import CnmfParameters
 from cnmf3d.results import write_results
+from cnmf3d.results.registration import with_registration
 
 
 class Native:
     """Movie to results with `cnmf3d.run`; what it makes of a movie is kept for other items with the same one."""
 
     name = "native"
+    modules = MODULES
 
     def unsuitable(self, job: Job) -> str | None:
-        """It computes any module of footprints and traces."""
-        return None if job.module == "cnmf_3d" else f"the native engine has no module {job.module}"
+        """It has all modules of the package."""
+        return None if job.module in self.modules else f"the native engine has no module {job.module}"
 
     def run(self, folder: RunFolder, job: Job, reporter: Reporter) -> None:
-        """Compute, going on where an earlier attempt ended; then write the results by rename.
+        """Compute, going on where an earlier attempt ended; then write the output by rename.
 
         Raises
         ------
         UsageError
             Where the cache that is to be reused isn't there.
         """
+        if job.module == MCORR:
+            from cnmf3d.batch.engines.registering import register
+
+            register(folder, job, reporter)
+            return
         paths = job.input.paths
         movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **job.input.opening)
         parameters = CnmfParameters.model_validate(job.parameters)
@@ -55,10 +63,16 @@ class Native:
         )
         if kept is not None and kept not in caches.kept_by(folder.uuid):
             reporter(Caution("ingest", f"keep_memmap: the cache of the movie could not be kept in {caches.folder}"))
+        results = with_registration(results, movie, _asked(job))
         reporter(Progress("write", 0, 1, "files"))
         write_results(results, folder.results)
         reporter(Progress("write", 1, 1, "files"))
         shutil.rmtree(folder.checkpoint, ignore_errors=True)
+
+
+def _asked(job: Job) -> str | None:
+    """Which item was to register the movie, if one was."""
+    return f"as the item {job.input.item[:8]} found" if job.input.item else None
 
 
 def _check(caches: Caches, key: str, owner: str, reporter: Reporter) -> None:

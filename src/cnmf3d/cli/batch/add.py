@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cnmf3d.cli.batch.folder import Folder
-from cnmf3d.cli.flags import Json, MovieFlags, ParameterFlags, combined, with_flags
+from cnmf3d.cli.flags import MOVING, Json, MotionFlags, MovieFlags, ParameterFlags, with_flags
+from cnmf3d.cli.registering import Kind
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch
-    from cnmf3d.parameters import CnmfParameters
 
 ITEM = "Item"
 
@@ -30,12 +30,27 @@ def new(folder: Folder) -> None:
 @with_flags
 def add(
     folder: Folder,
-    movie: Annotated[
-        list[str],
-        typer.Argument(metavar="MOVIE...", help="Files, folders, patterns, URLs; each file of a pattern is a movie."),
-    ],
     opening: MovieFlags,
     find: ParameterFlags,
+    how: MotionFlags,
+    movie: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MOVIE...", help="Files, folders, patterns, URLs; each file of a pattern is a movie."),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="The movie of this item, registered as it finds; several times: these."),
+    ] = None,
+    module: Annotated[
+        Literal["cnmf_3d", "mcorr_3d"], typer.Option(help="cnmf_3d finds cells; mcorr_3d how the tissue moves.")
+    ] = "cnmf_3d",
+    kind: Annotated[
+        Kind, typer.Option(help="Of the motion; auto: what predicts frames best.", rich_help_panel=MOVING)
+    ] = "auto",
+    register_on: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="CHANNEL", help="Estimate motion on this channel.", rich_help_panel=MOVING),
+    ] = None,
     vary: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A value to try; several of one name are alternatives."),
@@ -57,29 +72,34 @@ def add(
     """Add movies: one item for each, and for each variant of the parameters.
 
     cnmf3d batch add DIR "trial_*.tif" --vary gsig=4,4,2 --vary gsig=5,5,2 --vary min-snr=2
+    cnmf3d batch add DIR trial_1.tif --module mcorr_3d
+    cnmf3d batch add DIR --on "trial_1 mcorr" --min-snr 3
     """
     from cnmf3d.batch import Batch
-    from cnmf3d.cli.batch.sources import check, sources
+    from cnmf3d.cli.batch.settings import see_flags, settings_of
+    from cnmf3d.cli.batch.sources import given_by
     from cnmf3d.cli.batch.variants import variants
 
-    found = sources(movie, joined=joined)
+    see_flags(module, find, how, kind, register_on)
+    tried = variants(vary or [], module)
     base = replace(find, seeds=_seeds(find.seeds))
-    tried = [(variant.label, *_chosen(base, engine, variant.changes)) for variant in variants(vary or [])]
-    for source in found:
-        check(source, opening, tried[0][1])
     with Batch.open(folder) as batch:
+        given = given_by(batch, movie or [], on or [], opening, joined=joined)
+        chosen = settings_of(module, engine, base, how, kind, tried, given)
         options = _options(batch, keep_memmap, use_memmap, engine_python)
+        options |= {} if register_on is None else {"register_on": register_on}
         items = [
             batch.add(
-                source.paths[0] if len(source.paths) == 1 else source.paths,
-                parameters,
-                name=" ".join(filter(None, (_name(name, source.name, len(found)), label))),
+                one.source,
+                setting.parameters,
+                name=" ".join(filter(None, (_name(name, one.name, len(given), module), setting.label))),
+                module=module,
                 engine=engine,
-                opening=opening.keywords(),
-                options=options | own,
+                opening=one.opening,
+                options=options | setting.options,
             )
-            for source in found
-            for label, parameters, own in tried
+            for one, settings in zip(given, chosen, strict=True)
+            for setting in settings
         ]
     if as_json:
         typer.echo(json.dumps([{"uuid": item.uuid, "name": item.name} for item in items]))
@@ -88,23 +108,11 @@ def add(
         typer.echo(f"{item.uuid}  {item.name}")
 
 
-def _name(given: str | None, movie: str, movies: int) -> str:
+def _name(given: str | None, movie: str, movies: int, module: str) -> str:
     """An item's name: the movie's, or the one given, which needs the movie's beside it where there are several."""
     if given is None:
-        return movie
+        return f"{movie} mcorr" if module == "mcorr_3d" else movie
     return given if movies == 1 else f"{given} {movie}"
-
-
-def _chosen(find: ParameterFlags, engine: str, changes: dict[str, Any]) -> tuple[CnmfParameters, dict[str, Any]]:
-    """Parameters of a variant, and options with those that only its engine has; the later one wins."""
-    from cnmf3d.batch.engines import divide
-
-    divided = [divide(engine, part) for part in (*find.parts(), changes)]
-    options: dict[str, Any] = {}
-    for _, own in divided:
-        for name, values in own.items():
-            options[name] = options.get(name, {}) | values
-    return combined([ours for ours, _ in divided]), options
 
 
 def _seeds(path: Path | None) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +47,9 @@ def delete(
     folder: Folder,
     keys: Keys,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also items that register the movies of others, which stay.")
+    ] = False,
 ) -> None:
     """Delete items with their results. Movies stay where they are."""
     from cnmf3d.batch import Batch
@@ -53,9 +57,16 @@ def delete(
     with Batch.open(folder) as batch:
         chosen = [batch.item(key) for key in keys]
         names = ", ".join(plain(item.name) for item in chosen)
-        if not to_be_deleted(f"{names} and {'its' if len(chosen) == 1 else 'their'} results", yes=yes):
+        uuids = [item.uuid for item in chosen]
+        users = ", ".join(plain(item.name) for item in batch.users(uuids))
+        what = f"{names} and {'its' if len(chosen) == 1 else 'their'} results"
+        if users and not force and sys.stdin.isatty() and not yes:  # asked once, with all that matters
+            what, force = f"{what}, although it registers the movie of {users}", True
+        elif users and not force:
+            batch.delete(uuids)  # says why not
+        if not to_be_deleted(what, yes=yes):
             return
-        batch.delete([item.uuid for item in chosen])
+        batch.delete(uuids, force=force)
         _told("deleted", chosen)
 
 

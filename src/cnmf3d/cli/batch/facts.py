@@ -20,6 +20,16 @@ def change_facts(change: Change) -> dict[str, str]:
     return {**dataclasses.asdict(change), "status": change.status.value}
 
 
+def motion_text(item: Item) -> str:
+    """What an item has found of motion, in a few words; empty where it hasn't looked."""
+    if "largest" not in item.summary:
+        return ""
+    shift = ", ".join(f"{value:.2f}" for value in item.summary["largest"])
+    bad = item.summary.get("bad_frames")
+    kind, more = item.summary.get("kind"), f"; {bad} bad frames" if bad else ""
+    return f"{kind}: up to {shift} voxels (x, y, z){more}" if any(item.summary["largest"]) else f"{kind}{more}"
+
+
 def duration(item: Item) -> float | None:
     """Seconds from start to end, or until now; None where it isn't begun, or waits to go on."""
     if item.started and (item.finished or item.status.active):

@@ -26,36 +26,43 @@ def import_items(
     engine: Annotated[str, typer.Option(help="native, or caiman.")] = "native",
     engine_python: Annotated[str | None, typer.Option(metavar="PATH", help="Python that has CaImAn.")] = None,
 ) -> None:
-    """Make items of the CNMF rows of a mesmerize-core batch; rows that can't be are told and left out."""
+    """Make items of the mcorr and cnmf rows of a mesmerize-core batch; rows that can't be are told and left out."""
     from cnmf3d.batch import Batch
-    from cnmf3d.batch.mesmerize import read_mesmerize
+    from cnmf3d.batch.mesmerize import MODULES, read_mesmerize
     from cnmf3d.cli.batch.facts import plain
     from cnmf3d.cli.batch.sources import engine_options
     from cnmf3d.errors import Cnmf3dError, InputError
 
     options = engine_options(engine_python)
     rows = read_mesmerize(file, raw_data=raw_data)
-    made = 0
+    made: dict[str, Item] = {}
     with Batch.open(folder) as batch:
         for row in rows:
-            if row.algorithm != "cnmf":
+            if row.algorithm not in MODULES:
                 typer.echo(f"left out: {plain(row.name)}: its algorithm is {plain(row.algorithm)}", err=True)
                 continue
             try:
-                item = _added(batch, row, engine, options, set(without or []))
+                item = _added(batch, row, made.get(row.registered_by), engine, options, set(without or []))
             except Cnmf3dError as error:
                 typer.echo(f"left out: {plain(row.name)}: {error.problem}\n  {error.fix}", err=True)
                 continue
-            made += 1
+            made[row.uuid] = item
             typer.echo(f"{item.uuid}  {plain(item.name)}")
     if not made:
         raise InputError(f"none of the {len(rows)} rows of {file} could be made an item", "See what is told of each.")
 
 
-def _added(batch: Batch, row: Row, engine: str, options: dict[str, Any], without: set[str]) -> Item:
-    """One row as an item."""
+def _added(
+    batch: Batch, row: Row, registering: Item | None, engine: str, options: dict[str, Any], without: set[str]
+) -> Item:
+    """One row as an item; on the item that registers its movie, where that is one of the batch."""
+    from cnmf3d.batch.jobs import movie_of
+    from cnmf3d.batch.mesmerize import MODULES
     from cnmf3d.movies import open_movie
 
-    planes = open_movie(row.movie).shape[1]
+    paths = [str(row.movie)] if registering is None else list(movie_of(batch, registering))
+    planes = open_movie(paths[0] if len(paths) == 1 else paths).shape[1]
     parameters: dict[str, Any] = {name: value for name, value in row.for_volume(planes).items() if name not in without}
-    return batch.add(row.movie, parameters, name=row.name, engine=engine, options=options)
+    module = MODULES[row.algorithm]
+    source = row.movie if registering is None else registering
+    return batch.add(source, parameters, name=row.name, module=module, engine=engine, options=options)

@@ -90,7 +90,7 @@ def _text(item: Item) -> str:
 def _row(folder: Path, item: Item) -> list[Cell]:
     """One line of the table."""
     from cnmf3d.cli.batch.columns import Cell
-    from cnmf3d.cli.batch.facts import clock, duration, plain
+    from cnmf3d.cli.batch.facts import clock, duration, motion_text, plain
 
     seconds = duration(item)
     accepted = item.summary.get("accepted")
@@ -102,7 +102,7 @@ def _row(folder: Path, item: Item) -> list[Cell]:
         Cell("" if seconds is None else clock(seconds)),
         Cell("" if accepted is None else str(accepted)),
         Cell(str(len(item.warnings)) if item.warnings else "", "yellow"),
-        Cell(plain(item.last_line), "red") if item.error else Cell(_stage(folder, item), "dim"),
+        Cell(plain(item.last_line), "red") if item.error else Cell(_stage(folder, item) or motion_text(item), "dim"),
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cnmf3d.cli.batch.facts import clock, duration, plain
+from cnmf3d.cli.batch.facts import clock, duration, motion_text, plain
 from cnmf3d.cli.batch.lines import Lines, text_of, title
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ def _json_line(item: Item, event: dict[str, Any]) -> None:
 
 
 def ended(item: Item) -> str:
-    """How an item ended: cells and time, or the last line of its error."""
+    """How an item ended: cells or motion, and time, or the last line of its error."""
     if item.error:
         return item.last_line
     seconds, accepted = duration(item), item.summary.get("accepted")
     told = [] if accepted is None else [f"{accepted} cells ({item.summary.get('rejected', 0)} rejected)"]
+    told += filter(None, [motion_text(item)])
     return ", ".join([*told, *([] if seconds is None else [clock(seconds)])])
 
 

@@ -100,15 +100,18 @@ def _movie(batch: Batch, item: Item) -> Iterator[Line]:
     for name, value in item.input.opening.items():
         yield name, value_text(value)
     yield "fingerprint", item.input.fingerprint
+    if item.input.item:
+        yield "registered by", _name(batch, item.input.item)
 
 
 def _parameters(item: Item) -> Iterator[Line]:
     """Those that were set, then the others."""
     from cnmf3d.batch.differences import flat
     from cnmf3d.cli.batch.facts import value_text
-    from cnmf3d.parameters import CnmfParameters
+    from cnmf3d.parameters import CnmfParameters, MotionParameters
 
-    usual = flat("", CnmfParameters().to_dict())
+    moving = item.module == "mcorr_3d"
+    usual = flat("", {"motion": MotionParameters().model_dump(mode="json")} if moving else CnmfParameters().to_dict())
     given = flat("", item.parameters)
     changed = {name: value for name, value in given.items() if name not in usual or value != usual[name]}
     changed |= flat("", item.options)
@@ -119,8 +122,18 @@ def _parameters(item: Item) -> Iterator[Line]:
     yield "by default", "; ".join(rest)
 
 
+def _name(batch: Batch, uuid: str) -> str:
+    """Name and UUID of another item."""
+    from cnmf3d.errors import UsageError
+
+    try:
+        return f"{batch.item(uuid).name} ({uuid[:8]})"
+    except UsageError:
+        return f"{uuid[:8]}, which was deleted"
+
+
 def _output(batch: Batch, item: Item) -> Iterator[Line]:
-    from cnmf3d.cli.batch.facts import value_text
+    from cnmf3d.cli.batch.facts import motion_text, value_text
 
     folder = batch.run_folder(item)
     if not folder.path.is_dir():
@@ -129,8 +142,13 @@ def _output(batch: Batch, item: Item) -> Iterator[Line]:
     yield "folder", str(folder.path.absolute())
     if item.summary:
         shape = " × ".join(map(str, item.summary.get("shape", [])))
-        yield "results", folder.results.name
-        yield "cells", f"{item.summary.get('accepted')} accepted, {item.summary.get('rejected')} rejected"
+        if "largest" in item.summary:
+            yield "motion file", folder.motion.name
+            yield "page", folder.motion_page.name
+            yield "motion", motion_text(item)
+        else:
+            yield "results", folder.results.name
+            yield "cells", f"{item.summary.get('accepted')} accepted, {item.summary.get('rejected')} rejected"
         yield "movie size", f"{value_text(item.summary.get('frames'))} volumes of {shape} voxels (x × y × z)"
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnmf3d.batch import Batch
     from cnmf3d.cli.flags import MovieFlags
-    from cnmf3d.parameters import CnmfParameters
+    from cnmf3d.movies import Movie
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,64 @@ def _matches(word: str) -> list[str]:
     return [str(place) for place in locate(word)]
 
 
-def check(source: Source, opening: MovieFlags, parameters: CnmfParameters) -> None:
-    """See that a movie can be opened and that its rate is known, before an item is made of it.
+@dataclass(frozen=True)
+class Given:
+    """A movie that an item is to be made of.
+
+    Attributes
+    ----------
+    name : str
+        What to call it.
+    source : str, list of str or Item
+        What `Batch.add` takes.
+    opening : dict
+        Keywords of `open_movie`.
+    movie : Movie
+        As recorded.
+    """
+
+    name: str
+    source: Any
+    opening: dict[str, Any]
+    movie: Movie
+
+
+def given_by(batch: Batch, words: list[str], keys: list[str], opening: MovieFlags, *, joined: bool) -> list[Given]:
+    """The movies that words and items of the batch name, each opened.
+
+    Parameters
+    ----------
+    batch : Batch
+    words : list of str
+        Files, folders, patterns, URLs.
+    keys : list of str
+        Items whose movie is meant.
+    opening : MovieFlags
+    joined : bool
+        Whether all files together are one movie.
 
     Raises
     ------
-    InputError
-        Where it can't be, or isn't.
+    UsageError, InputError
+        Where there is none, or one can't be opened.
     """
-    from cnmf3d.errors import InputError
+    from cnmf3d.batch.jobs import movie_of
+    from cnmf3d.errors import UsageError
+    from cnmf3d.movies import open_movie
 
-    movie = opening.opened(source.paths)
-    if movie.rate is None and parameters.data.fr is None:
-        raise InputError(
-            f"{source.paths[0]} does not tell its rate",
-            'Give it in volumes a second: --fps 5, or {"fps": 5} in a .json file of the same name beside it.',
-        )
+    if not words and not keys:
+        raise UsageError("which movie?", "Name files, or an item that registers one: --on KEY.")
+    keywords = opening.keywords()
+    given = []
+    for source in sources(words, joined=joined) if words else []:
+        place = source.paths[0] if len(source.paths) == 1 else source.paths
+        given.append(Given(source.name, place, keywords, opening.opened(source.paths)))
+    for key in dict.fromkeys(keys):
+        item = batch.item(key)
+        paths = movie_of(batch, item)
+        movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **{**item.input.opening, **keywords})
+        given.append(Given(item.name.removesuffix(" mcorr"), item, keywords, movie))
+    return given
 
 
 def engine_options(python: str | None) -> dict[str, Any]:

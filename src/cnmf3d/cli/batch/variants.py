@@ -25,13 +25,15 @@ class Variant:
     changes: dict[str, Any]
 
 
-def variants(texts: list[str]) -> list[Variant]:
+def variants(texts: list[str], module: str = "cnmf_3d") -> list[Variant]:
     """Every combination of the alternatives, in the order in which they were given.
 
     Parameters
     ----------
     texts : list of str
         ``NAME=VALUE``; values of the same name are alternatives. Names are flags or parameters.
+    module : str
+        Whose parameters are meant.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def variants(texts: list[str]) -> list[Variant]:
         name, equals, given = text.partition("=")
         if not (name.strip() and equals and given.strip()):
             raise UsageError(f"--vary is {text!r}", "Give a name and one value: --vary gsig=4,4,2 --vary gsig=5,5,2.")
-        entries = alternatives.setdefault(_parameter(name.strip()), [])
+        entries = alternatives.setdefault(_parameter(name.strip(), module), [])
         value = _value(given.strip())
         if any(value == other for _, other in entries):
             raise UsageError(f"--vary {text} is there twice", "Give each value once.")
@@ -57,11 +59,15 @@ def variants(texts: list[str]) -> list[Variant]:
     ]
 
 
-def _parameter(name: str) -> str:
+def _parameter(name: str, module: str) -> str:
     """The parameter that a flag or a name means: ``min-snr`` is ``quality.min_SNR``."""
-    from cnmf3d.parameters import caiman, reading
+    from cnmf3d.parameters import MotionParameters, caiman, reading
 
     wanted = name.removeprefix("--").replace("-", "_").casefold()
+    if module == "mcorr_3d":
+        wanted = "max_deviation_rigid" if wanted == "max_deviation" else wanted
+        known = {each.casefold(): each for each in (*MotionParameters.model_fields, *caiman.MOTION)}
+        return known.get(wanted.removeprefix("motion."), name)  # one that nobody knows is told when it is read
     if wanted in reading.ALIASES:
         return reading.ALIASES[wanted]
     for full in reading.names():

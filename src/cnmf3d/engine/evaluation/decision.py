@@ -22,6 +22,10 @@ RAGGED = 0.75
 SILENT = 0.4
 """SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value shows a cell."""
 
+SURE = 2.0
+"""Standard errors of the skewness that it must have: neuropil and other slow courses are skewed by chance. Of cells one
+in some hundreds has less, of neuropil nearly all."""
+
 ALIKE = 0.97
 """Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has.
 Not where the trace swings down further than up, with an SNR below ``min_SNR``: no r value outweighs that."""
@@ -60,15 +64,16 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
 
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
     (``rval_lowest``, ``SNR_lowest``), and if its reliability exceeds what noise reaches with the stated probability.
-    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR`` or the r value `ALIKE`.
+    A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR`` or the r value `ALIKE`;
+    one whose skewness may be chance (`SURE`) needs that r value.
     A footprint unlike one cell (``compact_thr``), or with a ragged outline (``smooth_thr``), may be a cell's edge: it
     needs `PLAIN` times ``min_SNR``. A very ragged one (`RAGGED` times ``smooth_thr``) is none whatever its trace.
 
     Parameters
     ----------
     quality : mapping
-        ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness`` and ``smoothness``, each (components,)
-        float32.
+        ``snr``, ``r_value``, ``reliability``, ``skewness`` and its ``skewness_error``, ``compactness`` and
+        ``smoothness``, each (components,) float32.
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.
@@ -79,8 +84,9 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     bounded = (r_value > plan.lowest_r) & (snr > plan.lowest_snr)
     reliable = quality["reliability"] > required(quality["reliability"], bins, plan.significance)
     strong = snr >= PLAIN * plan.min_snr
+    upward = quality["skewness"] >= SURE * quality["skewness_error"]
     restless = (r_value >= ALIKE) & ((quality["skewness"] >= 0) | (snr >= plan.min_snr))
-    transient = (quality["skewness"] >= plan.min_skew) | strong | restless
+    transient = (upward & ((quality["skewness"] >= plan.min_skew) | strong)) | restless
     smooth = quality["smoothness"]
     whole = (quality["compactness"] >= plan.least_compact) & (smooth >= plan.least_smooth)
     whole |= strong & (smooth >= RAGGED * plan.least_smooth)

@@ -8,7 +8,8 @@ from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Footprints, cosines_of, norms_of, with_data
 from cnmf3d.engine.echoes import FAINTER, IN_ITS_PLACE
 from cnmf3d.engine.evaluation.kinds import outlined
-from cnmf3d.engine.lasting import binned, noise_free_correlation, standardised
+from cnmf3d.engine.lasting import noise_free_correlation, standardised
+from cnmf3d.traces import binned
 
 WITHIN = 0.55
 """Share of a footprint's energy inside a brighter one's outline: of cells that lie over each other one in twenty has

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnmf3d.components import Float
-from cnmf3d.engine.lasting import binned
 from cnmf3d.engine.reliability import reliability, required
 from cnmf3d.geometry import ZYX
+from cnmf3d.traces import binned
 
 SHUFFLED = 20_000
 """Shuffled traces: a rate of one in twenty thousand can be seen, a false one in some thousand places."""

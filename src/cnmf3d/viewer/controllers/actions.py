@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from cnmf3d.batch import sync
+from cnmf3d.batch.modules import CNMF
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import read_parameters
 from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
@@ -181,12 +182,16 @@ class Actions:
         """Give an item another name."""
         return self._change([uuid], lambda batch: batch.rename(uuid, name), "renamed")
 
-    def delete(self, uuids: Sequence[str]) -> bool:
-        """Delete items with their data; one that runs stays."""
+    def users(self, uuids: Sequence[str]) -> list[Item]:
+        """Items whose movie one of these registers, beside themselves."""
+        return [item for item in self.batch.items if item.input.item in uuids and item.uuid not in uuids]
+
+    def delete(self, uuids: Sequence[str], *, force: bool = False) -> bool:
+        """Delete items with their data; one that runs stays, and one that others use, unless `force` says so."""
 
         def do(batch: Batch) -> None:
             chosen = [item for item in batch.items() if item.uuid in set(uuids)]
-            batch.delete([item.uuid for item in deletable(chosen)])
+            batch.delete([item.uuid for item in deletable(chosen)], force=force)
 
         return self._change(uuids, do, "deleted")
 
@@ -195,6 +200,8 @@ class Actions:
 
         def do() -> None:
             item = self._opened().item(uuid)
+            if item.module != CNMF:
+                raise UsageError(f"{item.name} has parameters of {item.module}", f"The form is that of {CNMF}.")
             self.form.load(read_parameters(item.parameters), item.options, item.engine)
             self.form_wanted.emit()
             without = ", ".join(sorted(item.options.keys() - {"keep_memmap", "use_memmap", "memmap_uuid"}))

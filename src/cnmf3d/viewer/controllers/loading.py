@@ -32,8 +32,10 @@ def read_output(batch: Batch, item: Item, task: Task) -> Opened:
     task.report(1, 2)
     contrast = None if environment.isEmpty else contrast_of(environment.imgdata.movie)
     missing = () if not environment.isEmpty else (f"The movie {item.input.paths[0]} is not there: relink it.",)
-    file, notes, manager = batch.run_folder(item).results, (*environment.warnings, *missing), environment.roi_manager
-    return Opened(environment, contrast, file, notes, None if manager is None else ready(manager.results))
+    notes, manager = (*environment.warnings, *missing), environment.roi_manager
+    if manager is None:  # a registration
+        return Opened(environment, contrast, notes=notes)
+    return Opened(environment, contrast, batch.run_folder(item).results, notes, ready(manager.results))
 
 
 def read_input(batch: Batch, item: Item, task: Task) -> Opened:

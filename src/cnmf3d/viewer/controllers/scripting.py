@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnmf3d.batch import Batch, Outcome, Status
 from cnmf3d.batch.lease import holder
+from cnmf3d.batch.modules import CNMF
 from cnmf3d.errors import UsageError
 from cnmf3d.viewer.tasks import Tasks
 from cnmf3d.workspace.batch_manager import BatchManager, Key
@@ -107,7 +108,8 @@ def space_of(actions: Actions) -> Workspace:
     space.manager = WindowBatchManager(actions)
 
     def wanted(module: Module) -> None:
-        actions.app.tasks.ask(actions.form_wanted.emit)
+        if module.name == CNMF:  # the form is that of 3D CNMF
+            actions.app.tasks.ask(actions.form_wanted.emit)
 
     space.asked.append(wanted)
     return space

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cnmf3d.batch import Batch, Item
-from cnmf3d.parameters import CnmfParameters, read_parameters
+from cnmf3d.batch.modules import MCORR
+from cnmf3d.parameters import CnmfParameters, MotionParameters, read_parameters
 from cnmf3d.viewer.models.batch import seconds_of
 from cnmf3d.viewer.models.batch_progress import clock
 
@@ -17,14 +18,21 @@ Rows = list[tuple[str, str]]
 
 def parameter_rows(item: Item) -> list[tuple[str, str, bool]]:
     """Parameters and options of an item: name, value, and whether it isn't as it is without a word."""
-    usual = _flat(CnmfParameters().to_dict())
-    try:
-        values = _flat(read_parameters(item.parameters).to_dict())
-    except Exception:  # noqa: BLE001 - another module's, or another version's
-        values = _flat(item.parameters)
+    if item.module == MCORR:
+        usual, values = _flat({"motion": MotionParameters().model_dump(mode="json")}), _flat(item.parameters)
+    else:
+        usual, values = _flat(CnmfParameters().to_dict()), _of_cnmf(item)
     rows = [(name, shown(value), value != usual.get(name)) for name, value in values.items()]
     options = [(f"options.{name}", shown(value), True) for name, value in item.options.items()]
     return [*rows, *options]
+
+
+def _of_cnmf(item: Item) -> dict[str, Any]:
+    """All parameters of an item, those that its version didn't have, too."""
+    try:
+        return _flat(read_parameters(item.parameters).to_dict())
+    except Exception:  # noqa: BLE001 - another module's, or another version's
+        return _flat(item.parameters)
 
 
 def information_rows(batch: Batch, item: Item) -> Rows:
@@ -45,6 +53,9 @@ def information_rows(batch: Batch, item: Item) -> Rows:
     summary = item.summary
     if "accepted" in summary:
         rows.append(("Components", f"{summary['accepted']} accepted, {summary.get('rejected', 0)} rejected"))
+    if "largest" in summary:
+        rows.append(("Motion", f"{summary.get('kind')}, up to {shown(summary['largest'])} voxels (x × y × z)"))
+        rows.append(("Bad frames", str(summary.get("bad_frames", 0))))
     if "shape" in summary:
         rows.append(("Volume", f"{' × '.join(map(str, summary['shape']))} voxels (x × y × z)"))
     if "frames" in summary:
@@ -52,7 +63,9 @@ def information_rows(batch: Batch, item: Item) -> Rows:
     found = item.input.found(batch.folder)
     rows.append(("Movie", "\n".join(found or item.input.paths) + ("" if found else "  (not there)")))
     rows += [(f"Opened with {name}", shown(value)) for name, value in item.input.opening.items()]
-    results = batch.run_folder(item).results
+    if item.input.item:
+        rows.append(("Registered by", item.input.item))
+    results = batch.run_folder(item).output(item.module)
     if results.is_file():
         rows.append(("Results", f"{results} ({_size(results)})"))
     return rows

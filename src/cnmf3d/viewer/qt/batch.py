@@ -281,8 +281,10 @@ class BatchDock(QWidget):
         chosen = self.table.selected()
         names = ", ".join(item.name for uuid in chosen[:5] if (item := self.batch.find(uuid)) is not None)
         more = f" and {len(chosen) - 5} more" if len(chosen) > 5 else ""
-        if chosen and self.ask(f"Delete {names}{more} with all their results? The movies stay."):
-            self.actions_.delete(chosen)
+        users = ", ".join(item.name for item in self.actions_.users(chosen))
+        used = f" They register the movie of {users}, which can't be computed again without them." if users else ""
+        if chosen and self.ask(f"Delete {names}{more} with all their results? The movies stay.{used}"):
+            self.actions_.delete(chosen, force=bool(users))
 
     def _view_input(self) -> None:
         for uuid in self.table.selected()[:1]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnmf3d.batch.engines.caiman import interpreter, settings
+from cnmf3d.batch.modules import CNMF
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
@@ -17,10 +18,11 @@ class CaimanEngine:
     """Memory map, CNMF with or without patches, evaluation, refit, on the CaImAn that the user has installed."""
 
     name = "caiman"
+    modules = (CNMF,)
 
     def unsuitable(self, job: Job) -> str | None:
         """Why this engine can't do a job, with what helps; None where it can."""
-        if job.module != "cnmf_3d":
+        if job.module not in self.modules:
             return f"the engine caiman has no module {job.module}"
         reason = settings.unsuitable(read_parameters(job.parameters), settings.own_among(job.options))
         return reason or interpreter.missing(job.options)

@@ -1,0 +1,120 @@
+"""What the flags of `cnmf3d batch add` ask of each movie: parameters and options of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from cnmf3d.cli.flags import MotionFlags, ParameterFlags, combined
+from cnmf3d.cli.registering import PIECEWISE, Kind
+from cnmf3d.errors import UsageError
+
+if TYPE_CHECKING:
+    from cnmf3d.cli.batch.sources import Given
+    from cnmf3d.cli.batch.variants import Variant
+    from cnmf3d.parameters import CnmfParameters, MotionParameters
+
+BOTH = ("params", "kwargs", "um")
+"""Flags that both modules have."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one item is to do.
+
+    Attributes
+    ----------
+    label : str
+        Of the variant.
+    parameters : CnmfParameters or MotionParameters
+    options : dict
+        Parameters that only the engine has.
+    """
+
+    label: str
+    parameters: CnmfParameters | MotionParameters
+    options: dict[str, Any]
+
+
+def see_flags(module: str, find: ParameterFlags, how: MotionFlags, kind: Kind, register_on: int | None) -> None:
+    """See that all flags are of the module.
+
+    Raises
+    ------
+    UsageError
+        Naming one that is of the other one.
+    """
+    finding = [name for name in _given(find) if name not in BOTH]
+    moving = [
+        *_given(how),
+        *(["kind"] if kind != "auto" else []),
+        *(["register_on"] if register_on is not None else []),
+    ]
+    other, wrong = ("cnmf_3d", finding) if module == "mcorr_3d" else ("mcorr_3d", moving)
+    if wrong:
+        flag = "--" + wrong[0].replace("_", "-")
+        raise UsageError(f"{flag} is of the module {other}", f"Leave it out, or add an item of that: --module {other}.")
+
+
+def _given(flags: ParameterFlags | MotionFlags) -> list[str]:
+    """Flags that differ from what they are without a word."""
+    return [each.name for each in fields(flags) if getattr(flags, each.name) != each.default]
+
+
+def settings_of(
+    module: str,
+    engine: str,
+    find: ParameterFlags,
+    how: MotionFlags,
+    kind: Kind,
+    tried: Sequence[Variant],
+    given: Sequence[Given],
+) -> list[list[Setting]]:
+    """For each movie the settings of all variants.
+
+    Raises
+    ------
+    UsageError, InputError
+        For parameters that can't be, or a movie that doesn't tell its rate.
+    """
+    if module == "mcorr_3d":
+        return [[Setting(each.label, _motion(find, how, kind, each, one), {}) for each in tried] for one in given]
+    settings = [_cnmf(find, engine, each) for each in tried]
+    for one in given:
+        _see_rate(one, settings[0].parameters)
+    return [settings for _ in given]
+
+
+def _cnmf(find: ParameterFlags, engine: str, variant: Variant) -> Setting:
+    """Parameters of a variant, and options with those that only its engine has; the later one wins."""
+    from cnmf3d.batch.engines import divide
+
+    divided = [divide(engine, part) for part in (*find.parts(), variant.changes)]
+    options: dict[str, Any] = {}
+    for _, own in divided:
+        for name, values in own.items():
+            options[name] = options.get(name, {}) | values
+    return Setting(variant.label, combined([ours for ours, _ in divided]), options)
+
+
+def _motion(find: ParameterFlags, how: MotionFlags, kind: Kind, variant: Variant, given: Given) -> MotionParameters:
+    """Parameters of registration: file, then text, then flags, then the variant; the later one wins."""
+    from cnmf3d.parameters import read_motion_parameters, read_text
+
+    flags = {"pw_rigid": PIECEWISE.get(kind), "lengths": "um" if find.um else None}
+    told = {name: value for name, value in flags.items() if value is not None} | how.changes(given.movie.shape[0])
+    text = {} if find.kwargs is None else read_text(find.kwargs)
+    changes = {**text, **told, **variant.changes}
+    return read_motion_parameters(find.params, voxel_size=given.movie.voxel_size, **changes)
+
+
+def _see_rate(given: Given, parameters: Any) -> None:
+    """See that the rate of a movie is known, before an item is made of it."""
+    from cnmf3d.errors import InputError
+
+    if given.movie.rate is None and parameters.data.fr is None:
+        raise InputError(
+            f"{given.movie.paths[0]} does not tell its rate",
+            'Give it in volumes a second: --fps 5, or {"fps": 5} in a .json file of the same name beside it.',
+        )
