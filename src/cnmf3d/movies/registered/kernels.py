@@ -71,42 +71,15 @@ def move_frame(frame: Any, shifts: Any, table: Any, out: Any) -> None:
         return
     shift = shifts[0, 0]
     first, weights = _step(shift, table)
-    inside = np.empty((planes, TAPS), np.float32)
-    for p in range(planes):
-        _reflect(p + first, weights, planes, inside[p])
     flat, result = moved.reshape(planes, rows * columns), out.reshape(planes, rows * columns)
     for start in range(0, rows * columns, TILE):
         stop = min(start + TILE, rows * columns)
         part = flat[:, start:stop]
         for p in range(planes):
             if 0 <= p + shift <= planes - 1:
-                _mix_rows(part, p + first, inside[p], result[p, start:stop])
+                _mix_rows(part, p + first, weights, result[p, start:stop])
             else:
                 result[p, start:stop] = part[0 if p + shift < 0 else planes - 1]
-
-
-@njit(cache=True, nogil=True)
-def _reflect(first: int, weights: Any, planes: int, out: Any) -> None:
-    """Weights that continue the planes beyond the last one by reflection in a point, ``2 v[0] - v[i]``.
-
-    Planes are few, and what lies beyond the ends counts in many of them. A repeated plane bends what is a slope there;
-    reflected, the ends flicker less with motion along z.
-
-    Parameters
-    ----------
-    first : int
-        Plane of the first weight; those beyond the ends are read as the outermost one.
-    weights : (TAPS,) float32
-    planes : int
-    out : (TAPS,) float32, written
-    """
-    out[:] = weights
-    for j in range(TAPS):
-        i = first + j
-        mirror = -i if i < 0 else 2 * (planes - 1) - i
-        if (i < 0 or i >= planes) and 0 <= mirror < planes and 0 <= mirror - first < TAPS:
-            out[j] += weights[j]
-            out[mirror - first] -= weights[j]
 
 
 @njit(cache=True, nogil=True)
@@ -337,13 +310,9 @@ def warp_frame(
                 for j in range(TAPS):
                     total += weights[j] * wide[first + j, x]
                 target[x] = total
-    top, bottom = TAPS, TAPS + planes - 1
-    for i in range(1, TAPS + 1):  # as `_reflect`
-        if i < planes:
-            moved[top - i] = 2 * moved[top] - moved[top + i]
-            moved[bottom + i] = 2 * moved[bottom] - moved[bottom - i]
-        else:
-            moved[top - i], moved[bottom + i] = moved[top], moved[bottom]
+    for i in range(TAPS):
+        moved[i] = moved[TAPS]
+        moved[TAPS + planes + i] = moved[TAPS + planes - 1]
     for p in range(planes):
         for y in range(rows):
             _here(field, grids, np.float64(p), np.float64(y), 0, nodes)
