@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from cnmf3d.simulate import simulate
 from cnmf3d.viewer.controllers.browsing import jump
 from cnmf3d.viewer.demo import open_demo
 from cnmf3d.viewer.qt.start import settle
@@ -24,6 +25,7 @@ def main(folder: Path) -> None:
     try:
         of_the_demonstration(window, folder)
         of_many(window, folder)
+        of_registration(window, folder)
     finally:
         window.app.confirm = lambda question: "discard"
         window.close()
@@ -63,6 +65,26 @@ def of_the_demonstration(window: Any, folder: Path) -> None:
     viewer.dims.ndisplay = 2
     app.confirm = lambda question: "discard"
     app.clear()
+
+
+def of_registration(window: Any, folder: Path) -> None:
+    """A volume that moves: before and after, its motion, and some frames that are left out."""
+    scene = {"size": (96, 96, 8), "frames": 200, "cells": 40, "snr": 7.0, "motion": (4, 4, 0.7)}
+    moving = {"jitter": (0.5, 0.5, 0.1), "startles": 15.0, "startle": (2, 2, 0.3)}
+    app = window.app
+    with tempfile.TemporaryDirectory() as place:
+        movie = Path(place) / "moving.tif"
+        simulate(movie, "tiny", seed=3, overrides=scene | moving)
+        app.open(movie)
+        settle(window)
+        dock, plots = window.show_dock("Registration"), window.show_dock("Motion")
+        dock.start.click()
+        settle(window)
+        dock.registration.show("side by side")
+        plots.bad.mark(41, 45)
+        app.viewer.dims.set_current_step(0, 57)
+        draw(window, folder / "viewer-registration.png")
+        app.clear()
 
 
 def of_many(window: Any, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,19 +50,16 @@ def _movie_of(found: Motion, file: Path, given: str | None) -> Movie | None:
     """The recording of a motion: as given, where it was, or beside the file; None where it isn't there."""
     from cnmf3d.errors import Cnmf3dError
     from cnmf3d.movies import open_movie
+    from cnmf3d.movies.registered.origin import opening_of, recordings_of
 
-    told: Any = found.parameters.get("movie")
-    told = told if isinstance(told, dict) else {}
-    opening = {name: value for name, value in dict(told.get("opening", {})).items() if name != "motion"}
+    opening = opening_of(found)
     if given is not None:
         return open_movie(given, **opening)
-    paths = [Path(path) for path in told.get("paths", ())]
-    for places in (paths, [file.parent / path.name for path in paths]):
-        if places and all(place.exists() for place in places):
-            try:
-                movie = open_movie(places[0] if len(places) == 1 else places, **opening)
-            except Cnmf3dError:
-                continue
-            if movie.fingerprint() == found.fingerprint:
-                return movie
+    for places in recordings_of(found, file):
+        try:
+            movie = open_movie(places[0] if len(places) == 1 else places, **opening)
+        except Cnmf3dError:
+            continue
+        if movie.fingerprint() == found.fingerprint:
+            return movie
     return None

@@ -18,7 +18,6 @@ from cnmf3d.cli.registering import (
     Kind,
     check_motion_output,
     estimated,
-    motion_path,
 )
 from cnmf3d.errors import UsageError
 
@@ -68,6 +67,7 @@ def register(
     --motion nothing is estimated: shifts of CaImAn or Suite2p become a motion file, or a movie.
     """
     from cnmf3d.movies.registered import write_motion
+    from cnmf3d.movies.registered.origin import motion_path
 
     begun = time.perf_counter()
     recording = replace(opening, motion=None)

@@ -31,17 +31,6 @@ def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, wo
     return estimate_motion(movie, parameters, reporter=reporter, workers=workers)
 
 
-def motion_path(movie: Movie) -> Path:
-    """Motion file beside a local movie, else in the working folder."""
-    from cnmf3d.movies.registered import SUFFIX
-    from cnmf3d.movies.registered.origin import local
-
-    if not local(movie):
-        return Path(f"movie{SUFFIX}")
-    path = Path(movie.paths[0])
-    return path.with_name(path.name.split(".")[0] + SUFFIX)
-
-
 def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:
     """See that a motion file can be written, before anything is computed.
 
@@ -92,6 +81,7 @@ class Registration:
         cls, movie: Movie, opening: MovieFlags, kind: Kind, content: Mapping[str, Any], *, force: bool
     ) -> Registration:
         """See that it can be done, before anything is computed."""
+        from cnmf3d.movies.registered.origin import motion_path
         from cnmf3d.parameters import read_motion_parameters
 
         if opening.motion is not None:

@@ -171,7 +171,7 @@ class App:
         return self.confirm(f"Changes were not saved: {', '.join(self.unsaved)}.") == "discard"
 
     def open(self, source: Any, **opening: Any) -> Task | None:
-        """Open a movie, results, a batch or a project; what can take a while is read in a thread.
+        """Open a movie, results, a motion file, a batch or a project; what can take a while is read in a thread.
 
         Parameters
         ----------
@@ -195,6 +195,10 @@ class App:
         if kind == "project":
             self.open_project(source)
             return None
+        if kind == "motion":
+            from cnmf3d.viewer.controllers.registration import registration_of
+
+            return registration_of(self).open(source)
         if not self.may_discard():
             return None
         read: Callable[..., Opened] = read_results if kind == "results" else read_movie
@@ -339,6 +343,8 @@ class App:
         seen = (id(environment.imgdata.seq), environment.UUID)
         if seen != self._shown:
             self._shown = seen
+            if self.curator is not None:
+                self.curator.footage = self._footage()
             self.movie_changed.emit(self.movie)
         self._show_rois(environment)
 

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
 
 MOVIE = "movie"
+OTHER = "other movie"
+"""What the layer is kept as that shows the open movie with its motion, or without it."""
+
+GAP = 0.04
+"""Between two movies beside one another, as a share of their width."""
+
 AXES = ("t", "z", "y", "x")
 SAMPLE = 200_003
 """Values of a volume that tell its contrast."""
@@ -75,8 +81,13 @@ class Layers:
         return ("um", "um", "um") if known else ("pixel", "pixel", "pixel")
 
     def show_movie(self, movie: Movie | None) -> None:
-        """Show another movie; without one its layer and the projections of the old one go."""
-        for name in [name for name in self._made if name not in (MOVIE, ROIS)]:
+        """Show another movie; without one its layer and the projections of the old one go.
+
+        A layer of `show_other` stays where its size fits: napari collects garbage for each one that it removes.
+        """
+        other = self._made.get(OTHER)
+        fits = movie is not None and other is not None and tuple(other.data.shape) == movie.shape
+        for name in [name for name in self._made if name not in (MOVIE, ROIS) and not (name == OTHER and fits)]:
             self._remove(name)
         if movie is None:
             self._remove(MOVIE)
@@ -88,6 +99,53 @@ class Layers:
             contrast = contrast_of(movie)
         self._put_image(MOVIE, MovieArray(movie), contrast)
         self._begin(movie)
+
+    def show_other(self, name: str, movie: Movie) -> None:
+        """Show a movie of the same size as the open one above it, with its contrast: before and after registration.
+
+        Parameters
+        ----------
+        name : str
+            Title of the layer.
+        movie : Movie
+        """
+        first = self._made.get(MOVIE)
+        if first is None:
+            return
+        before = self._made.get(OTHER)
+        shown = before is not None and before.visible
+        self._put_image(OTHER, MovieArray(movie), tuple(first.contrast_limits), visible=shown)
+        self._made[OTHER].name = name
+        if before is None:
+            self.app.viewer.layers.selection.active = first  # keys and the contrast sliders are those of the movie
+
+    def hide_other(self) -> None:
+        """Show the open movie only."""
+        self._remove(OTHER)
+
+    def compare(self, first: bool, other: bool, *, left: bool = False) -> None:
+        """Choose which of the open movie and the other one is seen; both: beside one another.
+
+        Parameters
+        ----------
+        first, other : bool
+        left : bool
+            Whether the other one is left of the open one.
+        """
+        movie, second = self._made.get(MOVIE), self._made.get(OTHER)
+        if movie is None or second is None:
+            return
+        width = movie.data.shape[-1] * self.scale[-1] * (1 + GAP) * (-1 if left else 1)
+        moved = (0.0, 0.0, 0.0, width if first and other else 0.0)
+        movie.visible, second.visible = first, other
+        second.translate = moved
+
+    def _same_contrast(self, event: Any) -> None:
+        """Let the open movie and the other one have the same black and white."""
+        for name in (MOVIE, OTHER):
+            layer = self._made.get(name)
+            if layer is not None and tuple(layer.contrast_limits) != tuple(event.source.contrast_limits):
+                layer.contrast_limits = event.source.contrast_limits
 
     def show_image(self, name: str, volume: npt.NDArray[Any], *, visible: bool = True, colormap: str = "gray") -> None:
         """Show a volume, such as a projection.
@@ -135,6 +193,8 @@ class Layers:
                 **keywords,
             )
             self._made[name] = layer
+            if name in (MOVIE, OTHER):
+                layer.events.contrast_limits.connect(self._same_contrast)
             self._lift_rois()
             return
         layer.data = data

@@ -13,6 +13,10 @@ from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies import Movie
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.places import locate
+from cnmf3d.movies.registered import read_motion
+from cnmf3d.movies.registered.frames import check_belongs
+from cnmf3d.movies.registered.origin import motion_path
+from cnmf3d.movies.registered.storing import holds_motion
 from cnmf3d.results import Results, load_results
 from cnmf3d.results.history import history_entry
 from cnmf3d.viewer.models.movie_array import contrast_of
@@ -23,7 +27,7 @@ from cnmf3d.workspace.rois import RoiManager
 if TYPE_CHECKING:
     from cnmf3d.viewer.tasks import Task
 
-Kind = Literal["movie", "results", "batch", "project"]
+Kind = Literal["movie", "results", "motion", "batch", "project"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Opened:
 
 
 def kind_of(source: Any) -> Kind:
-    """What a user points at: a movie, results, a batch or a project.
+    """What a user points at: a movie, results, how a movie moved, a batch or a project.
 
     Raises
     ------
@@ -66,6 +70,8 @@ def kind_of(source: Any) -> Kind:
             return kind
     if path.suffix.lower() in HDF5 and path.is_file() and _holds_results(path):
         return "results"
+    if path.suffix.lower() in HDF5 and path.is_file() and holds_motion(path):
+        return "motion"
     if not path.exists() and not any(sign in path.name for sign in "*?["):
         raise InputError(f"{path} does not exist", "Check the name of the movie, results, batch or project.")
     return "movie"
@@ -178,6 +184,9 @@ def _environment_of(results: Results, file: Path, movie: Any, opening: dict[str,
             problem = error.problem
         else:
             check_fits(environment.imgdata.movie, results)
+            motion = None if "motion" in known else motion_of_results(environment.imgdata.movie, results)
+            if motion is not None:
+                environment = ViewerWorkEnv.from_movie(source, **known, motion=str(motion))
             return environment, ""
     environment = ViewerWorkEnv()
     environment.imgdata.meta = {"fps": known["rate"]} if known["rate"] else {}
@@ -186,6 +195,25 @@ def _environment_of(results: Results, file: Path, movie: Any, opening: dict[str,
     names = ", ".join(results.provenance.input_paths) or "the results name none"
     why = f" ({problem})" if problem else ""
     return environment, f"The movie of these results was not found ({names}){why}: drop it on the window to see it."
+
+
+def motion_of_results(movie: Movie, results: Results) -> Path | None:
+    """The motion file beside a movie, where results were computed on the registered movie; None where they weren't.
+
+    Parameters
+    ----------
+    movie : Movie
+        As recorded.
+    results : Results
+    """
+    path, computed_on = motion_path(movie).absolute(), results.provenance.fingerprint
+    if not computed_on or not path.is_file() or not holds_motion(path) or movie.fingerprint() == computed_on:
+        return None
+    try:
+        check_belongs(read_motion(path), movie)
+    except Cnmf3dError:
+        return None
+    return path
 
 
 def movie_of(results: Results, file: Path) -> list[str] | str | None:

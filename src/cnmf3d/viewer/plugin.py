@@ -47,6 +47,16 @@ def movie_tools(napari_viewer: Any) -> Any:
     return dock(napari_viewer, "Movie")
 
 
+def registration(napari_viewer: Any) -> Any:
+    """How the tissue moves, estimated and taken out."""
+    return dock(napari_viewer, "Registration")
+
+
+def motion(napari_viewer: Any) -> Any:
+    """Shifts over time, bad frames."""
+    return dock(napari_viewer, "Motion")
+
+
 def form(napari_viewer: Any) -> Any:
     """Parameters of CNMF."""
     return dock(napari_viewer, "CNMF 3D")

@@ -114,7 +114,7 @@ class Worker:
 
     def _part(self, request: Mapping[str, Any], number: int) -> Movie:
         """The part of the movie that is asked for, in memory."""
-        key = json.dumps([request["source"], request["opening"], request["region"], request["rate"]])
+        key = json.dumps([request[name] for name in ("source", "opening", "motion", "region", "rate")])
         if self._read is None or self._read[0] != key:
             movie = open_movie(request["source"], **request["opening"])
             values = self._values(movie, request["region"], number)
@@ -132,6 +132,9 @@ class Worker:
                 tell(number, kind="progress", stage="ingest", done=time - start, total=stop - start, unit="frames")
             if mapped is not None:
                 out[time - start] = mapped[time, z0:z1, y0:y1, x0:x1]
+                continue
+            if "motion" in movie.metadata:  # registered a volume at a time, for each of its planes
+                out[time - start] = movie.read(time, time + 1)[0, z0:z1, y0:y1, x0:x1]
                 continue
             for plane in range(z0, z1):
                 out[time - start, plane - z0] = movie.frames.read_rows(time, plane, slice(y0, y1))[:, x0:x1]

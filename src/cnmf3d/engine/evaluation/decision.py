@@ -22,7 +22,7 @@ RAGGED = 0.75
 SILENT = 0.4
 """SNR over ``min_SNR`` below which a trace that isn't skewed shows nothing: then no r value shows a cell."""
 
-SURE = 2.0
+SURE = 1.5
 """Standard errors of the skewness that it must have: neuropil and other slow courses are skewed by chance. Of cells one
 in some hundreds has less, of neuropil nearly all."""
 

@@ -241,6 +241,7 @@ class _Process:
                 "id": self._number,
                 "source": source,
                 "opening": opening,
+                "motion": motion_in(wish.movie),
                 "region": asdict(region),
                 "rate": wish.parameters.data.fr or wish.movie.rate,
                 "voxel_size": None if size is None else list(size),
@@ -318,6 +319,12 @@ class _Process:
                 continue  # something that a library printed
             if isinstance(told, dict) and "id" in told:
                 self._heard.put(told)
+
+
+def motion_in(movie: Movie) -> str | None:
+    """What changes with the motion that a movie is registered by, whose file may be the same; None without one."""
+    facts = movie.metadata.get("motion")
+    return str(facts["digest"]) if isinstance(facts, dict) and "digest" in facts else None
 
 
 def parameters_of(wish: Wish) -> dict[str, Any]:

@@ -108,6 +108,10 @@ class FormModel:
             self._values["patch.rf"] = None
         self._changed("patch.rf")
 
+    def applies(self, name: str) -> bool:
+        """Whether a parameter has a meaning, as things stand: those of patches, where there are any."""
+        return fields()[name].group != "patches" or self.use_patches
+
     def unit(self, name: str) -> str:
         """Unit of a parameter, as things stand."""
         if name in LENGTHS:

@@ -1,17 +1,19 @@
-"""The fields of the CNMF 3D form, made from the parameter models: a new parameter has a field at once."""
+"""The fields of the forms, made from the parameter models: a new parameter has a field at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from cnmf3d.parameters.explain import entries
+from cnmf3d.parameters.explain import Entry, entries, motion_entries
+from cnmf3d.parameters.motion import MotionParameters
 from cnmf3d.parameters.reading import field_of, names
+from cnmf3d.parameters.registering import LENGTHS as MOTION_LENGTHS
 
 Kind = Literal["switch", "choice", "whole", "number", "lengths", "file", "frames"]
 Group = Literal["basic", "patches", "evaluation", "advanced"]
@@ -32,8 +34,8 @@ PAGE: dict[str, Any] = {
 }
 """Figures that the page of Mesmerize shows at first: a choice in the form, which begins with the models' defaults."""
 
-NOT_SHOWN = ("quality.use_cnn",)
-"""Names that can only have one value."""
+NOT_SHOWN = ("quality.use_cnn", "motion.border_nan")
+"""Names that can only have one value, or matter only where a registered movie is written."""
 
 _GROUPS: dict[str, Group] = {
     "data.fr": "basic",
@@ -48,6 +50,9 @@ _GROUPS: dict[str, Group] = {
     "quality.rval_thr": "evaluation",
     "quality.min_SNR": "evaluation",
     "data.decay_time": "evaluation",
+    "motion.pw_rigid": "basic",
+    "motion.max_shifts": "basic",
+    "motion.bad_frames": "basic",
 }
 """Those that aren't here are advanced; within a group they are shown in this order."""
 
@@ -81,6 +86,18 @@ _LABELS = {
     "quality.smooth_thr": "Outline smoothness threshold",
     "quality.soma_thr": "Cell body threshold",
     "quality.reliability_z": "Reliability (z)",
+    "motion.pw_rigid": "Piecewise (pw_rigid)",
+    "motion.max_shifts": "Largest shift (max_shifts)",
+    "motion.bad_frames": "Bad frames",
+    "motion.niter_rig": "Rounds (niter_rig)",
+    "motion.strides": "strides (patches)",
+    "motion.overlaps": "overlaps (patches)",
+    "motion.max_deviation_rigid": "Deviation from rigid",
+    "motion.gSig_filt": "gSig_filt (band-pass)",
+    "motion.num_frames_split": "Frames at once",
+    "motion.plane_offsets": "Offsets of planes",
+    "motion.plane_shifts": "Planes move alone",
+    "motion.scan_phase": "Scan phase",
 }
 
 _UNITS = {
@@ -90,7 +107,32 @@ _UNITS = {
     "temporal.f0_window": "s",
     "init.tsub": "frames",
     "init.ssub": "voxels",
+    **dict.fromkeys((f"motion.{name}" for name in MOTION_LENGTHS), "voxels"),
 }
+
+
+class Form(Protocol):
+    """What is entered in the fields, as their rows need it: `FormModel` and `MotionForm`."""
+
+    errors: dict[str, str]
+    remarks: dict[str, str]
+    overridden: dict[str, Any]
+
+    def value(self, name: str) -> Any:
+        """What is entered for a parameter, as a plain value."""
+        ...
+
+    def set(self, name: str, value: Any) -> None:
+        """Enter a value."""
+        ...
+
+    def unit(self, name: str) -> str:
+        """Unit of a parameter, as things stand."""
+        ...
+
+    def applies(self, name: str) -> bool:
+        """Whether a parameter has a meaning, as things stand."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -145,20 +187,31 @@ class Field:
 
 @cache
 def fields() -> dict[str, Field]:
-    """All fields by name, in the order in which they are shown."""
-    made = {name: _field(name) for name in names() if name not in NOT_SHOWN}
+    """All fields of 3D CNMF by name, in the order in which they are shown."""
+    told = {entry.name: entry for entry in entries()}
+    return _ordered([_field(field_of(name), told[name]) for name in names() if name not in NOT_SHOWN])
+
+
+@cache
+def motion_fields() -> dict[str, Field]:
+    """All fields of registration by name, ``motion.max_shifts``, in the order in which they are shown."""
+    infos = MotionParameters.model_fields
+    told = [entry for entry in motion_entries() if entry.name not in NOT_SHOWN]
+    return _ordered([_field(infos[entry.name.partition(".")[2]], entry) for entry in told])
+
+
+def _ordered(made: list[Field]) -> dict[str, Field]:
+    """Fields by name, in the order of groups, and within one in that of `_GROUPS`."""
     order = {name: place for place, name in enumerate(_GROUPS)}
-    rank = {name: place for place, name in enumerate(made)}
-    ordered = sorted(made, key=lambda name: (GROUPS.index(made[name].group), order.get(name, 99), rank[name]))
-    return {name: made[name] for name in ordered}
+    ordered = sorted(made, key=lambda field: (GROUPS.index(field.group), order.get(field.name, len(order))))
+    return {field.name: field for field in ordered}
 
 
-def _field(name: str) -> Field:
+def _field(info: FieldInfo, entry: Entry) -> Field:
     """The field of one parameter."""
-    info = field_of(name)
+    name = entry.name
     inner, others = _parts(info)
     bounds = [*info.metadata, *_metadata(inner)]
-    entry = next(entry for entry in entries() if entry.name == name)
     caiman = f"\nCaImAn: {', '.join(entry.caiman)}" if entry.caiman else ""
     return Field(
         name=name,

@@ -45,11 +45,13 @@ class Dock:
 DOCKS: tuple[Dock, ...] = (
     Dock("ROIs", "cnmf3d.viewer.qt.rois:RoiDock", "right", front=True),
     Dock("Curation", "cnmf3d.viewer.qt.curation_dock:CurationDock", "right"),
+    Dock("Registration", "cnmf3d.viewer.qt.registration:RegistrationDock", "right"),
     Dock("CNMF 3D", "cnmf3d.viewer.qt.form:FormDock", "right"),
     Dock("Work environment", "cnmf3d.viewer.qt.environment:EnvironmentDock", "right"),
     Dock("Movie", "cnmf3d.viewer.qt.tools:ToolsDock", "right"),
     Dock("Traces", "cnmf3d.viewer.qt.traces:TraceDock", "bottom", front=True),
     Dock("Heat map", "cnmf3d.viewer.qt.heatmap:HeatMapDock", "bottom"),
+    Dock("Motion", "cnmf3d.viewer.qt.motion_plot:MotionDock", "bottom"),
     Dock("Batch Manager", "cnmf3d.viewer.qt.batch:BatchDock", "bottom"),
     Dock("Project", "cnmf3d.viewer.qt.project:ProjectDock", "bottom"),
     Dock("Script Editor", "cnmf3d.viewer.qt.editor:ScriptEditor", "right", shown=False),

@@ -1,8 +1,8 @@
-"""Widgets of the CNMF 3D form: one row for each field of the model, with its unit, explanation and message."""
+"""Widgets of the forms: one row for each field of the model, with its unit, explanation and message."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
@@ -19,11 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from cnmf3d.viewer.models.form_fields import Field
+from cnmf3d.viewer.models.form_fields import Field, Form
 from cnmf3d.viewer.qt.parts import MUTED, Message, tool
-
-if TYPE_CHECKING:
-    from cnmf3d.viewer.models.form import FormModel
 
 LABEL_WIDTH = 120
 
@@ -140,10 +137,10 @@ class Row(QWidget):
     Parameters
     ----------
     field : Field
-    form : FormModel
+    form : Form
     """
 
-    def __init__(self, field: Field, form: FormModel) -> None:
+    def __init__(self, field: Field, form: Form) -> None:
         super().__init__()
         self.field, self._form = field, form
         self._filling = False
@@ -178,7 +175,7 @@ class Row(QWidget):
         elif isinstance(self.editor, (Lengths, Number, Whole)):
             self._fill_usual()
         self._filling = False
-        self.setEnabled(self.field.group != "patches" or self._form.use_patches)
+        self.setEnabled(self._form.applies(self.field.name))
         self.show_message()
 
     def show_message(self) -> None:
@@ -292,6 +289,13 @@ USUAL: dict[str, Any] = {
     "init.tsub": 1,
     "background.nb": 1,
     "data.offset": 0.0,
+    "motion.max_shifts": [6.0, 6.0, 1.0],
+    "motion.niter_rig": 3,
+    "motion.strides": [48.0, 48.0, 8.0],
+    "motion.overlaps": [24.0, 24.0, 4.0],
+    "motion.max_deviation_rigid": [3.0, 3.0, 1.0],
+    "motion.gSig_filt": [3.0, 3.0, 1.0],
+    "motion.num_frames_split": 100,
 }
 """What a field shows first where "auto" is switched off and the page of Mesmerize has no figure for it."""
 

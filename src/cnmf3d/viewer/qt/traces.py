@@ -58,6 +58,7 @@ class TraceDock(QWidget):
         bar.addWidget(self.told, 1)
         self.plot = pg.PlotWidget()
         self.plot.setBackground(None)
+        self.plot.setCacheMode(self.plot.CacheModeFlag(0))  # or the ground of another theme would stay
         self.plot.getPlotItem().setMenuEnabled(True)
         self.plot.setMouseEnabled(x=True, y=False)
         self.plot.setMinimumHeight(90)
