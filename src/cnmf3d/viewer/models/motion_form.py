@@ -80,7 +80,7 @@ class MotionForm:
             self.errors = {f"motion.{name}": f"should be {why}" for name, why in complaints(error).items()}
 
 
-PIECEWISE = ("motion.strides", "motion.overlaps", "motion.max_deviation_rigid")
+PIECEWISE = ("motion.strides", "motion.max_deviation_rigid")
 """Parameters of patches that move by themselves."""
 
 

@@ -292,10 +292,7 @@ USUAL: dict[str, Any] = {
     "motion.max_shifts": [6.0, 6.0, 1.0],
     "motion.niter_rig": 3,
     "motion.strides": [48.0, 48.0, 8.0],
-    "motion.overlaps": [24.0, 24.0, 4.0],
     "motion.max_deviation_rigid": [3.0, 3.0, 1.0],
-    "motion.gSig_filt": [3.0, 3.0, 1.0],
-    "motion.num_frames_split": 100,
 }
 """What a field shows first where "auto" is switched off and the page of Mesmerize has no figure for it."""
 
