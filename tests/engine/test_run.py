@@ -199,7 +199,7 @@ def test_neither_type_nor_offset_of_pixels_changes_the_cells(recording, plain, d
     assert cosines.min() > 0.9999  # a voxel at the very threshold may come or go
     same = np.diff(one.footprints.indptr) == np.diff(other.footprints.indptr)
     change = np.abs(other.quality["snr"] / one.quality["snr"] - 1)
-    assert change[same].max() < 3e-3 and change.max() < 1e-2 and same.mean() > 0.9
+    assert change[same].max() < 3e-3 and change.max() < 1e-2 and same.mean() > 0.8
 
 
 def test_saturation_is_told(recording):
