@@ -58,7 +58,7 @@ def _batch(folder: Path, movie: Path) -> Path:
 def _form(window: Window, folder: Path) -> None:
     """The form with a preview, as the whole window."""
     dock = window.show_dock("CNMF 3D")
-    dock.form.reset(automatic=True)
+    dock.form.reset()
     dock.form.set_name("fish 3")
     window.viewer.scene.camera.zoom *= 1.3
     _settle()

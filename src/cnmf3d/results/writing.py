@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
-from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.errors import Cnmf3dError
 from cnmf3d.results.caiman_params import caiman_parameters
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
-from cnmf3d.written import announce
+from cnmf3d.written import whole_file
 
 FORMAT = 2
 """Version of the ``cnmf3d`` group; since 2, one plane has two ``dims``."""
@@ -68,24 +66,8 @@ def write_results(results: Results, path: str | Path) -> Path:
     """
     path = Path(path)
     original = dataclasses.replace(results, components=found_of(results))
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"{path.parent} can't be written to: {error.strerror}", "Choose another folder.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with h5py.File(temporary, "w") as file:
-            _write(file, original)
-        temporary.chmod(0o666 & ~_umask())
-        announce(path)
-        temporary.replace(path)
-    except OSError as error:
-        raise Cnmf3dError(
-            f"{path} could not be written: {error}", "Is the disk full? Free some space, or choose another disk."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        _write(file, original)
     return path
 
 
@@ -113,12 +95,6 @@ def annotate_results(path: str | Path, results: Results) -> None:
             _own(file.create_group("cnmf3d"), dataclasses.replace(results, components=found_of(results)))
     except OSError as error:
         raise Cnmf3dError(f"{path} could not be written: {error}", "Is the disk full?") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write(file: h5py.File, results: Results) -> None:

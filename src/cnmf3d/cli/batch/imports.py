@@ -26,7 +26,7 @@ def import_items(
     engine: Annotated[str, typer.Option(help="native, or caiman.")] = "native",
     engine_python: Annotated[str | None, typer.Option(metavar="PATH", help="Python that has CaImAn.")] = None,
 ) -> None:
-    """Make items of the mcorr and cnmf rows of a mesmerize-core batch; rows that can't be are told and left out."""
+    """Make items of the mcorr and cnmf rows of a mesmerize-core batch; unsupported rows are reported and skipped."""
     from cnmf3d.batch import Batch
     from cnmf3d.batch.mesmerize import MODULES, read_mesmerize
     from cnmf3d.cli.batch.facts import plain

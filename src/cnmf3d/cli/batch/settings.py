@@ -58,7 +58,7 @@ def see_flags(module: str, find: ParameterFlags, how: MotionFlags, kind: Kind, r
 
 
 def _given(flags: ParameterFlags | MotionFlags) -> list[str]:
-    """Flags that differ from what they are without a word."""
+    """Names of the flags that differ from their defaults."""
     return [each.name for each in fields(flags) if getattr(flags, each.name) != each.default]
 
 

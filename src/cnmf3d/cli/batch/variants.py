@@ -67,7 +67,7 @@ def _parameter(name: str, module: str) -> str:
     if module == "mcorr_3d":
         wanted = "max_deviation_rigid" if wanted == "max_deviation" else wanted
         known = {each.casefold(): each for each in (*MotionParameters.model_fields, *caiman.MOTION)}
-        return known.get(wanted.removeprefix("motion."), name)  # one that nobody knows is told when it is read
+        return known.get(wanted.removeprefix("motion."), name)  # reading the parameters reports unknown names
     if wanted in reading.ALIASES:
         return reading.ALIASES[wanted]
     for full in reading.names():

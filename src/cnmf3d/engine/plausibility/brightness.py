@@ -125,7 +125,7 @@ def flicker_of(sample: Sample) -> float:
 
 
 REPEATED = 0.005
-"""Share of volumes that may be the same as the one before; one in the sample is enough to be told of."""
+"""Share of volumes that may be the same as the one before; one more in the sample gives a caution."""
 
 
 def check_repeats(sample: Sample) -> Check:

@@ -34,7 +34,7 @@ CROWDED = 1.0
 that is all cells has 0.6 to 0.8."""
 
 REJECTED, MANY = 0.9, 50
-"""Share of the components that were rejected, of so many at least, that is told of."""
+"""Share of rejected components that gets a caution, where there are at least so many components."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ LARGE_VOXEL = 8.0
 """µm along x or y from which on voxels are as large as cells (cell bodies have 5 to 20 µm)."""
 
 STEEP = 1.5
-"""Ratio of a pixel's sides from which on they are told of."""
+"""Least ratio of a pixel's sides for a caution."""
 
 
 def check_length(frames: int, rate: float | None) -> Check:

@@ -25,14 +25,14 @@ SPECTRA = 64
 """Planes whose spectra are averaged: their scatter is then an eighth."""
 
 STRIPES, UNLIKE = 0.015, 3.0
-"""Differences of columns' gains that are told of, as a share of the light; and how much larger than those of rows (or
-the other way round) they must be: anatomy has both."""
+"""Least difference of columns' gains for a caution, as a share of the light; and how much larger than that of rows (or
+the other way round) it must be: anatomy has both."""
 
 REACH = 6
 """Columns by which lines scanned back may be displaced."""
 
 DISPLACED = 0.5
-"""Displacement of every second line that is told of, in columns."""
+"""Least displacement of every second line for a caution, in columns."""
 
 
 def check_lines(sample: Sample) -> Check:

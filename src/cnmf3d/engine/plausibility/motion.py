@@ -224,7 +224,7 @@ UNEVEN = 0.25
 """The same for what differs from place to place: recordings that don't move have up to 0.16 by chance."""
 
 OFTEN = 0.05
-"""Share of the volumes with a brief displacement that is told of: fewer do little harm; one in a sample is chance."""
+"""Least share of volumes with a brief displacement for a caution: fewer do little harm; one in a sample is chance."""
 
 
 def _remedy(movie: Movie, kind: str) -> str:

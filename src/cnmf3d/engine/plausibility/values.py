@@ -13,7 +13,7 @@ from cnmf3d.engine.plausibility.sample import Sample
 
 PILE, LEAST_VOXELS = 10.0, 1e-3
 """How many times as often the largest value must occur as those just below it to be a ceiling, and the share of voxels
-that must reach it to be told of: a hot pixel may."""
+that must reach it for a caution: a hot pixel may."""
 
 CUT = 0.2
 """Share of values that may be the smallest one: where more are, noise below it was cut off, or photons are few."""
@@ -23,11 +23,11 @@ NORMALISED = 0.25
 of the resting light is less than anything that detectors give."""
 
 HOT, HOT_SHARE, FEWEST = 12.0, 5e-4, 8
-"""How far single pixels must stand out of all eight around them, in standard deviations of that, and the share and the
-number of pixels from which on they are told of: optics blur everything that is real onto neighbours."""
+"""How far single pixels must stand out of all eight around them, in standard deviations of that, and the least
+share and number of such pixels for a caution: optics blur everything that is real onto neighbours."""
 
 BORDER = 0.1
-"""Share of voxels in filled borders that is told of."""
+"""Least share of voxels in filled borders for a caution."""
 
 
 def check_saturation(sample: Sample) -> Check:

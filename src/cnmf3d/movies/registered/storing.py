@@ -9,8 +9,6 @@ Layout (version 1): datasets ``/rigid`` (T, 3), ``/confidence`` (T,), ``/planes`
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.errors import InputError
 from cnmf3d.movies.registered.motion import REMAKE, Float, Grid, Motion
-from cnmf3d.written import announce
+from cnmf3d.written import whole_file
 
 FORMAT = 1
 """Version of the layout; a reader refuses later ones."""
@@ -54,26 +52,8 @@ def write_motion(motion: Motion, path: str | Path) -> Path:
         Where writing fails halfway, for example because the disk is full.
     """
     path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"{path.parent} can't be written to: {error.strerror}", "Choose another folder.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with h5py.File(temporary, "w") as file:
-            _write(file, motion)
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        announce(path)
-        temporary.replace(path)
-    except OSError as error:
-        raise Cnmf3dError(
-            f"{path} could not be written: {error}", "Is the disk full? Free some space, or choose another disk."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        _write(file, motion)
     return path
 
 

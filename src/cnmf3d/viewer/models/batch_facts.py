@@ -17,7 +17,7 @@ Rows = list[tuple[str, str]]
 
 
 def parameter_rows(item: Item) -> list[tuple[str, str, bool]]:
-    """Parameters and options of an item: name, value, and whether it isn't as it is without a word."""
+    """Parameters and options of an item: name, value, and whether it differs from its default."""
     if item.module == MCORR:
         usual, values = _flat({"motion": MotionParameters().model_dump(mode="json")}), _flat(item.parameters)
     else:
