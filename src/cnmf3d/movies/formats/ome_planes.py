@@ -144,24 +144,3 @@ def _beside(folder: Path, name: str) -> Path:
     path = PureWindowsPath(name)
     inside = not path.is_absolute() and not path.drive and ".." not in path.parts
     return folder / Path(*path.parts) if inside else folder / path.name
-
-
-def whole_volumes(axes: str, there: npt.NDArray[np.bool_]) -> int | None:
-    """Count the volumes from the first one on of which all planes are there.
-
-    Parameters
-    ----------
-    axes : str
-        Of `there`; ``T`` is time.
-    there : bool array
-
-    Returns
-    -------
-    int or None
-        None where a plane is missing before one that is there.
-    """
-    time = axes.index("T")
-    others = tuple(axis for axis in range(len(axes)) if axis != time)
-    complete, begun = np.atleast_1d(there.all(axis=others)), np.atleast_1d(there.any(axis=others))
-    whole = int(np.argmin(complete)) if not complete.all() else len(complete)
-    return None if begun[whole + 1 :].any() else whole

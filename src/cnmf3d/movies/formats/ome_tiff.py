@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
-import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.movies.arrays import Stacked, folded
-from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats.ome import children, facts, parsed
-from cnmf3d.movies.formats.ome_planes import Planes, count_of, find_files, names_of, planes_of, whole_volumes
-from cnmf3d.movies.formats.tiff_errors import broken, complaints, truncated, unreadable
-from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
-from cnmf3d.movies.formats.tiff_pages import flat_pages
+from cnmf3d.movies.formats.ome_planes import count_of, find_files, names_of, planes_of
+from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import choose_number, letters
-from cnmf3d.movies.stored import LazyArray, Place, Stored
+from cnmf3d.movies.stored import Place, Stored
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -138,8 +132,9 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
             "Copy all its files into one folder.",
         )
     numbers = {path: at for at, path in enumerate(paths)}
-    spread = Spread(place, planes, paths, np.array([numbers[file] for file in files], np.intp))
-    pages, order, caution = spread.gathered()
+    number_of = np.array([numbers[file] for file in files], np.intp)
+    file = np.where(planes.file >= 0, number_of[planes.file], -1)
+    pages, order, caution = Spread(place, planes.axes, paths, file, planes.page, "OME description").gathered()
     labels, lead = planes.axes, order.shape
     inner = labels_of(pages.shape[1:], samples)
     if "S" in inner and lead[labels.index("C")] == 1:
@@ -149,10 +144,7 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
     names = tuple(str(path) for path in paths)
     several = len(names) > 1 or said.own is None
     told = replace(told, warnings=(*told.warnings, *cautions, *caution), files=names if several else ())
-    natural = np.array_equal(order.ravel(), np.arange(order.size)) and order.size == pages.shape[0]
-    data = folded(pages, lead) if natural else Stacked(pages, order.reshape(lead))
-    assert data is not None
-    return Stored(data, letters(labels + inner), "OME-TIFF", told)
+    return Stored(in_order(pages, order.reshape(lead)), letters(labels + inner), "OME-TIFF", told)
 
 
 def labels_of(shape: tuple[int, ...], samples: int) -> str:
@@ -195,108 +187,3 @@ def _size_text(pixels: ElementTree.Element) -> str:
     """Describe an image: axes, shape and type."""
     axes = pixels.get("DimensionOrder", "XYZCT")[::-1]
     return f"{axes} {' × '.join(pixels.get(f'Size{axis}', '1') for axis in axes)} {pixels.get('Type', '')}"
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Planes of an image over its files.
-
-    Attributes
-    ----------
-    place : Place
-        For messages.
-    planes : Planes
-    paths : sequence of Path
-    number : (names of the description,) integer array
-        Which of `paths` each name is.
-    """
-
-    place: Place
-    planes: Planes
-    paths: Sequence[Path]
-    number: npt.NDArray[np.intp]
-
-    def gathered(self) -> tuple[LazyArray, npt.NDArray[np.intp], tuple[str, ...]]:
-        """See the pages that are used as one list.
-
-        Returns
-        -------
-        pages : LazyArray
-            (pages, Y, X), by file and by number of page.
-        order : integer array
-            Number in `pages` of each plane, in the shape of the planes, without volumes that aren't there.
-        cautions : tuple of str
-        """
-        planes = self.planes
-        file = np.where(planes.file >= 0, self.number[planes.file], -1)
-        last = int(planes.page.max(initial=0)) + 1
-        indices = self._indices(file)
-        there = (file >= 0) & (planes.page >= 0)
-        for number, index in indices.items():
-            there &= (file != number) | (planes.page < len(index))
-        whole, cautions = self._whole(there)
-        keep = tuple(slice(whole if axis == "T" else None) for axis in planes.axes)
-        used, order = np.unique(file[keep] * last + planes.page[keep], return_inverse=True)
-        counts = np.bincount(used // last, minlength=len(self.paths))
-        pages = np.split(used % last, np.cumsum(counts)[:-1])
-        first = int(np.flatnonzero(counts)[0])
-        head = flat_pages(self._at(first), self._index(first, indices).select(pages[first]))
-        order = order.reshape(file[keep].shape).astype(np.intp)
-        if counts[first] == len(used):
-            return head, order, cautions
-        names = [str(path) for path in self.paths]
-        inner, dtype = tuple(head.shape[1:]), np.dtype(head.dtype)
-        return Chained(names, counts.tolist(), inner, dtype, partial(self._pages, pages)), order, cautions
-
-    def _indices(self, file: npt.NDArray[np.intp]) -> dict[int, PageIndex]:
-        """Index files of many pages, to see whether all are there; a file of one page has it."""
-        many = np.unique(file[(self.planes.page > 0) & (file >= 0)])
-        return {int(number): _indexed(self._at(int(number))) for number in many}
-
-    def _index(self, number: int, known: dict[int, PageIndex]) -> PageIndex:
-        """Index of a file, read where it isn't known."""
-        return known[number] if number in known else _indexed(self._at(number))
-
-    def _at(self, number: int) -> Place:
-        """Place of a file."""
-        path = self.paths[number]
-        return self.place if path == self.place.path else Place(str(path), path)
-
-    def _pages(self, pages: Sequence[npt.NDArray[np.intp]], number: int) -> LazyArray:
-        """Open a file where it is read."""
-        place, wanted = self._at(number), pages[number]
-        index = _indexed(place)
-        if wanted[-1] >= len(index):
-            raise truncated(place, len(index), int(wanted[-1]) + 1)
-        return flat_pages(place, index.select(wanted))
-
-    def _whole(self, there: npt.NDArray[np.bool_]) -> tuple[int, tuple[str, ...]]:
-        """Count the volumes whose planes are all there; those that lack planes may only be the last ones."""
-        planes = self.planes
-        whole, asked = whole_volumes(planes.axes, there), planes.shape[planes.axes.index("T")]
-        if not whole:
-            where = np.argwhere(~there)[0].tolist()
-            named = ", ".join(f"{axis} {number}" for axis, number in zip(planes.axes, where, strict=True))
-            raise InputError(
-                f"{self.place} lacks the plane {named} (counted from 0) of its OME description, and more",
-                "Copy it again from where it was recorded: it is cut short, or a file of it is.",
-            )
-        if whole == asked:
-            return whole, ()
-        text = f"{self.place} holds {whole} of the {asked} volumes that its OME description promises"
-        return whole, (f"{text}: the recording was stopped, or the file is cut short.",)
-
-
-def _indexed(place: Place) -> PageIndex:
-    """Index a file of the set."""
-    import tifffile
-
-    with complaints() as messages:
-        try:
-            with tifffile.TiffFile(place.address) as tif:
-                index = read_index(place, tif)
-        except Exception as error:
-            raise unreadable(str(place), error) from error
-    if messages:
-        raise broken(place, messages)
-    return index

@@ -15,7 +15,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Stacked, folded
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import tiff_facts
-from cnmf3d.movies.formats.ome_planes import whole_volumes
+from cnmf3d.movies.formats.spread import whole_volumes
 from cnmf3d.movies.formats.tiff_index import index_of
 from cnmf3d.movies.formats.tiff_pages import flat_pages
 from cnmf3d.movies.formats.tiff_series import Series, choose, letters
