@@ -68,9 +68,9 @@ def calibrated(data: LazyArray, calibration: Calibration | None) -> LazyArray:
     Returns
     -------
     LazyArray
-        `data` itself where nothing changes. Integers with a whole offset stay integers where a type of the same
-        size holds them (unsigned 16-bit with -32768 becomes int16), and nothing is rounded; all else becomes
-        float32, or float64 where values have more than 16 bits or are float64.
+        `data` itself where nothing changes. Integers with a gain of 1 or -1 and a whole offset stay integers where a
+        type of the same size holds them (unsigned 16-bit with -32768 becomes int16), and nothing is rounded; all else
+        becomes float32, or float64 where values have more than 16 bits or are float64.
     """
     if calibration is None or not calibration.changes:
         return data
@@ -105,18 +105,21 @@ class Calibrated:
         if self.dtype.kind == "f":
             values *= self.dtype.type(gain)
             values += self.dtype.type(offset)
-        else:  # integers wrap around, and their sum is in range: it is right whatever wrapped on the way
+        else:  # integers wrap around, and the intensity is in range: it is right whatever wrapped on the way
+            if gain < 0:
+                np.negative(values, out=values)
             values += np.array(int(offset)).astype(self.dtype)
         return values
 
 
 def _kind(stored: np.dtype[Any], calibration: Calibration) -> np.dtype[Any]:
     """Type that holds the intensities."""
-    if stored.kind in "iu" and calibration.gain == 1 and calibration.offset.is_integer():
-        limits, shift = np.iinfo(stored), int(calibration.offset)
+    if stored.kind in "iu" and abs(calibration.gain) == 1 and calibration.offset.is_integer():
+        limits, sign, shift = np.iinfo(stored), int(calibration.gain), int(calibration.offset)
+        ends = sorted((sign * limits.min + shift, sign * limits.max + shift))
         for kind in (f"u{stored.itemsize}", f"i{stored.itemsize}"):
             ours = np.iinfo(kind)
-            if ours.min <= limits.min + shift and limits.max + shift <= ours.max:
+            if ours.min <= ends[0] and ends[1] <= ours.max:
                 return np.dtype(kind)
     exact = stored.itemsize <= (4 if stored.kind == "f" else 2)
     return np.dtype(np.float32 if exact else np.float64)

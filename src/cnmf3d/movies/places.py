@@ -83,8 +83,12 @@ def _listed(sources: Sequence[str | Path]) -> list[Place]:
 def _in_folder(folder: Path) -> list[Place]:
     """Movie files of a folder, in natural order; results that lie beside them are none.
 
-    Where it has none, those of its folders that are named by planes or channels: ``plane1/``, ``plane2/``.
+    Where a file of the folder describes the recording in it, that file alone.
+    Where the folder has no movie files, those of its folders that are named by planes or channels: ``plane1/``.
     """
+    described = next((path for each in formats() if each.described_in and (path := each.described_in(folder))), None)
+    if described is not None:
+        return [_file(described, str(described))]
     visible = [each for each in folder.iterdir() if not each.name.startswith(".")]
     found = _movie_files(visible)
     if not found:

@@ -6,18 +6,20 @@ from functools import cache
 
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.faults import library_fault
-from cnmf3d.movies.formats import caiman, hdf5, npy, nwb, tiff, zarr
+from cnmf3d.movies.formats import caiman, hdf5, npy, nwb, tiff, vendors, zarr
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.stored import Place, Stored
 from cnmf3d.plugins import load_all
 
 BUILT_IN: tuple[Format, ...] = (
+    *vendors.FORMATS,
     nwb.FORMAT,
     hdf5.FORMAT,
     tiff.FORMAT,
     npy.FORMAT,
     caiman.FORMAT,
     zarr.FORMAT,
+    vendors.UNREAD,
 )
 """Asked in this order which of them recognises a place."""
 
@@ -54,7 +56,11 @@ def format_of(place: Place) -> Format:
     for candidate in known:
         if candidate.recognises(place):
             return candidate
-    names = "; ".join(f"{each.name} ({', '.join(each.suffixes)})" for each in known)
+    names = "; ".join(
+        f"{each.name} ({', '.join(each.suffixes)})" if each.suffixes else each.name
+        for each in known
+        if each is not vendors.UNREAD
+    )
     raise InputError(f"{place} is in no format that cnmf3d reads", f"It reads: {names}.")
 
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.movies.formats.descriptions import beside
 from cnmf3d.movies.formats.ome import children
 
 
@@ -135,12 +136,5 @@ def find_files(names: Sequence[Name], folder: Path, own: Path | None, uuid: str)
         if own is not None and (not name.file or renamed or alone):
             found.append(own)
         else:
-            found.append(_beside(folder, name.file))
+            found.append(beside(folder, name.file))
     return found
-
-
-def _beside(folder: Path, name: str) -> Path:
-    """Path of a file that lies in the description's folder or below it; elsewhere descriptions don't lead."""
-    path = PureWindowsPath(name)
-    inside = not path.is_absolute() and not path.drive and ".." not in path.parts
-    return folder / Path(*path.parts) if inside else folder / path.name

@@ -1,0 +1,118 @@
+"""Scanbox (Neurolabware): ``recording.sbx`` with the values, ``recording.mat`` beside it with the settings.
+
+The values are 16-bit numbers that fall as light rises: intensity is 65535 less the number. They lie by frame, line,
+pixel and channel, the channel running fastest. With an optotune lens frames go through its planes in turn. Settings as
+its maker describes them: ``sz`` (lines, pixels), ``channels`` (1: both detectors, 2 and 3: one of them) or
+``chan.nchan``, ``resfreq`` (lines a second), ``scanmode`` (0: lines in both directions), ``otwave`` (planes).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnmf3d.errors import InputError
+from cnmf3d.movies.arrays import Mapped, folded
+from cnmf3d.movies.calibration import Calibration
+from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.stored import Facts, Place, Stored
+
+SUFFIX = ".sbx"
+LARGEST = 65535
+
+
+def recognises(place: Place) -> bool:
+    """Whether the file is named as one of Scanbox."""
+    return place.path is not None and place.suffix == SUFFIX
+
+
+def open_recording(place: Place, dataset: str | None) -> Stored:
+    """Open a recording.
+
+    Raises
+    ------
+    InputError
+        Where its settings are missing, can't be read, or don't fit the file.
+    """
+    del dataset
+    assert place.path is not None
+    path = place.path.with_suffix(".mat")
+    info = _info(place, path)
+    try:
+        lines, pixels = (int(number) for number in np.ravel(info["sz"])[:2])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} does not tell the size of an image (sz)", "Copy it again.") from error
+    channels = _channels(info)
+    if min(lines, pixels) < 1:
+        raise InputError(f"{path} tells of images of {pixels} × {lines}", "Copy it again.")
+    frame = lines * pixels * channels * 2
+    frames, rest = divmod(place.path.stat().st_size, frame)
+    planes = _planes(info)
+    warnings = []
+    if rest:
+        warnings.append(f"{place} ends within a frame, which is left out: the recording was stopped.")
+    if frames < planes:
+        raise InputError(
+            f"{place} holds {frames} frames of {pixels} × {lines} in {channels} channels by {path.name}, no volume of "
+            f"{planes} planes",
+            "Copy both files again; they must be of one recording.",
+        )
+    times = frames // planes
+    data = Mapped(place.path, np.dtype("<u2"), (times * planes, lines, pixels, channels))
+    shaped = folded(data, (times, planes))
+    assert shaped is not None
+    facts = Facts(
+        _rate(info, lines, planes),
+        None,
+        {"channels": [f"PMT {number}" for number in range(channels)]} if channels > 1 else {},
+        tuple(warnings),
+        Calibration(-1.0, float(LARGEST)),
+        files=(str(place.path),),
+    )
+    return Stored(shaped, "tzyxc", "Scanbox", facts)
+
+
+def _info(place: Place, path: Path) -> dict[str, Any]:
+    """Read the settings; MATLAB files hold plain values, which are not run."""
+    from scipy.io import loadmat
+
+    if not path.is_file():
+        raise InputError(f"{place} has no {path.name} beside it, which tells how it is to be read", "Copy it there.")
+    try:
+        info = loadmat(path, simplify_cells=True)["info"]
+    except Exception as error:  # scipy raises whatever its parser meets in a damaged file
+        raise InputError(f"{path} can't be read as settings of Scanbox ({error})", "Copy it again.") from error
+    if not isinstance(info, dict):
+        raise InputError(f"{path} holds no settings of Scanbox (info)", "Copy it again.")
+    return info
+
+
+def _channels(info: dict[str, Any]) -> int:
+    """Count the channels that are stored."""
+    named = info.get("chan")
+    count = named.get("nchan") if isinstance(named, dict) else None
+    if count is not None:
+        return max(1, int(count))
+    return 2 if info.get("channels") in (1, 4) else 1
+
+
+def _planes(info: dict[str, Any]) -> int:
+    """Count the planes that the lens goes through."""
+    if not int(info.get("volscan", 1) or 0):
+        return 1
+    return max(1, np.size(info.get("otwave", [])))
+
+
+def _rate(info: dict[str, Any], lines: int, planes: int) -> float | None:
+    """Volumes a second."""
+    try:
+        swings = float(info["resfreq"])
+        both = int(info.get("scanmode", 1)) == 0
+    except (KeyError, TypeError, ValueError):
+        return None
+    return swings * (2 if both else 1) / (lines * planes) if swings > 0 else None
+
+
+FORMAT = Format("Scanbox", (SUFFIX,), recognises, open_recording)
