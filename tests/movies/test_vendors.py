@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from cnmf3d.errors import InputError
 from cnmf3d.movies import open_movie
 from cnmf3d.movies.calibration import Calibration, calibrated
+from cnmf3d.movies.formats.vendors.nikon import frame_numbers
+from cnmf3d.movies.stored import Place
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +44,8 @@ def test_one_channel_alone(tmp_path, volumes, name):
     np.testing.assert_array_equal(movie.read(0, 6), volumes[:, :, 0])
 
 
-RATES = {"bruker": 1 / 0.15, "thor": 20.0, "scanbox": 8000 / 15, "imaris": 5.0, "bdv": None}
-SIZES = {"bruker": (1.5, 2, 10), "thor": (0.6, 0.6, 15), "scanbox": None, "imaris": (1.5, 2, 10), "bdv": (1.5, 2, 10)}
+RATES = {"bruker": 1 / 0.15, "thor": 20.0, "scanbox": 8000 / 15, "imaris": 5.0, "bdv": None, "leica": 4.0}
+SIZES = dict.fromkeys(files.WRITERS, (1.5, 2, 10)) | {"thor": (0.6, 0.6, 15), "scanbox": None}
 
 
 @pytest.mark.parametrize("name", files.WRITERS)
@@ -187,6 +190,56 @@ def test_bdv_that_names_a_million_times_makes_no_list_of_them(tmp_path, volumes)
     path = files.write_bdv(tmp_path, volumes)
     path.write_text(path.read_text().replace("<last>5</last>", "<last>5000000000000</last>"))
     with pytest.raises(InputError, match="names 5000000000001 times, its HDF5 file holds 6"):
+        open_movie(path)
+
+
+def test_leica_images_are_chosen_by_name_or_number(tmp_path, volumes):
+    path = files.write_leica(tmp_path, volumes, images=2)
+    with pytest.raises(InputError, match="holds 2 images"):
+        open_movie(path, channel=0)
+    for dataset in ("Series1", "1"):
+        movie = open_movie(path, dataset=dataset, channel=1)
+        np.testing.assert_array_equal(movie.read(0, 6), volumes[:, :, 1] + 1)
+
+
+@pytest.mark.parametrize(
+    ("loops", "dataset", "letters"),
+    [
+        ({"T": 4, "Z": 3}, None, "tz"),
+        ({"P": 2, "T": 4, "Z": 3}, "1", "tz"),
+        ({"T": 4, "P": 1}, None, "t"),
+        ({"W": 2}, None, "!"),
+    ],
+)
+def test_nikon_frames_of_a_position(loops, dataset, letters):
+    numbers, found = frame_numbers(Place("m.nd2", None), loops, dataset)
+    assert found == letters
+    for index in np.ndindex(numbers.shape):
+        at = dict(zip([name for name in loops if name != "P"], index, strict=True)) | {"P": int(dataset or 0)}
+        assert numbers[index] == np.ravel_multi_index([at[name] for name in loops], tuple(loops.values()))
+
+
+def test_nikon_positions_are_movies_of_their_own():
+    with pytest.raises(InputError, match="3 positions"):
+        frame_numbers(Place("m.nd2", None), {"T": 4, "P": 3}, None)
+    with pytest.raises(InputError, match="no position '3'"):
+        frame_numbers(Place("m.nd2", None), {"T": 4, "P": 3}, "3")
+
+
+@pytest.mark.parametrize(("suffix", "extra"), [(".nd2", "nikon"), (".lif", "leica")])
+def test_a_library_that_is_missing_is_named_with_how_to_install_it(tmp_path, monkeypatch, suffix, extra):
+    monkeypatch.setitem(sys.modules, {"nikon": "nd2", "leica": "liffile"}[extra], None)
+    path = tmp_path / f"m{suffix}"
+    path.write_bytes(b"something")
+    with pytest.raises(InputError, match=rf"pip install 'cnmf3d\[{extra}\]'"):
+        open_movie(path)
+
+
+@pytest.mark.parametrize("suffix", [".nd2", ".lif"])
+def test_a_file_that_only_has_the_name_is_told_of(tmp_path, suffix):
+    path = tmp_path / f"m{suffix}"
+    path.write_bytes(b"something" * 100)
+    with pytest.raises(InputError, match="can't be read as"):
         open_movie(path)
 
 

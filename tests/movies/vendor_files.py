@@ -5,6 +5,7 @@ All take (T, Z, C, Y, X) values of 16 bits.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -189,11 +190,56 @@ def write_suite2p(folder: Path, values: np.ndarray) -> Path:
     return folder / "plane0" / "data.bin"
 
 
+def write_leica(folder: Path, values: np.ndarray, *, images: int = 1) -> Path:
+    """Leica: a description in UTF-16, then a block of memory for each image; further images hold other values."""
+    times, planes, channels, height, width = values.shape
+    lengths = {"1": width, "2": height, "3": planes, "4": times}
+    steps = {"1": 1.5e-6, "2": 2e-6, "3": 1e-5, "4": 0.25}
+    image = height * width * 2
+    increments = {"1": 2, "2": 2 * width, "3": image * channels, "4": image * channels * planes}
+    about = (
+        'DataType="0" ChannelTag="0" NameOfMeasuredQuantity="" Min="0" Max="1" Unit="" LUTName="Gray" IsLUTInverted="0"'
+    )
+    described = "".join(
+        f'<ChannelDescription {about} Resolution="16" BytesInc="{c * image}" BitInc="0"/>' for c in range(channels)
+    )
+    dimensions = "".join(
+        f'<DimensionDescription DimID="{axis}" NumberOfElements="{n}" Origin="0" Length="{steps[axis] * (n - 1)}" '
+        f'Unit="{"s" if axis == "4" else "m"}" BitInc="0" BytesInc="{increments[axis]}"/>'
+        for axis, n in lengths.items()
+        if n > 1
+    )
+    elements = "".join(
+        f'<Element Name="Series{number}" UniqueID="{number}"><Data><Image><ImageDescription>'
+        f"<Channels>{described}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription></Image></Data>"
+        f'<Memory Size="{values.nbytes}" MemoryBlockID="MemBlock_{number}"/><Children/></Element>'
+        for number in range(images)
+    )
+    xml = (
+        '<LMSDataContainerHeader Version="2"><Element Name="p"><Memory Size="0" MemoryBlockID="MemBlock_p"/>'
+        f"<Children>{elements}</Children></Element></LMSDataContainerHeader>"
+    )
+
+    def headed(name: str, more: bytes = b"") -> bytes:
+        text = more + struct.pack("<BI", 0x2A, len(name)) + name.encode("utf-16-le")
+        return struct.pack("<II", 0x70, len(text)) + text
+
+    body = b"".join(
+        headed(f"MemBlock_{number}", struct.pack("<BQ", 0x2A, values.nbytes))
+        + (values + number).astype("<u2").tobytes()
+        for number in range(images)
+    )
+    path = folder / "p.lif"
+    path.write_bytes(headed(xml) + headed("MemBlock_p", struct.pack("<BQ", 0x2A, 0)) + body)
+    return path
+
+
 WRITERS: dict[str, Callable[[Path, np.ndarray], Path]] = {
     "bruker": write_bruker,
     "thor": write_thor,
     "scanbox": write_scanbox,
     "imaris": write_imaris,
     "bdv": write_bdv,
+    "leica": write_leica,
 }
 """Of volumes with channels."""

@@ -12,6 +12,10 @@ HEAD = 4096
 """Bytes in which an XML file names its root element: what comes before it is a declaration and comments."""
 
 
+XML_FAULTS = (ElementTree.ParseError, OSError, ValueError, LookupError)
+"""What parsing raises for a damaged file; LookupError for a declaration that names no encoding."""
+
+
 def has_root(path: Path, root: str) -> bool:
     """Whether an XML file begins with an element; never raises."""
     try:
@@ -33,7 +37,7 @@ def parsed(place: Place) -> ElementTree.Element:
     assert place.path is not None
     try:
         return ElementTree.parse(place.path).getroot()
-    except (ElementTree.ParseError, OSError, ValueError) as error:
+    except XML_FAULTS as error:
         raise InputError(
             f"{place} can't be read as XML ({error})", "Copy it again from where it was recorded."
         ) from error

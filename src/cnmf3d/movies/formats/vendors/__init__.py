@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from cnmf3d.movies.formats.format import Format
-from cnmf3d.movies.formats.vendors import bdv, bruker, femtonics, imaris, scanbox, suite2p, thorlabs, unread
+from cnmf3d.movies.formats.vendors import (
+    bdv,
+    bruker,
+    femtonics,
+    imaris,
+    leica,
+    nikon,
+    scanbox,
+    suite2p,
+    thorlabs,
+    unread,
+)
 
 FORMATS: tuple[Format, ...] = (
     bruker.FORMAT,
@@ -13,6 +24,8 @@ FORMATS: tuple[Format, ...] = (
     imaris.FORMAT,
     bdv.FORMAT,
     suite2p.FORMAT,
+    nikon.FORMAT,
+    leica.FORMAT,
 )
 """Asked before the general formats, whose files they use: HDF5, TIFF."""
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.movies.formats.descriptions import beside, has_root, number, whole
+from cnmf3d.movies.formats.descriptions import XML_FAULTS, beside, has_root, number, whole
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import letters
@@ -132,7 +132,7 @@ def _read(place: Place) -> tuple[ElementTree.Element | None, list[Cycle]]:
                 element.clear()
             elif element.tag == "PVStateShard" and settings is None and not cycles:
                 settings = element
-    except (ElementTree.ParseError, OSError) as error:
+    except XML_FAULTS as error:
         if not cycles:
             raise InputError(
                 f"{place} can't be read as XML ({error})", "Copy it again from where it was recorded."

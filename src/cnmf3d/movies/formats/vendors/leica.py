@@ -1,0 +1,108 @@
+"""Leica's ``.lif``: described by the library ``liffile`` (BSD-3-Clause), mapped where the values lie in the file."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cnmf3d.errors import InputError
+from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.formats.vendors.libraries import library
+from cnmf3d.movies.stored import Facts, Place, Stored
+from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.units import micrometres, voxel_size
+
+SUFFIX = ".lif"
+LETTERS = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c"}
+
+
+def recognises(place: Place) -> bool:
+    """Whether the file is named as one of LAS."""
+    return place.path is not None and place.suffix == SUFFIX
+
+
+def open_recording(place: Place, dataset: str | None) -> Stored:
+    """Open an image of a file.
+
+    Parameters
+    ----------
+    place : Place
+    dataset : str or None
+        Name of the image, or its number from 0, where there are several.
+
+    Raises
+    ------
+    InputError
+        Where the library is missing, the file is damaged, or an image must be chosen.
+    """
+    liffile = library("liffile", "leica", place)
+    assert place.path is not None
+    try:
+        with liffile.LifFile(place.address) as file:
+            image = _chosen(place, list(file.images), dataset)
+            block, dtype, shape = image.memory_block, np.dtype(image.dtype), tuple(image.shape)
+            embedded = int(getattr(block, "type", 0)) == 0
+            if not embedded or block.size != math.prod(shape) * dtype.itemsize:
+                raise InputError(
+                    f"{place} doesn't hold the values of {image.name} one after the other",
+                    "Export it from LAS as OME-TIFF.",
+                )
+            letters, facts = _axes(image), _facts(place, image)
+            data = Mapped(place.path, dtype, shape, int(block.offset))
+    except InputError:
+        raise
+    except Exception as error:  # the library raises whatever it meets in a damaged file
+        raise InputError(
+            f"{place} can't be read as LIF ({error})", "Copy it again from where it was recorded."
+        ) from error
+    if place.path.stat().st_size < data.offset + math.prod(shape) * dtype.itemsize:
+        raise InputError(f"{place} is cut short", "Copy it again from where it was recorded.")
+    return Stored(data, letters, "Leica LIF", facts)
+
+
+def _chosen(place: Place, images: list[Any], dataset: str | None) -> Any:
+    """Choose an image by name or number; the only one that goes through time, where none is named."""
+    listing = "; ".join(
+        f"{number} {image.name} ({' × '.join(f'{axis} {size}' for axis, size in image.sizes.items())})"
+        for number, image in enumerate(images)
+    )
+    if not images:
+        raise InputError(f"{place} holds no images", "Export the recording from LAS again.")
+    if dataset is not None:
+        for number, image in enumerate(images):
+            if dataset in (image.name, image.path, str(number)):
+                return image
+        raise InputError(f"{place} has no image {dataset!r}", f"It holds: {listing}.")
+    moving = [image for image in images if image.sizes.get("T", 1) > 1]
+    if len(moving) == 1 or len(images) == 1:
+        return moving[0] if moving else images[0]
+    number = images.index(moving[0]) if moving else 0
+    raise InputError(
+        f"{place} holds {len(images)} images",
+        f'Say which one, e.g. dataset="{number}" (--dataset {number}). It holds: {listing}.',
+    )
+
+
+def _axes(image: Any) -> str:
+    """A letter for each dimension; where lines are scanned in depth, depth is the height of the image."""
+    letters = "".join(LETTERS.get(name, "!") for name in image.dims)
+    return letters if "y" in letters else letters.replace("z", "y")
+
+
+def _facts(place: Place, image: Any) -> Facts:
+    """Size of a voxel (LAS writes metres) and the rate by the times."""
+    steps = {}
+    for name in "ZYX":
+        places = np.asarray(image.coords.get(name, []), float)
+        steps[name] = micrometres(abs(float(np.median(np.diff(places)))), "m") if places.size > 1 else None
+    if "Y" not in image.dims:
+        steps["Y"], steps["Z"] = steps["Z"], None
+    times = np.asarray(image.coords.get("T", []), float)
+    timed = rate_of(times.tolist(), str(place))
+    return Facts(timed.rate, voxel_size(steps["Z"], steps["Y"], steps["X"]), timed.metadata, timed.warnings)
+
+
+FORMAT = Format("Leica LIF", (SUFFIX,), recognises, open_recording)

@@ -1,0 +1,135 @@
+"""Nikon's ``.nd2``, read by the library ``nd2`` (BSD-3-Clause)."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.errors import InputError
+from cnmf3d.movies.arrays import Stacked
+from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.formats.vendors.libraries import library
+from cnmf3d.movies.stored import Facts, Index, Place, Stored
+from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.units import micrometres, voxel_size
+
+SUFFIX = ".nd2"
+STAMPS = 2000
+"""Volumes whose time stamps are read: each takes a read of the file, and a rate is as sure after so many."""
+
+
+class Frames:
+    """Frames of a file as one list, (frames, Y, X) or (frames, C, Y, X); the file closes when this goes."""
+
+    def __init__(self, file: Any, count: int) -> None:
+        first = np.asarray(file.read_frame(0))
+        self.shape = (count, *first.shape)
+        self.dtype = first.dtype
+        self._file = file
+        self._lock = threading.Lock()
+        weakref.finalize(self, file.close)
+
+    def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
+        """Read a part; several threads take turns."""
+        first, rest = index[0], index[1:]
+        numbers = range(*first.indices(self.shape[0])) if isinstance(first, slice) else [first]
+        with self._lock:
+            block = [np.array(np.asarray(self._file.read_frame(int(number)))[rest]) for number in numbers]
+        if not isinstance(first, slice):
+            return block[0]
+        return np.stack(block) if block else np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
+
+
+def recognises(place: Place) -> bool:
+    """Whether the file is named as one of NIS-Elements."""
+    return place.path is not None and place.suffix == SUFFIX
+
+
+def open_recording(place: Place, dataset: str | None) -> Stored:
+    """Open a recording.
+
+    Parameters
+    ----------
+    place : Place
+    dataset : str or None
+        Number of the position of the stage, where there are several.
+
+    Raises
+    ------
+    InputError
+        Where the library is missing, the file is damaged, or a position must be chosen.
+    """
+    nd2 = library("nd2", "nikon", place)
+    try:
+        file = nd2.ND2File(place.address)
+        loops = {name: size for name, size in file.sizes.items() if name not in "CYXS"}
+        numbers, letters = frame_numbers(place, loops, dataset)
+        frames = Frames(file, int(np.prod(list(loops.values()), dtype=np.int64)))
+        facts = _facts(place, file, numbers, letters)
+    except InputError:
+        raise
+    except Exception as error:  # the library raises whatever it meets in a damaged file
+        raise InputError(
+            f"{place} can't be read as ND2 ({error})", "Copy it again from where it was recorded."
+        ) from error
+    inner = "".join({"S": "c"}.get(name, name.lower()) for name in file.sizes if name in "CYXS")
+    if inner.count("c") > 1:
+        raise InputError(f"{place} holds colour pictures in several channels", "Export it in grey from NIS-Elements.")
+    return Stored(Stacked(frames, numbers), letters + inner, "Nikon ND2", facts)
+
+
+def frame_numbers(place: Place, loops: Mapping[str, int], dataset: str | None) -> tuple[npt.NDArray[np.intp], str]:
+    """Numbers of the frames that are read, and a letter for each of their dimensions.
+
+    Parameters
+    ----------
+    place : Place
+        For messages.
+    loops : mapping of str to int
+        Length of each loop of the experiment, the outermost first: ``T``, ``P`` (positions), ``Z``, or others.
+    dataset : str or None
+        Number of the position.
+
+    Raises
+    ------
+    InputError
+        Where there are several positions and none is chosen, or it isn't there.
+    """
+    numbers = np.arange(int(np.prod(list(loops.values()), dtype=np.int64)), dtype=np.intp).reshape(
+        tuple(loops.values())
+    )
+    positions = loops.get("P", 1)
+    if positions > 1:
+        if dataset is None:
+            raise InputError(
+                f"{place} holds {positions} positions of the stage, which are a movie each",
+                f'Say which one: dataset="0" (--dataset 0) up to dataset="{positions - 1}".',
+            )
+        if not (dataset.isdecimal() and int(dataset) < positions):
+            raise InputError(f"{place} has no position {dataset!r}", f"They are numbered from 0 to {positions - 1}.")
+    if "P" in loops:
+        numbers = np.take(numbers, int(dataset or 0), axis=list(loops).index("P"))
+    letters = "".join({"T": "t", "Z": "z"}.get(name, "!") for name in loops if name != "P")
+    return numbers, letters
+
+
+def _facts(place: Place, file: Any, numbers: npt.NDArray[np.intp], letters: str) -> Facts:
+    """Rate by the time stamps, size of a voxel and names of channels."""
+    size = file.voxel_size()
+    depth = micrometres(size.z) if "z" in letters else None
+    timed = Facts()
+    if "t" in letters:
+        firsts = np.moveaxis(numbers, letters.index("t"), 0).reshape(numbers.shape[letters.index("t")], -1)[:STAMPS, 0]
+        stamps = [file.frame_metadata(int(number)).channels[0].time.relativeTimeMs / 1000 for number in firsts]
+        timed = rate_of(stamps, str(place))
+    channels = [channel.channel.name for channel in file.metadata.channels or []]
+    metadata: dict[str, Any] = {**timed.metadata, **({"channels": channels} if channels else {})}
+    return Facts(timed.rate, voxel_size(depth, micrometres(size.y), micrometres(size.x)), metadata, timed.warnings)
+
+
+FORMAT = Format("Nikon ND2", (SUFFIX,), recognises, open_recording)
