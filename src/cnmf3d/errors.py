@@ -46,6 +46,25 @@ class InputError(Cnmf3dError):
     exit_code = 3
 
 
+class ChoiceError(InputError):
+    """A file that holds several movies, of which one must be chosen (exit code 3).
+
+    Parameters
+    ----------
+    problem, fix : str
+        As of `Cnmf3dError`.
+    option : str
+        What chooses: ``channel`` or ``dataset``.
+    choices : sequence of str
+        What there is, each with what is known of it.
+    """
+
+    def __init__(self, problem: str, fix: str, option: str, choices: Iterable[str]) -> None:
+        super().__init__(problem, fix)
+        self.option = option
+        self.choices = tuple(choices)
+
+
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """``Did you mean snr? `` for a name that is nearly one of those known, to begin a fix with; else empty."""
     near = difflib.get_close_matches(name, list(known), 1, cutoff)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnmf3d.cli.flags import MovieFlags, MoviePaths, with_flags
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import ChoiceError, UsageError
 
 if TYPE_CHECKING:
     from cnmf3d.engine.plausibility import Check
@@ -40,12 +41,29 @@ def info(
 
         facts = facts_of(read_motion(movie[0]))
     else:
-        opened = opening.opened(movie)
-        facts = _of_movie(opened)
+        choices: dict[str, Any] = {}
+        try:
+            opened = opening.opened(movie)
+        except ChoiceError as several:
+            if check:
+                raise
+            choices = {several.option + "s": list(several.choices), "choose": several.fix.partition(" It h")[0]}
+            if several.option != "channel":
+                _tell({"files": movie[0], **choices}, as_json)
+                return
+            opened = replace(opening, channel=0).opened(movie)
+        facts = _of_movie(opened) | choices
+        if choices:  # told as a list
+            facts["metadata"].pop("channels", None)
         if check:
             from cnmf3d.engine.plausibility import check_movie
 
             facts["checks"] = [_plain(each) for each in check_movie(opened)]
+    _tell(facts, as_json)
+
+
+def _tell(facts: dict[str, Any], as_json: bool) -> None:
+    """Print facts: a line each, warnings behind a mark, or JSON."""
     if as_json:
         typer.echo(json.dumps(facts, default=str))
         return
@@ -59,6 +77,9 @@ def info(
             cautions = [each["caution"] for each in value if each["caution"]]
             for text in cautions or ["nothing is wrong with the sample that was looked at"]:
                 typer.echo(f"! {text}" if cautions else text)
+        elif isinstance(value, list):
+            for number, entry in enumerate(value):
+                typer.echo(f"{'' if number else name:14} {entry if name == 'datasets' else f'{number}: {entry}'}")
         elif isinstance(value, dict):
             for inner, entry in value.items():
                 typer.echo(f"{inner:14} {_short(entry)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import ChoiceError, InputError, UsageError
 from cnmf3d.geometry import ZYX, AxisValue
 from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
@@ -386,7 +386,8 @@ def _checked_channel(data: Any, axes: str, channel: int | None, where: str, fact
             fix = f"Say which one to read: channel=0 (--channel 0) up to channel={count - 1}."
             if "t" in axes and dict(zip(axes, data.shape, strict=True)).get("z", 1) == 1:
                 fix += ' Where the channels are planes (light beads), give axes="tzyx" (--axes tzyx).'
-            raise InputError(f"{where} has {count} channels{named}", fix)
+            choices = [str(name) for name in names or ()] if named else [f"channel {n}" for n in range(count)]
+            raise ChoiceError(f"{where} has {count} channels{named}", fix, "channel", choices)
         return 0
     if not 0 <= channel < count:
         if count == 1:

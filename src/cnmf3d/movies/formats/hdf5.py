@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import as_text, facts_of
@@ -172,7 +172,8 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Dataset:
     import h5py
 
     found = candidates(file)
-    listing = "; ".join(f"{name} {item.shape} {item.dtype}" for name, item in found.items())
+    listed = [f"{name} {item.shape} {item.dtype}" for name, item in found.items()]
+    listing = "; ".join(listed)
     if dataset is not None:
         item = file.get(dataset)
         if not isinstance(item, h5py.Dataset):
@@ -189,7 +190,7 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Dataset:
     if len(found) > 1:
         first = next(iter(found))
         fix = f'Say which one, e.g. dataset="{first}" (--dataset {first}). It holds: {listing}.'
-        raise InputError(f"{place} holds {len(found)} datasets that could be the movie", fix)
+        raise ChoiceError(f"{place} holds {len(found)} datasets that could be the movie", fix, "dataset", listed)
     return next(iter(found.values()))
 
 

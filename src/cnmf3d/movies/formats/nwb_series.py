@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.calibration import Calibration, calibration_of
 from cnmf3d.movies.formats.attributes import as_text
@@ -131,7 +131,8 @@ def _chosen(place: Place, tree: Tree, dataset: str | None) -> Series:
     if len(likely) > 1:
         first = likely[0].path
         fix = f'Say which one, e.g. dataset="{first}" (--dataset {first}). It holds: {listing}.'
-        raise InputError(f"{place} holds {len(likely)} imaging series", fix)
+        choices = [each.listed() for each in likely]
+        raise ChoiceError(f"{place} holds {len(likely)} imaging series", fix, "dataset", choices)
     return likely[0]
 
 

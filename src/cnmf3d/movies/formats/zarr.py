@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.errors import ChoiceError, Cnmf3dError, InputError
 from cnmf3d.faults import CODE, library_fault
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import facts_of
@@ -170,7 +170,8 @@ def _stored(place: Place, node: Any, note: str) -> Stored:
     if len(arrays) > 1:
         first = next(iter(arrays))
         fix = f'Say which one, e.g. dataset="{first}" (--dataset {first}). It holds: {_listing(node)}.'
-        raise InputError(f"{place} holds {len(arrays)} arrays that could be the movie", fix)
+        choices = _listing(node).split("; ")
+        raise ChoiceError(f"{place} holds {len(arrays)} arrays that could be the movie", fix, "dataset", choices)
     return _plain(place, next(iter(arrays.values())))
 
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.formats.descriptions import beside, has_root, parsed
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
@@ -103,16 +103,19 @@ def _views(place: Place, root: ElementTree.Element, dataset: str | None) -> list
             found.append((view, (x, y, z)))
     if not found:
         raise InputError(f"{place} names no views with a size", "Export it again.")
-    listing = "; ".join(f"{view} ({' × '.join(map(str, size))})" for view, size in found)
+    listed = [f"{view} ({' × '.join(map(str, size))})" for view, size in found]
+    listing = "; ".join(listed)
     if dataset is not None:
         chosen = [each for each in found if str(each[0]) == dataset]
         if not chosen:
             raise InputError(f"{place} has no view {dataset!r}", f"It has: {listing}.")
         return chosen
     if len({size for _, size in found}) > 1:
-        raise InputError(
+        raise ChoiceError(
             f"{place} has {len(found)} views of several sizes",
             f'Say which one, e.g. dataset="{found[0][0]}" (--dataset {found[0][0]}). It has: {listing}.',
+            "dataset",
+            listed,
         )
     return found
 

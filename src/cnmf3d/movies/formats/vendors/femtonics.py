@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.calibration import Calibration, calibration_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
@@ -78,18 +78,21 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> tuple[str, li
     file.visititems(look)
     for names in units.values():
         names.sort(key=lambda name: int(CHANNEL.search(name)["number"]))  # type: ignore[index]
-    listing = "; ".join(
+    listed = [
         f"{unit} ({' × '.join(map(str, file[names[0]].shape[::-1]))}, {len(names)} channels)"
         for unit, names in units.items()
-    )
+    ]
+    listing = "; ".join(listed)
     if not units:
         raise InputError(f"{place} holds no movies of MESc", "Export the measurement from MESc again.")
     if dataset is None:
         if len(units) > 1:
             name = next(iter(units))
-            raise InputError(
+            raise ChoiceError(
                 f"{place} holds {len(units)} measurements",
                 f"Say which one, e.g. dataset={name!r} (--dataset {name}). It holds: {listing}.",
+                "dataset",
+                listed,
             )
         return next(iter(units.items()))
     wanted = dataset.strip("/")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.libraries import library
@@ -65,10 +65,11 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
 
 def _chosen(place: Place, images: list[Any], dataset: str | None) -> Any:
     """Choose an image by name or number; the only one that goes through time, where none is named."""
-    listing = "; ".join(
+    listed = [
         f"{number} {image.name} ({' × '.join(f'{axis} {size}' for axis, size in image.sizes.items())})"
         for number, image in enumerate(images)
-    )
+    ]
+    listing = "; ".join(listed)
     if not images:
         raise InputError(f"{place} holds no images", "Export the recording from LAS again.")
     if dataset is not None:
@@ -80,9 +81,11 @@ def _chosen(place: Place, images: list[Any], dataset: str | None) -> Any:
     if len(moving) == 1 or len(images) == 1:
         return moving[0] if moving else images[0]
     number = images.index(moving[0]) if moving else 0
-    raise InputError(
+    raise ChoiceError(
         f"{place} holds {len(images)} images",
         f'Say which one, e.g. dataset="{number}" (--dataset {number}). It holds: {listing}.',
+        "dataset",
+        listed,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Stacked
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.libraries import library
@@ -106,9 +106,11 @@ def frame_numbers(place: Place, loops: Mapping[str, int], dataset: str | None) -
     positions = loops.get("P", 1)
     if positions > 1:
         if dataset is None:
-            raise InputError(
+            raise ChoiceError(
                 f"{place} holds {positions} positions of the stage, which are a movie each",
                 f'Say which one: dataset="0" (--dataset 0) up to dataset="{positions - 1}".',
+                "dataset",
+                map(str, range(positions)),
             )
         if not (dataset.isdecimal() and int(dataset) < positions):
             raise InputError(f"{place} has no position {dataset!r}", f"They are numbered from 0 to {positions - 1}.")
