@@ -289,6 +289,7 @@ def test_info_on_channels_in_a_flat_list(tmp_path, capsys):
     path = tmp_path / "m.tif"
     tifffile.imwrite(path, np.zeros((60, 8, 9), np.uint16), photometric="minisblack", metadata=None)
     flags = ["--planes", "5", "--channels", "2", "--fps", "3", "--json"]
-    assert say(capsys, "info", path, *flags)[0] == 3
+    code, said, _ = say(capsys, "info", path, *flags)
+    assert code == 0 and json.loads(said)["channels"] == ["channel 0", "channel 1"]
     facts = json.loads(say(capsys, "info", path, *flags, "--channel", "1")[1])
     assert facts["volumes"] == 6 and "9 × 8 × 5" in facts["size"]

@@ -42,14 +42,13 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     info = _info(place, path)
     try:
         lines, pixels = (int(number) for number in np.ravel(info["sz"])[:2])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} does not tell the size of an image (sz)", "Copy it again.") from error
-    channels = _channels(info)
+        channels, planes, rate = _channels(info), _planes(info), _rate(info)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path} does not tell how {place} is to be read ({error})", "Copy it again.") from error
     if min(lines, pixels) < 1:
         raise InputError(f"{path} tells of images of {pixels} × {lines}", "Copy it again.")
     frame = lines * pixels * channels * 2
     frames, rest = divmod(place.path.stat().st_size, frame)
-    planes = _planes(info)
     warnings = []
     if rest:
         warnings.append(f"{place} ends within a frame, which is left out: the recording was stopped.")
@@ -64,7 +63,7 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     shaped = folded(data, (times, planes))
     assert shaped is not None
     facts = Facts(
-        _rate(info, lines, planes),
+        rate / (lines * planes) if rate > 0 else None,
         None,
         {"channels": [f"PMT {number}" for number in range(channels)]} if channels > 1 else {},
         tuple(warnings),
@@ -105,14 +104,10 @@ def _planes(info: dict[str, Any]) -> int:
     return max(1, np.size(info.get("otwave", [])))
 
 
-def _rate(info: dict[str, Any], lines: int, planes: int) -> float | None:
-    """Volumes a second."""
-    try:
-        swings = float(info["resfreq"])
-        both = int(info.get("scanmode", 1)) == 0
-    except (KeyError, TypeError, ValueError):
-        return None
-    return swings * (2 if both else 1) / (lines * planes) if swings > 0 else None
+def _rate(info: dict[str, Any]) -> float:
+    """Lines a second; 0 where it isn't told."""
+    both_ways = int(info.get("scanmode", 1)) == 0
+    return float(info.get("resfreq", 0)) * (2 if both_ways else 1)
 
 
 FORMAT = Format("Scanbox", (SUFFIX,), recognises, open_recording)
