@@ -21,6 +21,7 @@ from cnmf3d.geometry import ZYX
 from cnmf3d.movies.arrays import Averaged, Rows, Stacked
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import scanimage_settings as settings
+from cnmf3d.movies.formats.mosaic import Mosaic
 from cnmf3d.movies.formats.scanimage_frames import (
     Header,
     Numbers,
@@ -260,9 +261,18 @@ def _stored(sections: Sequence[Section], dataset: str | None) -> Stored | None:
 def _of_regions(
     data: LazyArray, regions: Regions, dataset: str | None, size: ZYX | None, where: str
 ) -> tuple[LazyArray, ZYX | None, tuple[str, ...]]:
-    """Take one region, or all as one picture with a caution."""
+    """Take one region, or all: where they lie in the sample, or else as one picture with a caution."""
     if dataset is None and regions.count > 1:
-        return data, None, (regions.caution(),)
+        placed = regions.tiles(int(data.shape[-1]))
+        if placed is None:
+            return data, None, (regions.caution(),)
+        first = regions.known[0].pixel
+        pixel = None if first is None else voxel_size(size.z if size else None, *first)
+        text = (
+            f"its {regions.count} regions (mROI) are put together where they lie in the sample, {placed[2]} × "
+            f'{placed[1]} pixels; between them it is 0. One alone: dataset="0" (--dataset 0).'
+        )
+        return Mosaic(data, *placed), pixel, (text,)
     if dataset is None and not regions.known:
         return data, None, ()
     region = regions.chosen(dataset or "0", where)
