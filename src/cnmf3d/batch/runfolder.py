@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
@@ -188,13 +190,57 @@ class RunFolder:
         except InputError:  # no job, or a damaged one
             return self.results
 
+    @property
+    def worker_file(self) -> Path:
+        """Signature of the worker, which it renews while it works."""
+        return self.path / "worker.json"
+
+    @property
+    def started_file(self) -> Path:
+        """Signature of a worker that was started and may not have signed yet: its imports take a second."""
+        return self.path / "started.json"
+
     def worker(self) -> dict[str, Any] | None:
-        """Who works on it, as `cnmf3d.batch.worker` wrote it; None where nobody said."""
+        """Who works on it: whoever signed last, the worker itself or who started it for it; None where nobody did."""
+        signed = [found for file in (self.worker_file, self.started_file) if (found := _signature(file)) is not None]
+        return max(signed, key=_beat, default=None)
+
+    def sign(self, who: Mapping[str, Any], *, started: bool = False) -> None:
+        """Say who works on it; with `started`, on behalf of a worker that was just started."""
+        write_whole(self.started_file if started else self.worker_file, json.dumps(dict(who)))
+
+    def unsign(self) -> None:
+        """Say that nobody works on it any more."""
+        self.worker_file.unlink(missing_ok=True)
+        self.started_file.unlink(missing_ok=True)
+
+    def locked(self) -> bool:
+        """Whether a worker of this machine has the folder's lock, be it before its first signature."""
         try:
-            found = json.loads((self.path / "worker.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+            with self.lock():
+                return False
+        except Timeout:
+            return True
+        except OSError:  # no folder
+            return False
+
+    def lock(self) -> BaseFileLock:
+        """What a worker holds; `filelock.Timeout` where another one has it."""
+        return FileLock(self.path / "worker.lock", timeout=0)
+
+
+def _signature(file: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _beat(who: Mapping[str, Any]) -> float:
+    """When somebody signed last, seconds since 1970; 0 where that can't be read."""
+    beat = who.get("beat")
+    return float(beat) if isinstance(beat, (int, float)) else 0.0
 
 
 def write_whole(path: Path, text: str) -> None:
