@@ -102,7 +102,7 @@ class Local:
         """Start ``python -m cnmf3d.batch.worker FOLDER``; what it prints goes to the log."""
         with folder.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "cnmf3d.batch.worker", os.fspath(folder.path)],
+                [sys.executable, "-P", "-m", "cnmf3d.batch.worker", os.fspath(folder.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -16,6 +16,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
+from cnmf3d.stored_names import refuse_links
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,14 @@ class RunFolder:
             raise InputError(f"{file} is damaged: {error}", "Export the item again, or retry it.") from error
 
     def write(self, job: Job) -> None:
-        """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not."""
+        """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not.
+
+        Raises
+        ------
+        InputError
+            Where something in it is a link.
+        """
+        refuse_links(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / "job.json", json.dumps(dataclasses.asdict(job), indent=1))
         self.reset()
@@ -145,6 +153,8 @@ class RunFolder:
     def tidy(self, *, done: bool) -> None:
         """Remove what nobody needs once a process has ended; where all is done, the finished steps, too."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        for part in self.path.glob(".*.part"):  # files that a killed process was writing
+            part.unlink(missing_ok=True)
         if done:
             shutil.rmtree(self.checkpoint, ignore_errors=True)
 

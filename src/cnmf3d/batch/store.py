@@ -24,6 +24,7 @@ from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.database import reading
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.stored_names import uuid_named
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -422,7 +423,7 @@ class Batch:
 
     def home(self, item: Item) -> Path:
         """Where the item's run folder belongs."""
-        return self.folder / "items" / item.uuid
+        return self.folder / "items" / uuid_named(item.uuid, f"the item {item.name}")
 
     def relink(self, places: Iterable[str | Path]) -> list[Item]:
         """Find movies that were moved, by name below `places` and by content; the items that were mended."""

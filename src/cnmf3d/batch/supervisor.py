@@ -21,6 +21,7 @@ from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch, now
 from cnmf3d.batch.worker import BUSY
 from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.stored_names import refuse_links
 
 Told = Callable[[Item, dict[str, Any]], None]
 """Is told of each event of an item; of its start and end with the kinds ``start`` and ``end``."""
@@ -233,6 +234,7 @@ class _Supervisor:
             self._adopt(item, folder)
             return None
         try:
+            refuse_links(folder.path)
             job = job_of(self.batch, item, self.workers or self.starter.threads())
         except Cnmf3dError as error:
             return self._cannot(item, item.status, error)

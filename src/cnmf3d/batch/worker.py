@@ -24,6 +24,7 @@ from cnmf3d.batch.processes import end_tree, signature
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.errors import Cnmf3dError, EngineError, InputError
 from cnmf3d.events import Event, to_json
+from cnmf3d.stored_names import refuse_links
 
 BUSY = 4
 """Exit code where another process works on the folder."""
@@ -50,9 +51,13 @@ def work(path: str | Path) -> int:
     """
     folder = RunFolder(Path(path).absolute())  # engines start processes elsewhere
     try:
+        refuse_links(folder.path)  # a SLURM job or a Dask worker has nobody before it who looked
         with folder.lock(), _alive(folder):
             done = (folder.ended() or {}).get("kind") == "done" and folder.complete()
             return 0 if done else _work(folder)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return InputError.exit_code
     except Timeout:
         print(f"another process works on {folder.path}", file=sys.stderr)
         return BUSY

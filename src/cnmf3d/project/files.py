@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import Results, write_results
+from cnmf3d.stored_names import UUID, refuse_links, uuid_named
 
 FOLDER = "samples"
 MOVIE = "movie.ome.zarr"
@@ -59,8 +60,14 @@ def saving(folder: Path) -> Iterator[None]:
 
 
 def place(project: Path, uuid: str) -> Path:
-    """Folder of a sample."""
-    return project / FOLDER / uuid
+    """Folder of a sample.
+
+    Raises
+    ------
+    InputError
+        For what is no UUID.
+    """
+    return project / FOLDER / uuid_named(uuid, "a sample")
 
 
 def write_data(folder: Path, revision: int, source: Results | Path) -> Written:
@@ -81,6 +88,7 @@ def write_data(folder: Path, revision: int, source: Results | Path) -> Written:
     """
     name = f"roi-data-{revision}.hdf5"
     target = folder / name
+    refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(source, Results):
@@ -131,7 +139,7 @@ def strays(project: Path, named: Mapping[str, set[str]]) -> list[Path]:
     root = project / FOLDER
     found = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if not folder.is_dir() or not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", folder.name):
+        if not folder.is_dir() or not UUID.fullmatch(folder.name) or folder.is_symlink():
             continue
         keep = named.get(folder.name, set())
         members = list(folder.iterdir())
