@@ -17,6 +17,7 @@ from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
 from cnmf3d.stored_names import refuse_links
+from cnmf3d.written import sweep, temporary_name
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,7 @@ class RunFolder:
     def tidy(self, *, done: bool) -> None:
         """Remove what nobody needs once a process has ended; where all is done, the finished steps, too."""
         shutil.rmtree(self.scratch, ignore_errors=True)
-        for part in self.path.glob(".*.part"):  # files that a killed process was writing
-            part.unlink(missing_ok=True)
+        sweep(self.path)
         if done:
             shutil.rmtree(self.checkpoint, ignore_errors=True)
 
@@ -254,10 +254,19 @@ def _beat(who: Mapping[str, Any]) -> float:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write a small file that appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        Where it can't be written.
+    """
+    temporary = path.with_name(temporary_name())
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

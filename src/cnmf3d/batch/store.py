@@ -22,7 +22,7 @@ from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
-from cnmf3d.database import reading
+from cnmf3d.database import is_made, reading
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.stored_names import uuid_named
 
@@ -74,7 +74,7 @@ class Batch:
             Where there is one already, or the folder can't be made.
         """
         folder = Path(folder)
-        if (folder / FILE).exists():
+        if is_made(folder / FILE):
             raise UsageError(f"{folder} is a batch already", "Add to it, or choose another folder.")
         try:
             (folder / "items").mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ class Batch:
             Where its database can't be used.
         """
         folder = Path(folder).expanduser()
-        return cls.open(folder) if (folder / FILE).is_file() else cls.create(folder)
+        return cls.open(folder) if is_made(folder / FILE) else cls.create(folder)
 
     def close(self) -> None:
         """Let go of the database."""

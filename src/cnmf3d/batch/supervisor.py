@@ -338,7 +338,12 @@ class _Supervisor:
         elif failed:
             change(Status.FAILED, why="an error", error=str(ended.get("text", "")), finished=now())
         elif complete:
-            change(Status.DONE, why="complete", finished=now(), error="", **told_by(folder, item.module))
+            try:
+                told = told_by(folder, item.module)
+            except Cnmf3dError as error:
+                change(Status.FAILED, why="its output is damaged", error=str(error), finished=now())
+                return
+            change(Status.DONE, why="complete", finished=now(), error="", **told)
         elif why == DIED and (deaths := 1 + self._deaths(item)) >= DEATHS:
             text = f"{why}, {deaths} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"
             change(Status.FAILED, why=why, error=text.strip(), finished=now())

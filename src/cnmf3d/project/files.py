@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import Results, write_results
 from cnmf3d.stored_names import UUID, refuse_links, uuid_named
+from cnmf3d.written import to_disk, whole_file
 
 FOLDER = "samples"
 MOVIE = "movie.ome.zarr"
@@ -94,11 +94,8 @@ def write_data(folder: Path, revision: int, source: Results | Path) -> Written:
         if isinstance(source, Results):
             write_results(source, target)
         else:
-            part = folder / f".{name}.part"
-            shutil.copyfile(source, part)
-            part.replace(target)
-        to_disk(target)
-        to_disk(folder)
+            with whole_file(target) as part:
+                shutil.copyfile(source, part)
         to_disk(folder.parent)
         return Written(name, target.stat().st_size, hash_of(target))
     except OSError as error:
@@ -114,17 +111,6 @@ def hash_of(path: Path) -> str:
         while block := file.read(2**22):
             digest.update(block)
     return digest.hexdigest()
-
-
-def to_disk(path: Path) -> None:
-    """See that a file, or the list of files of a folder, would survive a loss of power."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def strays(project: Path, named: Mapping[str, set[str]]) -> list[Path]:

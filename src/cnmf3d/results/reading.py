@@ -15,6 +15,7 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, VolumeShape
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.geometry import ZYX
 from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
@@ -78,10 +79,12 @@ def read_file(path: str | Path, *, axes: str | None = None, later: bool = False)
     try:
         if later and os.name != "nt":
             stored = Stored(path)
+            refuse_elsewhere(stored.file, path)
             return _read(stored.file, path, axes, stored)
         with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
             return _read(file, path, axes)
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise InputError(
             f"{path} holds results that are damaged: {error}", "Compute them again, or take an older copy."
         ) from error

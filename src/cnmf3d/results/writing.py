@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError
+from cnmf3d.hdf5 import written
 from cnmf3d.results.caiman_params import caiman_parameters
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
@@ -66,7 +67,7 @@ def write_results(results: Results, path: str | Path) -> Path:
     """
     path = Path(path)
     original = dataclasses.replace(results, components=found_of(results))
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, written(temporary) as file:
         _write(file, original)
     return path
 
@@ -89,7 +90,7 @@ def annotate_results(path: str | Path, results: Results) -> None:
         Where it can't be written.
     """
     try:
-        with h5py.File(path, "r+") as file:
+        with written(Path(path), "r+") as file:
             if "cnmf3d" in file:
                 del file["cnmf3d"]
             _own(file.create_group("cnmf3d"), dataclasses.replace(results, components=found_of(results)))

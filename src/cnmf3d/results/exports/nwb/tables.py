@@ -85,7 +85,7 @@ def fill_masks(path: Path, components: Components) -> None:
     pynwb makes a Python tuple of every voxel, which takes longer than all the rest and as much memory.
     """
     name, (voxels, ends) = mask_name(components), mask_of(components)
-    with h5py.File(path, "r+") as file:
+    with written(path, "r+") as file:
         table = file[f"processing/{names.MODULE}/ImageSegmentation/{names.SEGMENTATION}"]
         table[name].resize((len(voxels),))
         table[name][()] = voxels
