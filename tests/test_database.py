@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from cnmf3d.errors import InputError, UsageError
 
 from cnmf3d import database
 from cnmf3d.batch import Batch, Status
 from cnmf3d.batch.lease import holder
 from cnmf3d.database import reader, reading
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.project import Add, Column, Kind, Project
 from cnmf3d.project.checking import check
 from cnmf3d.viewer.models.batch import BatchModel
@@ -96,7 +96,7 @@ def test_a_batch_that_cannot_be_written_to_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(database, "writable", lambda file: False)
     with Batch.open(tmp_path / "b") as batch, Project.open(tmp_path / "p") as project:
         assert batch.items() == [] and project.samples() == []
-        with pytest.raises(InputError, match="readonly.*\n.*copy the folder"):
+        with pytest.raises(InputError, match=r"readonly.*\n.*copy the folder"):
             batch.change("x", Status.DONE, Status.FAILED)
         with pytest.raises(InputError, match="readonly"):
             project.configure(Add(Column("c", Kind.ROI)))
@@ -104,9 +104,8 @@ def test_a_batch_that_cannot_be_written_to_is_read(tmp_path, monkeypatch):
 
 
 def test_what_a_full_disk_says_is_not_restore_a_copy(tmp_path):
-    with Batch.create(tmp_path / "b") as batch:
-        with batch.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count = 1")
-            with pytest.raises(InputError, match="full.*\n.*Free some space"):
-                for number in range(200):
-                    connection.exec_driver_sql("INSERT INTO about VALUES (?, ?)", (str(number), "x" * 4000))
+    with Batch.create(tmp_path / "b") as batch, batch.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        with pytest.raises(InputError, match=r"full.*\n.*Free some space"):
+            for number in range(200):
+                connection.exec_driver_sql("INSERT INTO about VALUES (?, ?)", (str(number), "x" * 4000))

@@ -96,7 +96,7 @@ def test_results_whose_values_are_elsewhere_are_refused(results, secret):
         shape = file["estimates/C"].shape
         del file["estimates/C"]
         file["estimates"].create_dataset("C", shape, "f8", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
-    with pytest.raises(InputError, match="/estimates/C, whose values are in .*secret"):
+    with pytest.raises(InputError, match=r"/estimates/C, whose values are in .*secret"):
         load_results(results)
 
 

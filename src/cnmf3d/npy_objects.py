@@ -13,6 +13,7 @@ import numpy as np
 
 from cnmf3d.errors import InputError
 from cnmf3d.plain_pickle import DAMAGE, StandIn, Unpickler
+from cnmf3d.regular import refuse_special
 
 
 def load_objects(path: Path) -> Any:
@@ -23,6 +24,7 @@ def load_objects(path: Path) -> Any:
     InputError
         Where it can't be read or is damaged.
     """
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             return _array(file)

@@ -72,7 +72,9 @@ def refuse_links(folder: Path) -> None:
         Where something is a link.
     """
     try:
-        found = [folder] if folder.is_symlink() else [Path(each.path) for each in os.scandir(folder) if each.is_symlink()]
+        found = (
+            [folder] if folder.is_symlink() else [Path(each.path) for each in os.scandir(folder) if each.is_symlink()]
+        )
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -82,6 +84,21 @@ def refuse_links(folder: Path) -> None:
             f"{found[0]} is a link to {os.readlink(found[0])!r}, which cnmf3d never makes there",
             "Nothing is written through it. Remove the link, or put the file or folder itself in its place.",
         )
+
+
+def readable(text: str) -> str:
+    """A name as text that every file takes: bytes that are no UTF-8, as names of old disks have, written as ``\\xfc``.
+
+    Parameters
+    ----------
+    text : str
+        As Python has a file's name: such bytes are lone surrogates.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text
 
 
 def _shown(told: object) -> str:

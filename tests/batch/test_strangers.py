@@ -64,7 +64,15 @@ def test_an_item_with_no_uuid_touches_nothing(batch, tmp_path):
 
 @pytest.mark.parametrize("column", ["input", "options", "parameters", "status", "warnings", "summary"])
 def test_values_that_cannot_be_are_told(batch, column):
-    for told in ("3", '"text"', "null", "[1]", "{}", '{"paths": [1], "relative": []}', '{"paths": ["a\\u0000"], "relative": []}'):
+    for told in (
+        "3",
+        '"text"',
+        "null",
+        "[1]",
+        "{}",
+        '{"paths": [1], "relative": []}',
+        '{"paths": ["a\\u0000"], "relative": []}',
+    ):
         changed(batch, column, told)
         try:
             batch.items(), items_of(batch.folder)

@@ -36,7 +36,11 @@ def path(request, tmp_path):
 
 
 def some_file(path):
-    return path if path.is_file() else next(each for each in sorted(path.rglob("*")) if each.suffix == "" and each.is_file())
+    return (
+        path
+        if path.is_file()
+        else next(each for each in sorted(path.rglob("*")) if each.suffix == "" and each.is_file())
+    )
 
 
 def overwritten(path):

@@ -27,6 +27,7 @@ DEEPEST = 12
 MODULES = {"cnmf": CNMF, "mcorr": MCORR}
 """The module that does what an algorithm of mesmerize-core does."""
 
+
 @dataclass(frozen=True)
 class Row:
     """One item of a mesmerize-core batch.
@@ -121,7 +122,9 @@ def _row(path: Path, values: Mapping[Any, Any], raw_data: Path | None) -> Row:
     try:
         given = _plain(values["params"])
     except ValueError as error:
-        raise InputError(f"{path}: the parameters of {values['item_name']!r} are no plain values", str(error)) from error
+        raise InputError(
+            f"{path}: the parameters of {values['item_name']!r} are no plain values", str(error)
+        ) from error
     if not isinstance(given, dict) or not isinstance(given.get("main", {}), dict):
         raise InputError(
             f"{path}: the parameters of {values['item_name']!r} are {given!r}", 'They should be {"main": {...}}.'

@@ -16,6 +16,7 @@ import numpy as np
 from cnmf3d.batch import arrow_strings
 from cnmf3d.errors import InputError
 from cnmf3d.plain_pickle import Fixed, Maker, StandIn, Unpickler
+from cnmf3d.regular import refuse_special
 
 Columns = dict[str, list[Any]]
 
@@ -180,6 +181,7 @@ def read_table(path: Path) -> Columns | None:
     Exception
         Of `cnmf3d.plain_pickle.DAMAGE`, where it is damaged.
     """
+    refuse_special(path)
     with path.open("rb") as file:
         table = Unpickler(file, _KNOWN, _refused).load()
     return getattr(table, "columns", None) if isinstance(table, Table) else None

@@ -24,7 +24,7 @@ from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.database import is_made, reading
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.stored_names import uuid_named
+from cnmf3d.stored_names import readable, uuid_named
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -163,7 +163,7 @@ class Batch:
             model = _motion_model(taken, parameters, self.folder)
         made = Item(
             uuid=str(uuid.uuid4()),
-            name=name,
+            name=readable(name),
             module=module,
             engine=engine,
             parameters=model,

@@ -84,7 +84,11 @@ class Mapped:
             return self._part(file, axis + 1, at + chosen * pitch, index)
         numbers = range(*chosen.indices(self.shape[axis]))
         if not numbers or not inner:
-            lengths = [len(range(*part.indices(n))) for part, n in zip(rest, self.shape[axis + 1 :], strict=True) if isinstance(part, slice)]
+            lengths = [
+                len(range(*part.indices(n)))
+                for part, n in zip(rest, self.shape[axis + 1 :], strict=True)
+                if isinstance(part, slice)
+            ]
             return np.empty((len(numbers), *lengths), self.dtype)
         wanted = len(numbers) * self._wanted(axis + 1, rest)
         span = (numbers[-1] - numbers[0]) * pitch + inner
@@ -96,9 +100,7 @@ class Mapped:
         parts = [numbers[first : first + length] for first in range(0, len(numbers), length)]
         return np.concatenate([self._span(file, axis, at + part[0] * pitch, part, pitch, rest) for part in parts])
 
-    def _span(
-        self, file: Reader, axis: int, at: int, numbers: range, pitch: int, rest: Index
-    ) -> npt.NDArray[Any]:
+    def _span(self, file: Reader, axis: int, at: int, numbers: range, pitch: int, rest: Index) -> npt.NDArray[Any]:
         """Read all bytes from the first to the last of some items, and take what is wanted of them."""
         inner = self.shape[axis + 1 :]
         count = numbers[-1] - numbers[0] + 1
@@ -111,7 +113,10 @@ class Mapped:
 
     def _wanted(self, axis: int, rest: Index) -> int:
         """Bytes that are wanted of an item."""
-        counts = [len(range(*part.indices(n))) if isinstance(part, slice) else 1 for part, n in zip(rest, self.shape[axis:], strict=True)]
+        counts = [
+            len(range(*part.indices(n))) if isinstance(part, slice) else 1
+            for part, n in zip(rest, self.shape[axis:], strict=True)
+        ]
         return math.prod(counts) * self.dtype.itemsize
 
 

@@ -14,6 +14,7 @@ from cnmf3d.movies.formats import formats
 from cnmf3d.movies.formats.zarr import is_zarr_folder
 from cnmf3d.movies.naming import names_an_axis, natural
 from cnmf3d.movies.stored import Place
+from cnmf3d.regular import refuse_special
 
 
 def is_url(source: str) -> bool:
@@ -136,6 +137,7 @@ def _file(path: Path, text: str) -> Place:
     """Look at the first bytes of a file."""
     if path.is_dir():
         return Place(text, path)
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -65,13 +65,17 @@ class Watch:
                 continue
             if now is None:
                 raise _changed(path, "is gone")
-            raise _changed(path, "was written to" if now[:2] == before[:2] else f"has {now[1]} bytes, and had {before[1]}")
+            raise _changed(
+                path, "was written to" if now[:2] == before[:2] else f"has {now[1]} bytes, and had {before[1]}"
+            )
         if not content:
             return
         try:
             same = self.movie.fingerprint() == self.fingerprint
         except (Cnmf3dError, OSError) as error:
-            raise _changed(self.movie.paths[0] if self.movie.paths else "the movie", "can't be read any more") from error
+            raise _changed(
+                self.movie.paths[0] if self.movie.paths else "the movie", "can't be read any more"
+            ) from error
         if not same:
             raise _changed(self.movie.paths[0] if self.movie.paths else "the movie", "has other values")
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnmf3d.errors import UsageError
+from cnmf3d.results.curation.journal import refuse_curated_elsewhere
 from cnmf3d.written import check_name, whole
 
 
@@ -41,6 +42,8 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     check_name(out)
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "Name a file.")
+    if force:
+        refuse_curated_elsewhere(out)
     if out.exists() and not force:
         raise UsageError(f"{out} exists already", "Name another file, or replace it with --force.")
 

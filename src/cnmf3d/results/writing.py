@@ -25,6 +25,7 @@ from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
+from cnmf3d.stored_names import readable
 from cnmf3d.written import whole_file
 
 FORMAT = 2
@@ -104,7 +105,8 @@ def _write(file: h5py.File, results: Results) -> None:
     file["remove_very_bad_comps"] = False
     file["skip_refinement"] = False
     _none(file, "dview")
-    file.attrs["mmap_file"] = results.provenance.input_paths[0] if results.provenance.input_paths else ""
+    paths = results.provenance.input_paths
+    file.attrs["mmap_file"] = readable(paths[0]) if paths else ""
     _estimates(file.create_group("estimates"), results)
     params = file.create_group("params")
     for group, values in caiman_parameters(results).items():
@@ -190,11 +192,11 @@ def _dictionary(group: h5py.Group, values: Mapping[str, Any]) -> None:
     """A dict by CaImAn's rules: text as attributes, None as the text NoneType, the rest as datasets."""
     for name, value in values.items():
         if isinstance(value, str):
-            group.attrs[name] = value
+            group.attrs[name] = readable(value)
         elif value is None:
             _none(group, name)
         elif isinstance(value, (list, tuple)) and value and isinstance(value[0], str):
-            group[name] = np.array([text.encode() for text in value])
+            group[name] = np.array([readable(text).encode() for text in value])
         else:
             group[name] = np.asarray(value)
 

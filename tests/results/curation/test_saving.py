@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.results import Results, curated, load_results, write_results
 from cnmf3d.results.curation import Entry, joined, no_rois, storing, with_log
-from cnmf3d.results.curation.journal import Journal, journal_path, with_journal
+from cnmf3d.results.curation.journal import Journal, journal_path, refuse_curated_elsewhere, with_journal
 from cnmf3d.results.curation.session import CurationSession
+from cnmf3d.results.placing import refuse_existing
 
 
 def entries(count: int, made: int) -> list[Entry]:
@@ -424,9 +425,7 @@ def damage(lines, how):
 WHOLE = ("swapped", "the first line", "CRLF", "twice", "a page at the end")
 
 
-@pytest.mark.parametrize(
-    "how", [*WHOLE, "a byte", "a digit of a tag", "gone", "empty", "zeros", "the last line"]
-)
+@pytest.mark.parametrize("how", [*WHOLE, "a byte", "a digit of a tag", "gone", "empty", "zeros", "the last line"])
 def test_whole_lines_of_a_damaged_journal_are_kept(tmp_path, random_results, how):
     path = write_results(random_results(), tmp_path / "r.hdf5")
     damaged = damage(tagged(path), how)
@@ -488,3 +487,39 @@ def test_a_journal_of_an_older_version_is_read(tmp_path, random_results):
     with CurationSession.open(path, "me") as session:
         session.tag([0], "kind", "more")
     assert tags_in(path) == [*(f"v{n}" for n in range(6)), "more"]
+
+
+def test_a_curation_is_not_saved_into_other_results(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me") as session:
+        session.reject([1])
+        session.save()
+        session.accept([1])
+        write_results(random_results(seed=7), path)
+        before = path.read_bytes()
+        with pytest.raises(UsageError, match="other results now"):
+            session.save()
+    assert path.read_bytes() == before and load_results(path).curation is None
+    write_results(
+        random_results(), path
+    )  # the old ones again, from a copy: the log that was saved is gone with the file
+    with CurationSession.open(path, "me") as session:
+        assert session.journal is not None and session.journal.aside is not None
+
+
+def test_a_copy_of_the_same_results_takes_a_curation(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me") as session:
+        session.reject([1])
+        write_results(random_results(), path)
+        session.save()
+    assert [entry.what for entry in load_results(path).curation.log] == ["reject"]
+
+
+def test_results_that_somebody_curates_are_not_replaced(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me"):
+        for check in (refuse_curated_elsewhere, lambda out: refuse_existing(out, force=True)):
+            with pytest.raises(UsageError, match="curated in another program"):
+                check(path)
+    refuse_existing(path, force=True)

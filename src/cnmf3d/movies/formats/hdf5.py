@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.hdf5 import refuse_missing, unwritten
+from cnmf3d.hdf5 import DAMAGE, refuse_missing, unwritten
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import as_text, facts_of
@@ -88,6 +88,10 @@ def open_hdf5(place: Place, dataset: str | None, *, nwb: bool = False) -> Stored
         facts = replace(facts, metadata={**facts.metadata, "dataset": chosen.name}, warnings=warnings)
         name, likely = ("MATLAB 7.3", MATLAB_ORDERS) if "MATLAB_class" in chosen.attrs else ("HDF5", ORDERS)
         return Stored(lazily(place, file, chosen), axes, name, facts, likely)
+    except DAMAGE as error:
+        file.close()
+        problem = f"{place} can't be read as HDF5, it is damaged ({' '.join(str(error).split())})"
+        raise InputError(problem, "Copy it again from where it was saved.") from error
     except BaseException:
         file.close()
         raise

@@ -113,7 +113,9 @@ def read_series(place: Place, tree: Tree, dataset: str | None) -> Stored:
         raise InputError(f"{place}: {series.path} has {len(data.shape)} dimensions", "NWB series have 3 or 4.")
     axes, cautions = _axes(place, series, tuple(data.shape))
     facts = _facts(place, series, dict(zip(axes, data.shape, strict=True)))
-    facts = replace(facts, warnings=(*cautions, *tree.cautions(data), *facts.warnings), calibration=calibration_in(data.attrs))
+    facts = replace(
+        facts, warnings=(*cautions, *tree.cautions(data), *facts.warnings), calibration=calibration_in(data.attrs)
+    )
     return Stored(tree.lazily(data), axes, "NWB", facts)
 
 

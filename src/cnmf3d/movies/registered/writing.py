@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.movies.movie import Movie
 from cnmf3d.movies.registered.frames import Registered

@@ -240,6 +240,7 @@ class Journal:
         self.path = path
         self.aside: Path | None = None
         self.notice = ""
+        self._identity = _identity(path)
         self._lines: list[bytes] = []
         self._of: Components | None = None
         self._entries = 0
@@ -376,6 +377,29 @@ class Journal:
             else:
                 place.unlink(missing_ok=True)
 
+    def check_same(self) -> None:
+        """See that the file still holds the results that are curated here, before a curation is put into it.
+
+        Raises
+        ------
+        UsageError
+            Where other results have taken their place.
+        """
+        from cnmf3d.results.reading import read_file
+
+        if _identity(self.path) == self._identity:
+            return
+        same = False
+        with contextlib.suppress(InputError):
+            same = fingerprint_of(found_of(read_file(self.path))) == self.digest
+        if not same:
+            raise UsageError(
+                f"{self.path} holds other results now than those that are curated here",
+                f"It is left as it is; every step is in {journal_path(self.path)}, which is put aside, not lost, where "
+                "the file is opened again. Put the old results back to have them, or curate the new ones.",
+            )
+        self._identity = _identity(self.path)
+
     def forget(self, results: Results) -> None:
         """Keep only steps that `results`, which are in the file now, don't have; nothing once it is closed.
 
@@ -386,6 +410,7 @@ class Journal:
         """
         if self._closed:
             return
+        self._identity = _identity(self.path)
         entries = 0 if results.curation is None else len(results.curation.log)
         kept = self._lines[len(self._lines) - (self._total() - entries) :] if self._total() > entries else []
         place = journal_path(self.path)
@@ -413,6 +438,15 @@ class Journal:
             self._file.close()
             self._file = None
         self._lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from another one that took its place; None where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _other_steps(path: Path) -> UsageError:
@@ -445,7 +479,9 @@ def refuse_curated_elsewhere(path: Path) -> None:
         with FileLock(place, timeout=0):
             return
     except Timeout as error:
-        raise UsageError(f"{path} is being curated in another program", "Close it there first, or write to another name (-o).") from error
+        raise UsageError(
+            f"{path} is being curated in another program", "Close it there first, or write to another name (-o)."
+        ) from error
     except OSError:  # a folder that can't be written to, which is told elsewhere
         return
 

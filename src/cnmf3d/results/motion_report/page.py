@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from cnmf3d.errors import InputError
 from cnmf3d.movies import Movie
 from cnmf3d.movies.registered import Motion
 from cnmf3d.results.motion_report import figures
@@ -40,7 +39,7 @@ def write_motion_report(motion: Motion, path: str | Path, movie: Movie | None = 
     path = Path(path)
     text = render(motion, movie, title or "Motion")
     with whole_file(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

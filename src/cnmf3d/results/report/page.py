@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from cnmf3d.errors import InputError
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.sections import Section, sections_of
 from cnmf3d.results.summary import summary
@@ -40,7 +39,7 @@ def write_report(results: Results, path: str | Path, *, title: str = "") -> Path
     path = Path(path)
     text = render(results, title or _title(results))
     with whole_file(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
+from cnmf3d.hdf5 import written
 from cnmf3d.results.exports.exporter import Export
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.roi_table import Column, tag_columns
