@@ -176,7 +176,7 @@ def _explained(error: sqlite3.DatabaseError, file: Path, whose: str) -> InputErr
     reason = str(error).partition("\n")[0]
     fixes = {
         "full": "Free some space on its disk; it is as it was before.",
-        "readonly": "It is somebody else's, or its folder can't be written to: copy the folder to have one of your own.",
+        "readonly": "It is somebody else's, or in a folder that can't be written to: copy the folder to have your own.",
         "locked": "Another program is writing there. Try again once it has ended.",
         "disk I/O": "Is its disk full, or has it a fault? Look there first; then restore a copy if it needs one.",
     }

@@ -48,6 +48,7 @@ class Maker(metaclass=Fixed):
     """A function that a file may call, and can't change."""
 
     __slots__ = ("_make",)
+    _make: Callable[..., Any]
 
     def __init__(self, make: Callable[..., Any]) -> None:
         object.__setattr__(self, "_make", make)
@@ -109,7 +110,8 @@ class Array(np.ndarray, metaclass=Fixed):
         fits = isinstance(values, list) if dtype.hasobject else isinstance(values, bytes)
         if not fits or len(values) != count * (1 if dtype.hasobject else dtype.itemsize):
             raise ValueError("an array whose values don't fit its shape")
-        super().__setstate__((1, tuple(shape), dtype, bool(fortran), values))
+        whole: Any = (1, tuple(shape), dtype, bool(fortran), values)
+        super().__setstate__(whole)
 
 
 def _type(kind: Any) -> np.dtype[Any]:

@@ -81,13 +81,13 @@ def refuse_links(folder: Path) -> None:
         raise InputError(f"{folder} can't be read: {error.strerror}", "Check its permissions.") from error
     if found:
         raise InputError(
-            f"{found[0]} is a link to {os.readlink(found[0])!r}, which cnmf3d never makes there",
+            f"{found[0]} is a link to {str(found[0].readlink())!r}, which cnmf3d never makes there",
             "Nothing is written through it. Remove the link, or put the file or folder itself in its place.",
         )
 
 
 def readable(text: str) -> str:
-    """A name as text that every file takes: bytes that are no UTF-8, as names of old disks have, written as ``\\xfc``.
+    """A name as text that every file takes: bytes that are no UTF-8, as names of old disks have, by their numbers.
 
     Parameters
     ----------

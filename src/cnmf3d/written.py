@@ -144,7 +144,10 @@ BEFORE = "before"
 
 def target_of(path: Path) -> Path:
     """Where a file really is: what a link leads to, or the path itself."""
-    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # a name may be too long to ask otherwise
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except OSError:  # a name that is too long, for one: whoever writes says so
+        return path
 
 
 def check_name(path: Path, longer: int = 0) -> None:

@@ -56,7 +56,7 @@ def test_an_item_with_no_uuid_touches_nothing(batch, tmp_path):
             lambda: supervise(batch),
         )
         for deed in deeds:
-            with pytest.raises(InputError, match="UUID .* which is none"):
+            with pytest.raises(InputError, match=r"UUID .* which is none"):
                 deed()
     assert sorted(each.name for each in victim.iterdir()) == ["events.jsonl", "scratch", "thesis.txt"]
     assert (victim / "events.jsonl").read_text() == "mine"

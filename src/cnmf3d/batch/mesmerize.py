@@ -22,7 +22,7 @@ NONE_ALONG_Z = ("max_shifts", "overlaps")
 """Such lengths, which are 0 along z in a movie of one plane."""
 
 DEEPEST = 12
-"""Levels of dicts and lists in one another; CaImAn's parameters have four. It also limits what doubling lists grow to."""
+"""Levels of dicts and lists in one another; CaImAn's parameters have four. It limits what doubling lists grow to."""
 
 MODULES = {"cnmf": CNMF, "mcorr": MCORR}
 """The module that does what an algorithm of mesmerize-core does."""

@@ -175,10 +175,10 @@ def _refuse_stray(home: Path) -> None:
 
 
 def _refuse_foreign(home: Path, there: Path) -> None:
-    """See that what is in a work directory already is a copy of this run folder, which somebody was stopped removing."""
-    if (there.exists() or there.is_symlink()) and (
-        there.is_symlink() or not _token(home) or _token(home) != _token(there)
-    ):
+    """See that what is in a work directory already is this run folder, which somebody was stopped removing there."""
+    if not (there.exists() or there.is_symlink()):
+        return
+    if there.is_symlink() or not _token(home) or _token(home) != _token(there):
         raise MovingError(
             f"{home} can't be moved to {there}: something else is there",
             "Nothing was touched there. Name another work directory: --work-dir FOLDER.",

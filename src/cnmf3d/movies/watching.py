@@ -91,7 +91,7 @@ def _state(path: str) -> State | None:
     if "://" in path:
         return None
     try:
-        facts = os.stat(path)
+        facts = Path(path).stat()
         if not Path(path).is_dir():
             return 1, facts.st_size, facts.st_mtime_ns
         count = total = latest = 0
@@ -100,7 +100,7 @@ def _state(path: str) -> State | None:
                 count += 1
                 if count > MOST_FILES:
                     return count, total, latest
-                each = os.stat(os.path.join(folder, name))
+                each = Path(folder, name).stat()
                 total, latest = total + each.st_size, max(latest, each.st_mtime_ns)
         return count, total, latest
     except OSError:
