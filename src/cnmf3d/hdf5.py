@@ -260,3 +260,21 @@ class Sink:
 
 PAGE = 2**16
 """Bytes that are kept together once a disk is full."""
+
+
+def holds(path: str | Path, *names: str) -> bool:
+    """Whether a file is HDF5 with all of these in it, as paths; False for one that is damaged there.
+
+    Parameters
+    ----------
+    path : path
+    *names : str
+        Of groups or datasets.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return all(name in file for name in names)
+    except (OSError, *DAMAGE):
+        return False

@@ -16,6 +16,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
+from cnmf3d.hdf5 import holds
 from cnmf3d.stored_names import refuse_links
 from cnmf3d.written import sweep, temporary_name
 
@@ -174,17 +175,11 @@ class RunFolder:
 
     def complete(self) -> bool:
         """Whether what the job asks for is there, as a whole."""
-        import h5py
-
         if self._output() == self.motion:
             from cnmf3d.movies.registered.storing import holds_motion
 
             return holds_motion(self.motion)
-        try:
-            with h5py.File(self.results, "r") as file:
-                return "estimates" in file
-        except OSError:
-            return False
+        return holds(self.results, "estimates")
 
     def fresh(self) -> bool:
         """Whether the output is of the job that is asked for now, and not of an earlier one."""

@@ -81,16 +81,10 @@ def check_room(out: Path, movie: Movie) -> None:
 
 def _worth_keeping(path: Path) -> str | None:
     """Why a file isn't replaced unasked; None where it holds results that a new run makes again."""
-    import h5py
-
+    from cnmf3d.hdf5 import holds
     from cnmf3d.results.curation.journal import journal_path
     from cnmf3d.results.curation.storing import GROUP
 
-    try:
-        with h5py.File(path, "r") as file:
-            if "estimates" not in file:
-                return "is no results file"
-            curated = GROUP in file
-    except OSError:
+    if not holds(path, "estimates"):
         return "is no results file"
-    return "somebody has curated it" if curated or journal_path(path).exists() else None
+    return "somebody has curated it" if holds(path, GROUP) or journal_path(path).exists() else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import holds
 from cnmf3d.movies.formats import formats
 from cnmf3d.movies.formats.zarr import is_zarr_folder
 from cnmf3d.movies.naming import names_an_axis, natural
@@ -124,13 +125,7 @@ def _made_from_a_movie(path: Path) -> bool:
         return True
     if path.suffix.lower() not in (".hdf5", ".h5"):
         return False
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "estimates" in file
-    except OSError:
-        return False
+    return holds(path, "estimates")
 
 
 def _file(path: Path, text: str) -> Place:
