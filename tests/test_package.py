@@ -71,10 +71,10 @@ KNOWN = (
     "workspace/program.py",
     "viewer/controllers/scripting.py",
     "batch/mesmerize.py",
-    "npy_objects.py",
+    "plain_pickle.py",
     "results/exports/suite2p.py",
 )
-"""Run the user's own script; read another program's pickle with nothing in it that can be called, or say so; writes
+"""Run the user's own script; name files of that kind; read them as plain data, with nothing in them called; writes
 the arrays of objects that Suite2p reads."""
 
 

@@ -10,10 +10,14 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from cnmf3d import kernel_cache
+
 try:
     __version__ = version("cnmf3d")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
+
+kernel_cache.ensure()
 
 _PUBLIC = {
     "open_movie": "cnmf3d.movies",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.engine import URL, ExceptionContext
 
 from cnmf3d.errors import InputError
+from cnmf3d.written import sweep, temporary_name, to_disk, unwritable
 
 NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "lustre", "gpfs", "beegfs", "afs", "9p", "ceph")
 """File systems on which several machines can't share a write-ahead log."""
@@ -59,22 +62,19 @@ def opened(
     InputError
         Where it isn't such a database, is damaged, or of a newer version.
     """
-    engine = _engine(file)
+    if first is not None:
+        _make(file, whose, about, {"version": newest, **first})
+    engine = _engine(file, whose)
     mine = about.c.name == "version"
 
     def told(connection: Connection) -> int:
         return _version(connection.execute(select(about.c.value).where(mine)).scalar(), newest, file, whose)
 
-    with _explained(engine, file, whose):
-        if first is None:
-            with reading(engine) as connection:
-                if told(connection) == newest:
-                    return engine
+    with _let_go(engine):
+        with reading(engine) as connection:
+            if told(connection) == newest:
+                return engine
         with engine.begin() as connection:
-            if first is not None:
-                about.metadata.create_all(connection)
-                rows = [{"name": name, "value": value} for name, value in {"version": newest, **first}.items()]
-                connection.execute(insert(about), rows)
             version = told(connection)  # another program may have upgraded it since
             if version < newest and before is not None:
                 before(version)
@@ -97,42 +97,94 @@ def reading(engine: Engine) -> AbstractContextManager[Connection]:
     return reader(engine).begin()
 
 
-def _engine(file: Path) -> Engine:
+def _make(file: Path, whose: str, about: Table, values: Mapping[str, Any]) -> None:
+    """Make a database whole or not at all: one that is being made has another name."""
+    sweep(file.parent)
+    part = file.with_name(temporary_name())
+    engine = _engine(part, whose, shown=file, mode="DELETE")
+    try:
+        with engine.begin() as connection:
+            about.metadata.create_all(connection)
+            connection.execute(insert(about), [{"name": name, "value": value} for name, value in values.items()])
+        engine.dispose()
+        part.replace(file)
+        to_disk(file.parent)
+    except OSError as error:
+        raise unwritable(file, error) from error
+    finally:
+        engine.dispose()
+        part.unlink(missing_ok=True)
+
+
+def is_made(file: Path) -> bool:
+    """Whether there is a database: an empty file, which older versions left where they were killed, is none."""
+    try:
+        return file.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _engine(file: Path, whose: str, *, shown: Path | None = None, mode: str = "") -> Engine:
     """Whose transactions take the right to write at once, so that what one read is still so when it writes.
 
-    Those of `reading` don't take it.
+    Those of `reading` don't take it. A database that can't be written to is read all the same.
     """
-    engine = create_engine(URL.create("sqlite", database=str(file)), connect_args={"timeout": PATIENCE})
-    mode = "DELETE" if on_network(file.parent) else "WAL"
+    fixed = shown is None and not writable(file)
+    address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1" if fixed else str(file)
+    url = URL.create("sqlite", database=address, query={"uri": "true"} if fixed else {})
+    engine = create_engine(url, connect_args={"timeout": PATIENCE})
+    mode = mode or ("DELETE" if on_network(file.parent) else "WAL")
 
     @event.listens_for(engine, "connect")
     def settings(connection, record) -> None:  # type: ignore[no-untyped-def]
         connection.isolation_level = None  # transactions begin where we say so, and at once take the right to write
-        for pragma in (f"journal_mode={mode}", "foreign_keys=ON", "synchronous=FULL"):
+        pragmas = () if fixed else (f"journal_mode={mode}", "synchronous=FULL")
+        for pragma in (*pragmas, "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(TRANSACTION, 'IMMEDIATE')}")
+        kind = "DEFERRED" if fixed else connection.get_execution_options().get(TRANSACTION, "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {kind}")
+
+    @event.listens_for(engine, "handle_error")
+    def explain(context: ExceptionContext) -> None:
+        error = context.original_exception
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+            raise _explained(error, shown or file, whose) from error
 
     return engine
 
 
+def writable(file: Path) -> bool:
+    """Whether a database, and the folder in which SQLite keeps its journal, can be written to."""
+    return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK | os.X_OK)
+
+
 @contextmanager
-def _explained(engine: Engine, file: Path, whose: str) -> Iterator[None]:
-    """Let go of a database that can't be used, and say why."""
+def _let_go(engine: Engine) -> Iterator[None]:
+    """Let go of a database that can't be used."""
     try:
         yield
-    except DatabaseError as error:
-        engine.dispose()
-        reason = str(error.orig).partition("\n")[0]
-        raise InputError(
-            f"{file} can't be used: {reason}",
-            f"Is it {whose} database, and may you write there? Restore a copy of it.",
-        ) from error
     except InputError:
         engine.dispose()
         raise
+
+
+def _explained(error: sqlite3.DatabaseError, file: Path, whose: str) -> InputError:
+    """What is wrong with a database, and what helps."""
+    reason = str(error).partition("\n")[0]
+    fixes = {
+        "full": "Free some space on its disk; it is as it was before.",
+        "readonly": "It is somebody else's, or in a folder that can't be written to: copy the folder to have your own.",
+        "locked": "Another program is writing there. Try again once it has ended.",
+        "disk I/O": "Is its disk full, or has it a fault? Look there first; then restore a copy if it needs one.",
+    }
+    fix = next((text for word, text in fixes.items() if word in reason), "")
+    return InputError(
+        f"{file} can't be used: {reason}",
+        fix or f"Is it {whose} database, and may you write there? Restore a copy of it.",
+    )
 
 
 def _version(found: object, newest: int, file: Path, whose: str) -> int:

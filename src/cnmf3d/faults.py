@@ -27,7 +27,7 @@ def keep(error: BaseException) -> str:
     try:
         folder = user_log_path("cnmf3d", appauthor=False, ensure_exists=True)
         log = Path(folder) / "errors.log"
-        with log.open("a", encoding="utf-8") as file:
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text + "\n")
     except OSError:
         return text

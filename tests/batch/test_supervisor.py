@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from cnmf3d.batch import Batch, Status, supervise, sync
-from cnmf3d.batch.processes import signature
+from cnmf3d.batch.jobs import job_of
+from cnmf3d.batch.processes import Local, lives, signature
 from cnmf3d.batch.worker import BUSY, work
 from cnmf3d.caches import Caches
 from cnmf3d.errors import Cnmf3dError
@@ -154,6 +155,58 @@ def test_what_a_job_of_a_cluster_computes_is_neither_deleted_nor_tried_again(bat
     assert folder.path.is_dir()
 
 
+class Dying:
+    """Starts nothing: each run is a process that dies at once."""
+
+    def __init__(self):
+        self.starts = 0
+
+    def start(self, folder):
+        self.starts += 1
+        return self
+
+    def poll(self):
+        return -signal.SIGKILL
+
+    def kill(self):
+        pass
+
+    def slots(self):
+        return 1
+
+    def threads(self):
+        return None
+
+
+def test_an_item_whose_process_dies_again_and_again_under_a_supervisor_fails(batch, movie):
+    batch.add(movie, name="x")
+    dying = Dying()
+    assert supervise(batch, starter=dying).failed == 1
+    assert dying.starts == 3 and "3 times" in batch.item("x").error
+    batch.retry(["x"])
+    assert supervise(batch, starter=dying).failed == 1 and dying.starts == 6
+
+
+def test_deaths_together_with_the_supervisor_do_not_count_against_an_item(batch, movie):
+    item = batch.add(movie, name="x")
+    for attempt in range(1, 6):  # five power cuts
+        assert batch.change(item.uuid, batch.item("x").status, Status.RUNNING, attempts=attempt)
+        assert [found.status for found in sync(batch)] == [Status.INTERRUPTED]
+    dying = Dying()
+    assert supervise(batch, starter=dying).failed == 1 and dying.starts == 3
+
+
+def test_a_worker_that_has_not_signed_yet_is_known(batch, movie):
+    item = batch.add(movie, name="x")
+    folder = batch.run_folder(item)
+    folder.write(job_of(batch, item, 1))
+    handle = Local().start(folder)
+    assert not folder.worker_file.exists() and lives(folder.worker())
+    assert supervise(batch, workers=1).done == 1  # follows it
+    assert handle.poll() == 0 and batch.history("x")[1].why == "runs elsewhere"
+    assert folder.worker() is None
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(batch, movie, caches, tmp_path):
@@ -189,5 +242,5 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(batch, movie, c
             assert item.status is not Status.DONE or batch.run_folder(item).complete()
         batch.retry([item.uuid for item in batch.items() if item.status is Status.FAILED])
     supervise(batch, workers=1)
-    assert [item.status for item in batch.items()] == [Status.DONE] * 3
+    assert [(item.status, item.error) for item in batch.items()] == [(Status.DONE, "")] * 3
     assert all(bytes_of(batch, item) == wanted for item in items)

@@ -17,7 +17,7 @@ import pytest
 
 from cnmf3d.batch import Batch, Status, supervise, sync, workdir
 from cnmf3d.batch.workdir import MovingError, bring_back, place_of, remove, send
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.simulate import simulate
 
 
@@ -42,7 +42,9 @@ def fast(tmp_path):
 
 
 def contents(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    own = (workdir.TOKEN, ".part")  # of the move itself
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(own))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_a_folder_goes_there_and_back(home, fast):
@@ -243,3 +245,40 @@ def test_a_work_directory_that_cannot_be_used_is_told_before_anything_runs(batch
         supervise(batch, work_dir=batch.folder / "items")
     with pytest.raises(UsageError, match="this machine"):
         supervise(batch, work_dir=fast, scheduler="tcp://127.0.0.1:1")
+
+
+def test_a_pointer_from_a_stranger_moves_and_removes_nothing(home, fast, tmp_path):
+    victim = tmp_path / "documents" / home.name
+    victim.mkdir(parents=True)
+    (victim / "thesis.txt").write_text("years")
+    pointer = home.with_name(home.name + workdir.AWAY)
+    for told in ({"folder": str(victim)}, {"folder": str(victim), "token": ""}, {"folder": str(victim), "token": "a"}):
+        pointer.write_text(json.dumps(told))
+        assert place_of(home) == home
+        for move in (lambda: bring_back(home, nothing), lambda: send(home, fast, nothing)):
+            with pytest.raises(MovingError, match="none of this item's"):
+                move()
+    (home / workdir.TOKEN).write_text("a")
+    remove(home)
+    assert (victim / "thesis.txt").read_text() == "years" and not home.exists() and not pointer.exists()
+
+
+def test_what_is_in_the_work_directory_already_stays(home, fast):
+    (fast / home.name).mkdir()
+    (fast / home.name / "thesis.txt").write_text("years")
+    with pytest.raises(MovingError, match="something else is there"):
+        send(home, fast, nothing)
+    assert (fast / home.name / "thesis.txt").read_text() == "years" and (home / "results.hdf5").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_nothing_is_moved_or_written_through_a_link(home, fast, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (home / "scratch").symlink_to(outside)
+    with pytest.raises(InputError, match="is a link"):
+        send(home, fast, nothing)
+    moved = home.rename(outside / home.name)
+    home.symlink_to(moved)
+    with pytest.raises(InputError, match="is a link"):
+        place_of(home)

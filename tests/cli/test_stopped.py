@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnmf3d.cli.app import INTERRUPTED, call
+from cnmf3d import written
+from cnmf3d.cli.app import INTERRUPTED, TERMINATED, call
 from cnmf3d.results import exports, write_results
 from cnmf3d.results.exports import Exporter, export
+from cnmf3d.simulate import simulate
 from cnmf3d.written import announce, recorded
 
 
@@ -60,6 +66,7 @@ def test_a_folder_that_is_being_replaced_is_there_again(source, tmp_path, random
             stop()
         return real(self, place)
 
+    monkeypatch.setattr(written, "_exchange", lambda one, other: False)  # a file system that can't
     monkeypatch.setattr(Path, "replace", replace)
     assert call(["export", "csv", str(source), str(out), "--force"]) == INTERRUPTED
     assert "Nothing was written" in capsys.readouterr().err
@@ -96,3 +103,17 @@ def test_only_what_is_new_counts_as_written(tmp_path):
         np.save(tmp_path / "n.npy", np.zeros(1))
         (tmp_path / "n.npy").replace(new)
         assert record.paths() == (old, new)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_run_that_is_terminated_leaves_no_scratch(tmp_path):
+    path, scratch = tmp_path / "m.tif", tmp_path / "scratch"
+    simulate(path, "tiny", seed=3, overrides={"size": (48, 48, 6), "frames": 400})
+    words = ["run", str(path), "-o", str(tmp_path / "r.hdf5"), "--scratch", str(scratch), "-q"]
+    process = subprocess.Popen([sys.executable, "-m", "cnmf3d", *words], stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not (scratch.is_dir() and any(scratch.iterdir())) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.communicate(timeout=60)[1] == "" and process.returncode == TERMINATED
+    assert list(scratch.iterdir()) == [] and not (tmp_path / "r.hdf5").exists()

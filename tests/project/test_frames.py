@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from cnmf3d.components import Components
+from cnmf3d.csv_cells import unguarded
 from cnmf3d.errors import UsageError
 from cnmf3d.project import Project
 from cnmf3d.project.tables import to_csv, to_excel, to_parquet, write_table
@@ -115,7 +116,9 @@ def test_curated_rois_keep_their_numbers_and_curves(project, results):
 def test_tables_as_files_that_others_open(filled, tmp_path):
     frame = filled.dataframe()
     again = pd.read_csv(to_csv(frame, tmp_path / "r.csv"), dtype={"trial": str, "uuid": str}, keep_default_na=False)
-    assert again["cell type"].tolist() == frame["cell type"].tolist() and list(again.columns) == list(frame.columns)
+    cells = again["cell type"].tolist()
+    assert [unguarded(cell) for cell in cells] == frame["cell type"].tolist() and "'=1+1" in cells
+    assert list(again.columns) == list(frame.columns)
     pd.testing.assert_frame_equal(pd.read_parquet(to_parquet(frame, tmp_path / "r.parquet")), frame)
     sheet = openpyxl.load_workbook(to_excel(frame, tmp_path / "r.xlsx"))["ROIs"]
     assert sheet.max_row == 9 and sheet["G6"].value == "=1+1" and sheet["G6"].data_type == "s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import h5py
@@ -426,3 +427,21 @@ def drop_roi(project):
 def put_tag(project):
     with project.engine.begin() as connection:
         connection.exec_driver_sql("""UPDATE rois SET tags = '{"layer": "x"}' WHERE roi = 1""")
+
+
+def test_a_project_from_a_stranger_leads_nowhere_but_into_itself(project, results, tmp_path):
+    sample = project.add(results, animal="m1", trial="1")
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "roi-data-1.hdf5").write_text("mine")
+    for column, told in (("uuid", "../../victim"), ("file", "../../../victim/roi-data-1.hdf5"), ("uuid", str(victim))):
+        with closing(sqlite3.connect(project.folder / "project.sqlite")) as connection:
+            before = connection.execute(f"SELECT {column} FROM samples").fetchone()[0]
+            connection.execute(f"UPDATE samples SET {column} = ?", (told,))
+            connection.commit()
+            for deed in (project.samples, lambda: project.delete(["m1/1"]), lambda: project.results("m1/1")):
+                with pytest.raises(InputError, match="which is n"):
+                    deed()
+            connection.execute(f"UPDATE samples SET {column} = ?", (before,))
+            connection.commit()
+    assert (victim / "roi-data-1.hdf5").read_text() == "mine" and project.sample("m1/1") == sample

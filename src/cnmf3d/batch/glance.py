@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -44,7 +45,8 @@ def items_of(folder: str | Path) -> list[Item]:
 
 def _read(file: Path) -> list[Item]:
     """What is there, as of one moment."""
-    address = f"file:{quote(str(file.absolute()))}?mode=ro"
+    fixed = "" if os.access(file.parent, os.W_OK) else "&immutable=1"  # SQLite can't keep its lock there
+    address = f"file:{quote(str(file.absolute()))}?mode=ro{fixed}"
     with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE)) as connection:
         connection.row_factory = sqlite3.Row
         (version,) = connection.execute("SELECT value FROM about WHERE name = 'version'").fetchone()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cnmf3d.batch.status import Status
+from cnmf3d.errors import InputError
+from cnmf3d.stored_names import CHANGED, uuid_named
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,19 @@ class Input:
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Input:
-        """Read what JSON keeps of one: lists where there were tuples."""
-        return cls(**{**told, "paths": tuple(told["paths"]), "relative": tuple(told["relative"])})
+        """Read what JSON keeps of one: lists where there were tuples.
+
+        Raises
+        ------
+        LookupError, TypeError, ValueError
+            Where it isn't what JSON keeps of one.
+        """
+        made = cls(**{**told, "paths": tuple(told["paths"]), "relative": tuple(told["relative"])})
+        if not all(isinstance(path, str) and "\0" not in path for path in (*made.paths, *made.relative)):
+            raise ValueError("a path of its movie is no text")
+        if not isinstance(made.opening, Mapping) or not isinstance(made.fingerprint, str):
+            raise TypeError("how its movie is opened is no mapping, or its fingerprint no text")
+        return made
 
     def found(self, folder: Path) -> tuple[str, ...]:
         """Where the movie is, looked for from the batch's folder first; empty where it isn't."""
@@ -121,6 +134,12 @@ class Item:
     warnings: tuple[str, ...] = ()
     error: str = ""
 
+    def __post_init__(self) -> None:
+        """See that its UUID, which names its run folder, is one, and that of the item that registers its movie."""
+        uuid_named(self.uuid, f"the item {self.name}")
+        if self.input.item:
+            uuid_named(self.input.item, f"the item that registers the movie of {self.name}")
+
     @property
     def last_line(self) -> str:
         """The line of the error that says most: of a traceback the last one, else the first."""
@@ -129,11 +148,26 @@ class Item:
 
 
 def item_of(row: Mapping[str, Any]) -> Item:
-    """A row of the database, its JSON read, as an item."""
+    """A row of the database, its JSON read, as an item.
+
+    Raises
+    ------
+    InputError
+        Where a value can't be one of an item.
+    """
     values = {name: value for name, value in row.items() if name not in ("position", "abort")}
-    read = {
-        "input": Input.from_dict(values["input"]),
-        "status": Status(values["status"]),
-        "warnings": tuple(values["warnings"]),
-    }
-    return Item(**{**values, **read})
+    try:
+        read = {
+            "input": Input.from_dict(values["input"]),
+            "status": Status(values["status"]),
+            "warnings": tuple(values["warnings"]),
+        }
+        wrong = [name for name in _MAPPINGS if not isinstance(values[name], Mapping)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no mapping")
+        return Item(**{**values, **read})
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InputError(f"the item {values.get('name')!r} of the batch can't be read: {error}", CHANGED) from error
+
+
+_MAPPINGS = ("parameters", "options", "summary")

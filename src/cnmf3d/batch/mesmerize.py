@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePath
+from typing import Any
 
-from cnmf3d.batch import arrow_strings
 from cnmf3d.batch.modules import CNMF, MCORR
-from cnmf3d.errors import InputError, UsageError
-from cnmf3d.npy_objects import DAMAGE
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from cnmf3d.batch.pickled_tables import read_table
+from cnmf3d.errors import InputError
+from cnmf3d.plain_pickle import DAMAGE
 
 COLUMNS = ("algo", "item_name", "input_movie_path", "params", "uuid")
 """What a table must have; it has more (outputs, times, comments)."""
@@ -26,53 +21,11 @@ PER_AXIS = ("gSig", "gSiz", "rf", "stride", "strides", "gSig_filt")
 NONE_ALONG_Z = ("max_shifts", "overlaps")
 """Such lengths, which are 0 along z in a movie of one plane."""
 
+DEEPEST = 12
+"""Levels of dicts and lists in one another; CaImAn's parameters have four. It limits what doubling lists grow to."""
+
 MODULES = {"cnmf": CNMF, "mcorr": MCORR}
 """The module that does what an algorithm of mesmerize-core does."""
-
-_PATHS = {
-    "PosixPath": PurePosixPath,
-    "PurePosixPath": PurePosixPath,
-    "WindowsPath": PureWindowsPath,
-    "PureWindowsPath": PureWindowsPath,
-}
-
-_TYPES = {
-    ("builtins", "slice"): "",
-    ("uuid", "UUID"): "",
-    ("uuid", "SafeUUID"): "",
-    ("numpy", "ndarray"): "",
-    ("numpy", "dtype"): "",
-    ("numpy._core.multiarray", "_reconstruct"): "",
-    ("numpy._core.multiarray", "scalar"): "",
-    ("numpy._core.numeric", "_frombuffer"): "",
-    ("numpy.core.multiarray", "_reconstruct"): "numpy._core.multiarray",
-    ("numpy.core.multiarray", "scalar"): "numpy._core.multiarray",
-    ("numpy.core.numeric", "_frombuffer"): "numpy._core.numeric",
-    ("pandas", "DataFrame"): "",
-    ("pandas", "Index"): "",
-    ("pandas", "RangeIndex"): "",
-    ("pandas", "StringDtype"): "",
-    ("pandas.arrays", "StringArray"): "",
-    ("pandas.core.frame", "DataFrame"): "pandas",
-    ("pandas.core.indexes.base", "Index"): "pandas",
-    ("pandas.core.indexes.range", "RangeIndex"): "pandas",
-    ("pandas.core.internals.managers", "BlockManager"): "",
-    ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): "",
-}
-"""All that may be in the file, by module and name, and the module where it is today if that is another one."""
-
-_STANDING = {
-    ("builtins", "bytearray"): arrow_strings.data,
-    ("pandas.arrays", "ArrowStringArray"): arrow_strings.Strings,
-    ("pandas._libs.internals", "_unpickle_block"): arrow_strings.block,
-    ("pandas.core.indexes.base", "_new_Index"): arrow_strings.index,
-    ("pyarrow", "chunked_array"): arrow_strings.chunked,
-    ("pyarrow.lib", "chunked_array"): arrow_strings.chunked,
-    ("pyarrow.lib", "_restore_array"): arrow_strings.array,
-    ("pyarrow.lib", "py_buffer"): arrow_strings.data,
-    ("pyarrow.lib", "type_for_alias"): arrow_strings.alias,
-}
-"""What may be in the file and has something of ours in its place."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +83,8 @@ def read_mesmerize(path: Path, *, raw_data: Path | None = None) -> list[Row]:
     ------
     InputError
         For a file that isn't there, isn't such a batch, or holds anything but a table of plain values.
-    UsageError
-        Where pandas isn't installed.
     """
-    if importlib.util.find_spec("pandas") is None:
-        raise UsageError(
-            "pandas isn't installed, and batches of mesmerize-core are pandas tables",
-            "Install it: pip install 'cnmf3d[project]'.",
-        )
-    return _linked([_row(path, values, raw_data) for values in _table(path).to_dict("records")])
+    return _linked([_row(path, values, raw_data) for values in _table(path)])
 
 
 def _linked(rows: list[Row]) -> list[Row]:
@@ -151,32 +97,10 @@ def _linked(rows: list[Row]) -> list[Row]:
     return out
 
 
-class _Restricted(pickle.Unpickler):
-    """An unpickler that makes tables of plain values and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Give one of the types that a table is made of; refuse all others."""
-        if module in ("pathlib", "pathlib._local") and name in _PATHS:
-            return _PATHS[name]
-        if (module, name) == ("pandas.core.indexes.numeric", "Int64Index"):
-            module, name = "pandas", "Index"
-        if (module, name) in _STANDING:
-            return _STANDING[module, name]
-        if (module, name) not in _TYPES:
-            raise InputError(
-                f"it holds {module}.{name}, which a batch of mesmerize-core doesn't need; nothing in it was run",
-                "If you trust it, save it anew from mesmerize-core with plain numbers and text in its parameters.",
-            )
-        return super().find_class(_TYPES[module, name] or module, name)
-
-
-def _table(path: Path) -> DataFrame:
-    """The table in a file."""
-    import pandas
-
+def _table(path: Path) -> list[dict[str, Any]]:
+    """The rows of the table in a file."""
     try:
-        with path.open("rb") as file:
-            table = _Restricted(file).load()
+        columns = read_table(path)
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the path of the batch.") from error
     except DAMAGE as error:
@@ -185,17 +109,22 @@ def _table(path: Path) -> DataFrame:
         ) from error
     except InputError as error:
         raise InputError(f"{path}: {error.problem}", error.fix) from error
-    if not isinstance(table, pandas.DataFrame) or not set(COLUMNS) <= set(table.columns):
+    if columns is None or not set(COLUMNS) <= columns.keys():
         raise InputError(
             f"{path} is no batch of mesmerize-core: it lacks the columns {', '.join(COLUMNS)}",
             "Point at the .pickle file that mesmerize_core.create_batch has made.",
         )
-    return table
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def _row(path: Path, values: Mapping[Any, Any], raw_data: Path | None) -> Row:
     """One line of the table."""
-    given = _plain(values["params"])
+    try:
+        given = _plain(values["params"])
+    except ValueError as error:
+        raise InputError(
+            f"{path}: the parameters of {values['item_name']!r} are no plain values", str(error)
+        ) from error
     if not isinstance(given, dict) or not isinstance(given.get("main", {}), dict):
         raise InputError(
             f"{path}: the parameters of {values['item_name']!r} are {given!r}", 'They should be {"main": {...}}.'
@@ -218,12 +147,20 @@ def _movie(path: Path, given: Any, raw_data: Path | None) -> Path:
     return next((each for each in candidates if each.exists()), candidates[-1]).absolute()
 
 
-def _plain(value: Any) -> Any:
-    """Values of numpy as Python's own, also inside dicts and lists."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Values of numpy as Python's own, also inside dicts and lists.
+
+    Raises
+    ------
+    ValueError
+        For what lies too deep: a pickle may hold lists that contain themselves.
+    """
+    if depth > DEEPEST:
+        raise ValueError(f"They lie more than {DEEPEST} levels deep.")
     if isinstance(value, Mapping):
-        return {str(name): _plain(entry) for name, entry in value.items()}
+        return {str(name): _plain(entry, depth + 1) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
+        return [_plain(entry, depth + 1) for entry in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist()) if getattr(value, "ndim", 0) else value.tolist()
+        return _plain(value.tolist(), depth + 1) if getattr(value, "ndim", 0) else value.tolist()
     return str(value) if isinstance(value, PurePath) else value

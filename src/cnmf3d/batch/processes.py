@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import psutil
@@ -49,9 +50,15 @@ class Starter(Protocol):
         ...
 
 
-def signature() -> dict[str, Any]:
-    """Who this process is, for others to see whether it lives."""
-    process = psutil.Process()
+def signature(pid: int | None = None) -> dict[str, Any]:
+    """Who this process is, or another one of this machine, for others to see whether it lives.
+
+    Raises
+    ------
+    psutil.Error
+        Where there is no process of that number.
+    """
+    process = psutil.Process(pid)
     return {"host": socket.gethostname(), "pid": process.pid, "created": process.create_time(), "beat": time.time()}
 
 
@@ -95,12 +102,15 @@ class Local:
         """Start ``python -m cnmf3d.batch.worker FOLDER``; what it prints goes to the log."""
         with folder.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "cnmf3d.batch.worker", os.fspath(folder.path)],
+                [sys.executable, "-P", "-m", "cnmf3d.batch.worker", os.fspath(folder.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        with suppress(psutil.Error, OSError):  # it has ended already, or the disk is full: the worker will say so
+            # Whoever comes next must know of it even if this supervisor is killed before the worker has signed.
+            folder.sign(signature(process.pid), started=True)
         return _Started(process)
 
     def slots(self) -> int:

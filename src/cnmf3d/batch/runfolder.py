@@ -11,9 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock, Timeout
+
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
+from cnmf3d.hdf5 import holds
+from cnmf3d.stored_names import refuse_links
+from cnmf3d.written import sweep, temporary_name
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,14 @@ class RunFolder:
             raise InputError(f"{file} is damaged: {error}", "Export the item again, or retry it.") from error
 
     def write(self, job: Job) -> None:
-        """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not."""
+        """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not.
+
+        Raises
+        ------
+        InputError
+            Where something in it is a link.
+        """
+        refuse_links(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / "job.json", json.dumps(dataclasses.asdict(job), indent=1))
         self.reset()
@@ -143,6 +155,7 @@ class RunFolder:
     def tidy(self, *, done: bool) -> None:
         """Remove what nobody needs once a process has ended; where all is done, the finished steps, too."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        sweep(self.path)
         if done:
             shutil.rmtree(self.checkpoint, ignore_errors=True)
 
@@ -162,17 +175,11 @@ class RunFolder:
 
     def complete(self) -> bool:
         """Whether what the job asks for is there, as a whole."""
-        import h5py
-
         if self._output() == self.motion:
             from cnmf3d.movies.registered.storing import holds_motion
 
             return holds_motion(self.motion)
-        try:
-            with h5py.File(self.results, "r") as file:
-                return "estimates" in file
-        except OSError:
-            return False
+        return holds(self.results, "estimates")
 
     def fresh(self) -> bool:
         """Whether the output is of the job that is asked for now, and not of an earlier one."""
@@ -188,20 +195,73 @@ class RunFolder:
         except InputError:  # no job, or a damaged one
             return self.results
 
+    @property
+    def worker_file(self) -> Path:
+        """Signature of the worker, which it renews while it works."""
+        return self.path / "worker.json"
+
+    @property
+    def started_file(self) -> Path:
+        """Signature of a worker that was started and may not have signed yet: its imports take a second."""
+        return self.path / "started.json"
+
     def worker(self) -> dict[str, Any] | None:
-        """Who works on it, as `cnmf3d.batch.worker` wrote it; None where nobody said."""
+        """Who works on it: whoever signed last, the worker itself or who started it for it; None where nobody did."""
+        signed = [found for file in (self.worker_file, self.started_file) if (found := _signature(file)) is not None]
+        return max(signed, key=_beat, default=None)
+
+    def sign(self, who: Mapping[str, Any], *, started: bool = False) -> None:
+        """Say who works on it; with `started`, on behalf of a worker that was just started."""
+        write_whole(self.started_file if started else self.worker_file, json.dumps(dict(who)))
+
+    def unsign(self) -> None:
+        """Say that nobody works on it any more."""
+        self.worker_file.unlink(missing_ok=True)
+        self.started_file.unlink(missing_ok=True)
+
+    def locked(self) -> bool:
+        """Whether a worker of this machine has the folder's lock, be it before its first signature."""
         try:
-            found = json.loads((self.path / "worker.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+            with self.lock():
+                return False
+        except Timeout:
+            return True
+        except OSError:  # no folder
+            return False
+
+    def lock(self) -> BaseFileLock:
+        """What a worker holds; `filelock.Timeout` where another one has it."""
+        return FileLock(self.path / "worker.lock", timeout=0)
+
+
+def _signature(file: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _beat(who: Mapping[str, Any]) -> float:
+    """When somebody signed last, seconds since 1970; 0 where that can't be read."""
+    beat = who.get("beat")
+    return float(beat) if isinstance(beat, (int, float)) else 0.0
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write a small file that appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        Where it can't be written.
+    """
+    temporary = path.with_name(temporary_name())
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

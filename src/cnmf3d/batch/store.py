@@ -22,8 +22,9 @@ from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
-from cnmf3d.database import reading
+from cnmf3d.database import is_made, reading
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.stored_names import readable, uuid_named
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -73,7 +74,7 @@ class Batch:
             Where there is one already, or the folder can't be made.
         """
         folder = Path(folder)
-        if (folder / FILE).exists():
+        if is_made(folder / FILE):
             raise UsageError(f"{folder} is a batch already", "Add to it, or choose another folder.")
         try:
             (folder / "items").mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ class Batch:
             Where its database can't be used.
         """
         folder = Path(folder).expanduser()
-        return cls.open(folder) if (folder / FILE).is_file() else cls.create(folder)
+        return cls.open(folder) if is_made(folder / FILE) else cls.create(folder)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -162,7 +163,7 @@ class Batch:
             model = _motion_model(taken, parameters, self.folder)
         made = Item(
             uuid=str(uuid.uuid4()),
-            name=name,
+            name=readable(name),
             module=module,
             engine=engine,
             parameters=model,
@@ -422,7 +423,7 @@ class Batch:
 
     def home(self, item: Item) -> Path:
         """Where the item's run folder belongs."""
-        return self.folder / "items" / item.uuid
+        return self.folder / "items" / uuid_named(item.uuid, f"the item {item.name}")
 
     def relink(self, places: Iterable[str | Path]) -> list[Item]:
         """Find movies that were moved, by name below `places` and by content; the items that were mended."""

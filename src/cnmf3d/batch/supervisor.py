@@ -21,12 +21,16 @@ from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch, now
 from cnmf3d.batch.worker import BUSY
 from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.stored_names import refuse_links
 
 Told = Callable[[Item, dict[str, Any]], None]
 """Is told of each event of an item; of its start and end with the kinds ``start`` and ``end``."""
 
-ATTEMPTS = 3
-"""How often an item is started whose process dies without a word."""
+DEATHS = 3
+"""How often an item's process may die without a word, under a supervisor that lives, before the item fails."""
+
+DIED = "its process ended without a word"
+"""Why an item is interrupted whose process died under a supervisor that lives."""
 
 PAUSE, BEAT = 0.05, 10.0
 """Seconds between two looks at a run, and between two signs of life."""
@@ -230,6 +234,7 @@ class _Supervisor:
             self._adopt(item, folder)
             return None
         try:
+            refuse_links(folder.path)
             job = job_of(self.batch, item, self.workers or self.starter.threads())
         except Cnmf3dError as error:
             return self._cannot(item, item.status, error)
@@ -279,9 +284,12 @@ class _Supervisor:
         for position, event in run.folder.events(run.offset):
             run.offset = position
             self.reporter(run.item, event)
-        if code == BUSY and lives(run.folder.worker()):
-            run.handle = Adopted(run.folder)  # somebody else was faster
-            return False
+        if code == BUSY:  # somebody else was faster
+            if lives(run.folder.worker()):
+                run.handle = Adopted(run.folder)
+                return False
+            if run.folder.locked():  # and hasn't signed yet
+                return False
         if code is None and self.batch.abort_asked(run.item.uuid):
             run.aborted = True
             run.handle.kill()
@@ -293,7 +301,7 @@ class _Supervisor:
         if run.aborted:
             self._settle(item, run.folder, "asked for", over=Status.ABORTED)
         else:
-            self._settle(item, run.folder, "its process ended without a word")
+            self._settle(item, run.folder, DIED)
         return self._told_end(item)
 
     def _interrupt(self) -> None:
@@ -330,12 +338,28 @@ class _Supervisor:
         elif failed:
             change(Status.FAILED, why="an error", error=str(ended.get("text", "")), finished=now())
         elif complete:
-            change(Status.DONE, why="complete", finished=now(), error="", **told_by(folder, item.module))
-        elif item.attempts >= ATTEMPTS:
-            text = f"{why}, {item.attempts} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"
+            try:
+                told = told_by(folder, item.module)
+            except Cnmf3dError as error:
+                change(Status.FAILED, why="its output is damaged", error=str(error), finished=now())
+                return
+            change(Status.DONE, why="complete", finished=now(), error="", **told)
+        elif why == DIED and (deaths := 1 + self._deaths(item)) >= DEATHS:
+            text = f"{why}, {deaths} times: was it killed, or had the machine no memory left?\n{_tail(folder)}"
             change(Status.FAILED, why=why, error=text.strip(), finished=now())
         else:
             change(Status.INTERRUPTED, why=why)
+
+    def _deaths(self, item: Item) -> int:
+        """How often its process died since somebody last asked for the item.
+
+        One that was gone together with its supervisor doesn't count: the machine was switched off, or both were
+        killed, which says nothing about the item.
+        """
+        deaths = 0
+        for change in self.batch.history(item.uuid):
+            deaths = 0 if change.status is Status.PENDING else deaths + (change.why == DIED)
+        return deaths
 
     def _told_end(self, item: Item) -> Status:
         found = self.batch.item(item.uuid)

@@ -3,6 +3,9 @@
 A file beside the place where a run folder belongs, ``items/<uuid>.away``, tells where it is meanwhile. A folder is
 copied and compared with its original before that file says so and before the original goes: whatever is killed at
 whatever moment, one of the two is whole and is the one that counts.
+
+Such a file may come with a batch from anybody. It is believed only where the folder that it names has the same token
+in it: one that we made and moved there ourselves.
 """
 
 from __future__ import annotations
@@ -11,14 +14,18 @@ import errno
 import filecmp
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from cnmf3d.batch.runfolder import write_whole
 from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.stored_names import refuse_links
 
 AWAY = ".away"
+TOKEN = "away.token"
+"""File in a run folder that is away: the token that the file beside its place tells, too."""
 
 Beat = Callable[[], None]
 """Called now and then while files are moved."""
@@ -46,9 +53,16 @@ def check(folder: Path, batch: Path) -> Path:
 
 
 def place_of(home: Path) -> Path:
-    """Where the run folder that belongs to `home` lies now."""
-    there = _told(home)
-    return there if there is not None and there.is_dir() else home
+    """Where the run folder that belongs to `home` lies now.
+
+    Raises
+    ------
+    InputError
+        Where `home` is a link.
+    """
+    if home.is_symlink():
+        refuse_links(home)
+    return _told(home) or home
 
 
 def send(home: Path, work_dir: Path, beat: Beat) -> Path:
@@ -68,10 +82,13 @@ def send(home: Path, work_dir: Path, beat: Beat) -> Path:
         Where there is no room, or the copy isn't the same.
     """
     bring_back(home, beat)
-    there = work_dir / home.name
+    there, token = work_dir / home.name, secrets.token_hex()
     home.mkdir(parents=True, exist_ok=True)
+    refuse_links(home)
+    _refuse_foreign(home, there)
+    write_whole(home / TOKEN, token)
     _copy(home, there, beat)
-    write_whole(_pointer(home), json.dumps({"folder": str(there)}))
+    write_whole(_pointer(home), json.dumps({"folder": str(there), "token": token}))
     shutil.rmtree(home, ignore_errors=True)
     return there
 
@@ -86,18 +103,20 @@ def bring_back(home: Path, beat: Beat) -> None:
     """
     there = _told(home)
     if there is None:
+        _refuse_stray(home)
         return
-    if there.is_dir():
-        _copy(there, home, beat)
+    refuse_links(there)
+    _copy(there, home, beat)
     _pointer(home).unlink(missing_ok=True)
-    shutil.rmtree(there, ignore_errors=True)
+    _discard(there)
+    (home / TOKEN).unlink(missing_ok=True)
 
 
 def remove(home: Path) -> None:
-    """Remove a run folder, wherever it lies."""
+    """Remove a run folder, wherever it lies; never what only a pointer says is one."""
     there = _told(home)
     if there is not None:
-        shutil.rmtree(there, ignore_errors=True)
+        _discard(there)
     shutil.rmtree(home, ignore_errors=True)
     _pointer(home).unlink(missing_ok=True)
 
@@ -107,12 +126,63 @@ def _pointer(home: Path) -> Path:
 
 
 def _told(home: Path) -> Path | None:
-    """Where a run folder is meanwhile, if it is away; never a folder of another name."""
+    """Where a run folder is meanwhile, if it is away; never a folder that isn't this item's, or a link."""
     try:
-        there = Path(json.loads(_pointer(home).read_text(encoding="utf-8"))["folder"])
+        told = json.loads(_pointer(home).read_text(encoding="utf-8"))
+        there, token = Path(told["folder"]), told["token"]
+        if not there.is_absolute() or there.name != home.name or there.is_symlink():
+            return None
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return there if there.is_absolute() and there.name == home.name else None
+    return there if token and _token(there) == token else None
+
+
+def _token(folder: Path) -> str:
+    """The token in a run folder; empty where it has none."""
+    try:
+        return (folder / TOKEN).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _discard(there: Path) -> None:
+    """Remove a run folder from a work directory; half removed it has another name than a whole one."""
+    gone = there.with_name(f".{there.name}.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    try:
+        there.replace(gone)
+    except OSError:
+        gone = there
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _refuse_stray(home: Path) -> None:
+    """See that no pointer names a folder that is there and isn't this item's."""
+    pointer = _pointer(home)
+    try:
+        there = Path(json.loads(pointer.read_text(encoding="utf-8"))["folder"])
+        stray = there.exists() or there.is_symlink()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, LookupError, TypeError):
+        stray, there = False, home
+    if stray:
+        raise MovingError(
+            f"{pointer} says that the run folder is {there}, but that is none of this item's",
+            f"Nothing was touched there. If you moved it, put it to {home}; then remove {pointer.name}.",
+        )
+    pointer.unlink(missing_ok=True)  # what it names is gone, or it names nothing
+
+
+def _refuse_foreign(home: Path, there: Path) -> None:
+    """See that what is in a work directory already is this run folder, which somebody was stopped removing there."""
+    if not (there.exists() or there.is_symlink()):
+        return
+    if there.is_symlink() or not _token(home) or _token(home) != _token(there):
+        raise MovingError(
+            f"{home} can't be moved to {there}: something else is there",
+            "Nothing was touched there. Name another work directory: --work-dir FOLDER.",
+        )
 
 
 def _copy(source: Path, target: Path, beat: Beat) -> None:

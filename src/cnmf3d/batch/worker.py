@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import IO
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from cnmf3d.batch.processes import end_tree, signature
-from cnmf3d.batch.runfolder import RunFolder, write_whole
+from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.errors import Cnmf3dError, EngineError, InputError
 from cnmf3d.events import Event, to_json
+from cnmf3d.stored_names import refuse_links
 
 BUSY = 4
 """Exit code where another process works on the folder."""
@@ -50,9 +51,13 @@ def work(path: str | Path) -> int:
     """
     folder = RunFolder(Path(path).absolute())  # engines start processes elsewhere
     try:
-        with FileLock(folder.path / "worker.lock", timeout=0), _alive(folder):
+        refuse_links(folder.path)  # a SLURM job or a Dask worker has nobody before it who looked
+        with folder.lock(), _alive(folder):
             done = (folder.ended() or {}).get("kind") == "done" and folder.complete()
             return 0 if done else _work(folder)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return InputError.exit_code
     except Timeout:
         print(f"another process works on {folder.path}", file=sys.stderr)
         return BUSY
@@ -107,7 +112,7 @@ def _alive(folder: RunFolder) -> Iterator[None]:
 
     def beat() -> None:
         while True:
-            write_whole(folder.path / "worker.json", json.dumps(signature()))
+            folder.sign(signature())
             again = time.monotonic() + BEAT
             while time.monotonic() < again:
                 if folder.abort.exists():
@@ -122,14 +127,14 @@ def _alive(folder: RunFolder) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        (folder.path / "worker.json").unlink(missing_ok=True)
+        folder.unsign()
 
 
 def _give_up(folder: RunFolder) -> None:
     """End this process with all that it started, at once."""
     for child in psutil.Process().children():
         end_tree(child.pid)
-    (folder.path / "worker.json").unlink(missing_ok=True)
+    folder.unsign()
     os._exit(ABORTED)
 
 

@@ -5,9 +5,11 @@ Only the command that is named is imported, so that each starts as soon as it ca
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -79,8 +81,21 @@ def command_line(words: Sequence[str]) -> typer.Typer:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted."""
-    sys.exit(call(sys.argv[1:] if words is None else list(words)))
+    """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted, 143 terminated."""
+    words = sys.argv[1:] if words is None else list(words)
+    if words[:1] not in (["batch"], ["view"]):  # runs of a batch go on where their supervisor was ended
+        signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(call(words))
+
+
+TERMINATED = 143
+"""Exit code after SIGTERM, as shells have it."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """End as for any error, so that temporary files are removed."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
+    raise SystemExit(TERMINATED)
 
 
 def call(words: Sequence[str]) -> int:

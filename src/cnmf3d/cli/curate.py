@@ -36,7 +36,11 @@ def show(results: File, as_json: Json = False) -> None:
     from cnmf3d.results.curation.session import CurationSession
     from cnmf3d.results.curation.wording import said
 
-    session = CurationSession.from_results(load_results(results))
+    read = load_results(results)
+    session = CurationSession.from_results(read)
+    for caution in read.provenance.warnings:
+        if "curation" in caution:
+            typer.echo(f"Caution: {caution}", err=True)
     if as_json:
         log = [json.loads(entry.to_json()) for entry in session.log]
         typer.echo(json.dumps({**_facts(session), "log": log}, ensure_ascii=False))
@@ -158,6 +162,8 @@ def _session(path: Path, who: str | None, dry: bool = False) -> Iterator[Curatio
         yield CurationSession.from_results(load_results(path), who)
         return
     session = CurationSession.open(path, who)
+    if session.journal is not None and session.journal.notice:
+        typer.echo(f"Caution: {session.journal.notice}", err=True)
     try:
         before = len(session.log)
         yield session

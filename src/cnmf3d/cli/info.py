@@ -97,13 +97,9 @@ def _holds_results(path: Path) -> bool:
     """Whether a file is HDF5 with components in it."""
     if path.suffix.lower() not in (".hdf5", ".h5") or not path.is_file():
         return False
-    import h5py
+    from cnmf3d.hdf5 import holds
 
-    try:
-        with h5py.File(path, "r") as file:
-            return "estimates" in file
-    except OSError:
-        return False
+    return holds(path, "estimates")
 
 
 def _holds_motion(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnmf3d.errors import UsageError
+from cnmf3d.written import BESIDE, check_name, target_of
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -35,33 +36,55 @@ def check_output(out: Path, movie: Movie, *, force: bool) -> None:
     UsageError
         Where they can't, or what is there is something else.
     """
+    check_name(out, BESIDE)
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "Give the name of a file: -o results.hdf5.")
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
     if not os.access(out.parent, os.W_OK):
         raise UsageError(f"{out.parent} can't be written to", "Choose another folder for the results (-o).")
+    check_room(out, movie)
     if not out.exists():
         return
+    from cnmf3d.results.curation.journal import refuse_curated_elsewhere
+
     if any(out.samefile(path) for path in movie.paths if "://" not in path and Path(path).exists()):
         raise UsageError(f"{out} is the movie itself", "Give the results another name: -o results.hdf5.")
+    refuse_curated_elsewhere(out)
     kept = None if force else _worth_keeping(out)
     if kept is not None:
         raise UsageError(f"{out} exists, and {kept}", "Choose another name (-o), or replace it with --force.")
 
 
+LEAST_BYTES = 80
+"""Bytes of results for each voxel of the volume: projections, noise and the background's image, without any cell."""
+
+
+def check_room(out: Path, movie: Movie) -> None:
+    """See that there is room for results at all: a disk that is full is told before the run, not after it.
+
+    Raises
+    ------
+    UsageError
+        Where there isn't.
+    """
+    import math
+    import shutil
+
+    needed, free = LEAST_BYTES * math.prod(movie.shape[1:]), shutil.disk_usage(target_of(out).parent).free
+    if free < needed:
+        raise UsageError(
+            f"{out.parent} has {free / 1e6:.0f} MB left, and results take at least {needed / 1e6:.0f} MB",
+            "Free some space, or write them to another disk (-o).",
+        )
+
+
 def _worth_keeping(path: Path) -> str | None:
     """Why a file isn't replaced unasked; None where it holds results that a new run makes again."""
-    import h5py
-
+    from cnmf3d.hdf5 import holds
     from cnmf3d.results.curation.journal import journal_path
     from cnmf3d.results.curation.storing import GROUP
 
-    try:
-        with h5py.File(path, "r") as file:
-            if "estimates" not in file:
-                return "is no results file"
-            curated = GROUP in file
-    except OSError:
+    if not holds(path, "estimates"):
         return "is no results file"
-    return "somebody has curated it" if curated or journal_path(path).exists() else None
+    return "somebody has curated it" if holds(path, GROUP) or journal_path(path).exists() else None

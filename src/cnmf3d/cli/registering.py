@@ -27,8 +27,12 @@ PIECEWISE: dict[str, bool] = {"rigid": False, "piecewise": True}
 def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, workers: int | None) -> Motion:
     """Estimate the motion of a movie."""
     from cnmf3d.motion import estimate_motion
+    from cnmf3d.movies.watching import Watch
 
-    return estimate_motion(movie, parameters, reporter=reporter, workers=workers)
+    watch = Watch.of(movie)
+    motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
+    watch.check(content=True)
+    return motion
 
 
 def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 from importlib.metadata import version
@@ -28,9 +29,10 @@ from cnmf3d.engine.storage import Storage
 from cnmf3d.engine.voxels import voxel_key
 from cnmf3d.engine.warmup import warmed_up
 from cnmf3d.errors import UsageError, did_you_mean
-from cnmf3d.events import Caution, Event, Note, Reporter
+from cnmf3d.events import Caution, Event, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
+from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
 from cnmf3d.progress import by_default
@@ -89,7 +91,7 @@ def run(
     Raises
     ------
     InputError, UsageError
-        For a movie or parameters that can't be used.
+        For a movie or parameters that can't be used, and for a movie that somebody changes meanwhile.
     EngineError
         Where there is no room for the temporary file.
     """
@@ -124,6 +126,8 @@ def _results(
     with clock.stage("check"):
         told = about_movie(check_movie(movie, plan.rate, workers), heard)
     fingerprint = movie.fingerprint()
+    watch = Watch.of(movie, fingerprint)
+    heard.between = watch.check
     with (
         threadpool_limits(1),
         storage.files(movie, plan.width, fingerprint, heard) as files,
@@ -139,6 +143,7 @@ def _results(
         heard(Caution("evaluate", f"none of {components.count} components passed the evaluation; all are kept, marked"))
     about_found(outcome, components, voxel_size(movie, parameters), heard)
     about_resting_light(outcome, components, heard)
+    watch.check(content=True)
     timings = {**clock.seconds, "total": time.perf_counter() - begin}
     return Results(
         components=components,
@@ -191,9 +196,16 @@ class Listener:
 
     reporter: Reporter
     cautions: list[str] = dataclasses.field(default_factory=list)
+    between: Callable[[], None] | None = None
+    """Called when another stage begins."""
+    stage: str = ""
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
+        if isinstance(event, Progress) and event.stage != self.stage:
+            self.stage = event.stage
+            if self.between is not None:
+                self.between()
         if isinstance(event, Caution):
             self.cautions.append(event.text)
         self.reporter(event)

@@ -29,6 +29,7 @@ from cnmf3d.engine.voxels import (
 from cnmf3d.errors import EngineError
 from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.movies import Movie
+from cnmf3d.written import sweep, temporary_name
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a full disk says."""
@@ -209,12 +210,14 @@ def temporary_folder(parent: Path, needed: int) -> Iterator[Path]:
                 f"the temporary file needs {needed / 2**30:.1f} GiB, {parent} has {free / 2**30:.1f} GiB left",
                 "Free some space, or choose another folder (--scratch).",
             )
-        folder = tempfile.mkdtemp(prefix="cnmf3d-", dir=parent)
+        sweep(parent)
+        folder = parent / temporary_name()
+        folder.mkdir(mode=0o700)
     except OSError as error:
         raise EngineError(
             f"{parent} can't hold the temporary file: {error.strerror}", "Choose another folder (--scratch)."
         ) from error
     try:
-        yield Path(folder)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

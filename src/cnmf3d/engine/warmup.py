@@ -26,6 +26,7 @@ from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, sm
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.smoothing import gaussians, noise_kept
 from cnmf3d.events import Note, Progress, Reporter
+from cnmf3d.kernel_cache import NOTE, is_temporary
 
 MOST = 8
 """Processes that compile side by side, most: with more, the slowest kernel alone decides, and each takes 200 MB."""
@@ -62,7 +63,8 @@ def warmed_up(dtype: npt.DTypeLike, reporter: Reporter, workers: int = 1) -> Ite
         )
         compiled(dtype, reporter, processes)
         spent = time.perf_counter() - start
-        reporter(Note("compile", f"kernels compiled in {spent:.0f} s and kept for the next runs"))
+        kept = f"not kept: {NOTE}" if is_temporary() else "and kept for the next runs"
+        reporter(Note("compile", f"kernels compiled in {spent:.0f} s {kept}"))
         yield
         return
     with ThreadPoolExecutor(1) as pool:
@@ -136,7 +138,7 @@ def _child(dtype: str) -> subprocess.Popen[str]:
     source = str(Path(cnmf3d.__file__).parent.parent)
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, dtype],
+        [sys.executable, "-P", "-c", CHILD, dtype],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -11,18 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.errors import InputError
+from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.stored import Index, LazyArray
 
 PIECE_BYTES = 64 * 2**20
-"""A file whose first dimension isn't time is mapped in pieces of this size, to bound the memory in use."""
+"""A file whose first dimension isn't time is read in pieces of this size, to bound the memory in use."""
+
+SMALL, WASTE = 2**16, 8
+"""Bytes that are read at once whatever is wanted of them, and how many more than are wanted may be: one read of them
+takes as long as several of parts."""
 
 
 @dataclass(frozen=True)
 class Mapped:
     """An array that lies uncompressed in a file.
 
-    Each read maps its own part of the file and the map ends with the array that is returned, so that reading
-    a movie from end to end never holds more than the parts in use.
+    Parts are read, not mapped: a file that somebody cuts short meanwhile ends a process that has it mapped.
 
     Attributes
     ----------
@@ -51,30 +56,68 @@ class Mapped:
         """Whether the items follow one another without gaps."""
         return self.stride in (0, self.item_bytes)
 
-    def map(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """Map the items ``start:stop`` of the first dimension, read-only."""
-        count, step = stop - start, self.stride or self.item_bytes
-        if count <= 0:
-            return np.empty((0, *self.shape[1:]), self.dtype)
-        span = (count - 1) * step + self.item_bytes
-        raw = np.memmap(self.path, np.uint8, "r", offset=self.offset + start * step, shape=(span,))
-        inner = [math.prod(self.shape[axis + 1 :]) * self.dtype.itemsize for axis in range(1, len(self.shape))]
-        return np.ndarray((count, *self.shape[1:]), self.dtype, raw, 0, (step, *inner))
-
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
-        """Read a part, as a view of the file where whole items are asked for."""
-        first, rest = index[0], index[1:]
-        if not isinstance(first, slice):
-            return np.asarray(self.map(first, first + 1)[(0, *rest)])
-        start, stop, step = first.indices(self.shape[0])
-        length = max(1, PIECE_BYTES // max(self.stride, self.item_bytes, 1))
-        if stop - start <= length or all(part == slice(None) for part in rest):
-            return np.asarray(self.map(start, stop)[(slice(None, None, step), *rest)])
-        parts = (
-            self.map(at, min(at + length, stop))[(slice((start - at) % step, None, step), *rest)].copy()
-            for at in range(start, stop, length)
-        )
-        return np.concatenate(list(parts))
+        """Read a part.
+
+        Raises
+        ------
+        InputError
+            Where the file is gone, or ends before.
+        """
+        try:
+            with Reader(self.path) as file:
+                whole = (*index, *(slice(None),) * (len(self.shape) - len(index)))
+                return self._part(file, 0, self.offset, whole)
+        except EOFError as error:
+            raise InputError(f"{self.path} was cut short: {error}", "Copy it again from where it was saved.") from error
+        except OSError as error:
+            raise InputError(f"{self.path} can't be read: {error.strerror}", "Is it still there?") from error
+
+    def _part(self, file: Reader, axis: int, at: int, index: Index) -> npt.NDArray[Any]:
+        """Read what `index` says of the dimensions from `axis` on, of the item that begins at the byte `at`."""
+        if axis == len(self.shape):
+            return np.frombuffer(file.exactly(at, self.dtype.itemsize), self.dtype)[0]
+        chosen, rest = index[axis], index[axis + 1 :]
+        inner = math.prod(self.shape[axis + 1 :]) * self.dtype.itemsize
+        pitch = self.stride if axis == 0 and self.stride else inner
+        if not isinstance(chosen, slice):
+            return self._part(file, axis + 1, at + chosen * pitch, index)
+        numbers = range(*chosen.indices(self.shape[axis]))
+        if not numbers or not inner:
+            lengths = [
+                len(range(*part.indices(n)))
+                for part, n in zip(rest, self.shape[axis + 1 :], strict=True)
+                if isinstance(part, slice)
+            ]
+            return np.empty((len(numbers), *lengths), self.dtype)
+        wanted = len(numbers) * self._wanted(axis + 1, rest)
+        span = (numbers[-1] - numbers[0]) * pitch + inner
+        if span <= max(SMALL, WASTE * wanted) and (span <= PIECE_BYTES or span == wanted):
+            return self._span(file, axis, at + numbers[0] * pitch, numbers, pitch, rest)
+        if pitch > SMALL or len(numbers) == 1:
+            return np.stack([self._part(file, axis + 1, at + number * pitch, index) for number in numbers])
+        length = max(1, PIECE_BYTES // (pitch * numbers.step))
+        parts = [numbers[first : first + length] for first in range(0, len(numbers), length)]
+        return np.concatenate([self._span(file, axis, at + part[0] * pitch, part, pitch, rest) for part in parts])
+
+    def _span(self, file: Reader, axis: int, at: int, numbers: range, pitch: int, rest: Index) -> npt.NDArray[Any]:
+        """Read all bytes from the first to the last of some items, and take what is wanted of them."""
+        inner = self.shape[axis + 1 :]
+        count = numbers[-1] - numbers[0] + 1
+        span = (count - 1) * pitch + math.prod(inner) * self.dtype.itemsize
+        raw = file.into(at, span)
+        sizes = [math.prod(inner[place + 1 :]) * self.dtype.itemsize for place in range(len(inner))]
+        whole = np.ndarray((count, *inner), self.dtype, raw, 0, (pitch, *sizes))
+        part = np.asarray(whole[(slice(None, None, numbers.step), *rest)])
+        return part.copy() if 2 * part.nbytes < span else part
+
+    def _wanted(self, axis: int, rest: Index) -> int:
+        """Bytes that are wanted of an item."""
+        counts = [
+            len(range(*part.indices(n))) if isinstance(part, slice) else 1
+            for part, n in zip(rest, self.shape[axis:], strict=True)
+        ]
+        return math.prod(counts) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import holds
 from cnmf3d.movies.formats import formats
 from cnmf3d.movies.formats.zarr import is_zarr_folder
 from cnmf3d.movies.naming import names_an_axis, natural
 from cnmf3d.movies.stored import Place
+from cnmf3d.regular import refuse_special
 
 
 def is_url(source: str) -> bool:
@@ -127,19 +129,14 @@ def _made_from_a_movie(path: Path) -> bool:
         return True
     if path.suffix.lower() not in (".hdf5", ".h5"):
         return False
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "estimates" in file
-    except OSError:
-        return False
+    return holds(path, "estimates")
 
 
 def _file(path: Path, text: str) -> Place:
     """Look at the first bytes of a file."""
     if path.is_dir():
         return Place(text, path)
+    refuse_special(path)
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -57,6 +57,26 @@ class Reader:
             data += more
         return data
 
+    def into(self, offset: int, size: int) -> bytearray:
+        """Read `size` bytes from `offset` on into memory that can be written to.
+
+        Raises
+        ------
+        EOFError
+            Where the file ends before.
+        """
+        if size > self.size - offset:
+            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        data = bytearray(size)
+        view, done = memoryview(data), 0
+        self._file.seek(offset)
+        while done < size:
+            more = self._file.readinto(view[done:])
+            if not more:
+                raise EOFError(f"it ends before byte {offset + size}")
+            done += more
+        return data
+
     def exactly(self, offset: int, size: int) -> bytes:
         """Read `size` bytes from `offset` on.
 

@@ -15,6 +15,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.movies.axes import parse_axes
 from cnmf3d.movies.stored import Facts, Place
+from cnmf3d.regular import refuse_special
 
 KNOWN = ("origin", "fps", "date", "axes", "planes", "voxel_size")
 FORM = '{"origin": "microscope A", "fps": 5.0, "date": "20240131_142500"}'
@@ -96,9 +97,10 @@ def _candidates(places: Sequence[Place]) -> list[Path]:
 
 def _read(path: Path) -> Sidecar:
     """Read and check one sidecar."""
+    refuse_special(path)
     try:
         told = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"the sidecar {path} is no JSON ({error})", f"Write it like {FORM}.") from error
     if not isinstance(told, dict) or not set(told) & set(KNOWN):
         text = f"{path} was not used: it says none of {', '.join(KNOWN)}."

@@ -21,6 +21,7 @@ from cnmf3d.parameters import caiman
 from cnmf3d.parameters.lengths import LENGTHS
 from cnmf3d.parameters.model import CnmfParameters
 from cnmf3d.parameters.stage import Stage
+from cnmf3d.regular import refuse_special
 
 Source = str | Path | Mapping[str, Any] | CnmfParameters
 
@@ -150,11 +151,12 @@ def _file(path: Path) -> Mapping[str, Any]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UsageError(f"{path} is no parameter file by its name", "Parameters are in .json, .yaml or .toml files.")
+    refuse_special(path)
     try:
         content = reader(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the name of the parameter file.") from error
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         where = " ".join(str(error).split())
         raise InputError(f"{path} is no valid {path.suffix[1:].upper()}: {where}", "Mend it there.") from error
     if content is None:

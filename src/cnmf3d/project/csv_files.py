@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from cnmf3d.csv_cells import unguarded
 from cnmf3d.errors import InputError
+from cnmf3d.regular import refuse_special
 
 
 def read_rows(path: Path, header: str) -> tuple[list[str], list[dict[str, str]]]:
@@ -27,6 +29,7 @@ def read_rows(path: Path, header: str) -> tuple[list[str], list[dict[str, str]]]
     InputError
         Where it can't be read.
     """
+    refuse_special(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -35,7 +38,7 @@ def read_rows(path: Path, header: str) -> tuple[list[str], list[dict[str, str]]]
     lines = text.splitlines()
     head = lines[0] if lines else ""
     reader = csv.DictReader(lines, delimiter=max(",;\t", key=head.count), skipinitialspace=True, restval="")
-    names = [name.strip() for name in reader.fieldnames or ()]
+    names = [unguarded(name.strip()) for name in reader.fieldnames or ()]
     reader.fieldnames = names
-    rows = [{name: row[name] for name in names} for row in reader]
+    rows = [{name: unguarded(row[name]) for name in names} for row in reader]
     return names, [row for row in rows if any(cell.strip() for cell in row.values())]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Components, Float
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.results import curated
 from cnmf3d.results.reading import read_file
 
@@ -113,11 +114,12 @@ def _read(path: Path, rows: Sequence[int], ids: Sequence[int], kind: str) -> Flo
     """Read rows from a results file; those of ROIs that curation made, from its own data."""
     try:
         with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
             group = file["estimates"]
             count = group["C"].shape[0]
             if all(row < count for row in rows):
                 return sum_of([group[name] for name in KINDS[kind]], rows)
-    except (OSError, KeyError) as error:
+    except (OSError, *DAMAGE) as error:
         raise InputError(f"{path} can't be read: {error}", "`cnmf3d project check` tells what is damaged.") from error
     found = curated(read_file(path))
     place = {int(roi): number for number, roi in enumerate(found.ids)}

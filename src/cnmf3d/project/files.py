@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import Results, write_results
+from cnmf3d.stored_names import UUID, refuse_links, uuid_named
+from cnmf3d.written import to_disk, whole_file
 
 FOLDER = "samples"
 MOVIE = "movie.ome.zarr"
@@ -59,8 +60,14 @@ def saving(folder: Path) -> Iterator[None]:
 
 
 def place(project: Path, uuid: str) -> Path:
-    """Folder of a sample."""
-    return project / FOLDER / uuid
+    """Folder of a sample.
+
+    Raises
+    ------
+    InputError
+        For what is no UUID.
+    """
+    return project / FOLDER / uuid_named(uuid, "a sample")
 
 
 def write_data(folder: Path, revision: int, source: Results | Path) -> Written:
@@ -81,16 +88,14 @@ def write_data(folder: Path, revision: int, source: Results | Path) -> Written:
     """
     name = f"roi-data-{revision}.hdf5"
     target = folder / name
+    refuse_links(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if isinstance(source, Results):
             write_results(source, target)
         else:
-            part = folder / f".{name}.part"
-            shutil.copyfile(source, part)
-            part.replace(target)
-        to_disk(target)
-        to_disk(folder)
+            with whole_file(target) as part:
+                shutil.copyfile(source, part)
         to_disk(folder.parent)
         return Written(name, target.stat().st_size, hash_of(target))
     except OSError as error:
@@ -108,17 +113,6 @@ def hash_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def to_disk(path: Path) -> None:
-    """See that a file, or the list of files of a folder, would survive a loss of power."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def strays(project: Path, named: Mapping[str, set[str]]) -> list[Path]:
     """Files and folders of ours that no sample names: what a save left that was killed.
 
@@ -131,7 +125,7 @@ def strays(project: Path, named: Mapping[str, set[str]]) -> list[Path]:
     root = project / FOLDER
     found = []
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if not folder.is_dir() or not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", folder.name):
+        if not folder.is_dir() or not UUID.fullmatch(folder.name) or folder.is_symlink():
             continue
         keep = named.get(folder.name, set())
         members = list(folder.iterdir())

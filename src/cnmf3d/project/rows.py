@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from cnmf3d.batch import Input
-from cnmf3d.errors import UsageError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.project import files, schema
 from cnmf3d.project.patch import NESTED
 from cnmf3d.project.sample import Info, Sample
 from cnmf3d.project.stimuli import StimulusMap
+from cnmf3d.stored_names import CHANGED
 
 
 def _query() -> Select[Any]:
@@ -148,7 +149,20 @@ def _plain(info: Info) -> dict[str, Any]:
 
 
 def _sample(row: Mapping[str, Any] | Any) -> Sample:
-    """A row as a sample."""
+    """A row as a sample.
+
+    Raises
+    ------
+    InputError
+        Where a value can't be one of a sample.
+    """
+    try:
+        return _read(row)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InputError(f"the sample {row['animal']}/{row['trial']} can't be read: {error}", CHANGED) from error
+
+
+def _read(row: Mapping[str, Any] | Any) -> Sample:
     movie = dict(row["movie"])
     copied = bool(movie.pop("copied"))
     info = Info(

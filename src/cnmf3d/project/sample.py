@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,10 @@ from cnmf3d.errors import UsageError
 from cnmf3d.project.columns import Config, Kind, Value
 from cnmf3d.project.plain import plain
 from cnmf3d.project.stimuli import StimulusMap, read_stimuli
+from cnmf3d.stored_names import name_like, uuid_named
+
+DATA = re.compile(r"roi-data-\d+\.hdf5")
+"""Names of files with a sample's ROIs."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,11 @@ class Sample:
     hash: str
     added: str
     changed: str
+
+    def __post_init__(self) -> None:
+        """See that UUID and file, which become a path, are what they should be."""
+        uuid_named(self.uuid, f"the sample {self.info.id}")
+        name_like(self.file, DATA, f"the sample {self.info.id}")
 
     @property
     def id(self) -> str:

@@ -14,6 +14,7 @@ from cnmf3d.batch import Input, RunFolder
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.batch.store import now
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import DAMAGE
 from cnmf3d.movies.registered import read_motion
 from cnmf3d.movies.registered.storing import holds_motion
 from cnmf3d.project.curating import with_curation
@@ -143,5 +144,8 @@ def _ours(path: Path) -> bool:
     """Whether a file can be kept as it is: CaImAn's doesn't tell its axes, and a journal would be left behind."""
     if journal_path(path).exists():
         return False
-    with h5py.File(path, "r") as file:
-        return "cnmf3d" in file and "format" in file["cnmf3d"].attrs
+    try:
+        with h5py.File(path, "r") as file:
+            return "cnmf3d" in file and "format" in file["cnmf3d"].attrs
+    except (OSError, *DAMAGE):
+        return False

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cnmf3d.batch.relink import found_again
 from cnmf3d.components import Float
-from cnmf3d.database import reading
+from cnmf3d.database import is_made, reading
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Reporter, silent
 from cnmf3d.movies import Movie
@@ -54,7 +54,7 @@ class Project:
             Where there is one already, or the folder can't be made.
         """
         folder = Path(folder)
-        if (folder / schema.FILE).exists():
+        if is_made(folder / schema.FILE):
             raise UsageError(f"{folder} is a project already", "Add to it, or choose another folder.")
         try:
             (folder / files.FOLDER).mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ class Project:
             Where its database can't be used.
         """
         folder = Path(folder).expanduser()
-        return cls.open(folder) if (folder / schema.FILE).is_file() else cls.create(folder)
+        return cls.open(folder) if is_made(folder / schema.FILE) else cls.create(folder)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnmf3d.csv_cells import guarded
 from cnmf3d.errors import UsageError
 from cnmf3d.results.placing import new_file
 
@@ -17,7 +18,7 @@ EXCEL_ROWS = 1_048_575
 
 
 def to_csv(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:
-    """Write a table as CSV (UTF-8).
+    """Write a table as CSV (UTF-8), with texts that a spreadsheet would compute after a ' (see `cnmf3d.csv_cells`).
 
     Parameters
     ----------
@@ -33,7 +34,11 @@ def to_csv(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Pat
     Cnmf3dError
         Where it can't be written.
     """
-    return _written(path, force, lambda part: frame.to_csv(part, index=False))
+    texts = frame.rename(columns=guarded)
+    texts = texts.assign(
+        **{name: texts[name].map(guarded) for name in texts.columns if texts[name].dtype.kind not in "biufc"}
+    )
+    return _written(path, force, lambda part: texts.to_csv(part, index=False))
 
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cnmf3d.errors import Cnmf3dError, InputError, UsageError
-from cnmf3d.written import announce
+from cnmf3d.errors import UsageError
+from cnmf3d.results.curation.journal import refuse_curated_elsewhere
+from cnmf3d.written import check_name, whole
 
 
 def refuse_same(out: Path, source: Path) -> None:
@@ -41,8 +39,11 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     """
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
+    check_name(out)
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "Name a file.")
+    if force:
+        refuse_curated_elsewhere(out)
     if out.exists() and not force:
         raise UsageError(f"{out} exists already", "Name another file, or replace it with --force.")
 
@@ -63,10 +64,8 @@ def new_file(out: Path, *, force: bool) -> Iterator[Path]:
         What to write to: a name beside `out` with its suffixes, at which there is nothing yet.
     """
     refuse_existing(out, force=force)
-    with _draft(out) as draft:
+    with whole(out) as draft:
         yield draft
-        announce(out)
-        draft.replace(out)
 
 
 @contextmanager
@@ -90,38 +89,12 @@ def new_folder(out: Path, *, force: bool, ours: Callable[[Path], bool]) -> Itera
         raise UsageError(f"{out} is no name for a folder", "Name a new folder in it.")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
+    check_name(out)
     empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
     if out.exists() and not empty:
         if not force:
             raise UsageError(f"{out} exists already", "Name another folder, or replace it with --force.")
         if out.is_symlink() or not out.is_dir() or not ours(out):
             raise UsageError(f"{out} holds something else, which --force doesn't remove", "Name another folder.")
-    with _draft(out) as draft:
+    with whole(out) as draft:
         yield draft
-        announce(out)
-        before = draft.parent / "before"
-        try:
-            if out.exists():
-                out.replace(before)
-            draft.replace(out)
-        except BaseException:  # also where somebody stops the program between the two
-            if before.exists() and not out.exists():
-                before.replace(out)
-            raise
-
-
-@contextmanager
-def _draft(out: Path) -> Iterator[Path]:
-    """Name something in a folder beside `out` that goes away at the end."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
-    except OSError as error:
-        raise InputError(f"{out.parent} can't be written to: {error.strerror}", "Choose another folder.") from error
-    try:
-        yield folder / out.name
-    except OSError as error:
-        reason = error.strerror or os.strerror(error.errno) if error.errno else str(error)
-        fix = "Is the disk full? Free some space, or choose another disk."
-        raise Cnmf3dError(f"{out} could not be written: {reason}", fix) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

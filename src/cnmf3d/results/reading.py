@@ -16,6 +16,8 @@ from cnmf3d.components import Background, Components, Float, Kinetics, RestingLi
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
+from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
+from cnmf3d.regular import refuse_special
 from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
@@ -68,6 +70,7 @@ def read_file(path: str | Path, *, axes: str | None = None, later: bool = False)
         raise UsageError(f"axes is {axes!r}", "Give the order of CaImAn's dims: xyz or yxz.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name; results end in .hdf5.")
+    refuse_special(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder", "Give the results file in it, which ends in .hdf5.")
     if os.access(path, os.R_OK) and path.stat().st_size and not h5py.is_hdf5(path):
@@ -78,10 +81,12 @@ def read_file(path: str | Path, *, axes: str | None = None, later: bool = False)
     try:
         if later and os.name != "nt":
             stored = Stored(path)
+            refuse_elsewhere(stored.file, path)
             return _read(stored.file, path, axes, stored)
         with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
             return _read(file, path, axes)
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise InputError(
             f"{path} holds results that are damaged: {error}", "Compute them again, or take an older copy."
         ) from error

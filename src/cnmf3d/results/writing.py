@@ -19,11 +19,13 @@ import numpy.typing as npt
 
 from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError
+from cnmf3d.hdf5 import written
 from cnmf3d.results.caiman_params import caiman_parameters
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
+from cnmf3d.stored_names import readable
 from cnmf3d.written import whole_file
 
 FORMAT = 2
@@ -66,7 +68,7 @@ def write_results(results: Results, path: str | Path) -> Path:
     """
     path = Path(path)
     original = dataclasses.replace(results, components=found_of(results))
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, written(temporary) as file:
         _write(file, original)
     return path
 
@@ -89,7 +91,7 @@ def annotate_results(path: str | Path, results: Results) -> None:
         Where it can't be written.
     """
     try:
-        with h5py.File(path, "r+") as file:
+        with written(Path(path), "r+") as file:
             if "cnmf3d" in file:
                 del file["cnmf3d"]
             _own(file.create_group("cnmf3d"), dataclasses.replace(results, components=found_of(results)))
@@ -103,7 +105,8 @@ def _write(file: h5py.File, results: Results) -> None:
     file["remove_very_bad_comps"] = False
     file["skip_refinement"] = False
     _none(file, "dview")
-    file.attrs["mmap_file"] = results.provenance.input_paths[0] if results.provenance.input_paths else ""
+    paths = results.provenance.input_paths
+    file.attrs["mmap_file"] = readable(paths[0]) if paths else ""
     _estimates(file.create_group("estimates"), results)
     params = file.create_group("params")
     for group, values in caiman_parameters(results).items():
@@ -189,11 +192,11 @@ def _dictionary(group: h5py.Group, values: Mapping[str, Any]) -> None:
     """A dict by CaImAn's rules: text as attributes, None as the text NoneType, the rest as datasets."""
     for name, value in values.items():
         if isinstance(value, str):
-            group.attrs[name] = value
+            group.attrs[name] = readable(value)
         elif value is None:
             _none(group, name)
         elif isinstance(value, (list, tuple)) and value and isinstance(value[0], str):
-            group[name] = np.array([text.encode() for text in value])
+            group[name] = np.array([readable(text).encode() for text in value])
         else:
             group[name] = np.asarray(value)
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.errors import InputError
-from cnmf3d.written import announce
+from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere, written
+from cnmf3d.written import whole_file
 
 Float = npt.NDArray[np.float32]
 VERSION = 2
@@ -117,8 +118,7 @@ _ARRAYS = ("traces", "spikes", "centres", "decay", "rise", "snr", *_TISSUE)
 def save_truth(truth: Truth, path: str | Path) -> None:
     """Write `truth` as HDF5, through a temporary name."""
     path = Path(path)
-    part = path.with_name(path.name + ".part")
-    with h5py.File(part, "w") as file:
+    with whole_file(path) as temporary, written(temporary) as file:
         file.attrs["format"] = "cnmf3d truth"
         file.attrs["version"] = VERSION
         file.attrs["shape"] = truth.shape
@@ -131,8 +131,6 @@ def save_truth(truth: Truth, path: str | Path) -> None:
         _put_columns(file, "others/footprints", truth.others.footprints)
         file["others/traces"] = truth.others.traces
         file["others"].attrs["kinds"] = json.dumps(truth.others.kinds)
-    announce(path)
-    part.replace(path)
 
 
 def load_truth(path: str | Path) -> Truth:
@@ -150,13 +148,14 @@ def load_truth(path: str | Path) -> Truth:
         raise InputError(f"There is no truth file {path}", "`cnmf3d simulate OUT.tif` writes one: OUT.truth.h5.")
     try:
         return _from_npz(path) if path.suffix == ".npz" else _from_hdf5(path)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, *DAMAGE) as error:
         fix = "Give OUT.truth.h5, as `cnmf3d simulate` writes it."
         raise InputError(f"{path} is no truth file ({error})", fix) from error
 
 
 def _from_hdf5(path: Path) -> Truth:
     with h5py.File(path, "r") as file:
+        refuse_elsewhere(file, path)
         if file.attrs.get("format") != "cnmf3d truth":
             raise ValueError("an HDF5 file, but not marked as a cnmf3d truth")
         z, y, x = (int(n) for n in file.attrs["shape"])

@@ -383,6 +383,8 @@ class App:
         if self.results_path is not None:
             try:
                 store.keep(self.results_path)
+                if store.journal is not None and store.journal.notice:
+                    self.tell(store.journal.notice)
             except Cnmf3dError as error:
                 self.tell(f"Curation will not be saved: {error.problem}")
         return store

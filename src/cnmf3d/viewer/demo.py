@@ -60,7 +60,7 @@ def demo_results(task: Task, folder: Path | None = None, preset: str = PRESET) -
 def _run(words: list[str], task: Task) -> None:
     """Run one of our commands until it ends or the user cancels."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "cnmf3d", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-m", "cnmf3d", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     try:
         while process.poll() is None:

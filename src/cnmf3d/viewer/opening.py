@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.hdf5 import holds
 from cnmf3d.movies import Movie
 from cnmf3d.movies.formats import format_of
 from cnmf3d.movies.places import locate
@@ -95,13 +96,7 @@ HDF5 = (".hdf5", ".h5", ".he5")
 
 def _holds_results(path: Path) -> bool:
     """Whether an HDF5 file has components in CaImAn's schema."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "estimates" in file and "A" in file["estimates"]
-    except OSError:
-        return False
+    return holds(path, "estimates/A")
 
 
 def read_movie(source: Any, task: Task, **opening: Any) -> Opened:

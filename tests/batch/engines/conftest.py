@@ -17,6 +17,7 @@ from cnmf3d.batch import Input, Job, RunFolder
 from cnmf3d.components import Background, Components, Kinetics
 from cnmf3d.parameters import read_parameters
 from cnmf3d.results import Results, write_results
+from cnmf3d.trusted import trust
 
 STANDIN = Path(__file__).with_name("standin")
 SHAPE = (24, 3, 4, 5)  # T, Z, Y, X
@@ -40,7 +41,7 @@ def python(tmp_path: Path) -> Callable[..., str]:
             "    runpy.run_path(sys.argv[0], run_name='__main__')\n"
         )
         script.chmod(0o755)
-        return str(script)
+        return str(trust(str(script)))
 
     return make
 

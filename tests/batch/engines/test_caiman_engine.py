@@ -17,6 +17,7 @@ from cnmf3d import load_results
 from cnmf3d.batch.engines.caiman import ENGINE
 from cnmf3d.errors import EngineError, InputError, UsageError
 from cnmf3d.events import Caution, Note, Progress, silent
+from cnmf3d.trusted import trust
 
 
 def told(tmp_path):
@@ -245,6 +246,7 @@ def test_what_is_no_python(job, tmp_path):
     script = tmp_path / "no-python"
     script.write_text("#!/bin/sh\necho hello\n")
     script.chmod(0o755)
+    trust(str(script))
     assert "isn't a Python that works" in ENGINE.unsuitable(job({"engine_python": str(script)}))
 
 

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.results import Results, curated, load_results, write_results
 from cnmf3d.results.curation import Entry, joined, no_rois, storing, with_log
-from cnmf3d.results.curation.journal import Journal, journal_path, with_journal
+from cnmf3d.results.curation.journal import Journal, journal_path, refuse_curated_elsewhere, with_journal
 from cnmf3d.results.curation.session import CurationSession
+from cnmf3d.results.placing import refuse_existing
 
 
 def entries(count: int, made: int) -> list[Entry]:
@@ -374,3 +375,151 @@ def test_what_a_killed_save_left_is_swept(tmp_path, random_results):
             os.utime(part, (1, 1))
     CurationSession.open(path).close()
     assert [part.exists() for part in (old, new, other)] == [False, True, True]
+
+
+def tagged(path, count=6):
+    """A journal of so many steps, each with another tag."""
+    with CurationSession.open(path, "me") as session:
+        for roi in range(count):
+            session.tag([roi % 5], "kind", f"v{roi}")
+    return journal_path(path).read_bytes().split(b"\n")
+
+
+def tags_in(path):
+    log = load_results(path).curation
+    return [] if log is None else [entry.values["values"][0] for entry in log.log]
+
+
+def losses(path):
+    return [text for text in load_results(path).provenance.warnings if "of curation can't" in text]
+
+
+def damage(lines, how):
+    lines = list(lines)
+    match how:
+        case "a byte":
+            lines[3] = lines[3][:10] + b"\0" + lines[3][11:]
+        case "a digit of a tag":
+            lines[3] = lines[3].replace(b'"v2"', b'"v7"')
+        case "gone":
+            del lines[3]
+        case "empty":
+            lines[3] = b""
+        case "zeros":
+            lines[3] = bytes(200)
+        case "swapped":
+            lines[3], lines[4] = lines[4], lines[3]
+        case "the first line":
+            lines[0] = lines[0][:20] + b"x" + lines[0][21:]
+        case "CRLF":
+            lines = [line + b"\r" for line in lines[:-1]] + [b""]
+        case "twice":
+            lines = lines[:-1] + lines[1:]
+        case "the last line":
+            lines[-2] = lines[-2][:10] + b"\0" + lines[-2][11:]
+        case "a page at the end":
+            lines.append(bytes(4096))
+    return b"\n".join(lines)
+
+
+WHOLE = ("swapped", "the first line", "CRLF", "twice", "a page at the end")
+
+
+@pytest.mark.parametrize("how", [*WHOLE, "a byte", "a digit of a tag", "gone", "empty", "zeros", "the last line"])
+def test_whole_lines_of_a_damaged_journal_are_kept(tmp_path, random_results, how):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    damaged = damage(tagged(path), how)
+    journal_path(path).write_bytes(damaged)
+    lost = {"the last line": 5}.get(how, 2)
+    wanted = [f"v{n}" for n in range(6) if how in WHOLE or n != lost]
+    assert tags_in(path) == wanted
+    told = losses(path)
+    assert told == [] if how in WHOLE else "1 step of curation can't be read" in told[0]
+    with CurationSession.open(path, "me") as session:
+        assert session.journal is not None
+        aside, notice = session.journal.aside, session.journal.notice
+        session.tag([0], "kind", "more")
+    assert (aside is None) == (how in WHOLE)
+    if aside is not None:
+        assert aside.read_bytes() == damaged and str(aside) in notice
+    assert tags_in(path) == [*wanted, "more"] and losses(path) == []
+    with CurationSession.open(path, "me") as session:
+        session.save()
+    assert tags_in(path) == [*wanted, "more"] and not journal_path(path).exists()
+
+
+def test_steps_that_need_a_lost_one_are_set_aside_with_it(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me") as session:
+        session.tag([0], "kind", "first")
+        session.replace([1], session.components([1]), way="lost")
+        session.tag([5], "kind", "of what is lost")
+        session.replace([2], session.components([2]), way="its data lie after those that are lost")
+        session.tag([3], "kind", "good")
+        session.undo()
+        session.delete([4])
+    lines = journal_path(path).read_bytes().split(b"\n")
+    lines[2] = lines[2].replace(b'"way"', b'"yaw"')
+    journal_path(path).write_bytes(b"\n".join(lines))
+    read = load_results(path)
+    assert [entry.what for entry in read.curation.log] == ["tag", "tag", "undo", "delete"]
+    assert "3 steps of curation" in losses(path)[0] and curated(read).ids.tolist() == [0, 1, 2, 3]
+
+
+def test_an_undo_of_a_lost_step_takes_back_no_other(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me") as session:
+        session.tag([0], "kind", "first")
+        session.tag([1], "kind", "lost")
+        session.undo()
+    lines = journal_path(path).read_bytes().split(b"\n")
+    lines[2] = b"?"
+    journal_path(path).write_bytes(b"\n".join(lines))
+    assert tags_in(path) == ["first"]
+
+
+def test_a_journal_of_an_older_version_is_read(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    head, *lines = tagged(path)[:-1]
+    old = [json.dumps({"entry": json.loads(line)["entry"]}).encode() for line in lines]
+    journal_path(path).write_bytes(b"\n".join([head, *old, b""]))
+    assert tags_in(path) == [f"v{n}" for n in range(6)]
+    with CurationSession.open(path, "me") as session:
+        session.tag([0], "kind", "more")
+    assert tags_in(path) == [*(f"v{n}" for n in range(6)), "more"]
+
+
+def test_a_curation_is_not_saved_into_other_results(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me") as session:
+        session.reject([1])
+        session.save()
+        session.accept([1])
+        write_results(random_results(seed=7), path)
+        before = path.read_bytes()
+        with pytest.raises(UsageError, match="other results now"):
+            session.save()
+    assert path.read_bytes() == before and load_results(path).curation is None
+    write_results(
+        random_results(), path
+    )  # the old ones again, from a copy: the log that was saved is gone with the file
+    with CurationSession.open(path, "me") as session:
+        assert session.journal is not None and session.journal.aside is not None
+
+
+def test_a_copy_of_the_same_results_takes_a_curation(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me") as session:
+        session.reject([1])
+        write_results(random_results(), path)
+        session.save()
+    assert [entry.what for entry in load_results(path).curation.log] == ["reject"]
+
+
+def test_results_that_somebody_curates_are_not_replaced(tmp_path, random_results):
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    with CurationSession.open(path, "me"):
+        for check in (refuse_curated_elsewhere, lambda out: refuse_existing(out, force=True)):
+            with pytest.raises(UsageError, match="curated in another program"):
+                check(path)
+    refuse_existing(path, force=True)

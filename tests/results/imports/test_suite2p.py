@@ -11,7 +11,8 @@ import pytest
 
 from cnmf3d.cli.app import call
 from cnmf3d.errors import InputError
-from cnmf3d.npy_objects import StandIn, load_objects
+from cnmf3d.npy_objects import load_objects
+from cnmf3d.plain_pickle import StandIn
 from cnmf3d.results import load_results
 from cnmf3d.results.exports import Export, export
 from cnmf3d.results.imports import Given, import_results

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -15,7 +14,7 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSynta
 from jinja2.sandbox import SandboxedEnvironment
 
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.written import announce
+from cnmf3d.written import whole_file
 
 WORKER = "cnmf3d.batch.worker"
 """The module that computes a run folder."""
@@ -103,12 +102,9 @@ def write_script(path: Path, text: str) -> Path:
     try:
         if path.is_dir() or (path.exists() and MARK.encode() not in path.read_bytes()):
             raise InputError(f"{path} is there already and was not written by cnmf3d", "Export to another folder (-o).")
-        with tempfile.TemporaryDirectory(prefix=".export.", dir=path.parent) as folder:
-            draft = Path(folder) / "script"
+        with whole_file(path) as draft:
             draft.write_bytes(text.encode("utf-8", "surrogateescape"))
             draft.chmod(0o755)
-            announce(path)
-            draft.replace(path)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}", "Export to another folder (-o).") from error
     return path

@@ -11,6 +11,7 @@ from cnmf3d.motion import estimate_motion
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.registered import write_motion
 from cnmf3d.movies.registered.origin import of_movie
+from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import MotionParameters
 
 
@@ -32,7 +33,9 @@ def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     if seen.shape != movie.shape:
         raise UsageError(f"channel {channel} has another size than the movie", "Give a channel of the same recording.")
     parameters = MotionParameters.model_validate(job.parameters["motion"])
+    watch = Watch.of(seen)
     motion = estimate_motion(seen, parameters, reporter=reporter, workers=job.workers)
+    watch.check(content=True)
     motion = of_movie(motion, movie, job.input.opening, None if channel is None else (channel, seen.fingerprint()))
     reporter(Progress("write", 0, 2, "files"))
     write_motion_report(motion, folder.motion_page, movie, title=movie.paths[0].rpartition("/")[2])

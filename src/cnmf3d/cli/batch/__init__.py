@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cnmf3d.cli.batch import add, change, cluster, imports, listing, log, run, show
+from cnmf3d.cli.batch import add, change, cluster, imports, listing, log, run, show, trust
 
 app = typer.Typer(
     name="batch",
@@ -25,4 +25,5 @@ app.command()(change.delete)
 app.command()(change.relink)
 app.command()(cluster.export)
 app.command()(cluster.sync)
+app.command()(trust.trust)
 app.command("import")(imports.import_items)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnmf3d.cli.batch.folder import Folder, SomeKeys
+from cnmf3d.cli.batch.trust import ask
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, Item
@@ -49,6 +50,7 @@ def export(
         raise UsageError("--memory and --time are for SLURM", "Leave them out with --shell.")
     with Batch.open(folder) as batch:
         items = _chosen(batch, keys)
+        ask(items)
         if slurm:
             wanted = Wanted.read(cores, memory, time)
             scripts = export_slurm(batch, items, out, template=template, wanted=wanted, python=python)

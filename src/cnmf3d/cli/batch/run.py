@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnmf3d.cli.batch.folder import Folder
+from cnmf3d.cli.batch.trust import ask
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Outcome
@@ -44,6 +45,8 @@ def run(
     with Batch.open(folder) as batch:
         for key in [*(only or []), *([start_at] if start_at else [])]:
             batch.item(key)  # a typing error is told before the night, not after
+        if not as_json:
+            ask(item for item in batch.items() if not item.status.over)
         try:
             if moment is not None:
                 wait_until(moment, quiet=quiet or as_json)

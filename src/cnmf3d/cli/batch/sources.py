@@ -137,13 +137,6 @@ def engine_options(python: str | None) -> dict[str, Any]:
     UsageError
         Where there is no such program.
     """
-    import shutil
+    from cnmf3d.trusted import trust
 
-    from cnmf3d.errors import UsageError
-
-    if python is None:
-        return {}
-    path = shutil.which(python)
-    if path is None:
-        raise UsageError(f"there is no program {python}", "Give the path of a Python: --engine-python .../bin/python.")
-    return {"engine_python": str(Path(path).absolute())}
+    return {} if python is None else {"engine_python": str(trust(python))}

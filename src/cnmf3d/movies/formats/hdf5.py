@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import ChoiceError, InputError
+from cnmf3d.hdf5 import DAMAGE, refuse_missing, unwritten
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import as_text, facts_of
@@ -83,9 +84,14 @@ def open_hdf5(place: Place, dataset: str | None, *, nwb: bool = False) -> Stored
             return read_series(place, Tree(place, file), dataset)
         chosen = _chosen(place, file, dataset)
         axes, facts = _axes(chosen), facts_of(chosen.attrs)
-        facts = replace(facts, metadata={**facts.metadata, "dataset": chosen.name})
+        warnings = (*facts.warnings, *cautions(place, chosen))
+        facts = replace(facts, metadata={**facts.metadata, "dataset": chosen.name}, warnings=warnings)
         name, likely = ("MATLAB 7.3", MATLAB_ORDERS) if "MATLAB_class" in chosen.attrs else ("HDF5", ORDERS)
         return Stored(lazily(place, file, chosen), axes, name, facts, likely)
+    except DAMAGE as error:
+        file.close()
+        problem = f"{place} can't be read as HDF5, it is damaged ({' '.join(str(error).split())})"
+        raise InputError(problem, "Copy it again from where it was saved.") from error
     except BaseException:
         file.close()
         raise
@@ -119,6 +125,10 @@ class Tree:
         """See `lazily`."""
         return lazily(self.place, self.root, array)
 
+    def cautions(self, array: h5py.Dataset) -> tuple[str, ...]:
+        """See `cautions`."""
+        return cautions(self.place, array)
+
 
 def open_file(place: Place) -> h5py.File:
     """Open an HDF5 file for reading.
@@ -141,15 +151,31 @@ def open_file(place: Place) -> h5py.File:
 
 
 def lazily(place: Place, file: h5py.File, dataset: h5py.Dataset) -> LazyArray:
-    """See a dataset as a lazy array: mapped where it lies in one uncompressed piece."""
+    """See a dataset as a lazy array: mapped where it lies in one uncompressed piece.
+
+    Raises
+    ------
+    InputError
+        Where its values aren't in this file, or in parts that are all there.
+    """
+    if place.path is not None:
+        refuse_missing(dataset, place.path, whole=file)
     offset = dataset.id.get_offset()
-    plain = dataset.chunks is None and offset is not None and not dataset.external and not dataset.is_virtual
-    same_file = dataset.file.filename == file.filename
-    if not plain or not same_file or place.path is None or file.userblock_size or dataset.dtype.kind not in "uif":
+    plain = dataset.chunks is None and offset is not None and not dataset.is_virtual
+    if not plain or place.path is None or file.userblock_size or dataset.dtype.kind not in "uif":
         return Dataset(place, file, dataset)
     data = Mapped(place.path, dataset.dtype, tuple(dataset.shape), int(offset))
     file.close()
     return data
+
+
+def cautions(place: Place, dataset: h5py.Dataset) -> tuple[str, ...]:
+    """Warn of what was never written: HDF5 reads it as the fill value without a word."""
+    missing = unwritten(dataset)
+    if not missing:
+        return ()
+    text = f"{place}: {missing} of {dataset.name} were never written and are read as {dataset.fillvalue}"
+    return (f"{text}. Was the recording stopped, or is it being written? Crop it, or copy it again.",)
 
 
 def candidates(file: h5py.File) -> dict[str, h5py.Dataset]:

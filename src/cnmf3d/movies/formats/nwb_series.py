@@ -50,6 +50,10 @@ class Tree(Protocol):
         """An array that is read where it is indexed; the file stays open as long as it needs."""
         ...
 
+    def cautions(self, array: Any) -> tuple[str, ...]:
+        """Warnings of parts that were never written."""
+        ...
+
 
 @dataclass(frozen=True)
 class Series:
@@ -109,7 +113,9 @@ def read_series(place: Place, tree: Tree, dataset: str | None) -> Stored:
         raise InputError(f"{place}: {series.path} has {len(data.shape)} dimensions", "NWB series have 3 or 4.")
     axes, cautions = _axes(place, series, tuple(data.shape))
     facts = _facts(place, series, dict(zip(axes, data.shape, strict=True)))
-    facts = replace(facts, warnings=(*cautions, *facts.warnings), calibration=calibration_in(data.attrs))
+    facts = replace(
+        facts, warnings=(*cautions, *tree.cautions(data), *facts.warnings), calibration=calibration_in(data.attrs)
+    )
     return Stored(tree.lazily(data), axes, "NWB", facts)
 
 

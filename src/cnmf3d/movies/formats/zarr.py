@@ -141,6 +141,10 @@ class Tree:
         """See `Chunked`."""
         return Chunked(self.place, array)
 
+    def cautions(self, array: zarr.Array) -> tuple[str, ...]:
+        """Warn of chunks that aren't there."""
+        return _missing(self.place, array)
+
 
 def _member(place: Place, group: zarr.Group, dataset: str) -> Any:
     """Find an array or an image within a group."""

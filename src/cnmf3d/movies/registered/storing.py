@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
+from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere, written
 from cnmf3d.movies.registered.motion import REMAKE, Float, Grid, Motion
 from cnmf3d.written import whole_file
 
@@ -52,7 +53,7 @@ def write_motion(motion: Motion, path: str | Path) -> Path:
         Where writing fails halfway, for example because the disk is full.
     """
     path = Path(path)
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with whole_file(path) as temporary, written(temporary) as file:
         _write(file, motion)
     return path
 
@@ -70,6 +71,7 @@ def read_motion(path: str | Path) -> Motion:
         raise InputError(f"{path} is not there", "Check the name; cnmf3d register MOVIE makes a motion file.")
     try:
         with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
             return _read(file, path)
     except InputError as error:
         raise InputError(f"{path}: {error.problem}", error.fix) from error
@@ -83,7 +85,7 @@ def holds_motion(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("kind") == MARK)
-    except OSError:
+    except (OSError, *DAMAGE):
         return False
 
 

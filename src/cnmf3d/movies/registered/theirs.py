@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
+from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.movies.movie import Movie
 from cnmf3d.movies.registered.motion import Bool, Float, Grid, Motion
 from cnmf3d.npy_objects import load_objects
@@ -59,9 +60,10 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
         names: list[str] = []
         try:
             with h5py.File(path, "r") as file:
+                refuse_elsewhere(file, path)
                 file.visititems(lambda name, what: names.append(name) if isinstance(what, h5py.Dataset) else None)
                 return _caiman(_named(names, path, lambda name: file[name][()]), path, movie)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise InputError(f"{path} can't be read as HDF5: {error}", "Take another copy of it.") from error
     return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.movies.movie import Movie
 from cnmf3d.movies.registered.frames import Registered
-from cnmf3d.written import announce
+from cnmf3d.written import whole
 
 Border = bool | Literal["copy", "min", "auto"]
 """As `MotionParameters.border_nan`."""
@@ -65,15 +64,9 @@ def write_registered(movie: Movie, path: str | Path, *, border: Border = "auto",
     if path.exists():
         raise InputError(f"{path} is there already", "Choose another name, or remove it.")
     source = _bordered(movie.frames, border)
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            _check_room(path, movie, source.dtype)
-            draft = Path(folder) / path.name
-            writers[path.suffix.lower()](draft, movie, source, reporter)
-            announce(path)
-            draft.replace(path)
-    except OSError as error:
-        raise Cnmf3dError(f"{path} can't be written: {error.strerror or error}", "Write it elsewhere.") from error
+    with whole(path) as draft:
+        _check_room(path, movie, source.dtype)
+        writers[path.suffix.lower()](draft, movie, source, reporter)
     return path
 
 

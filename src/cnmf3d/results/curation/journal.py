@@ -1,7 +1,8 @@
 """Autosave: each step of curation as a line of a journal beside the results file, merged into it when it is saved.
 
 Why a journal: HDF5 written in place is lost if the program dies halfway, and a results file is too large to be copied
-at every click. A line that is cut short is the only damage that a crash can do, and it is one step.
+at every click. A line that is cut short is the only damage that a crash can do, and it is one step. A line tells its
+place in the log and has a checksum: of a journal that a disk has damaged, whole lines are kept, whatever comes before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dataclasses
 import glob
 import json
 import os
+import shutil
 import time
 import zlib
 from functools import cached_property
@@ -20,6 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 from filelock import FileLock, Timeout
 
 from cnmf3d.components import Components
@@ -27,7 +30,9 @@ from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.results.curation.curation import found_of, state_of, with_log
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import joined, no_rois
+from cnmf3d.results.curation.state import State, after
 from cnmf3d.results.curation.storing import FORMAT, arrays_of, fingerprint_of, rois_of, stored_log
+from cnmf3d.written import whole_file
 
 if TYPE_CHECKING:
     from cnmf3d.results.model import Results
@@ -45,59 +50,164 @@ def journal_path(path: str | Path) -> Path:
 def with_journal(results: Results, path: str | Path) -> Results:
     """Results of the file `path`, with the steps that its journal has beyond the file.
 
-    A journal of other results, or one that another program's saved steps contradict, is left where it is.
+    A journal of other results, or one that another program's saved steps contradict, is left where it is. What is
+    damaged in it is told among the warnings of the results.
     """
-    saved = () if results.curation is None else results.curation.log
-    found = _read(journal_path(path), found_of(results), saved)
-    return results if found is None else _with_steps(results, found)
+    found = _read(journal_path(path), results)
+    if found is None:
+        return results
+    if found.lost:
+        warnings = (*results.provenance.warnings, f"{found.told}: {journal_path(path)}")
+        provenance = dataclasses.replace(results.provenance, warnings=warnings)
+        results = dataclasses.replace(results, provenance=provenance)
+    return _with_steps(results, found)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Step:
+    """A line: a step, its place in the log, and the ROIs that it made."""
+
+    number: int
+    entry: Entry
+    made: Components | None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Found:
-    """A journal that belongs to the results: steps that are not in the file, each with the ROIs that it made."""
+    """A journal that belongs to the results: steps that are not in the file."""
 
-    steps: tuple[tuple[Entry, Components | None], ...]
+    steps: tuple[_Step, ...]
+    lost: int
+    """Steps that are damaged, missing, or need one that is."""
     whole: int
-    """Length of its lines that can be read, in bytes."""
+    """Length of the file up to the end of the last line; 0 where lines have to be written anew."""
+
+    @property
+    def told(self) -> str:
+        """What was lost, in words."""
+        steps = "1 step" if self.lost == 1 else f"{self.lost} steps"
+        return f"{steps} of curation can't be read or need one that can't; the others are kept. The journal is damaged"
 
 
-def _read(path: Path, components: Components, saved: tuple[Entry, ...]) -> _Found | None:
-    """Read a journal; None where there is none that fits original components and a log that is in their file."""
+def _read(path: Path, results: Results) -> _Found | None:
+    """Read a journal; None where there is none that fits the components and the log that is in their file."""
+    components, saved = found_of(results), _log(results)
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        *lines, _ = path.read_bytes().split(b"\n")  # what follows the last line end was being written
     except FileNotFoundError:
         return None
     except OSError as error:
         raise InputError(f"the curation journal {path} can't be read: {error}", "See to its permissions.") from error
-    told = [_parsed(line) for line in lines]
-    head = told[0] if told else None
-    if head is None or head.get("format") != FORMAT or type(head.get("entries")) is not int:
+    if not lines:
         return None
-    if head.get("results") != fingerprint_of(components):
+    digest, head = fingerprint_of(components), _parsed(lines[0])
+    known = head is not None and (head.get("format"), head.get("results")) == (FORMAT, digest)
+    good = known and head is not None and type(head.get("entries")) is int
+    first = head["entries"] if head is not None and good else None
+    places = [(line, None if first is None else first + n) for n, line in enumerate(lines[1:]) if line.strip()]
+    read = [_step(line, components, digest, number) for line, number in places]
+    steps: dict[int, _Step] = {}
+    for step in read:
+        if step is not None:
+            steps.setdefault(step.number, step)  # a line that is there twice says nothing new
+    if first is None and not steps:
         return None
-    steps: list[tuple[Entry, Components | None]] = []
-    whole = len(lines[0]) + 1
-    for line, step in zip(lines[1:], told[1:], strict=True):
+    numbers = sorted(steps)
+    if any(number < len(saved) and steps[number].entry != saved[number] for number in numbers):
+        return None
+    if first is not None and first > len(saved):
+        return None
+    start = len(saved)
+    new = [steps[number] for number in numbers if number >= start]
+    end = new[-1].number + 1 if new else start
+    damaged = sum(each is None for each in read)
+    inside = end - start - len(new)  # of the numbers that should be there
+    kept = _fitting(results, new)
+    before = 0 if first is None else start - first  # lines of steps that the file has already: they may be damaged
+    unread = max(0, len(steps) + damaged - max(before, len(steps)))
+    lost = max(inside, unread) + len(new) - len(kept)
+    tidy = [each and each.number for each in read] == [number for _, number in places] and len(places) == len(lines) - 1
+    whole = sum(len(line) + 1 for line in lines) if tidy and good and len(kept) == len(new) else 0
+    return _Found(tuple(kept), lost, whole)
+
+
+def _fitting(results: Results, steps: list[_Step]) -> list[_Step]:
+    """Those of the steps that can be made: after one that is lost, others may need it."""
+    state, after_loss = state_of(results), False
+    rows = found_of(results).count + (0 if results.curation is None else results.curation.made.count)
+    number = len(_log(results))
+    kept: list[_Step] = []
+    for step in steps:
+        after_loss = after_loss or step.number != number
+        number = step.number + 1
+        if after_loss and not _independent(state, step, rows):
+            continue
         try:
-            if step is None:
-                break
-            made = step.get("made")
-            rois = None if made is None else rois_of({n: _array(a) for n, a in made.items()}, components)
-            steps.append((Entry.from_dict(step["entry"]), rois))
-        except (KeyError, TypeError, ValueError, AttributeError, zlib.error, InputError):
-            break
-        whole += len(line) + 1
-    already = len(saved) - head["entries"]
-    same = already >= 0 and tuple(e for e, _ in steps[:already]) == saved[head["entries"] :]
-    return _Found(tuple(steps[already:]), whole) if same else None
+            state = after(state, step.entry)
+        except InputError:
+            after_loss = True
+            continue
+        rows += 0 if step.made is None else step.made.count
+        kept.append(dataclasses.replace(step, number=len(_log(results)) + len(kept)))
+    return kept
+
+
+def _independent(state: State, step: _Step, rows: int) -> bool:
+    """Whether a step says the same without one before it that is lost."""
+    entry = step.entry
+    if entry.what in ("undo", "redo"):  # it takes back what it was meant for, or isn't done
+        stack = state.past if entry.what == "undo" else state.future
+        return stack is not None and tuple(int(i) for i in stack[0].touched()) == entry.ids
+    if step.made is None:
+        return True
+    return list(entry.values.get("rows", ())) == list(range(rows, rows + step.made.count))
+
+
+def _log(results: Results) -> tuple[Entry, ...]:
+    return () if results.curation is None else tuple(results.curation.log)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
+
+
+def _line(step: _Step, digest: str) -> bytes:
+    """A step as a line that tells its place in the log, and whether it is whole and of these results."""
+    told: dict[str, Any] = {"number": step.number, "entry": json.loads(step.entry.to_json())}
+    if step.made is not None:
+        told["made"] = {name: _text(array) for name, array in arrays_of(step.made).items()}
+    text = json.dumps(told, ensure_ascii=False)
+    return f'{text[:-1]}{SUM}{_sum(text, digest)}"}}'.encode() + b"\n"
+
+
+SUM = ', "sum": "'
+
+
+def _sum(text: str, digest: str) -> str:
+    return str(xxhash.xxh3_64_hexdigest((digest + text).encode("utf-8", "surrogatepass")))
+
+
+def _step(line: bytes, like: Components, digest: str, number: int | None) -> _Step | None:
+    """Read a line; None where it is damaged. One of an older version has no sum, and the place in which it stands."""
+    try:
+        text = line.decode().rstrip("\r")
+        told = json.loads(text)
+        if "sum" in told:
+            body, _, given = text.rpartition(SUM)
+            if given != _sum(body + "}", digest) + '"}':
+                return None
+            number = told["number"]
+        if type(number) is not int or number < 0:
+            return None
+        made = told.get("made")
+        rois = None if made is None else rois_of({n: _array(a) for n, a in made.items()}, like)
+        return _Step(number, Entry.from_dict(told["entry"]), rois)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, zlib.error, InputError):
+        return None
 
 
 def _with_steps(results: Results, found: _Found) -> Results:
@@ -105,15 +215,10 @@ def _with_steps(results: Results, found: _Found) -> Results:
         return results
     curation = results.curation
     log, made = ([], no_rois(found_of(results))) if curation is None else (list(curation.log), curation.made)
-    for entry, rois in found.steps:
-        log.append(entry)
-        made = made if rois is None else joined(made, rois)
-    grown = with_log(results, log, made)
-    try:
-        state_of(grown)
-    except InputError:
-        return results
-    return grown
+    for step in found.steps:
+        log.append(step.entry)
+        made = made if step.made is None else joined(made, step.made)
+    return with_log(results, log, made)
 
 
 class Journal:
@@ -126,12 +231,16 @@ class Journal:
     path : Path
         The results file.
     aside : Path or None
-        Where a journal was put that was there but doesn't belong to this file any more.
+        Where a journal was put that was there but doesn't belong to this file any more, or a copy of a damaged one.
+    notice : str
+        What the user should know of it; empty where all is well.
     """
 
     def __init__(self, path: Path, lock: FileLock) -> None:
         self.path = path
         self.aside: Path | None = None
+        self.notice = ""
+        self._identity = _identity(path)
         self._lines: list[bytes] = []
         self._of: Components | None = None
         self._entries = 0
@@ -162,7 +271,7 @@ class Journal:
             Where the folder can't be written to.
         """
         path = Path(path)
-        lock = FileLock(path.with_name(f".{path.name}.curation.lock"))
+        lock = FileLock(_lock_of(path))
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
@@ -183,26 +292,42 @@ class Journal:
         return journal
 
     def _continue(self, results: Results) -> None:
-        """Go on with the journal that is there where `results` have its steps; set it aside otherwise."""
+        """Go on with the journal that is there where `results` have its steps; set it aside otherwise.
+
+        A copy of one that is damaged is set aside, too, and its whole lines are written anew.
+        """
         _sweep(self.path)
-        place, log = journal_path(self.path), () if results.curation is None else results.curation.log
+        place, log = journal_path(self.path), _log(results)
         original, stored = found_of(results), stored_log(self.path)
-        found = _read(place, original, stored)
-        if found is not None and found.steps and (*stored, *(e for e, _ in found.steps)) == log:
-            os.truncate(place, found.whole)
-            self._lines = place.read_bytes().splitlines(keepends=True)[-len(found.steps) :]
+        self._of, self._entries = original, len(stored)
+        if log[: len(stored)] != stored:
+            raise _other_steps(self.path)
+        found = _read(place, _as_stored(results, len(stored)))
+        if found is not None and found.steps and (*stored, *(step.entry for step in found.steps)) == log:
+            self._lines = [_line(step, self.digest) for step in found.steps]
+            if found.lost:
+                self.aside = _free(place)
+                shutil.copyfile(place, self.aside)
+                self.notice = f"{found.told}, a copy of it is {self.aside}."
+            if found.whole:
+                os.truncate(place, found.whole)
+            else:
+                self._rewrite()
             self._file = place.open("ab")
-            self._of, self._entries = original, len(stored)
             return
         if stored != log:
-            raise UsageError(
-                f"{self.path} has other steps of curation than what is on the screen", "Open the file again."
-            )
-        if place.exists() and (found is None or found.steps):
+            raise _other_steps(self.path)
+        if place.exists() and (found is None or found.steps or found.lost):
             self.aside = _free(place)
             place.replace(self.aside)
+            if self.aside.stat().st_size:
+                self.notice = f"The journal {place} isn't of these results, or is damaged; it was put to {self.aside}."
         place.unlink(missing_ok=True)
-        self._of, self._entries = original, len(log)
+
+    def _rewrite(self) -> None:
+        """Write all lines anew, whole or not at all."""
+        with whole_file(journal_path(self.path)) as temporary:
+            temporary.write_bytes(self._head() + b"".join(self._lines))
 
     @cached_property
     def digest(self) -> str:
@@ -223,10 +348,7 @@ class Journal:
         Cnmf3dError
             Where it can't be written.
         """
-        step: dict[str, Any] = {"entry": json.loads(entry.to_json())}
-        if made is not None:
-            step["made"] = {name: _text(array) for name, array in arrays_of(made).items()}
-        line = json.dumps(step, ensure_ascii=False).encode() + b"\n"
+        line = _line(_Step(self._total(), entry, made), self.digest)
         place = journal_path(self.path)
         before = place.stat().st_size if self._file is not None else 0
         try:
@@ -255,6 +377,29 @@ class Journal:
             else:
                 place.unlink(missing_ok=True)
 
+    def check_same(self) -> None:
+        """See that the file still holds the results that are curated here, before a curation is put into it.
+
+        Raises
+        ------
+        UsageError
+            Where other results have taken their place.
+        """
+        from cnmf3d.results.reading import read_file
+
+        if _identity(self.path) == self._identity:
+            return
+        same = False
+        with contextlib.suppress(InputError):
+            same = fingerprint_of(found_of(read_file(self.path))) == self.digest
+        if not same:
+            raise UsageError(
+                f"{self.path} holds other results now than those that are curated here",
+                f"It is left as it is; every step is in {journal_path(self.path)}, which is put aside, not lost, where "
+                "the file is opened again. Put the old results back to have them, or curate the new ones.",
+            )
+        self._identity = _identity(self.path)
+
     def forget(self, results: Results) -> None:
         """Keep only steps that `results`, which are in the file now, don't have; nothing once it is closed.
 
@@ -265,6 +410,7 @@ class Journal:
         """
         if self._closed:
             return
+        self._identity = _identity(self.path)
         entries = 0 if results.curation is None else len(results.curation.log)
         kept = self._lines[len(self._lines) - (self._total() - entries) :] if self._total() > entries else []
         place = journal_path(self.path)
@@ -276,9 +422,7 @@ class Journal:
             if not kept:
                 place.unlink(missing_ok=True)
                 return
-            temporary = place.with_suffix(".part")
-            temporary.write_bytes(self._head() + b"".join(kept))
-            temporary.replace(place)
+            self._rewrite()
             self._file = place.open("ab")
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -294,6 +438,56 @@ class Journal:
             self._file.close()
             self._file = None
         self._lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from another one that took its place; None where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _other_steps(path: Path) -> UsageError:
+    return UsageError(f"{path} has other steps of curation than what is on the screen", "Open the file again.")
+
+
+def _as_stored(results: Results, entries: int) -> Results:
+    """Results with as much of their curation as is in their file."""
+    if results.curation is None or len(results.curation.log) == entries:
+        return results
+    log = results.curation.log[:entries]
+    rows = [row for entry in log if entry.what in ("replace", "edit") for row in entry.values.get("rows", ())]
+    base = found_of(results)
+    count = sum(row >= base.count for row in set(rows))
+    return with_log(results, log, results.curation.made.select(np.arange(count, dtype=np.int64)))
+
+
+def refuse_curated_elsewhere(path: Path) -> None:
+    """See that no program curates a results file now, before another one replaces it.
+
+    Raises
+    ------
+    UsageError
+        Where one does.
+    """
+    place = _lock_of(path)
+    if not place.exists():
+        return
+    try:
+        with FileLock(place, timeout=0):
+            return
+    except Timeout as error:
+        raise UsageError(
+            f"{path} is being curated in another program", "Close it there first, or write to another name (-o)."
+        ) from error
+    except OSError:  # a folder that can't be written to, which is told elsewhere
+        return
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.curation.lock")
 
 
 def _unwritable(path: Path, error: OSError) -> Cnmf3dError:

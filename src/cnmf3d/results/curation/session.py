@@ -111,7 +111,8 @@ class CurationSession:
         UsageError
             For a session that wasn't opened from a file.
         Cnmf3dError
-            Where the file can't be written; file and journal are as they were.
+            Where the file can't be written; file and journal are as they were. UsageError where another program has
+            put other results into its place.
         """
         write, done = self.saving()
         write()
@@ -131,7 +132,12 @@ class CurationSession:
         journal, results = self._journal, self.results
         if journal is None:
             raise UsageError("these ROIs aren't curated in a file", "Open the results file itself.")
-        return lambda: save_curation(journal.path, results), lambda: journal.forget(results)
+
+        def write() -> None:
+            journal.check_same()
+            save_curation(journal.path, results)
+
+        return write, lambda: journal.forget(results)
 
     def close(self) -> None:
         """Let others curate the file. What wasn't saved stays in the journal and is there again at the next `open`."""

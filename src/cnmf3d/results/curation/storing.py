@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +16,11 @@ from scipy import sparse
 
 from cnmf3d.components import Components, Kinetics
 from cnmf3d.errors import Cnmf3dError, InputError
+from cnmf3d.hdf5 import refuse_elsewhere, written
 from cnmf3d.results.curation.curation import Curation
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import no_rois
-from cnmf3d.written import announce
+from cnmf3d.written import whole_file
 
 if TYPE_CHECKING:
     from cnmf3d.results.model import Results
@@ -139,27 +138,19 @@ def save_curation(path: str | Path, results: Results) -> None:
         Where it can't be written; the file is as it was.
     """
     path = Path(path)
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        shutil.copyfile(path, temporary)
-        shutil.copymode(path, temporary)
-        with h5py.File(temporary, "r+") as file:
-            if GROUP in file:
-                del file[GROUP]
-            if results.curation is not None:
-                write_curation(file.create_group(GROUP), results.curation)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        announce(path)
-        temporary.replace(path)
-    except OSError as error:
+        with whole_file(path) as temporary:
+            shutil.copyfile(path, temporary)
+            with written(temporary, "r+") as file:
+                refuse_elsewhere(file, path)
+                if GROUP in file:
+                    del file[GROUP]
+                if results.curation is not None:
+                    write_curation(file.create_group(GROUP), results.curation)
+    except InputError:
+        raise
+    except Cnmf3dError as error:
         raise Cnmf3dError(
-            f"the curation of {path} could not be saved: {error}",
-            "Is the disk full, or the folder read-only? Nothing is lost: the journal beside the file has every step.",
+            f"the curation of {path} could not be saved: {error.problem}",
+            f"{error.fix} Nothing is lost: the journal beside the file has every step.",
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

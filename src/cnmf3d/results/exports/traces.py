@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float
+from cnmf3d.csv_cells import guarded
 from cnmf3d.errors import UsageError
 from cnmf3d.results.exports.columns import KINDS, TIMES, About, about_rois, metadata_of
 from cnmf3d.results.exports.exporter import Export, Exporter
@@ -114,8 +115,8 @@ def _rows(path: Path, table: Mapping[str, Column]) -> None:
     """A table of columns as CSV; numbers in the fewest digits that give them back."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(table)
-        writer.writerows(zip(*([str(value) for value in column] for column in table.values()), strict=True))
+        writer.writerow([guarded(name) for name in table])
+        writer.writerows(zip(*([guarded(str(value)) for value in column] for column in table.values()), strict=True))
 
 
 def _wide(path: Path, export: Export, values: Float) -> None:

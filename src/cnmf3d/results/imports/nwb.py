@@ -18,6 +18,7 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
+from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.movies.calibration import calibrated, calibration_of
 from cnmf3d.movies.timing import rate_of
 from cnmf3d.movies.units import micrometres
@@ -71,8 +72,9 @@ def read_nwb(path: Path, given: Given) -> Results:
     """
     try:
         with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
             return _results(_found(file, path, given.member), given)
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} holds ROIs that are damaged: {error}", "Export them again.") from error
     except OSError as error:
         fix = "It may be cut short or another kind of file; NWB files on Zarr can't be read."

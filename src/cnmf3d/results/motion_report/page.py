@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from cnmf3d.errors import InputError
 from cnmf3d.movies import Movie
 from cnmf3d.movies.registered import Motion
 from cnmf3d.results.motion_report import figures
 from cnmf3d.results.motion_report.facts import Comparison, compared, facts_of
 from cnmf3d.results.report.page import encoded
-from cnmf3d.written import announce
+from cnmf3d.written import whole_file
 
 HEADS = ("kind", "volumes", "largest shift", "bad frames")
 """Facts that stand at the top."""
@@ -40,14 +38,8 @@ def write_motion_report(motion: Motion, path: str | Path, movie: Movie | None = 
     """
     path = Path(path)
     text = render(motion, movie, title or "Motion")
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            draft = Path(folder) / path.name
-            draft.write_text(text, encoding="utf-8")
-            announce(path)
-            draft.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}", "Choose another folder (-o).") from error
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

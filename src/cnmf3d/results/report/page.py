@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
-from cnmf3d.errors import InputError
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.sections import Section, sections_of
 from cnmf3d.results.summary import summary
-from cnmf3d.written import announce
+from cnmf3d.written import whole_file
 
 DPI = 110
 
@@ -40,14 +38,8 @@ def write_report(results: Results, path: str | Path, *, title: str = "") -> Path
     """
     path = Path(path)
     text = render(results, title or _title(results))
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            draft = Path(folder) / path.name
-            draft.write_text(text, encoding="utf-8")
-            announce(path)
-            draft.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}", "Choose another folder (-o).") from error
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

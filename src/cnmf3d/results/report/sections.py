@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from cnmf3d.results.model import Results
@@ -53,6 +54,7 @@ class Section:
     pictures: Mapping[str, Figure]
 
 
+@rc_context({"text.parse_math": False})  # names are names, whatever $ or backslashes are in them
 def sections_of(results: Results) -> list[Section]:
     """All pictures of the report; what there is nothing of has no section."""
     components = results.components

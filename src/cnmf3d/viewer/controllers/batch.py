@@ -54,7 +54,7 @@ def command_of(
     work_dir : path, optional
         Fast disk on which items are computed.
     """
-    words = [sys.executable, "-m", "cnmf3d", "batch", "run", "-q", str(batch.folder.resolve())]
+    words = [sys.executable, "-P", "-m", "cnmf3d", "batch", "run", "-q", str(batch.folder.resolve())]
     if start_at:
         words += ["--start-at", start_at]
     if at:

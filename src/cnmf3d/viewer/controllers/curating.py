@@ -261,7 +261,7 @@ def demixed(footage: Footage, scene: Scene, like: Components, task: Task) -> Com
 
             np.save(folder / "values.npy", read_voxels(footage.movie, scene, report))
         (folder / "job.json").write_text(json.dumps({"source": plain, "opening": dict(footage.opening)}), "utf-8")
-        command = [sys.executable, "-m", "cnmf3d.engine.manual", name]
+        command = [sys.executable, "-P", "-m", "cnmf3d.engine.manual", name]
         with (folder / "log").open("wb") as log, (folder / "events").open("wb") as events:
             process = subprocess.Popen(command, stdout=events, stderr=log)
             try:

@@ -107,7 +107,7 @@ def _worker(request: Mapping[str, Any]) -> Iterator[_Worker]:
     """A process at work on a request; it is ended in any case."""
     with tempfile.TemporaryFile() as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "cnmf3d.viewer.registration_worker"],
+            [sys.executable, "-P", "-m", "cnmf3d.viewer.registration_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -211,7 +211,7 @@ class _Process:
         self._folder = tempfile.TemporaryDirectory(prefix="cnmf3d-preview-", ignore_cleanup_errors=True)
         self._log = (Path(self._folder.name) / "log.txt").open("wb")
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "cnmf3d.viewer.preview_worker"],
+            [sys.executable, "-P", "-m", "cnmf3d.viewer.preview_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

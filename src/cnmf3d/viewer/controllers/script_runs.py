@@ -71,7 +71,7 @@ class ProcessRun:
 
     def __init__(self, path: Path, words: Sequence[str] = (), batch: Path | None = None) -> None:
         self._printed = _Printed()
-        command = [sys.executable, "-m", "cnmf3d", "script", *(["--batch", str(batch)] if batch else [])]
+        command = [sys.executable, "-P", "-m", "cnmf3d", "script", *(["--batch", str(batch)] if batch else [])]
         self._child = subprocess.Popen(
             [*command, "--", str(path), *words],
             stdin=subprocess.DEVNULL,

@@ -175,7 +175,7 @@ def open_linked(app: App) -> Link | None:
     except Cnmf3dError as error:
         app.fail(error)
         return None
-    arguments = ["-m", "cnmf3d", "view", *words, "--link", link.name]
+    arguments = ["-P", "-m", "cnmf3d", "view", *words, "--link", link.name]
     if not QProcess.startDetached(sys.executable, arguments)[0]:
         app.tell("The other window could not be started")
     return link

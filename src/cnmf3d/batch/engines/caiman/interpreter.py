@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from cnmf3d.trusted import is_trusted
 
 VARIABLE = "CNMF3D_CAIMAN_PYTHON"
 """Environment variable that names the Python, where a job doesn't."""
@@ -44,11 +47,23 @@ def named(options: Mapping[str, Any]) -> str:
     return str(options.get(OPTION) or os.environ.get(VARIABLE) or "")
 
 
+def untrusted(options: Mapping[str, Any]) -> str | None:
+    """The Python that the options of a job name, if the user never did: options come with a batch, from anybody."""
+    python = str(options.get(OPTION) or "")
+    mine = os.environ.get(VARIABLE) or ""
+    return None if not python or python == mine or is_trusted(python) else python
+
+
 def missing(options: Mapping[str, Any]) -> str | None:
     """Why CaImAn can't be run, with what helps; None where it can."""
     python = named(options)
     if not python:
         return f"no Python with CaImAn is named. {INSTALL}"
+    if untrusted(options) and shutil.which(python) is not None:
+        return (
+            f"the batch names the program {python}, which you never named yourself on this machine: it was not run. "
+            f"If you know that it is your CaImAn's Python: cnmf3d batch trust {shlex.quote(python)}"
+        )
     if shutil.which(python) is None:
         return f"{python}, which should be the Python of CaImAn, isn't there or can't be run. {INSTALL}"
     told = _probe(python)
@@ -82,6 +97,7 @@ def _probe(python: str) -> dict[str, Any] | None:
             check=True,
             env=environment(str(Path.cwd())),
             stdin=subprocess.DEVNULL,
+            cwd=Path(__file__).parent,  # `python -c` imports from where it is started, which may be a stranger's folder
         )
         told = json.loads(answer.stdout.strip().splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):

@@ -25,6 +25,7 @@ from cnmf3d.engine.run import NO_RATE, Listener
 from cnmf3d.errors import InputError
 from cnmf3d.events import Caution, Note, Reporter
 from cnmf3d.movies import Movie, open_movie
+from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.results import Provenance, annotate_results, load_results
 
@@ -47,7 +48,9 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     for text in settings.changed:
         heard(Caution("estimate", text))
     with _temporary(folder.path / "scratch") as scratch:
+        watch = Watch.of(movie)
         memmap = memmap_for(movie, folder, job, scratch, heard)
+        watch.check(content=True)
         ingest = time.perf_counter() - begin
         done = fit(
             named(job.options),

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cnmf3d.errors import InputError, UsageError, did_you_mean
+from cnmf3d.regular import refuse_special
 
 AGE = re.compile(r"P(?=.)(\d+(\.\d+)?[YMWD])*(T(\d+(\.\d+)?[HMS])+)?(/(P(\d+(\.\d+)?[YMWD])*)?)?")
 """A duration of ISO 8601, or a range of two."""
@@ -201,11 +202,12 @@ def read_metadata(path: Path | None, pairs: Sequence[str] = ()) -> dict[str, dic
 
 
 def _file(path: Path) -> Mapping[str, Any]:
+    refuse_special(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the name of the metadata file.") from error
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}", "Mend it there.") from error
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds no names and values", "`cnmf3d export --template` shows a file.")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components
+from cnmf3d.hdf5 import written
 from cnmf3d.results.exports.exporter import Export
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.roi_table import Column, tag_columns
@@ -85,7 +86,7 @@ def fill_masks(path: Path, components: Components) -> None:
     pynwb makes a Python tuple of every voxel, which takes longer than all the rest and as much memory.
     """
     name, (voxels, ends) = mask_name(components), mask_of(components)
-    with h5py.File(path, "r+") as file:
+    with written(path, "r+") as file:
         table = file[f"processing/{names.MODULE}/ImageSegmentation/{names.SEGMENTATION}"]
         table[name].resize((len(voxels),))
         table[name][()] = voxels

@@ -1,0 +1,280 @@
+"""HDF5 files: whether one holds its values itself, and how one is written through a full disk.
+
+HDF5 lets a file name other files whose bytes are its values: external storage (any bytes of any file), external links
+and virtual datasets. A results file from anybody could show, and have us write, what lies elsewhere; and where such a
+file is missing, HDF5 gives zeros without a word.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnmf3d.errors import InputError
+
+if TYPE_CHECKING:
+    import h5py
+
+DAMAGE = (KeyError, ValueError, IndexError, TypeError, AttributeError, RuntimeError, OverflowError, RecursionError)
+"""What h5py and reading with it end with where a file is damaged, beside OSError."""
+
+
+def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
+    """See that all of a file's values are in the file: for files that we write, and those of other programs' results.
+
+    Parameters
+    ----------
+    file : h5py.File
+    path : path
+        For the message.
+
+    Raises
+    ------
+    InputError
+        Where something is a link into another file, or has its values in one.
+    """
+    import h5py
+
+    found: list[str] = []
+
+    def look(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group):
+            found.extend(_links(item))
+        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            found.append(f"{item.name}, whose values are in {', '.join(_named(item)) or 'other files'}")
+
+    look("/", file)
+    file.visititems(look)
+    if found:
+        raise InputError(
+            f"{path} refers to other files, which results never do: {'; '.join(found[:3])}",
+            "Nothing was read from there. Take a copy that holds its values itself (h5repack makes one of your own).",
+        )
+
+
+def _links(group: h5py.Group) -> Iterator[str]:
+    import h5py
+
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            yield f"{group.name.rstrip('/')}/{name}, a link to {link.filename}"
+
+
+def _named(dataset: h5py.Dataset) -> list[str]:
+    """The files in which a dataset's values are."""
+    if dataset.is_virtual:
+        return sorted({source.file_name for source in dataset.virtual_sources() if source.file_name != "."})
+    return sorted({str(name) for name, _, _ in dataset.external or ()})
+
+
+def refuse_missing(dataset: h5py.Dataset, path: Path, *, whole: h5py.File) -> None:
+    """See that a movie's values are in its file, or in parts of a virtual dataset that are all there.
+
+    Parameters
+    ----------
+    dataset : h5py.Dataset
+    path : Path
+        The movie's file.
+    whole : h5py.File
+        The same, open.
+
+    Raises
+    ------
+    InputError
+        For a dataset of another file, values that are the bytes of other files, and missing parts.
+    """
+    if dataset.file.filename != whole.filename:
+        other = dataset.file.filename
+        raise InputError(f"{path}: {dataset.name} is a link to {other}", f"Open that file itself: {other}")
+    if dataset.external:
+        raise InputError(
+            f"{path}: the values of {dataset.name} are the bytes of other files ({', '.join(_named(dataset))})",
+            "A file can name any file so, which is why they aren't read. Copy them into one: h5repack IN.h5 OUT.h5.",
+        )
+    if not dataset.is_virtual:
+        return
+    for source in dataset.virtual_sources():
+        if not _is_there(source.file_name, source.dset_name, path, whole):
+            raise InputError(
+                f"{path}: {dataset.name} is put together from other files, and {source.file_name} with "
+                f"{source.dset_name} isn't there: HDF5 would read it as zeros",
+                "Copy all files of the recording to one folder.",
+            )
+
+
+def _is_there(name: str, dataset: str, path: Path, whole: h5py.File) -> bool:
+    """Whether a part of a virtual dataset is where HDF5 looks for it; of a pattern, whether its first file is."""
+    import h5py
+
+    if name == ".":
+        return dataset in whole
+    for place in (path.parent / name, Path(name)):
+        place = Path(str(place).replace("%b", "0"))
+        if not place.is_file():
+            continue
+        try:
+            with h5py.File(place, "r") as file:
+                return dataset.replace("%b", "0") in file
+        except OSError:
+            return False
+    return False
+
+
+def unwritten(dataset: h5py.Dataset) -> str:
+    """What of a dataset was never written, which HDF5 reads as the fill value: ``3 of 40 chunks``; else empty."""
+    if dataset.is_virtual or dataset.external or not dataset.size:
+        return ""
+    if dataset.chunks is None:
+        return "all" if dataset.id.get_storage_size() == 0 else ""
+    sizes = zip(dataset.shape, dataset.chunks, strict=True)
+    wanted = math.prod(-(-length // chunk) for length, chunk in sizes)
+    missing = wanted - int(dataset.id.get_num_chunks())
+    return f"{missing} of {wanted} chunks" if missing > 0 else ""
+
+
+@contextmanager
+def written(path: Path, mode: str = "w") -> Iterator[h5py.File]:
+    """An HDF5 file for writing that survives a full disk: HDF5's own driver kills the process there.
+
+    Parameters
+    ----------
+    path : Path
+        A temporary file that is there (`cnmf3d.written.whole_file`).
+    mode : str
+        ``w`` begins anew, ``r+`` changes what is there.
+
+    Raises
+    ------
+    OSError
+        Where not all could be written.
+    """
+    import h5py
+
+    with path.open("r+b", buffering=0) as raw:
+        sink = Sink(raw.fileno())
+        with h5py.File(sink, mode) as file:
+            yield file
+        if sink.error is not None:
+            raise sink.error
+
+
+class Sink:
+    """What h5py takes for a file: after the first write that fails, the rest goes to memory.
+
+    HDF5 doesn't survive a write that fails when it closes a file, but has to close it. So none fails, and the error is
+    told afterwards. What HDF5 reads back is what it wrote, from wherever that is.
+
+    Parameters
+    ----------
+    handle : int
+        Of a file that is open for reading and writing.
+
+    Attributes
+    ----------
+    error : OSError or None
+        The first one.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self.error: OSError | None = None
+        self._handle = handle
+        self._at = 0
+        self._size = os.fstat(handle).st_size
+        self._pages: dict[int, bytearray] = {}
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes from there on."""
+        out = bytearray(self._size - self._at if size < 0 else min(size, self._size - self._at))
+        self.readinto(out)
+        return bytes(out)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill a buffer from there on; with zeros beyond the end."""
+        view, read = memoryview(buffer).cast("B"), 0
+        os.lseek(self._handle, self._at, os.SEEK_SET)
+        while read < len(view) and (data := os.read(self._handle, len(view) - read)):
+            view[read : read + len(data)] = data
+            read += len(data)
+        view[read:] = bytes(len(view) - read)
+        for number in range(self._at // PAGE, (self._at + len(view) - 1) // PAGE + 1) if self._pages else ():
+            page, start = self._pages.get(number), number * PAGE
+            if page is not None:
+                first, last = max(start, self._at), min(start + PAGE, self._at + len(view))
+                view[first - self._at : last - self._at] = page[first - start : last - start]
+        self._at += len(view)
+        return len(view)
+
+    def write(self, buffer: bytes | memoryview) -> int:
+        """Write bytes from there on."""
+        view, done = memoryview(buffer).cast("B"), 0
+        while self.error is None and done < len(view):
+            try:
+                os.lseek(self._handle, self._at + done, os.SEEK_SET)
+                done += os.write(self._handle, view[done:])
+            except OSError as error:
+                self.error = error
+        if done < len(view):
+            self._keep(self._at + done, view[done:])
+        self._at += len(view)
+        self._size = max(self._size, self._at)
+        return len(view)
+
+    def _keep(self, at: int, view: memoryview) -> None:
+        """Keep bytes in memory, with what is around them on the disk."""
+        for number in range(at // PAGE, (at + len(view) - 1) // PAGE + 1):
+            start = number * PAGE
+            if number not in self._pages:
+                os.lseek(self._handle, start, os.SEEK_SET)
+                self._pages[number] = bytearray(os.read(self._handle, PAGE).ljust(PAGE, b"\0"))
+            first, last = max(start, at), min(start + PAGE, at + len(view))
+            self._pages[number][first - start : last - start] = view[first - at : last - at]
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length."""
+        self._size = self._at if size is None else size
+        if self.error is None:
+            try:
+                os.ftruncate(self._handle, self._size)
+            except OSError as error:
+                self.error = error
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+PAGE = 2**16
+"""Bytes that are kept together once a disk is full."""
+
+
+def holds(path: str | Path, *names: str) -> bool:
+    """Whether a file is HDF5 with all of these in it, as paths; False for one that is damaged there.
+
+    Parameters
+    ----------
+    path : path
+    *names : str
+        Of groups or datasets.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return all(name in file for name in names)
+    except (OSError, *DAMAGE):
+        return False

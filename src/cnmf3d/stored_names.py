@@ -1,0 +1,106 @@
+"""Names that a database or a file tells and that become a part of a path: seen to be nothing else before they are.
+
+A batch or a project may come from anybody. What its database says of names must not lead out of its folder: the
+functions here are the only way by which such a name gets into a path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from cnmf3d.errors import InputError
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+CHANGED = "It was changed by something else than cnmf3d, or is damaged; nothing was touched. Restore a copy of it."
+
+
+def uuid_named(told: object, what: str) -> str:
+    """A UUID as `uuid.uuid4` writes it, for it names a folder.
+
+    Parameters
+    ----------
+    told : object
+        What the database tells.
+    what : str
+        Whose it is, for the message: ``an item of the batch``.
+
+    Raises
+    ------
+    InputError
+        Where it is anything else.
+    """
+    if not isinstance(told, str) or not UUID.fullmatch(told):
+        raise InputError(f"{what} has the UUID {_shown(told)}, which is none", CHANGED)
+    return told
+
+
+def name_like(told: object, pattern: re.Pattern[str], what: str) -> str:
+    """The name of a file that we make, as we make them.
+
+    Parameters
+    ----------
+    told : object
+    pattern : re.Pattern
+        That the whole name has to match.
+    what : str
+        Whose file it is, for the message.
+
+    Raises
+    ------
+    InputError
+        Where it is anything else.
+    """
+    if not isinstance(told, str) or not pattern.fullmatch(told):
+        raise InputError(f"{what} names the file {_shown(told)}, which is no name of ours", CHANGED)
+    return told
+
+
+def refuse_links(folder: Path) -> None:
+    """See that a folder of ours, and all that lies directly in it, is no link: what is written there stays there.
+
+    Parameters
+    ----------
+    folder : Path
+        It needn't be there.
+
+    Raises
+    ------
+    InputError
+        Where something is a link.
+    """
+    try:
+        found = (
+            [folder] if folder.is_symlink() else [Path(each.path) for each in os.scandir(folder) if each.is_symlink()]
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InputError(f"{folder} can't be read: {error.strerror}", "Check its permissions.") from error
+    if found:
+        raise InputError(
+            f"{found[0]} is a link to {str(found[0].readlink())!r}, which cnmf3d never makes there",
+            "Nothing is written through it. Remove the link, or put the file or folder itself in its place.",
+        )
+
+
+def readable(text: str) -> str:
+    """A name as text that every file takes: bytes that are no UTF-8, as names of old disks have, by their numbers.
+
+    Parameters
+    ----------
+    text : str
+        As Python has a file's name: such bytes are lone surrogates.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text
+
+
+def _shown(told: object) -> str:
+    text = repr(told)
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,125 @@
+"""Batches from anybody: what their database and files say leads nowhere but into the batch itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from cnmf3d.batch import Batch, supervise
+from cnmf3d.batch.glance import items_of
+from cnmf3d.batch.worker import work
+from cnmf3d.errors import InputError
+from cnmf3d.trusted import settings_file, trust
+
+
+@pytest.fixture
+def movie(tmp_path):
+    path = tmp_path / "m.npy"
+    np.save(path, np.zeros((30, 3, 8, 8), np.uint16))
+    return path
+
+
+@pytest.fixture
+def batch(tmp_path, movie):
+    with Batch.create(tmp_path / "b") as made:
+        made.add(movie, name="x", opening={"rate": 5.0})
+        yield made
+
+
+def changed(batch, column, value):
+    """Change a cell of the only item, as somebody does who means harm."""
+    with closing(sqlite3.connect(batch.folder / "batch.sqlite")) as connection:
+        connection.execute(f"UPDATE items SET {column} = ?", (value,))
+        if column == "uuid":
+            connection.execute("UPDATE changes SET item = ?", (value,))
+        connection.commit()
+
+
+def test_an_item_with_no_uuid_touches_nothing(batch, tmp_path):
+    victim = tmp_path / "victim"
+    (victim / "scratch").mkdir(parents=True)
+    (victim / "thesis.txt").write_text("years")
+    (victim / "events.jsonl").write_text("mine")
+    for told in ("../../victim", str(victim), "..", "", "x\0y", "0A1B2C3D-0000-4000-8000-000000000000", "a/b"):
+        changed(batch, "uuid", told)
+        deeds = (
+            lambda: batch.items(),
+            lambda: items_of(batch.folder),
+            lambda: batch.delete(["x"]),
+            lambda: batch.retry(["x"]),
+            lambda: batch.abort(["x"]),
+            lambda: supervise(batch),
+        )
+        for deed in deeds:
+            with pytest.raises(InputError, match=r"UUID .* which is none"):
+                deed()
+    assert sorted(each.name for each in victim.iterdir()) == ["events.jsonl", "scratch", "thesis.txt"]
+    assert (victim / "events.jsonl").read_text() == "mine"
+
+
+@pytest.mark.parametrize("column", ["input", "options", "parameters", "status", "warnings", "summary"])
+def test_values_that_cannot_be_are_told(batch, column):
+    for told in (
+        "3",
+        '"text"',
+        "null",
+        "[1]",
+        "{}",
+        '{"paths": [1], "relative": []}',
+        '{"paths": ["a\\u0000"], "relative": []}',
+    ):
+        changed(batch, column, told)
+        try:
+            batch.items(), items_of(batch.folder)
+        except InputError as error:
+            assert "the item 'x'" in error.problem
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_run_folder_with_links_is_not_written_to(batch, tmp_path):
+    victim = tmp_path / "bashrc"
+    victim.write_text("mine")
+    folder = batch.run_folder(batch.item("x"))
+    folder.path.mkdir(parents=True)
+    folder.events_file.symlink_to(victim)
+    assert supervise(batch).failed == 1 and "is a link" in batch.item("x").error
+    (folder.path / "job.json").write_text("{}")
+    assert work(folder.path) == InputError.exit_code and victim.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a program there is no script")
+def test_a_program_that_only_a_batch_names_is_not_run(batch, tmp_path, monkeypatch):
+    monkeypatch.delenv("CNMF3D_CAIMAN_PYTHON", raising=False)
+    ran, evil = tmp_path / "ran", batch.folder / "python"
+    evil.write_text(f"#!/bin/sh\ntouch '{ran}'\n")
+    evil.chmod(0o755)
+    changed(batch, "engine", "caiman")
+    changed(batch, "options", json.dumps({"engine_python": str(evil)}))
+    parameters = batch.item("x").parameters
+    init = {**parameters["init"], "gSig": [2, 2, 1], "K": 3}
+    changed(batch, "parameters", json.dumps({**parameters, "init": init}))
+
+    def said():
+        batch.retry(["x"])
+        assert supervise(batch).failed == 1
+        return batch.item("x").error
+
+    assert f"cnmf3d batch trust {evil}" in said() and not ran.exists()
+    assert trust(str(evil)) == evil and settings_file().is_relative_to(os.environ["XDG_CONFIG_HOME"])
+    assert "isn't a Python that works" in said() and ran.exists()
+    ran.unlink()
+    evil.write_text(f"#!/bin/sh\n\ntouch '{ran}'\n")  # another program at the same place
+    assert "never named yourself" in said() and not ran.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a program there is no script")
+def test_what_lies_where_a_batch_is_run_is_not_imported(batch, tmp_path, monkeypatch):
+    (tmp_path / "h5py.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    supervise(batch, workers=1)
+    assert not (tmp_path / "ran").exists()

@@ -1,0 +1,105 @@
+"""HDF5 files that name other files: nothing is read from there, nothing is written there, nothing is zero unsaid."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from cnmf3d.errors import InputError
+from cnmf3d.hdf5 import refuse_elsewhere
+from cnmf3d.movies import open_movie
+from cnmf3d.results import load_results, write_results
+from cnmf3d.results.curation.session import CurationSession
+
+SHAPE = (40, 2, 8, 8)
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret"
+    path.write_bytes(bytes(range(256)) * 60)
+    return path
+
+
+def test_values_that_are_bytes_of_any_file_are_not_shown(tmp_path, secret):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_dataset("m", SHAPE, "u1", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+    with pytest.raises(InputError, match=f"bytes of other files .*{secret.name}"):
+        open_movie(tmp_path / "m.h5")
+
+
+def test_a_link_to_another_file_is_named(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["m"] = np.ones(SHAPE, "u2")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["m"] = h5py.ExternalLink("other.h5", "/m")
+    with pytest.raises(InputError, match=r"is a link to .*other\.h5"):
+        open_movie(tmp_path / "m.h5", dataset="m")
+
+
+def virtual(tmp_path, *names):
+    layout = h5py.VirtualLayout(SHAPE, "u2")
+    for number, name in enumerate(names):
+        part = slice(20 * number, 20 * number + 20)
+        layout[part] = h5py.VirtualSource(name, "d", shape=(20, *SHAPE[1:]))
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_virtual_dataset("m", layout)
+    return tmp_path / "m.h5"
+
+
+def test_a_movie_of_several_files_needs_all_of_them(tmp_path, monkeypatch):
+    for number in range(2):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as file:
+            file["d"] = np.full((20, *SHAPE[1:]), number + 1, "u2")
+    whole = virtual(tmp_path, "0.h5", "1.h5")
+    monkeypatch.chdir("/")
+    values = open_movie(whole, axes="tzyx").read(0, 40)
+    assert (values[:20] == 1).all() and (values[20:] == 2).all()
+    (tmp_path / "1.h5").unlink()
+    with pytest.raises(InputError, match=r"1\.h5 with d isn't there"):
+        open_movie(whole, axes="tzyx")
+
+
+@pytest.mark.parametrize("chunks", [None, (10, 2, 8, 8)])
+def test_what_was_never_written_is_told(tmp_path, chunks):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        data = file.create_dataset("m", SHAPE, "u2", chunks=chunks)
+        if chunks:
+            data[:25] = 7
+    told = [text for text in open_movie(tmp_path / "m.h5", axes="tzyx").warnings if "never written" in text]
+    assert len(told) == 1 and ("1 of 4 chunks of /m" if chunks else "all of /m") in told[0]
+
+
+@pytest.fixture
+def results(tmp_path, random_results):
+    return write_results(random_results(), tmp_path / "r.hdf5")
+
+
+def test_a_curation_is_never_saved_into_another_file(tmp_path, results):
+    other = tmp_path / "other.hdf5"
+    other.write_bytes(results.read_bytes())
+    before = other.read_bytes()
+    for name in ("cnmf3d", "estimates/A"):
+        with h5py.File(results, "r+") as file:
+            del file[name]
+            file[name] = h5py.ExternalLink(str(other), "/" + name)
+        with pytest.raises(InputError, match=r"refers to other files.*a link to .*other\.hdf5"):
+            CurationSession.open(results, "me")
+        with pytest.raises(InputError, match="refers to other files"):
+            load_results(results, later=True)
+    assert other.read_bytes() == before
+
+
+def test_results_whose_values_are_elsewhere_are_refused(results, secret):
+    with h5py.File(results, "r+") as file:
+        shape = file["estimates/C"].shape
+        del file["estimates/C"]
+        file["estimates"].create_dataset("C", shape, "f8", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+    with pytest.raises(InputError, match=r"/estimates/C, whose values are in .*secret"):
+        load_results(results)
+
+
+def test_our_own_files_refer_to_nothing(results):
+    with h5py.File(results) as file:
+        refuse_elsewhere(file, results)
