@@ -14,7 +14,7 @@ from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.frames import Source
 from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
 from cnmf3d.motion.regression import FARTHEST
-from cnmf3d.motion.starting import Start, first_search
+from cnmf3d.motion.starting import Search, Start, first_search
 
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -90,16 +90,22 @@ def register_rigid(
     frames, numbers, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
     learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
     if learned.error > DARK:  # what is learned finds frames that the first template lost
-        start = search.sharper(learned.basis.template, len(frames), source.workers).start(source)
+        start = _started_again(search, learned, source)
         frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
         learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
-        start = search.sharper(learned.basis.template, len(frames), source.workers).start(source)
+        start = _started_again(search, learned, source)
     agreement = compare_halves(frames, learned, source.scale, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
         learned = learn(frames, learned.shifts, kept, rounds, source.workers)
     fitted = _all_frames(source, start, odd, learned, numbers, reach, lambda done: tell("shifts", done))
     return Rigid(*fitted, learned, agreement, numbers, frames)
+
+
+def _started_again(search: Search, learned: Learned, source: Source) -> Start:
+    """Compare all frames with what was learned."""
+    template = np.asarray(learned.basis.template + learned.level, np.float32)
+    return search.sharper(template, len(learned.shifts), source.workers).start(source)
 
 
 def _frames_to_learn_from(

@@ -24,6 +24,9 @@ ROUNDS = 3
 """Times that the template is made anew at most; it mostly stays after two."""
 POINTS = 60_000
 """Binned voxels that are correlated at most: a part of a larger field tells as much to within a voxel."""
+BRIGHT = 99.0
+"""Percentile of values up to which they count: a cell that lights up where the template has none looks like the
+template's cells displaced; a lower one takes from what the template shows."""
 RUNS = (1, 5, 1, 15)
 """Frames in a row whose mean is tried as the first template: one is sharp, more have less noise."""
 
@@ -76,15 +79,18 @@ class Search:
     window : Window
     spectra : Spectra
     matcher : Matcher
+    most : float32
+        Value up to which voxels count.
     """
 
     window: Window
     spectra: Spectra
     matcher: Matcher
+    most: np.float32
 
     def sharper(self, template: Float, frames: int, workers: int) -> Search:
         """The same with a better template, (Z, Y, X) in voxels of the source, learned from so many frames."""
-        image = self.window.of(template[None], workers)[0]
+        image = np.minimum(self.window.of(template[None], workers)[0], self.most)
         return replace(self, matcher=Matcher.of(self.matcher.field, image, frames, self.spectra, active=True))
 
     def start(self, source: Source, tell: Callable[[int], None] = lambda done: None) -> Start:
@@ -93,8 +99,9 @@ class Search:
         field = self.matcher.field
         for start, frames in source.chunks():
             images = self.window.of(frames, source.workers)
-            peaks += spread(lambda image: self.matcher.peaks(field.transform(image)), images, source.workers)
             level.append(images.mean(axis=(1, 2, 3), dtype=np.float64))
+            bounded = np.minimum(images, self.most)
+            peaks += spread(lambda image: self.matcher.peaks(field.transform(image)), bounded, source.workers)
             tell(start + len(frames))
         found = np.stack(peaks)
         chosen = path(found, np.maximum(1.5 * usual_step(found), 0.5))
@@ -116,11 +123,13 @@ def first_search(source: Source, reach: tuple[int, int, int]) -> Search:
     pairs = source.pick(np.stack([few, np.minimum(few + 1, time - 1)], axis=1).ravel())
     window = _window(pairs, reach)
     small = window.of(pairs, source.workers)
+    most = np.float32(np.percentile(small[np.isfinite(small)], BRIGHT) if np.isfinite(small).any() else np.inf)
+    small = np.minimum(small, most)
     field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
     waves = spread(field.transform, small, source.workers)
     spectra = Spectra.of(field, list(zip(waves[::2], waves[1::2], strict=True)))
     template = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
-    return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True))
+    return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most)
 
 
 def _within(reach: tuple[int, int, int], shape: tuple[int, ...], by: int) -> tuple[int, int, int]:
