@@ -246,8 +246,8 @@ def test_a_still_movie_gives_the_same_bytes(tmp_path, monkeypatch, capsys):
         assert call(["run", "still.tif", "-q", "--register", kind, "-o", f"{kind}.hdf5"]) == 0
         kept.append(load_results(f"{kind}.hdf5"))
     one, other = kept
-    for name in ("traces", "footprints"):
-        assert_same(getattr(one.components, name), getattr(other.components, name))
+    assert one.components.traces.tobytes() == other.components.traces.tobytes()
+    assert (one.components.footprints != other.components.footprints).nnz == 0
     assert one.provenance.estimates == other.provenance.estimates
     assert one.provenance.warnings == other.provenance.warnings
     assert sorted(path.name for path in tmp_path.glob("*.motion.hdf5")) == []
