@@ -95,11 +95,11 @@ def decide(movie: Movie, kind: str, parameters: MotionParameters, files: Sequenc
         return Decision("leave", f"in {len(movie)} volumes motion can't be told from activity")
     sample = sample_of(movie)
     check = check_motion(sample)
-    if not check.caution:
+    if not check.finding:
         return Decision("leave", f"nothing moves that matters: {check.said}")
     if registered_before(sample):
-        return Decision("leave", f"its borders were filled by registration, and it is left so: {check.said}")
-    return Decision("estimate", f"the movie moves by {check.said}")
+        return Decision("leave", f"its borders were filled by registration, and it is left so: {check.finding}")
+    return Decision("estimate", check.finding)
 
 
 def _kept(file: Path, movie: Movie, parameters: MotionParameters | None) -> Motion | None:

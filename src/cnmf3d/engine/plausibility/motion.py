@@ -256,18 +256,22 @@ def check_motion(sample: Sample) -> Check:
     uneven = uneven_motion_of(sample.frames, sample.noise, motion)
     depth = f", {z:.2f} planes along z" if sample.mean.shape[0] >= DEPTH else ""
     said = f"{x:.2f} voxels rms along x, {y:.2f} along y{depth} ({fast:.2f} within a second or so)"
-    caution = ""
+    finding = remedy = ""
     if plane > MOVES or z > MOVES_Z:
-        caution = f"the movie moves by {said}: {_remedy(sample, 'auto')}, or cells come out in pieces"
+        finding = f"the movie moves by {said}"
+        remedy = f"{_remedy(sample, 'auto')}, or cells come out in pieces"
     elif uneven > UNEVEN:
-        caution = (
+        finding = (
             f"the movie moves differently from place to place, by {uneven:.2f} voxels rms beyond what all of it does "
-            f"({said}): {_remedy(sample, 'piecewise')}"
+            f"({said})"
         )
+        remedy = _remedy(sample, "piecewise")
     elif motion.brief > OFTEN:
-        caution = (
+        finding = (
             f"{motion.brief:.0%} of the volumes are displaced by more than {BRIEF:g} voxels from those around, as "
-            f"when an animal startles: {_remedy(sample, 'auto')}, or cut these volumes out"
+            "when an animal startles"
         )
+        remedy = f"{_remedy(sample, 'auto')}, or cut these volumes out"
+    caution = f"{finding}: {remedy}" if finding else ""
     figures = {"x": x, "y": y, "z": z, "fast": fast, "uneven": uneven, "brief": motion.brief}
-    return Check("motion", said, figures, caution)
+    return Check("motion", said, figures, caution, finding)
