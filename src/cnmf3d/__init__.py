@@ -1,6 +1,6 @@
 """cnmf3d: volumetric calcium imaging movies into neurons.
 
-`open_movie` reads anything on disk, `estimate_motion` finds how the tissue moves in it, `run` turns it into components,
+`open_movie` reads anything on disk, `register` registers it where it moves, `run` turns it into components,
 `load_results` reads them back.
 """
 
@@ -30,6 +30,7 @@ _PUBLIC = {
     "Motion": "cnmf3d.movies.registered",
     "read_motion": "cnmf3d.movies.registered",
     "write_motion": "cnmf3d.movies.registered",
+    "register": "cnmf3d.engine.registering",
     "run": "cnmf3d.engine",
     "load_results": "cnmf3d.results",
     "write_results": "cnmf3d.results",

@@ -57,7 +57,8 @@ def stand_in(here, monkeypatch, **values):
         true = true_motion(here)
         return Motion(**{**{name: getattr(true, name) for name in true.__dataclass_fields__}, **values})
 
-    monkeypatch.setattr("cnmf3d.motion.estimate_motion", estimate)
+    for room in ("cnmf3d.motion", "cnmf3d.engine.registering"):
+        monkeypatch.setattr(f"{room}.estimate_motion", estimate)
     return asked
 
 
@@ -191,7 +192,8 @@ def test_run_registers_first(here, monkeypatch, capsys):
     (here / "p.json").write_text(json.dumps({"motion": {"niter_rig": 2}, "init": {"K": 30}}))
     words = ["run", "m.tif", "--register", "piecewise", "--params", "p.json", "-q"]
     assert call([*words, "--dry-run"]) == 0
-    assert "registration (piecewise)" in capsys.readouterr().out and not asked
+    told = capsys.readouterr().out
+    assert "registered (piecewise)" in told and "m.motion.hdf5" in told and not asked
     assert call(words) == 0
     assert asked["parameters"].pw_rigid is True and asked["parameters"].niter_rig == 2
     results = load_results("m.cnmf3d.hdf5")
@@ -200,9 +202,63 @@ def test_run_registers_first(here, monkeypatch, capsys):
     assert read_motion("m.motion.hdf5").fingerprint == open_movie("m.tif").fingerprint()
 
 
-def test_a_movie_that_stands_still_is_run_as_it_is(here, monkeypatch):
+def test_a_movie_that_moves_is_registered_without_being_told_and_once(here, monkeypatch, capsys):
+    asked = stand_in(here, monkeypatch)
+    assert call(["run", "m.tif"]) == 0
+    assert "the movie moves by" in capsys.readouterr().err and asked
+    results = load_results("m.cnmf3d.hdf5")
+    assert "the movie moves by" in results.provenance.estimates["registration"]["why"]
+    assert not any("register it" in text for text in results.provenance.warnings)
+    asked.clear()
+    (here / "again").mkdir()
+    assert call(["run", "m.tif", "--dry-run"]) == 0
+    assert "m.motion.hdf5 says how the movie moves" in capsys.readouterr().out
+    assert call(["run", "m.tif", "-o", "again/out.hdf5"]) == 0  # the file beside the movie
+    assert "m.motion.hdf5 says how the movie moves" in capsys.readouterr().err and not asked
+    assert load_results("again/out.hdf5").provenance.fingerprint == results.provenance.fingerprint
+    assert call(["run", "m.tif", "-o", "again/out.hdf5", "-q", "--register", "rigid"]) == 0
+    assert asked["parameters"].pw_rigid is False  # what another kind found is of no use
+    assert (here / "again" / "m.motion.hdf5").exists()
+
+
+def test_none_leaves_a_movie_that_moves(here, monkeypatch, capsys):
+    asked = stand_in(here, monkeypatch)
+    assert call(["run", "m.tif", "--register", "none", "-q"]) == 0
+    assert not asked and not (here / "m.motion.hdf5").exists()
+    source = load_results("m.cnmf3d.hdf5").provenance
+    assert source.fingerprint == open_movie("m.tif").fingerprint() and "registration" not in source.estimates
+    assert any("register it" in text for text in source.warnings)
+
+
+def test_what_is_no_motion_file_is_not_overwritten(here, monkeypatch, capsys):
+    stand_in(here, monkeypatch)
+    (here / "m.motion.hdf5").write_text("mine")
+    assert call(["run", "m.tif", "-q"]) == 2
+    assert "no motion file" in capsys.readouterr().err
+    assert (here / "m.motion.hdf5").read_text() == "mine"
+
+
+def test_a_still_movie_gives_the_same_bytes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    simulate("still.tif", "tiny", seed=4, overrides={"frames": 150})
+    kept = []
+    for kind in ("auto", "none"):
+        assert call(["run", "still.tif", "-q", "--register", kind, "-o", f"{kind}.hdf5"]) == 0
+        kept.append(load_results(f"{kind}.hdf5"))
+    one, other = kept
+    assert one.components.traces.tobytes() == other.components.traces.tobytes()
+    assert (one.components.footprints != other.components.footprints).nnz == 0
+    assert one.provenance.estimates == other.provenance.estimates
+    assert one.provenance.warnings == other.provenance.warnings
+    assert sorted(path.name for path in tmp_path.glob("*.motion.hdf5")) == []
+    assert call(["run", "still.tif", "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["register"] == "leave" and "nothing moves that matters" in told["why"]
+
+
+def test_where_the_estimation_finds_nothing_the_movie_is_run_as_it_is(here, monkeypatch):
     stand_in(here, monkeypatch, rigid=np.zeros((160, 3), np.float32))
-    assert call(["run", "m.tif", "--register", "auto", "-q"]) == 0
+    assert call(["run", "m.tif", "-q"]) == 0
     source = load_results("m.cnmf3d.hdf5").provenance
     assert source.estimates["registration"]["value"] == "none"
     assert source.fingerprint == open_movie("m.tif").fingerprint()
@@ -214,7 +270,7 @@ def test_what_cannot_be_meant(here, capsys):
         err = capsys.readouterr().err
         assert all(text in err for text in texts), err
 
-    says(["run", "m.tif", "--motion", "true.motion.hdf5", "--register", "auto"], 2, "Choose one")
+    says(["run", "m.tif", "--motion", "true.motion.hdf5", "--register", "rigid"], 2, "Choose one")
     says(["run", "m.tif", "--motion", "none.hdf5"], 3, "not there")
     says(["register", "m.tif", "-o", "m.tif"], 2, "the movie itself")
     says(["register", "m.tif", "-o", "m.truth.h5"], 2, "no motion file", "--force")

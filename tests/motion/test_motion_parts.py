@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
-from cnmf3d.motion.correlation import Field, Matcher, Spectra, path
+from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
 from cnmf3d.motion.frames import live_box
 from cnmf3d.motion.kernels import add, binned, bounded_residual, highest, move
 from cnmf3d.motion.patches import Patches, learn_field
@@ -211,6 +211,31 @@ def test_correlation_finds_large_shifts_in_noise() -> None:
     spectra = Spectra.of(field, [(waves[0], waves[1]), (waves[2], waves[3])])
     matcher = Matcher.of(field, scene[view], 1000, spectra)
     assert matcher.peaks(waves[2])[0, :3] == pytest.approx(true, abs=0.8)
+
+
+def test_a_faint_frame_is_found_where_it_is() -> None:
+    """At a brightness of 1 the farthest shift would be the best: there the least of the template is in view."""
+    rng = np.random.default_rng(0)
+    scene = image((3, 60, 60), blur=2.0)
+    field = Field.of((3, 40, 40), (0, 8, 8))
+    noise = 40 * rng.standard_normal((4, 3, 40, 40)).astype(np.float32)
+    view = (slice(None), slice(10, 50), slice(10, 50))
+    waves = [field.transform(scene[view] + part) for part in noise]
+    matcher = Matcher.of(field, scene[view], 1000, Spectra.of(field, [(waves[0], waves[1])]))
+    faint = field.transform(0.3 * scene[:, 8:48, 13:53] + noise[2])
+    assert matcher.peaks(faint)[0, :3] == pytest.approx([0, 2, -3], abs=0.5)
+
+
+def test_usual_steps_are_those_between_clear_peaks() -> None:
+    rng = np.random.default_rng(0)
+    peaks = np.zeros((60, 2, 4))
+    peaks[:, :, 3] = [20, 0]
+    peaks[:, 0, 1] = np.arange(60) * 0.5
+    unclear = np.arange(60) % 10 > 3
+    peaks[unclear, 0, 3] = 1
+    peaks[unclear, 0, 1:3] = rng.uniform(-20, 20, (unclear.sum(), 2))
+    assert usual_step(peaks) == pytest.approx([0, 0.5, 0])
+    assert not usual_step(peaks[:1]).any()
 
 
 def test_path_prefers_neighbours_where_peaks_are_alike() -> None:

@@ -11,6 +11,7 @@ from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
     from cnmf3d.cli.flags import MovieFlags
+    from cnmf3d.engine.registering import Decision
     from cnmf3d.events import Reporter
     from cnmf3d.movies import Movie
     from cnmf3d.movies.registered import Motion
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 Kind = Literal["auto", "rigid", "piecewise"]
 Registering = Literal["auto", "none", "rigid", "piecewise"]
-
-PIECEWISE: dict[str, bool] = {"rigid": False, "piecewise": True}
-"""What pw_rigid is for each kind but auto, which leaves it to the data."""
 
 
 def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, workers: int | None) -> Motion:
@@ -70,50 +68,75 @@ class Registration:
         How it was opened.
     kind : str
     parameters : MotionParameters
+    decision : Decision
     out : Path
-        Motion file.
+        Motion file: beside the results.
     """
 
     movie: Movie
     opening: dict[str, Any]
-    kind: Kind
+    kind: Registering
     parameters: MotionParameters
+    decision: Decision
     out: Path
 
     @classmethod
     def of(
-        cls, movie: Movie, opening: MovieFlags, kind: Kind, content: Mapping[str, Any], *, force: bool
+        cls,
+        movie: Movie,
+        opening: MovieFlags,
+        kind: Registering,
+        content: Mapping[str, Any],
+        results: Path,
+        *,
+        force: bool,
     ) -> Registration:
-        """See that it can be done, before anything is computed."""
-        from cnmf3d.movies.registered.origin import motion_path
-        from cnmf3d.parameters import read_motion_parameters
+        """Decide what is to be done, and see that it can be, before anything is computed.
 
-        if opening.motion is not None:
+        Parameters
+        ----------
+        movie, opening, kind, content
+            The movie, how it was opened, and what is asked.
+        results : Path
+            That are to be written.
+        force : bool
+            Replace what is in the place of the motion file, whatever it is.
+        """
+        from cnmf3d.engine.registering import asked_for, decide
+        from cnmf3d.movies.registered.origin import motion_path
+
+        if opening.motion is not None and kind not in ("auto", "none"):
             raise UsageError(
                 "the movie's motion is given (--motion) and is to be estimated (--register)", "Choose one of them."
             )
-        out = motion_path(movie)
-        check_motion_output(out, movie, force=force)
-        changes = {"pw_rigid": PIECEWISE[kind]} if kind in PIECEWISE else {}
-        parameters = read_motion_parameters(content, voxel_size=movie.voxel_size, **changes)
-        return cls(movie, opening.keywords(), kind, parameters, out)
+        _, parameters = asked_for(kind, content, voxel_size=movie.voxel_size)
+        beside = motion_path(movie)
+        out = results.parent / beside.name
+        decision = decide(movie, kind, parameters, (out, beside))
+        if decision.does == "estimate":
+            check_motion_output(out, movie, force=force)
+        return cls(movie, opening.keywords(), kind, parameters, decision, out)
 
     def done(self, reporter: Reporter, workers: int | None) -> Movie:
-        """Estimate and keep the motion: the registered movie, or the recording where nothing moves."""
-        from cnmf3d.events import Note
-        from cnmf3d.movies.registered import registered, write_motion
-        from cnmf3d.movies.registered.origin import of_movie
+        """Find and keep the motion: the registered movie, or the recording where it is left as it is."""
+        from cnmf3d.engine.registering import carry_out
 
-        motion = of_movie(estimated(self.movie, self.parameters, reporter, workers), self.movie, self.opening)
-        write_motion(motion, self.out)
-        if motion.still:
-            reporter(Note("register", "nothing moves that matters: the movie is used as it was recorded"))
-            return self.movie
-        return registered(self.movie, motion)
+        return carry_out(
+            self.decision,
+            self.movie,
+            self.parameters,
+            file=self.out,
+            opening=self.opening,
+            reporter=reporter,
+            workers=workers,
+        )
 
 
-def with_registration(results: Results, movie: Movie, registration: Registration | None) -> Results:
-    """Results that say how the movie was registered."""
+def with_registration(results: Results, movie: Movie, registration: Registration) -> Results:
+    """Results that say how the movie was registered; of a movie that is left as it is they say nothing."""
     from cnmf3d.results.registration import with_registration as told
 
-    return told(results, movie, None if registration is None else f"--register {registration.kind}")
+    decision = registration.decision
+    if decision.does == "leave":
+        return told(results, movie)
+    return told(results, movie, f"--register {registration.kind}", decision.why)

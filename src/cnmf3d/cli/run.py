@@ -29,10 +29,11 @@ def run(
     register: Annotated[
         Registering,
         typer.Option(
-            help="Estimate the motion first, and register the movie as it is read; MOVIE.motion.hdf5 keeps it.",
+            help="Find the motion first, and register the movie as it is read; MOVIE.motion.hdf5 beside the results "
+            "keeps it for the next run. auto: where a sample of the movie moves by what matters.",
             rich_help_panel=MOVING,
         ),
-    ] = "none",
+    ] = "auto",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Results file; MOVIE.cnmf3d.hdf5 where not given.")
     ] = None,
@@ -72,21 +73,20 @@ def run(
     content, moving = separated(parts[0])
     parameters = combined([content, *parts[1:], {}])
     source = opening.opened(movie)
-    registration = None
-    if register != "none":
-        registration = Registration.of(source, opening, register, moving, force=force)
+    out = output or beside(source)
+    if not dry_run:
+        check_output(out, source, force=force)
+    registration = Registration.of(source, opening, register, moving, out, force=force)
     if dry_run:
         _foretell(source, parameters, workers, registration, as_json)
         return
-    out = output or beside(source)
-    check_output(out, source, force=force)
     _compute(source, parameters, registration, out, workers, scratch, cache, as_json, quiet)
 
 
 def _compute(
     movie: Movie,
     parameters: CnmfParameters,
-    registration: Registration | None,
+    registration: Registration,
     out: Path,
     workers: int | None,
     scratch: Path | None,
@@ -103,8 +103,7 @@ def _compute(
 
     begun = time.perf_counter()
     with shown(as_json=as_json, quiet=quiet) as reporter:
-        if registration is not None:
-            movie = registration.done(reporter, workers)
+        movie = registration.done(reporter, workers)
         results = compute(
             movie,
             parameters,
@@ -121,7 +120,7 @@ def _compute(
 
 
 def _foretell(
-    movie: Movie, parameters: CnmfParameters, workers: int | None, registration: Registration | None, as_json: bool
+    movie: Movie, parameters: CnmfParameters, workers: int | None, registration: Registration, as_json: bool
 ) -> None:
     """What a run would need."""
     from dataclasses import asdict
@@ -131,8 +130,9 @@ def _foretell(
 
     plan_of(movie, parameters)
     needs = estimate(movie, parameters, workers)
+    decision = registration.decision
     if as_json:
-        told = {} if registration is None else {"register": registration.kind, "motion": str(registration.out)}
+        told = {"register": decision.does, "why": decision.why, "motion": str(decision.file or registration.out)}
         typer.echo(json.dumps({"kind": "estimate", **asdict(needs), **told}))
         return
     minutes = f"{needs.seconds:.0f} s" if needs.seconds < 120 else f"{needs.seconds / 60:.0f} minutes"
@@ -140,8 +140,11 @@ def _foretell(
     typer.echo(f"memory  about {needs.memory / 2**30:.1f} GiB")
     typer.echo(f"disk    {needs.disk / 2**30:.2f} GiB for a temporary file")
     typer.echo(f"time    about {minutes}")
-    if registration is not None:
-        typer.echo(f"before  registration ({registration.kind}), kept in {registration.out}; its time comes on top")
+    if decision.does == "estimate":
+        typer.echo(f"before  {decision.why}: it is registered ({registration.kind}), which comes on top")
+        typer.echo(f"        {registration.out} will keep its motion")
+    else:
+        typer.echo(f"before  {decision.why}")
 
 
 def _tell(results: Results, out: Path, seconds: float, as_json: bool) -> None:

@@ -14,8 +14,14 @@ from cnmf3d.motion.spectra import over_shells, shells
 
 Float = npt.NDArray[np.float32]
 Volume = tuple[int, int, int]
-CANDIDATES = 4
-"""Peaks of a frame's correlation that are kept: its own neighbours in time choose among them."""
+CANDIDATES = 8
+"""Peaks of a frame's correlation that are kept: its own neighbours in time choose among them. In the dark the right one
+is often none of the highest four; more hardly cost anything, but a path through them does."""
+LEAST_ENERGY = 0.05
+"""Share of the template's energy that a shift must leave in view to count for what it is: of less noise makes much."""
+CLEAR = 6.0
+"""Log-likelihood by which a peak must exceed the next for a frame to tell how far the tissue moves in one."""
+
 TAPER = 0.08
 """Share of each side of an image that is faded out: steps at the borders look like structure that never moves."""
 JUMP = 12.0
@@ -123,7 +129,7 @@ class Matcher:
     energy: Float
 
     @classmethod
-    def of(cls, field: Field, template: Float, frames: float, spectra: Spectra) -> Matcher:
+    def of(cls, field: Field, template: Float, frames: float, spectra: Spectra, *, active: bool = False) -> Matcher:
         """Whiten a template.
 
         Parameters
@@ -133,25 +139,34 @@ class Matcher:
             Binned mean of `frames` frames.
         frames : float
         spectra : Spectra
+        active : bool
+            Count as noise, too, what frames have in common with the next one beside the template: cells that light up.
         """
         share = spectra.shrinkage(frames)
-        noise = spectra.noise * (1 + share / frames)
         spectrum = field.transform(template) * share
+        noise = spectra.noise * (1 + share / frames)
+        if active:
+            noise = noise + np.maximum(spectra.signal - over_shells(np.abs(spectrum) ** 2, shells(field.frequencies)), 0)
         root = fft.irfftn(spectrum / np.sqrt(noise), field.padded)
         seen = np.zeros(field.padded, np.float32)
         seen[tuple(slice(n) for n in field.shape)] = field.window
         energy = fft.irfftn(np.conj(fft.rfftn(np.asarray(root**2, np.float32))) * fft.rfftn(seen), field.padded)
         scale = np.prod(field.padded)
+        half = scale * field.near(np.asarray(energy, np.float32)) / 2
         return cls(
             field,
             np.asarray(np.conj(spectrum) / noise * scale, np.complex64),
-            np.asarray(scale * field.near(np.asarray(energy, np.float32)) / 2, np.float32),
+            np.asarray(np.maximum(half, LEAST_ENERGY * half.max() + 1e-30), np.float32),
         )
 
     def likelihood(self, transformed: npt.NDArray[np.complex64]) -> Float:
-        """Log-likelihood of each shift within reach, but for a constant."""
-        seen = fft.irfftn(transformed * self.spectrum, self.field.padded)
-        return np.asarray(self.field.near(seen) - self.energy, np.float32)
+        """Log-likelihood of each shift within reach over that of no match, at the best brightness for each.
+
+        Of ``a c - a² E / 2``, c the correlation and E the template's energy in view, that is ``c² / (2 E)``. At a
+        brightness of 1 a frame whose cells are silent would rather show less of the template: the farthest shifts.
+        """
+        seen = self.field.near(fft.irfftn(transformed * self.spectrum, self.field.padded))
+        return np.asarray(np.maximum(seen, 0) ** 2 / (4 * self.energy), np.float32)
 
     def peaks(self, transformed: npt.NDArray[np.complex64], count: int = CANDIDATES) -> npt.NDArray[np.float64]:
         """Find the highest peaks, (`count`, 4): shift along z, y, x in binned voxels, and log-likelihood.
@@ -162,6 +177,25 @@ class Matcher:
         highest(self.likelihood(transformed), out)
         out[:, :3] -= self.field.reach
         return out
+
+
+def usual_step(peaks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Usual distance of two consecutive frames along each axis, (3,): median where both have a clear peak.
+
+    Wrong peaks lie anywhere: where they are many, steps between highest peaks would allow any step.
+
+    Parameters
+    ----------
+    peaks : (frames, candidates, 4)
+        From `Matcher.peaks`.
+    """
+    if len(peaks) < 2:
+        return np.zeros(3)
+    step = np.abs(np.diff(peaks[:, 0, :3], axis=0))
+    ahead = peaks[:, 0, 3] - peaks[:, 1, 3]
+    both = np.minimum(ahead[1:], ahead[:-1])
+    few = both >= min(CLEAR, float(np.sort(both)[-max(1, len(both) // 8)]))
+    return np.asarray(np.median(step[few], axis=0))
 
 
 def path(peaks: npt.NDArray[np.float64], step: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import gauss_newton
-from cnmf3d.motion.spectra import displaced, frequencies, from_waves, over_shells, pairs, shells, to_waves
+from cnmf3d.motion.spectra import displaced, frequencies, from_waves, over_shells, pairs, rings, to_waves
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -56,7 +56,7 @@ class Whitening:
         power = np.zeros(weight.shape)
         for residual in residuals:
             power += to_waves(residual * weight) ** 2
-        spectrum = over_shells(power / len(residuals), shells(frequencies(weight.shape)))
+        spectrum = over_shells(power / len(residuals), rings(frequencies(weight.shape)))
         spectrum[0, 0, 0] = spectrum.max()  # the mean has no power left, as it was fitted
         return cls(weight, np.asarray(1 / np.maximum(spectrum, 1e-30), np.float32))
 

@@ -14,7 +14,7 @@ from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.frames import Source
 from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
 from cnmf3d.motion.regression import FARTHEST
-from cnmf3d.motion.starting import Start, find_start
+from cnmf3d.motion.starting import Search, Start, first_search
 
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -83,20 +83,29 @@ def register_rigid(
     tell : callable
         Gets the step and the number of frames that are done.
     """
-    start = find_start(source, reach, lambda done: tell("start", done))
+    search = first_search(source, reach)
+    start = search.start(source, lambda done: tell("start", done))
     given = np.isin(np.arange(source.shape[0]), bad)
-    frames, numbers, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
     axes = tuple(axis for axis in range(3) if reach[axis] > 0)
+    frames, numbers, odd = _frames_to_learn_from(source, start, given, LEARNING_FRAMES)
     learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
-    if learned.error > DARK:
+    if learned.error > DARK:  # what is learned finds frames that the first template lost
+        start = _started_again(search, learned, source)
         frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
         learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
+        start = _started_again(search, learned, source)
     agreement = compare_halves(frames, learned, source.scale, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
         learned = learn(frames, learned.shifts, kept, rounds, source.workers)
     fitted = _all_frames(source, start, odd, learned, numbers, reach, lambda done: tell("shifts", done))
     return Rigid(*fitted, learned, agreement, numbers, frames)
+
+
+def _started_again(search: Search, learned: Learned, source: Source) -> Start:
+    """Compare all frames with what was learned."""
+    template = np.asarray(learned.basis.template + learned.level, np.float32)
+    return search.sharper(template, len(learned.shifts), source.workers).start(source)
 
 
 def _frames_to_learn_from(

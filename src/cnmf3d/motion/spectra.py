@@ -17,6 +17,8 @@ Double = npt.NDArray[np.float64]
 SHELLS = 24
 """Shells of spatial frequency over which spectra are averaged: finer ones follow the spectrum more closely, and each of
 them knows less."""
+DEEP = 8
+"""The same along z, for `rings`."""
 HALF = 0.5
 """Voxels that rounding to whole ones leaves of a shift at most."""
 FEW = 32
@@ -45,6 +47,18 @@ def shells(frequency: tuple[Double, ...]) -> npt.NDArray[np.int64]:
     """Shell of spatial frequency of each coefficient: 0 for the mean."""
     radius = np.sqrt(sum((wave / np.pi) ** 2 for wave in frequency))
     return np.asarray(np.ceil(np.sqrt(radius / np.sqrt(3)) * SHELLS), np.int64)
+
+
+def rings(frequency: tuple[Double, ...]) -> npt.NDArray[np.int64]:
+    """Shells that tell frequencies along z from those in the plane: rings in the plane for each of some along z.
+
+    Activity is as wide in few, thick planes as it is deep in them, so that what is slow along z lies in shells with what
+    is fine in the plane. Takes more values for the same precision than `shells`.
+    """
+    z, y, x = (wave / np.pi for wave in frequency)
+    ring = np.ceil(np.sqrt(np.sqrt((y**2 + x**2) / 2)) * SHELLS).astype(np.int64)
+    index = ring + (SHELLS + 1) * np.ceil(np.sqrt(z) * DEEP).astype(np.int64)
+    return np.unique(index, return_inverse=True)[1].reshape(index.shape)
 
 
 def over_shells(power: npt.NDArray[np.floating], index: npt.NDArray[np.int64]) -> Double:
@@ -128,7 +142,7 @@ def smoothed(image: Float, halves: tuple[Float, Float]) -> Float:
         Means of one half of the frames and of the other.
     """
     one, other = (to_waves(half) for half in halves)
-    waves, index = to_waves(image), shells(frequencies(image.shape))
+    waves, index = to_waves(image), rings(frequencies(image.shape))
     common = over_shells(one * other, index)
     power = over_shells(waves**2, index)
     gain = np.clip(common / np.maximum(power, 1e-30), 0, 1)

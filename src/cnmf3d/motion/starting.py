@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cnmf3d.motion.correlation import Field, Matcher, Spectra, path
+from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
 from cnmf3d.motion.frames import Source, bin_frames, spread
 from cnmf3d.motion.kernels import add
 
@@ -24,6 +24,9 @@ ROUNDS = 3
 """Times that the template is made anew at most; it mostly stays after two."""
 POINTS = 60_000
 """Binned voxels that are correlated at most: a part of a larger field tells as much to within a voxel."""
+BRIGHT = 99.0
+"""Percentile of values up to which they count: a cell that lights up where the template has none looks like the
+template's cells displaced; a lower one takes from what the template shows."""
 RUNS = (1, 5, 1, 15)
 """Frames in a row whose mean is tried as the first template: one is sharp, more have less noise."""
 
@@ -67,38 +70,66 @@ class Window:
         return bin_frames(frames[:, :, self.rows, self.columns], self.by, workers)
 
 
-def find_start(source: Source, reach: tuple[int, int, int], tell: Callable[[int], None] = lambda done: None) -> Start:
-    """Find every frame's shift against a template that is made on the way.
+@dataclass(frozen=True)
+class Search:
+    """What every frame is compared with.
+
+    Attributes
+    ----------
+    window : Window
+    spectra : Spectra
+    matcher : Matcher
+    most : float32
+        Value up to which voxels count.
+    """
+
+    window: Window
+    spectra: Spectra
+    matcher: Matcher
+    most: np.float32
+
+    def sharper(self, template: Float, frames: int, workers: int) -> Search:
+        """The same with a better template, (Z, Y, X) in voxels of the source, learned from so many frames."""
+        image = np.minimum(self.window.of(template[None], workers)[0], self.most)
+        return replace(self, matcher=Matcher.of(self.matcher.field, image, frames, self.spectra, active=True))
+
+    def start(self, source: Source, tell: Callable[[int], None] = lambda done: None) -> Start:
+        """Compare all frames, and choose a peak of each."""
+        peaks, level = [], []
+        field = self.matcher.field
+        for start, frames in source.chunks():
+            images = self.window.of(frames, source.workers)
+            level.append(images.mean(axis=(1, 2, 3), dtype=np.float64))
+            bounded = np.minimum(images, self.most)
+            peaks += spread(lambda image: self.matcher.peaks(field.transform(image)), bounded, source.workers)
+            tell(start + len(frames))
+        found = np.stack(peaks)
+        chosen = path(found, np.maximum(1.5 * usual_step(found), 0.5))
+        best = found[np.arange(len(found)), chosen]
+        return Start(best[:, :3] * [1, self.window.by, self.window.by], best[:, 3], np.concatenate(level))
+
+
+def first_search(source: Source, reach: tuple[int, int, int]) -> Search:
+    """Make a template to begin with.
 
     Parameters
     ----------
     source : Source
     reach : (3,)
         Largest shift along z, y, x, voxels of the source.
-    tell : callable
-        Gets the number of frames done.
     """
     time = source.shape[0]
     few = np.unique(np.linspace(0, max(time - 2, 0), min(FRAMES, time)).astype(int))
     pairs = source.pick(np.stack([few, np.minimum(few + 1, time - 1)], axis=1).ravel())
     window = _window(pairs, reach)
     small = window.of(pairs, source.workers)
+    most = np.float32(np.percentile(small[np.isfinite(small)], BRIGHT) if np.isfinite(small).any() else np.inf)
+    small = np.minimum(small, most)
     field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
     waves = spread(field.transform, small, source.workers)
     spectra = Spectra.of(field, list(zip(waves[::2], waves[1::2], strict=True)))
-    matcher = _first_matcher(source, window, field, spectra, few, small[::2], waves[::2])
-    peaks, level = [], []
-    for start, frames in source.chunks():
-        images = window.of(frames, source.workers)
-        peaks += spread(lambda image: matcher.peaks(field.transform(image)), images, source.workers)
-        level.append(images.mean(axis=(1, 2, 3), dtype=np.float64))
-        tell(start + len(frames))
-    found = np.stack(peaks)
-    step = np.diff(found[:, 0, :3], axis=0)
-    usual = 1.5 * np.median(np.abs(step), axis=0) if len(step) else np.zeros(3)
-    chosen = path(found, np.maximum(usual, 0.5))
-    best = found[np.arange(time), chosen]
-    return Start(best[:, :3] * [1, window.by, window.by], best[:, 3], np.concatenate(level))
+    template = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
+    return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most)
 
 
 def _within(reach: tuple[int, int, int], shape: tuple[int, ...], by: int) -> tuple[int, int, int]:
@@ -124,9 +155,9 @@ def _window(frames: npt.NDArray[Any], reach: tuple[int, int, int]) -> Window:
     return Window(slice(y, y + rows), slice(x, x + columns), by)
 
 
-def _first_matcher(
+def _first_template(
     source: Source, window: Window, field: Field, spectra: Spectra, few: Whole, images: Float, waves: list[Waves]
-) -> Matcher:
+) -> Float:
     """Make the template: from the best of several starts, remade until its frames stay where they are."""
 
     def match(matcher: Matcher) -> tuple[Double, Double]:
@@ -140,18 +171,18 @@ def _first_matcher(
     results = [match(Matcher.of(field, *start, spectra=spectra)) for start in starts]
     # what a template of one frame says of that frame is no evidence: the best few frames don't count
     order = np.argsort([-np.sort(values)[: len(values) * 3 // 4 + 1].sum() for _, values in results], kind="stable")
-    best: tuple[float, Matcher] | None = None
+    best: tuple[float, Float] | None = None
     for number in order[:2]:
         shifts, _ = results[number]
         score = -np.inf
         for _ in range(ROUNDS):
-            matcher = Matcher.of(field, _moved_mean(images, shifts, field), spectra=spectra, frames=len(images))
-            shifts, values = match(matcher)
+            template = _moved_mean(images, shifts, field)
+            shifts, values = match(Matcher.of(field, template, len(images), spectra))
             if values.sum() <= score * (1 + 1e-3):
                 break
             score = float(values.sum())
         if best is None or score > best[0]:
-            best = score, matcher
+            best = score, template
     assert best is not None
     return best[1]
 

@@ -23,7 +23,8 @@ def register(request: Mapping[str, Any]) -> None:
     ----------
     request : mapping
         ``source`` and ``opening`` of the recording, ``parameters`` of registration, ``channel`` that it is estimated
-        on or None, ``output`` for the motion file, ``workers`` or None.
+        on or None, ``output`` for the motion file, ``workers`` or None; ``stretch``, where only some frames in a row
+        are wanted: the first one, and the one after the last.
 
     Raises
     ------
@@ -31,6 +32,7 @@ def register(request: Mapping[str, Any]) -> None:
         Where it can't be done.
     """
     from cnmf3d.motion import estimate_motion
+    from cnmf3d.motion.stretch import estimate_stretch
     from cnmf3d.movies import open_movie
     from cnmf3d.movies.registered import write_motion
     from cnmf3d.movies.registered.origin import of_movie
@@ -42,7 +44,11 @@ def register(request: Mapping[str, Any]) -> None:
     if seen.shape != movie.shape:
         raise UsageError(f"channel {channel} has another size than the movie", "Give a channel of the same recording.")
     parameters = read_motion_parameters({"motion": request["parameters"]})
-    motion = estimate_motion(seen, parameters, reporter=report, workers=request["workers"])
+    stretch, workers = request.get("stretch"), request["workers"]
+    if stretch is None:
+        motion = estimate_motion(seen, parameters, reporter=report, workers=workers)
+    else:
+        motion = estimate_stretch(seen, *stretch, parameters, reporter=report, workers=workers)
     other = None if channel is None else (channel, seen.fingerprint())
     write_motion(of_movie(motion, movie, opening, other), Path(request["output"]))
 

@@ -13,6 +13,7 @@ import tifffile
 pytest.importorskip("psygnal")
 
 from cnmf3d.batch import Batch
+from cnmf3d.motion.stretch import stretch_of
 from cnmf3d.movies import open_movie
 from cnmf3d.movies.registered import Motion, read_motion, write_motion
 from cnmf3d.movies.registered.frames import Registered
@@ -97,6 +98,36 @@ def test_motion_is_estimated_and_taken_out(app, finish, recording, failed):
     assert registration.used and isinstance(app.movie.frames, Registered)
     assert app.environment.history_trace[-1][ENTRY]["kind"] == "rigid"
     assert registration.view == "registered" and seen(app) == {"movie": True, "as recorded": False}
+
+
+def test_a_preview_shows_a_stretch_and_keeps_nothing(app, finish, recording, failed, monkeypatch):
+    path, shifts = recording
+    monkeypatch.setattr("cnmf3d.viewer.controllers.registration.STRETCH", 40)
+    for left in path.parent.glob("*.motion.hdf5"):
+        left.unlink()
+    registration = registration_of(app)
+    app.open(path)
+    finish(app)
+    app.viewer.dims.set_current_step(0, 58)
+    told = []
+    app.told.connect(told.append)
+    registration.preview()
+    assert registration.busy
+    finish(app, 200)
+    assert not failed and registration.found is None and registration.trial is not None
+    motion = registration.trial.motion
+    assert stretch_of(motion) == (20, 60) and motion.frames == 40
+    error = (motion.rigid - shifts[20:])[:, 1:]
+    assert (error - error.mean(axis=0)).std() < 0.5 < shifts[:, 1:].std()
+    assert not list(path.parent.glob("*.motion.hdf5"))
+    assert not registration.used and app.movie.dtype == np.uint16
+    assert registration.view == "side by side" and seen(app) == {"movie": True, "registered": True}
+    assert any("frames 20 to 59" in text for text in told)
+    moved = registration.trial.moved
+    np.testing.assert_array_equal(moved.read(3, 4), app.movie.read(3, 4).astype(np.float32))  # beyond the stretch
+    registration.estimate()
+    finish(app, 200)
+    assert registration.trial is None and registration.found is not None and registration.used
 
 
 def test_what_is_run_is_the_registered_movie(app, opened, tmp_path, failed):

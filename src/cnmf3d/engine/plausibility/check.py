@@ -20,9 +20,12 @@ class Check:
         The same for programs.
     caution : str
         What is wrong and what to do; empty where nothing is.
+    finding : str
+        What is wrong, alone, where somebody else knows what to do.
     """
 
     name: str
     said: str
     figures: Mapping[str, float] = field(default_factory=dict)
     caution: str = ""
+    finding: str = ""

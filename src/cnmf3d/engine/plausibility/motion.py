@@ -15,7 +15,6 @@ from scipy import ndimage
 from cnmf3d.engine.plausibility.check import Check
 from cnmf3d.engine.plausibility.sample import Sample
 from cnmf3d.geometry import ZYX
-from cnmf3d.movies import Movie
 
 GAP = 12
 """Voxels between the two sides, so that no cell lies in both; a sixth of small planes."""
@@ -227,10 +226,23 @@ OFTEN = 0.05
 """Least share of volumes with a brief displacement for a caution: fewer do little harm; one in a sample is chance."""
 
 
-def _remedy(movie: Movie, kind: str) -> str:
+FILLED = (0.001, 0.5)
+"""Share of the voxels that registration fills in some of the volumes, at least and at most: a line of 512 is 0.002 of its
+plane; where most of them are empty at times, volumes were lost."""
+
+
+def registered_before(sample: Sample) -> bool:
+    """Whether borders are filled in some volumes and not in others, as registration leaves them."""
+    at_times = float(((sample.hidden > 0) & (sample.hidden < 1)).mean())
+    return FILLED[0] < at_times < FILLED[1]
+
+
+def _remedy(sample: Sample, kind: str) -> str:
     """What helps: registration, unless that is what left it."""
-    if "motion" in movie.metadata:
+    if "motion" in sample.movie.metadata:
         return "it was registered, so look at its motion file with `cnmf3d motion`"
+    if registered_before(sample):  # which auto leaves as it is
+        return f"it was registered before; `cnmf3d run --register {'rigid' if kind == 'auto' else kind}` does it again"
     return f"register it with `cnmf3d run --register {kind}`"
 
 
@@ -244,18 +256,22 @@ def check_motion(sample: Sample) -> Check:
     uneven = uneven_motion_of(sample.frames, sample.noise, motion)
     depth = f", {z:.2f} planes along z" if sample.mean.shape[0] >= DEPTH else ""
     said = f"{x:.2f} voxels rms along x, {y:.2f} along y{depth} ({fast:.2f} within a second or so)"
-    caution = ""
+    finding = remedy = ""
     if plane > MOVES or z > MOVES_Z:
-        caution = f"the movie moves by {said}: {_remedy(sample.movie, 'auto')}, or cells come out in pieces"
+        finding = f"the movie moves by {said}"
+        remedy = f"{_remedy(sample, 'auto')}, or cells come out in pieces"
     elif uneven > UNEVEN:
-        caution = (
+        finding = (
             f"the movie moves differently from place to place, by {uneven:.2f} voxels rms beyond what all of it does "
-            f"({said}): {_remedy(sample.movie, 'piecewise')}"
+            f"({said})"
         )
+        remedy = _remedy(sample, "piecewise")
     elif motion.brief > OFTEN:
-        caution = (
+        finding = (
             f"{motion.brief:.0%} of the volumes are displaced by more than {BRIEF:g} voxels from those around, as "
-            f"when an animal startles: {_remedy(sample.movie, 'auto')}, or cut these volumes out"
+            "when an animal startles"
         )
+        remedy = f"{_remedy(sample, 'auto')}, or cut these volumes out"
+    caution = f"{finding}: {remedy}" if finding else ""
     figures = {"x": x, "y": y, "z": z, "fast": fast, "uneven": uneven, "brief": motion.brief}
-    return Check("motion", said, figures, caution)
+    return Check("motion", said, figures, caution, finding)

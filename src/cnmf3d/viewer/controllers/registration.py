@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 
 from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.motion.stretch import over_all, stretch_of
 from cnmf3d.movies import Movie
 from cnmf3d.movies.registered import Motion, motion_of, read_motion, registered, write_motion
 from cnmf3d.movies.registered.frames import Registered
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from cnmf3d.viewer.tasks import Task
 
 View = Literal["registered", "as recorded", "side by side"]
+STRETCH = 300
+"""Frames of a preview, around the one that is looked at: enough for a template, and done in seconds."""
 VIEWS: tuple[View, ...] = ("registered", "as recorded", "side by side")
 
 
@@ -55,6 +59,8 @@ class Registration:
         The movie that is open, as it was recorded.
     found : Found or None
         Its motion.
+    trial : Found or None
+        The motion of a stretch, as a preview; never together with one that is taken out.
     channel : int or None
         That motion is estimated on; None: that of the movie.
     view : str
@@ -73,6 +79,7 @@ class Registration:
         self.form, self.bad = MotionForm(), BadFrames()
         self.recorded: Movie | None = None
         self.found: Found | None = None
+        self.trial: Found | None = None
         self.channel: int | None = None
         self.view: View = "as recorded"
         self._task: Task | None = None
@@ -114,6 +121,48 @@ class Registration:
         self._task = self.app.tasks.start("Estimating motion", work, self._estimated(movie), self.app.fail)
         return self._task
 
+    def preview(self) -> Task | None:
+        """Estimate the motion of a stretch around the current frame, and show it side by side with the recording."""
+        wanted: list[tuple[Movie, dict[str, Any]]] = []
+        if self.busy or not self.app.attempt(lambda: wanted.append(self._request(keep=False))):
+            return None
+        movie, request = wanted[0]
+        frames = movie.shape[0]
+        start = min(max(int(self.app.viewer.dims.current_step[0]) - STRETCH // 2, 0), max(frames - STRETCH, 0))
+        request["stretch"] = [start, min(start + STRETCH, frames)]
+
+        def work(task: Task) -> Found:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "preview.motion.hdf5"
+                notes = estimate_in_process({**request, "output": str(path)}, task)
+                motion = read_motion(path)
+            return Found(motion, path, ready_movie(movie, over_all(motion, frames)), notes)
+
+        self._task = self.app.tasks.start("Previewing registration", work, self._previewed(movie), self.app.fail)
+        return self._task
+
+    def _previewed(self, movie: Movie) -> Callable[[Found], None]:
+        """What is done with a preview, unless another movie is open by now."""
+
+        def done(trial: Found) -> None:
+            if self.recorded is None or self.recorded.frames is not movie.frames:
+                return
+            if self.used:
+                self._switch(False)
+            self.trial = trial
+            start, stop = stretch_of(trial.motion) or (0, 0)
+            step = self.app.viewer.dims.current_step
+            if not start <= step[0] < stop:
+                self.app.viewer.dims.current_step = (start, *step[1:])
+            if self.app.layers is not None:
+                self.app.layers.show_other("registered", trial.moved)
+            self.changed.emit()
+            self.show("as recorded" if trial.motion.still else "side by side")
+            found = "nothing moves that matters" if trial.motion.still else "recorded left, registered right"
+            self.app.tell(f"Preview of frames {start} to {stop - 1}: {found}")
+
+        return done
+
     def cancel(self) -> None:
         """Estimate no more; the motion that was there stays."""
         if self._task is not None:
@@ -147,7 +196,9 @@ class Registration:
     def use(self, on: bool) -> None:
         """Make the registered movie the one of the work environment, or the recorded one."""
         if self.found is not None and on != self.used:
+            self.trial = None
             self._switch(on)
+            self.changed.emit()
             self.show("registered" if on else "as recorded")
 
     def show(self, view: View) -> None:
@@ -161,8 +212,8 @@ class Registration:
                 self.app.viewer.reset_view()
         self.shown.emit()
 
-    def _request(self) -> tuple[Movie, dict[str, Any]]:
-        """What the process is asked.
+    def _request(self, *, keep: bool = True) -> tuple[Movie, dict[str, Any]]:
+        """What the process is asked; `keep`: and what it finds is kept beside the movie.
 
         Raises
         ------
@@ -172,7 +223,8 @@ class Registration:
         source, opening = self._source()
         assert self.recorded is not None
         output = motion_path(self.recorded).absolute()
-        check_writable(output)
+        if keep:
+            check_writable(output)
         return self.recorded, {
             "source": source if isinstance(source, str) else list(source),
             "opening": opening,
@@ -224,6 +276,7 @@ class Registration:
         if self._switching:
             return
         self.recorded, self.found = None if movie is None else recorded_of(movie), None
+        self.trial = None
         self.view = "as recorded"
         if self.used and movie is not None and isinstance(movie.frames, Registered):
             path = self._opening().get("motion")
@@ -243,7 +296,7 @@ class Registration:
 
     def _take(self, found: Found, *, use: bool) -> None:
         """Show a motion."""
-        self.found = found
+        self.found, self.trial = found, None
         self.bad.begin(found.motion.bad_frames)
         if use or self.used:
             self._switch(use)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from cnmf3d.motion.stretch import stretch_of
 from cnmf3d.results.motion_report import facts_of
 from cnmf3d.viewer.controllers.registration import VIEWS, registration_of
 from cnmf3d.viewer.models.form_fields import motion_fields
@@ -134,9 +135,12 @@ class RegistrationDock(QWidget):
         """Estimate, open, defaults."""
         started = "Find out how the tissue moves, in the background; the result is kept in MOVIE.motion.hdf5"
         self.start = button("Estimate motion", self.registration.estimate, started)
+        looked = "Find it for 300 frames around this one, and show them before and after; nothing is kept"
+        self.look = button("Preview", self.registration.preview, looked)
         self.choose = button("Open…", self.ask_file, "A motion file, or shifts of CaImAn or Suite2p")
         row = QHBoxLayout()
         row.addWidget(self.start, 1)
+        row.addWidget(self.look)
         row.addWidget(self.choose)
         row.addWidget(button("Defaults", self.form.reset, "Everything from the data (auto)"))
         return row
@@ -177,19 +181,25 @@ class RegistrationDock(QWidget):
 
     def _show_found(self, *_: object) -> None:
         """Show what is known of the motion."""
-        found, movie = self.registration.found, self.registration.recorded
+        trial, movie = self.registration.trial, self.registration.recorded
+        found = trial or self.registration.found
         self.after.setVisible(found is not None)
-        self.start.setEnabled(movie is not None and not self.registration.busy)
+        self.used.setVisible(self.registration.found is not None)
+        for each in (self.start, self.look):
+            each.setEnabled(movie is not None and not self.registration.busy)
         self.choose.setEnabled(movie is not None)
         if found is None:
             self.told.setText(EMPTY if movie is None else NONE_YET)
             self.told.setStyleSheet(f"color: {MUTED}; background: transparent;")
             return
         facts = facts_of(found.motion)
-        facts["bad frames"] = int(self.registration.bad.marked.sum())
+        if trial is None:
+            facts["bad frames"] = int(self.registration.bad.marked.sum())
         lines = [f"{name}: {facts[name]}" for name in FACTS if name in facts]
-        self.told.setText("\n".join([found.path.name, *lines]))
-        self.told.setToolTip("\n".join((str(found.path), *found.notes)))
+        start, stop = stretch_of(found.motion) or (0, 0)
+        title = found.path.name if trial is None else f"Preview of frames {start} to {stop - 1}"
+        self.told.setText("\n".join([title, *lines]))
+        self.told.setToolTip("\n".join((*([str(found.path)] if trial is None else []), *found.notes)))
         self.told.setStyleSheet("")
 
     def _show_view(self) -> None:
@@ -202,7 +212,8 @@ class RegistrationDock(QWidget):
         """Show how far the estimation is."""
         task = self.registration.task
         self.progress.setVisible(task is not None)
-        self.start.setEnabled(task is None and self.registration.recorded is not None)
+        for each in (self.start, self.look):
+            each.setEnabled(task is None and self.registration.recorded is not None)
         if task is not None:
             self.bar.setRange(0, task.total)  # 0: nothing is known yet, and the bar moves by itself
             self.bar.setValue(task.done)
