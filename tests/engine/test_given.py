@@ -69,6 +69,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "patch.stride": ([4.0, 6.0, 2.0], lambda s: [overlap(s, axis) for axis in (2, 1, 0)]),
     "background.nb": (3, lambda s: s.settings[0].rank if set(s.courses) == {4} else s.courses),
     "temporal.p": (1, lambda s: s.orders[-1]),
+    "temporal.unseen": ("interpolate", lambda s: "interpolate" if s.plans[-1].bridges else "nan"),
     "temporal.f0": ("percentile", lambda s: "percentile" if s.results.components.resting.percentile else "constant"),
     "temporal.f0_percentile": (12.0, lambda s: s.results.components.resting.percentile),
     "temporal.f0_window": (9.0, lambda s: s.results.components.resting.window / RATE),

@@ -82,10 +82,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Traces:
-    """Demixed raw traces (components, frames) and neuropil courses (tiles * rank, frames), in units of noise."""
+    """Demixed raw traces (components, frames) and neuropil courses (tiles * rank, frames), in units of noise.
+
+    And the share of each footprint that was seen, as `refine.Projections` has it.
+    """
 
     raw: Float
     courses: Float
+    shares: Float | None = None
 
 
 def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = None) -> Outcome:
@@ -219,7 +223,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
     return Outcome(
         plan=plan,
         cache=cache,
-        demixed=Demixed(draft.footprints, last.raw, denoised, last.courses, quality, draft.response),
+        demixed=Demixed(draft.footprints, last.raw, denoised, last.courses, quality, draft.response, last.shares),
         accepted=accepted,
         neuropil=draft.neuropil,
         level=draft.source.level,
@@ -409,4 +413,4 @@ def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil,
     seen = refine.project(source.expecting(footprints, start), footprints, neuropil)
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
-    return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)
+    return Traces(refine.raw_traces(seen, mixing, traces, courses), courses, seen.shares)

@@ -69,6 +69,8 @@ class Plan:
         Frames of that running percentile.
     segments : tuple of int
         First frames of stretches that it doesn't reach across.
+    bridges : bool
+        Whether traces are what the model expects where nothing of a cell is seen; else they are NaN.
     """
 
     rate: float
@@ -98,6 +100,7 @@ class Plan:
     percentile: float | None = None
     f0_window: int = 0
     segments: tuple[int, ...] = ()
+    bridges: bool = False
 
     def settings(self) -> Settings:
         """For the block solver; needs `sigma`."""

@@ -271,7 +271,7 @@ def about_resting_light(outcome: Outcome, components: Components, reporter: Repo
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None:
         reporter(Note("evaluate", f"detector's offset {offset.value:.5g}: {offset.why}"))
-    numbers = unclear(components.dff)
+    numbers = unclear(components.dff, components.raw)
     if numbers.size:
         reporter(Caution("evaluate", about_unclear(numbers.tolist(), components.count, outcome.resting)))
 

@@ -40,6 +40,8 @@ class Demixed:
         ``soma``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
+    shares : (components, frames) float32 or None
+        Share of each footprint's light that a frame shows; None where all of it is always seen.
     """
 
     footprints: Footprints
@@ -48,6 +50,7 @@ class Demixed:
     courses: Float
     quality: dict[str, Float]
     response: Response | None
+    shares: Float | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from cnmf3d.components import Components, Float
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.results import curated
 from cnmf3d.results.reading import read_file
+from cnmf3d.results.seen import hidden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +117,7 @@ def _read(path: Path, rows: Sequence[int], ids: Sequence[int], kind: str) -> Flo
             group = file["estimates"]
             count = group["C"].shape[0]
             if all(row < count for row in rows):
-                return sum_of([group[name] for name in KINDS[kind]], rows)
+                return hidden(file, sum_of([group[name] for name in KINDS[kind]], rows), rows)
     except (OSError, KeyError) as error:
         raise InputError(f"{path} can't be read: {error}", "`cnmf3d project check` tells what is damaged.") from error
     found = curated(read_file(path))

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from cnmf3d.components import bridged
 from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, limits, outline, seen
@@ -126,8 +127,8 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
         axis = figure.add_subplot(grid[row, 2], sharex=last)
         axis.plot(seconds, raw[index], color=RAW, linewidth=0.5)
         axis.plot(seconds, components.traces[index], color="black", linewidth=0.9)
-        spikes, top = components.spikes[index], float(raw[index].max(initial=0))
-        low = min(0.0, float(raw[index].min(initial=0)))
+        spikes, known = np.nan_to_num(components.spikes[index]), np.nan_to_num(raw[index])
+        top, low = float(known.max(initial=0)), min(0.0, float(known.min(initial=0)))
         if spikes.max(initial=0) > 0:
             height = 0.25 * (top - low) / float(spikes.max())
             axis.vlines(
@@ -223,7 +224,7 @@ def raster(results: Results) -> Figure | None:
         return None
     if chosen.size > MAX_RASTER:
         chosen = chosen[np.linspace(0, chosen.size - 1, MAX_RASTER).astype(int)]
-    values = components.traces[chosen]
+    values = bridged(components.traces[chosen])
     values = values / np.maximum(values.max(axis=1, keepdims=True), 1e-9)
     values = values[np.argsort(values.argmax(axis=1), kind="stable")]
     figure = Figure(figsize=(WIDTH, float(np.clip(0.02 * chosen.size + 1.2, 1.8, 6))), layout="constrained")

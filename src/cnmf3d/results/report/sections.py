@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from cnmf3d.components import bridged
 from cnmf3d.results.model import Results
 from cnmf3d.results.report import figures
 
@@ -99,7 +100,7 @@ def _ranked(results: Results) -> list[int]:
     components = results.components
     values = components.quality.get("snr")
     if values is None:
-        values = components.traces.max(axis=1, initial=0)
+        values = bridged(components.traces).max(axis=1, initial=0)
     return [int(i) for i in np.argsort(-np.nan_to_num(values), kind="stable")]
 
 

@@ -73,6 +73,7 @@ _LABELS = {
     "data.lengths": "Unit of lengths",
     "data.offset": "Detector offset",
     "data.segments": "Segments (first frames)",
+    "temporal.unseen": "Traces where unseen",
     "temporal.f0": "F0 of dF/F",
     "temporal.f0_percentile": "F0 percentile",
     "temporal.f0_window": "F0 window",

@@ -104,6 +104,7 @@ TITLES = {
     "aspect": "aspect",
     "soma": "soma",
     "size": "size",
+    "seen": "seen",
 }
 """Of the measures that are looked at most, in the order of the table."""
 
@@ -118,6 +119,7 @@ TIPS = {
     "aspect": "Length of the footprint over its width: 1 for a disk",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
     "size": "Voxels of the footprint",
+    "seen": "Share of the footprint that the movie shows, mean over the frames: less where registration moved it out",
 }
 
 
