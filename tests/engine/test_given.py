@@ -57,6 +57,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "data.decay_time": (3.3, lambda s: s.response.decay / RATE),
     "data.voxel_size": (list(VOXEL.xyz), lambda s: xyz(s.results.voxel_size)),
     "data.offset": (17.5, lambda s: s.results.components.resting.offset),
+    "data.bad_frames": ([11, 60], lambda s: list(s.plans[-1].left_out)),
     "data.segments": ([90, 160], lambda s: list(s.results.components.resting.segments)),
     "init.K": (2, lambda s: s.settings[0].limit),
     "init.gSig": ([3.1, 2.9, 0.9], lambda s: xyz(half_size_of(s.settings[0].sigma))),

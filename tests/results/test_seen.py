@@ -1,4 +1,4 @@
-"""Frames that show nothing of a component: NaN in its traces, finite numbers in CaImAn's arrays, gaps everywhere else."""
+"""Frames that show nothing of a component: NaN in traces, finite numbers in CaImAn's arrays, gaps elsewhere."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import UNSEEN, Float, VolumeShape
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
@@ -51,6 +51,10 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
+
+
+ROUNDS = 2
+"""Times that frames which show nothing are expected anew; more change nothing that matters."""
 
 
 @dataclass
@@ -170,7 +174,7 @@ def fit_volume(
     with clock.stage("deconvolve"):
         measured = response or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
         kinetics = or_typical(measured, plan)
-        denoised = deconvolve(first.raw, order, kinetics, context.workers)
+        raw, denoised = deconvolved(first, order, kinetics, context.workers)
     with clock.stage("shapes"):
         window = transient(kinetics)
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
@@ -183,7 +187,7 @@ def fit_volume(
         source=source,
         neuropil=neuropil,
         footprints=footprints,
-        raw=first.raw,
+        raw=raw,
         traces=scaled,
         measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
         response=measured,
@@ -214,16 +218,16 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("traces"):
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
     with clock.stage("deconvolve"):
-        denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
+        raw, denoised = deconvolved(last, plan.p, draft.kinetics, context.workers)
     with clock.stage("evaluate"):
-        quality, accepted = judge(draft.quality(last.raw), plan, cache.bins, draft.footprints, last.raw)
-        rate = false_discovery_rate(plan, cache, last.raw, int(accepted.sum()), context.reporter)
+        quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
+        rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
     return Outcome(
         plan=plan,
         cache=cache,
-        demixed=Demixed(draft.footprints, last.raw, denoised, last.courses, quality, draft.response, last.shares),
+        demixed=Demixed(draft.footprints, raw, denoised, last.courses, quality, draft.response, last.shares),
         accepted=accepted,
         neuropil=draft.neuropil,
         level=draft.source.level,
@@ -406,6 +410,22 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     """Binned traces at the frames' rate, in units of a frame's noise."""
     index = np.minimum(np.arange(frames) // cache.width, cache.bins - 1)
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
+
+
+def deconvolved(seen: Traces, order: int, kinetics: Response, workers: int) -> tuple[Float, Deconvolved]:
+    """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
+
+    Both in turn, so that these frames have no say (expectation and maximisation).
+    """
+    raw = seen.raw
+    found = deconvolve(raw, order, kinetics, workers)
+    gaps = None if seen.shares is None else seen.shares < UNSEEN
+    if gaps is None or not gaps.any():
+        return raw, found
+    for _ in range(ROUNDS):
+        raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
+        found = deconvolve(raw, order, kinetics, workers)
+    return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
 
 
 def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:

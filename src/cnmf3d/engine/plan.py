@@ -69,6 +69,8 @@ class Plan:
         Frames of that running percentile.
     segments : tuple of int
         First frames of stretches that it doesn't reach across.
+    left_out : tuple of int or None
+        Bad frames that were given; None: from the data.
     bridges : bool
         Whether traces are what the model expects where nothing of a cell is seen; else they are NaN.
     """
@@ -100,6 +102,7 @@ class Plan:
     percentile: float | None = None
     f0_window: int = 0
     segments: tuple[int, ...] = ()
+    left_out: tuple[int, ...] | None = None
     bridges: bool = False
 
     def settings(self) -> Settings:

@@ -95,6 +95,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         percentile=parameters.temporal.f0_percentile if parameters.temporal.f0 == "percentile" else None,
         f0_window=max(1, round(parameters.temporal.f0_window * rate)),
         segments=data.segments,
+        left_out=None if data.bad_frames == "auto" else data.bad_frames,
         bridges=parameters.temporal.unseen == "interpolate",
     )
 

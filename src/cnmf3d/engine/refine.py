@@ -114,15 +114,15 @@ def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: s
     courses = np.zeros((neuropil.tiles * neuropil.rank, frames), np.float32)
     light = with_data(footprints, footprints.data * source.scale[footprints.indices])
     total = np.maximum(np.asarray(light.sum(axis=0)).ravel(), np.float32(1e-30))
-    light = sparse.csr_array(with_data(light, light.data / total[entry_columns(light)]))
-    under = np.diff(light.indptr) > 0
+    parts = sparse.csr_array(with_data(light, np.asarray(light.data / total[entry_columns(light)], np.float32)))
+    under = np.diff(parts.indptr) > 0
     lost = np.zeros_like(seen)  # takes no memory where nothing is hidden
 
     def digest(span: tuple[int, int]) -> int:
         part, hidden = source.look(*span)
         if hidden is not None:
             voxels = np.flatnonzero(hidden.any(axis=0) & under)
-            lost[:, span[0] : span[1]] = light[voxels].T @ hidden[:, voxels].T.astype(np.float32)
+            lost[:, span[0] : span[1]] = parts[voxels].T @ hidden[:, voxels].T.astype(np.float32)
         out = np.empty((footprints.shape[1], len(part)), np.float32)
         kernels.project_frames(part, footprints.indptr, footprints.indices, weights, levels, out)
         seen[:, span[0] : span[1]] = out

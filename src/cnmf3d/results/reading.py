@@ -219,7 +219,7 @@ def _components(
     whole = Components(**rest, **_traces(estimates, footprints, order))
     if own is None or (seen := read_seen(own.file)) is None:
         return whole
-    traces = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}
+    traces: dict[str, Any] = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}
     return dataclasses.replace(whole, **traces, seen=seen)
 
 

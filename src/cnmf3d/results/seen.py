@@ -10,7 +10,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from cnmf3d.components import Components, Float, bridged, hidden_traces
 
@@ -47,11 +46,9 @@ def finite(components: Components, name: str) -> Float:
     return bridged(values) if name == "traces" else np.nan_to_num(values)
 
 
-def read_seen(file: h5py.File, rows: Any = ()) -> Float | None:
-    """Shares of some rows (an index or a slice; all by default); None where all was seen."""
-    if SEEN not in file:
-        return None
-    return np.asarray(file[SEEN][rows], np.float32) / np.float32(WHOLE)
+def read_seen(file: h5py.File) -> Float | None:
+    """All shares; None where all was seen."""
+    return np.asarray(file[SEEN][()], np.float32) / np.float32(WHOLE) if SEEN in file else None
 
 
 def hides(file: h5py.File) -> bool:
@@ -59,6 +56,6 @@ def hides(file: h5py.File) -> bool:
     return SEEN in file and bool(file[SEEN].attrs.get(HIDES, True))
 
 
-def hidden(file: h5py.File, values: Float, rows: npt.NDArray[Any] | slice = slice(None)) -> Float:
-    """Rows of traces, as a file holds them, with NaN where nothing was seen."""
-    return hidden_traces(values, read_seen(file, rows)) if hides(file) else values
+def hidden(file: h5py.File, values: Float) -> Float:
+    """All traces of one kind, as a file holds them, with NaN where nothing was seen."""
+    return hidden_traces(values, read_seen(file)) if hides(file) else values

@@ -148,7 +148,11 @@ class StoredComponents(Later, Components):
             All other fields.
         """
         every = np.arange(stored.shape(names["traces"])[0])
-        later = {field: lambda name=name: stored.traces(name, every) for field, name in names.items()}
+
+        def whole(name: str) -> Callable[[], Float]:
+            return lambda: stored.traces(name, every)
+
+        later = {field: whole(name) for field, name in names.items()}
         out = object.__new__(cls)
         if SEEN in stored.file:
             later["seen"] = lambda: stored.seen(every)

@@ -72,6 +72,7 @@ _LABELS = {
     "data.voxel_size": "Voxel size",
     "data.lengths": "Unit of lengths",
     "data.offset": "Detector offset",
+    "data.bad_frames": "Bad frames (left out)",
     "data.segments": "Segments (first frames)",
     "temporal.unseen": "Traces where unseen",
     "temporal.f0": "F0 of dF/F",
