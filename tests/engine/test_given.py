@@ -84,6 +84,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "quality.compact_thr": (0.55, lambda s: s.plans[-1].least_compact),
     "quality.smooth_thr": (0.35, lambda s: s.plans[-1].least_smooth),
     "quality.soma_thr": (0.2, lambda s: s.plans[-1].least_soma),
+    "quality.motion_thr": (0.85, lambda s: s.plans[-1].most_motion),
     "quality.reliability_z": (3.9, lambda s: s.settings[0].significance),
     "quality.use_cnn": (False, lambda s: False),  # the only one
     "refit": (True, lambda s: s.fits == 2),

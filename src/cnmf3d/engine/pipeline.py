@@ -25,8 +25,10 @@ from cnmf3d.engine.evaluation.decision import judge
 from cnmf3d.engine.evaluation.false_discoveries import expected_false
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
+from cnmf3d.engine.evaluation.motion import courses_of
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
+from cnmf3d.engine.motion_courses import MotionCourses
 from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
@@ -159,6 +161,11 @@ def fit_volume(
     boxes = plan.boxes(cache.shape, cache.bins)
     with context.clock.stage("blocks"):
         solved, correlation = solve_blocks(context, cache, plan, boxes, start)
+        motion = MotionCourses.of(context.movie, cache.width, cache.bins)
+        moved = [
+            courses_of(None if motion is None else motion.within(box), block.fit.motion)
+            for box, block in zip(boxes, solved, strict=True)
+        ]
     assert plan.sigma is not None  # measured before
     margin = 0.5 * max(plan.sigma)
     agreement = plan.merge_threshold if start is None else NEVER
@@ -190,6 +197,8 @@ def fit_volume(
         raw=raw,
         traces=scaled,
         measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
+        boxes=boxes,
+        courses=tuple(moved),
         response=measured,
         correlation=correlation,
         estimates=why,
@@ -334,9 +343,9 @@ def apart(given: ZYX, measured: ZYX) -> float:
     return max(max(g / m, m / g) for g, m in zip(given, measured, strict=True))
 
 
-def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None) -> Arrays:
-    """One block solved, and the local correlation image of its core."""
-    block = cache.load(box)
+def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None, known: Float | None) -> Arrays:
+    """One block solved, and the local correlation image of its core; `known` as in `Block`."""
+    block = dataclasses.replace(cache.load(box), known=known)
     inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
     image = local_correlation(block)[inner]
     if given is None:
@@ -356,11 +365,14 @@ def solve_blocks(
     settings = plan.settings()
     anchors = np.zeros((0, 3)) if start is None else anchors_of(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
+    motion = MotionCourses.of(context.movie, cache.width, cache.bins)
 
     def work(box: Box) -> Solved:
         given = None if start is None else start.within(box, cache.shape, anchors)
         shaping = (settings, box, *(() if given is None else (given.footprints, given.traces, given.which, given.mine)))
-        arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given))
+        known = None if motion is None else motion.within(box)
+        shaping = shaping if known is None else (*shaping, known)
+        arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given, known))
         solved, image = block_of(arrays)
         correlation[tuple(slice(*c) for c in box.core)] = image
         return solved

@@ -55,7 +55,7 @@ class Plan:
         Most components in the volume; None: no limit.
     merge_threshold : float
         Correlation of traces; above one: never merge.
-    min_snr, min_r, lowest_snr, lowest_r, min_skew, least_compact, least_smooth, least_soma : float
+    min_snr, min_r, lowest_snr, lowest_r, min_skew, least_compact, least_smooth, least_soma, most_motion : float
         Thresholds of the evaluation.
     significance : float
         Standard deviations of Fisher's z that the reliability must reach.
@@ -96,6 +96,7 @@ class Plan:
     least_compact: float = 0.7
     least_smooth: float = 0.5
     least_soma: float = 0.5
+    most_motion: float = 0.6
     significance: float = 4.5
     refit: bool = False
     offset: float | None = None

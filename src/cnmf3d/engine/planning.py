@@ -89,6 +89,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         least_compact=quality.compact_thr,
         least_smooth=quality.smooth_thr,
         least_soma=quality.soma_thr,
+        most_motion=quality.motion_thr,
         significance=quality.reliability_z,
         refit=parameters.refit,
         offset=None if data.offset == "auto" else data.offset,

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 MEASURES = ("x_um", "y_um", "z_um")
 METRICS = (
-    "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma", "seen",
+    "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma",
+    "motion_r", "seen",
 )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ MAX_PLANES = 12
 MAX_RASTER = 2000
 SHOWN = ("snr", "r_value")
 """Measures in the label of every trace."""
+UPPER = frozenset({"motion_r"})
+"""Measures that a component may have too much of."""
 WIDTH = 10.5
 """Inches, of every picture."""
 
@@ -153,10 +155,15 @@ def label(results: Results, index: int, thresholds: Mapping[str, float]) -> str:
     if not results.components.accepted[index]:
         lines += [
             f"{name} {quality[name][index]:.2f}"
-            for name, least in thresholds.items()
-            if name not in SHOWN and name in quality and quality[name][index] < least
+            for name, limit in thresholds.items()
+            if name not in SHOWN and name in quality and lacks(name, quality[name][[index]], limit).any()
         ]
     return "\n".join(lines)
+
+
+def lacks(name: str, values: npt.NDArray[np.float32], limit: float) -> npt.NDArray[np.bool_]:
+    """Which values of a measure are on the wrong side of its threshold."""
+    return np.asarray(values > limit if name in UPPER else values < limit)
 
 
 def _thumbnail(axis: Axes, results: Results, volume: npt.NDArray[np.float32], index: int, view: View) -> None:

@@ -87,6 +87,7 @@ _LABELS = {
     "quality.compact_thr": "Compactness threshold",
     "quality.smooth_thr": "Outline smoothness threshold",
     "quality.soma_thr": "Cell body threshold",
+    "quality.motion_thr": "Motion threshold",
     "quality.reliability_z": "Reliability (z)",
     "motion.pw_rigid": "Piecewise (pw_rigid)",
     "motion.max_shifts": "Largest shift (max_shifts)",

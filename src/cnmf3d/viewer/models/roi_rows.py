@@ -103,6 +103,7 @@ TITLES = {
     "width": "width",
     "aspect": "aspect",
     "soma": "soma",
+    "motion_r": "motion",
     "size": "size",
     "seen": "seen",
 }
@@ -118,6 +119,7 @@ TIPS = {
     "width": "Width of the footprint across its narrow side, in voxels",
     "aspect": "Length of the footprint over its width: 1 for a disk",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
+    "motion_r": "Correlation of the trace with the motion: cells have less than 0.6, edges that move more",
     "size": "Voxels of the footprint",
     "seen": "Share of the footprint that the movie shows, mean over the frames: less where registration moved it out",
 }
