@@ -16,6 +16,14 @@ Float = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 VolumeShape = tuple[int, int, int]
 
+UNSEEN = 0.1
+"""Share of a footprint's light below which a frame counts as showing none of it: a trace is then what the model
+expects. More would throw away frames that show the cell, less would keep ones that show the faint rim of a footprint
+alone, whose trace is ten times as noisy."""
+
+TRACES = ("traces", "residuals", "spikes", "dff")
+"""Fields that are NaN where nothing of a component was seen."""
+
 
 @dataclass(frozen=True)
 class Background:
@@ -125,6 +133,9 @@ class Components:
         Passed the evaluation. Rejected components are kept.
     resting : RestingLight
         How F0 was taken.
+    seen : (components, frames) float32 or None
+        Share of the footprint's light that each frame shows, 0 to 1; None where all of it was seen all the time. Below
+        `UNSEEN` the traces are NaN, unless a run was asked to interpolate them.
     """
 
     shape: VolumeShape
@@ -138,6 +149,7 @@ class Components:
     quality: Mapping[str, Float] = field(default_factory=dict)
     accepted: Bool = field(default_factory=lambda: np.zeros(0, bool))
     resting: RestingLight = field(default_factory=RestingLight)
+    seen: Float | None = field(default_factory=lambda: None)  # no class attribute: one that is stored is read later
 
     @property
     def count(self) -> int:
@@ -172,9 +184,13 @@ class Components:
         return centroids_of(self.footprints, self.shape)
 
     def rows(self, field: str, index: npt.NDArray[np.integer[Any]]) -> Float:
-        """(k, frames) some rows of ``traces``, ``residuals``, ``spikes`` or ``dff``."""
+        """(k, frames) some rows of ``traces``, ``residuals``, ``spikes``, ``dff`` or ``seen``."""
         values: Float = getattr(self, field)[index]
         return values
+
+    def share_seen(self) -> Float:
+        """(components, frames) `seen`, ones where it is None."""
+        return np.ones((self.count, self.frames), np.float32) if self.seen is None else self.seen
 
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""
@@ -189,7 +205,28 @@ class Components:
             dff=self.rows("dff", index),
             quality={name: values[index] for name, values in self.quality.items()},
             accepted=self.accepted[index],
+            seen=None if self.seen is None else self.rows("seen", index),
         )
+
+
+def hidden_traces(values: Float, seen: Float | None) -> Float:
+    """Traces with NaN where nothing of their component was seen; `seen` as in `Components`."""
+    return values if seen is None else np.where(seen < UNSEEN, np.float32(np.nan), values)
+
+
+def bridged(values: Float) -> Float:
+    """Traces with a straight line where they are NaN, (rows, frames); zeros where one is NaN altogether.
+
+    For what can't work with gaps: pictures, products of traces, other programs.
+    """
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values
+    out, times = values.copy(), np.arange(values.shape[1])
+    for row in np.flatnonzero(gaps.any(axis=1)):
+        good = np.flatnonzero(~gaps[row])
+        out[row] = np.interp(times, good, values[row, good]) if good.size else 0
+    return out
 
 
 def centroids_of(footprints: sparse.csc_array[Any], shape: VolumeShape) -> npt.NDArray[np.float64]:

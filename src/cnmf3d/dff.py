@@ -116,9 +116,9 @@ def running_percentile(values: Float, percentile: float, window: int) -> Float:
     return np.asarray(knots[:, left] * (1 - share) + knots[:, left + 1] * share, np.float32)
 
 
-def unclear(dff: Float) -> npt.NDArray[np.intp]:
-    """Numbers of the components whose ΔF/F is NaN somewhere."""
-    return np.flatnonzero(np.isnan(dff).any(axis=1))
+def unclear(dff: Float, raw: Float) -> npt.NDArray[np.intp]:
+    """Numbers of the components whose ΔF/F is NaN somewhere where their raw trace isn't."""
+    return np.flatnonzero((np.isnan(dff) & ~np.isnan(raw)).any(axis=1))
 
 
 def about_unclear(numbers: Sequence[int], count: int, rule: RestingLight) -> str:

@@ -57,6 +57,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "data.decay_time": (3.3, lambda s: s.response.decay / RATE),
     "data.voxel_size": (list(VOXEL.xyz), lambda s: xyz(s.results.voxel_size)),
     "data.offset": (17.5, lambda s: s.results.components.resting.offset),
+    "data.bad_frames": ([11, 60], lambda s: list(s.plans[-1].left_out)),
     "data.segments": ([90, 160], lambda s: list(s.results.components.resting.segments)),
     "init.K": (2, lambda s: s.settings[0].limit),
     "init.gSig": ([3.1, 2.9, 0.9], lambda s: xyz(half_size_of(s.settings[0].sigma))),
@@ -69,6 +70,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "patch.stride": ([4.0, 6.0, 2.0], lambda s: [overlap(s, axis) for axis in (2, 1, 0)]),
     "background.nb": (3, lambda s: s.settings[0].rank if set(s.courses) == {4} else s.courses),
     "temporal.p": (1, lambda s: s.orders[-1]),
+    "temporal.unseen": ("interpolate", lambda s: "interpolate" if s.plans[-1].bridges else "nan"),
     "temporal.f0": ("percentile", lambda s: "percentile" if s.results.components.resting.percentile else "constant"),
     "temporal.f0_percentile": (12.0, lambda s: s.results.components.resting.percentile),
     "temporal.f0_window": (9.0, lambda s: s.results.components.resting.window / RATE),
@@ -82,6 +84,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "quality.compact_thr": (0.55, lambda s: s.plans[-1].least_compact),
     "quality.smooth_thr": (0.35, lambda s: s.plans[-1].least_smooth),
     "quality.soma_thr": (0.2, lambda s: s.plans[-1].least_soma),
+    "quality.motion_thr": (0.85, lambda s: s.plans[-1].most_motion),
     "quality.reliability_z": (3.9, lambda s: s.settings[0].significance),
     "quality.use_cnn": (False, lambda s: False),  # the only one
     "refit": (True, lambda s: s.fits == 2),

@@ -262,7 +262,15 @@ def test_the_error_of_skewness_grows_with_how_slow_a_trace_is(memory):
     ],
 )
 def test_what_is_accepted(changes, kept):
-    good = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
+    good = {
+        "snr": 4,
+        "r_value": 0.9,
+        "reliability": 0.8,
+        "skewness": 2,
+        "compactness": 0.9,
+        "smoothness": 0.7,
+        "motion_r": 0,
+    }
     good["skewness_error"] = 0.04
     values, plan = {**good, **changes}, Plan(rate=10, least_smooth=0.4)
     assert decide({name: np.array([value]) for name, value in values.items()}, plan, 200)[0] == kept

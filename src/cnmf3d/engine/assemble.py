@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics
+from cnmf3d.components import Background, Components, Float, Kinetics, hidden_traces
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.stages import Outcome
+from cnmf3d.results.seen import in_bytes
 
 
 def components_of(outcome: Outcome) -> Components:
@@ -32,18 +33,22 @@ def components_of(outcome: Outcome) -> Components:
     raw = demixed.raw * column
     rule = outcome.resting
     dff, f0 = delta_f_over_f(raw, kinetics.baseline, kinetics.noise, footprints, outcome.level, rule)
+    seen = None if demixed.shares is None else in_bytes(demixed.shares)
+    gaps = None if outcome.plan.bridges else seen
+    mean = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
     return Components(
         shape=outcome.cache.shape,
         footprints=footprints,
-        traces=traces,
-        residuals=raw - traces,
-        spikes=demixed.deconvolved.spikes * column,
+        traces=hidden_traces(traces, gaps),
+        residuals=hidden_traces(raw - traces, gaps),
+        spikes=hidden_traces(demixed.deconvolved.spikes * column, gaps),
         background=background_of(outcome),
         kinetics=kinetics,
-        dff=dff,
-        quality={**demixed.quality, "f0": f0},
+        dff=hidden_traces(dff, gaps),
+        quality={**demixed.quality, "seen": mean, "f0": f0},
         accepted=outcome.accepted,
         resting=rule,
+        seen=seen,
     )
 
 

@@ -51,6 +51,8 @@ class Block:
         Correlation of the noise of voxels so far apart along z, y and x; None: independent.
     hidden : Hidden or None
         Values of `rows` that hold no data; None where all do.
+    known : (n, bins) float32 or None
+        Courses that the background may follow, orthonormal; see `motion_courses`.
     """
 
     rows: npt.NDArray[np.int16]
@@ -59,6 +61,7 @@ class Block:
     unit: Float | None = None
     grain: Float | None = None
     hidden: Hidden | None = None
+    known: Float | None = None
 
     @property
     def bins(self) -> int:
@@ -99,6 +102,8 @@ class Fit:
         Background time courses, orthonormal rows; the first is constant.
     seen : (voxels, rank) float32
         ``z · temporalᵀ``: the data regressed on the background courses.
+    moving : int
+        How many of the courses, the last ones, are of motion and brightness.
     """
 
     footprints: Footprints
@@ -106,11 +111,17 @@ class Fit:
     spatial: Float
     temporal: Float
     seen: Float
+    moving: int = 0
 
     @property
     def count(self) -> int:
         """Number of components."""
         return int(self.footprints.shape[1])
+
+    @property
+    def motion(self) -> Float:
+        """(moving, bins) courses of motion and brightness."""
+        return self.temporal[len(self.temporal) - self.moving :]
 
 
 def with_data(structure: Footprints, data: Float) -> Footprints:

@@ -60,6 +60,16 @@ class Statistics:
     valid: Bool
     grain: Float
 
+    def seldom_seen(self, frames: int) -> Bool:
+        """Voxels that are hidden in more than `MOSTLY` of the frames that show anything, of so many in all."""
+        return seldom_seen(self.unknown, frames)
+
+
+def seldom_seen(unknown: Float, frames: int) -> Bool:
+    """As `Statistics.seldom_seen`: frames that show no voxel at all are bad ones, and say nothing of voxels."""
+    empty = unknown.min(initial=frames)
+    return np.asarray(unknown - empty > MOSTLY * (frames - empty))
+
 
 @dataclass(frozen=True)
 class Cache:
@@ -117,7 +127,11 @@ class Cache:
 
 
 def hidden_in(rows: npt.NDArray[np.int16], sometimes: Bool) -> Hidden | None:
-    """Which bins show nothing of a voxel, of those that are `sometimes` unseen; these are zeros in `rows` then."""
+    """Which bins show nothing of a voxel, of those that are `sometimes` unseen; these are zeros in `rows` then.
+
+    Bins that show nothing of any voxel (bad frames) are on a straight line between those around them.
+    """
+    everywhere = int(rows.any(axis=1).sum()) if sometimes.any() else 0
     voxels = np.flatnonzero(sometimes)
     mask = rows[voxels] == kernels.HIDDEN
     some = mask.any(axis=1)
@@ -125,6 +139,14 @@ def hidden_in(rows: npt.NDArray[np.int16], sometimes: Bool) -> Hidden | None:
         return None
     voxels, mask = voxels[some], mask[some]
     rows[voxels] = np.where(mask, np.int16(0), rows[voxels])
+    empty = mask.all(axis=0)
+    good = np.flatnonzero(~empty)
+    if len(voxels) == everywhere and good.size:
+        for b in np.flatnonzero(empty):
+            place = int(np.searchsorted(good, b))
+            before, after = good[max(place - 1, 0)], good[min(place, good.size - 1)]
+            share = (b - before) / (after - before) if after > before else 0.0
+            rows[:, b] = np.rint((1 - share) * rows[:, before] + share * rows[:, after])
     return Hidden(voxels, mask)
 
 
@@ -323,7 +345,7 @@ def ingest(movie: Movie, path: Path, width: int, *, workers: int, reporter: Repo
         minimum=low + centre,
         noise=noise.astype(np.float32),
         unknown=unknown,
-        valid=(unknown <= MOSTLY * total) & (variance > 0),
+        valid=~seldom_seen(unknown, total) & (variance > 0),
         grain=grain,
     )
     source = xxhash.xxh3_128_hexdigest(b"".join(hashes))

@@ -14,6 +14,7 @@ from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.bandpass import Bandpass
 from cnmf3d.engine.block import STEP, Block, Fit
 from cnmf3d.engine.kernels.numba import block as kernels
+from cnmf3d.engine.motion_courses import repeated
 from cnmf3d.engine.shared_courses import SharedCourses, shared_courses
 from cnmf3d.geometry import ZYX
 
@@ -46,6 +47,8 @@ class Coarse:
     bandpass : Bandpass
     shared : SharedCourses
         Of the block's brightness and displacement.
+    known : (n, bins) float32
+        Courses of known motion that the block follows.
     """
 
     data: Float
@@ -58,6 +61,7 @@ class Coarse:
     pool_grid: VolumeShape
     bandpass: Bandpass
     shared: SharedCourses
+    known: Float
 
     def of(self, block: Block) -> Coarse:
         """The same grid with the block's values as they are now."""
@@ -137,4 +141,5 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
         pool_grid=pool_shape,
         bandpass=Bandpass.design(shape, coarse_sigma),
         shared=shared_courses(block),
+        known=np.zeros((0, block.bins), np.float32) if block.known is None else repeated(block, block.known),
     )

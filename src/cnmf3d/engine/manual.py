@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, RestingLight
+from cnmf3d.components import Background, Components, Float, RestingLight, hidden_traces
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.block import entry_columns
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant
@@ -34,6 +34,7 @@ from cnmf3d.results.curation.making import quality_of, rest_level
 from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
 from cnmf3d.results.footprints import Footprints, unit
+from cnmf3d.results.seen import in_bytes
 from cnmf3d.traces import decay_frames
 
 ROUNDS = 12
@@ -42,7 +43,7 @@ ROUNDS = 12
 ROWS = 512
 """Voxels whose residual is worked out at once."""
 
-MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma")
+MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma", "seen")
 
 
 def demix_rois(movie: Movie, scene: Scene, *, reporter: Reporter = silent) -> Components:
@@ -88,7 +89,24 @@ def demix_values(values: Float, scene: Scene) -> Components:
     if not scene.fixed:
         weights = trimmed(weights, _calcium(traces, response).traces, scene)
         traces = regressed(left, weights)
-    return _components(left, weights, traces, scene, response)
+    return _components(left, weights, traces, scene, response, share_shown(values, weights * scene.noise[:, None]))
+
+
+def share_shown(values: Float, weights: npt.NDArray[np.float64]) -> Float | None:
+    """(k, frames) share of each footprint's light that a frame shows; None where all of it is always seen.
+
+    Parameters
+    ----------
+    values : (frames, n)
+        Not finite where nothing is seen.
+    weights : (n, k)
+        Footprints in units of the movie.
+    """
+    shown = np.isfinite(values)
+    if shown.all():
+        return None
+    light = weights / np.maximum(weights.sum(axis=0), 1e-30)
+    return in_bytes((shown.astype(np.float32) @ light.astype(np.float32)).T)
 
 
 def residual(values: Float, scene: Scene) -> Float:
@@ -177,7 +195,12 @@ def _calcium(raw: Float, response: Response | None) -> Deconvolved:
 
 
 def _components(
-    left: Float, weights: npt.NDArray[np.float64], traces: Float, scene: Scene, response: Response | None
+    left: Float,
+    weights: npt.NDArray[np.float64],
+    traces: Float,
+    scene: Scene,
+    response: Response | None,
+    seen: Float | None,
 ) -> Components:
     """In units of the movie, with measures."""
     count, order = weights.shape[1], scene.g.size
@@ -198,22 +221,24 @@ def _components(
     quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     quality["smoothness"] = outline_smoothness(footprints, _shape(scene))
     quality["width"], quality["aspect"] = width_and_aspect(footprints, _shape(scene))
+    quality["seen"] = np.ones(count, np.float32) if seen is None else seen.mean(axis=1)
     quality["soma"] = np.ones(count, np.float32)  # a person asked for it: no kind is to be left out
     return Components(
         shape=_shape(scene),
         footprints=footprints,
-        traces=calcium,
-        residuals=raw - calcium,
-        spikes=denoised.spikes * scale,
+        traces=hidden_traces(calcium, seen),
+        residuals=hidden_traces(raw - calcium, seen),
+        spikes=hidden_traces(denoised.spikes * scale, seen),
         background=Background(np.zeros((footprints.shape[0], 0), np.float32), np.zeros((0, raw.shape[1]), np.float32)),
         kinetics=dataclasses.replace(
             kinetics,
             **{n: getattr(kinetics, n) * factor for n in ("baseline", "initial", "noise", "sparsity")},
         ),
-        dff=dff,
+        dff=hidden_traces(dff, seen),
         quality=quality,
         accepted=np.ones(count, bool),
         resting=rule,
+        seen=seen,
     )
 
 

@@ -119,8 +119,12 @@ def cumulants(movie: Movie, statistics: Statistics, workers: int) -> tuple[int, 
     shapes = (shapes / np.maximum(np.linalg.norm(shapes, axis=1, keepdims=True), 1e-30)).astype(np.float32)
 
     def digest(start: int) -> Float:
-        values = read_chunk(movie, start, start + length, fill=statistics.mean)[0]
-        shares, sums = np.empty((length - 2, 2)), np.empty(shapes.shape, np.float32)
+        values, hidden = read_chunk(movie, start, start + length, fill=statistics.mean)
+        if hidden is not None:  # bad frames have no noise of their own
+            values = values[~hidden.all(axis=1)]
+        if len(values) < 3:
+            return np.zeros(shapes.shape, np.float32)
+        shares, sums = np.empty((len(values) - 2, 2)), np.empty(shapes.shape, np.float32)
         kernels.shared_noise(values, step, shapes, shares)
         kernels.noise_cumulants(values, step, shapes, shares, sums)
         return sums

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Float, VolumeShape
+from cnmf3d.components import UNSEEN, Float, VolumeShape
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
@@ -25,8 +25,10 @@ from cnmf3d.engine.evaluation.decision import judge
 from cnmf3d.engine.evaluation.false_discoveries import expected_false
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
+from cnmf3d.engine.evaluation.motion import courses_of
 from cnmf3d.engine.evaluation.projections import local_correlation
 from cnmf3d.engine.merging import NEVER
+from cnmf3d.engine.motion_courses import MotionCourses
 from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
@@ -51,6 +53,10 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
+
+
+ROUNDS = 2
+"""Times that frames which show nothing are expected anew; more change nothing that matters."""
 
 
 @dataclass
@@ -82,10 +88,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Traces:
-    """Demixed raw traces (components, frames) and neuropil courses (tiles * rank, frames), in units of noise."""
+    """Demixed raw traces (components, frames) and neuropil courses (tiles * rank, frames), in units of noise.
+
+    And the share of each footprint that was seen, as `refine.Projections` has it.
+    """
 
     raw: Float
     courses: Float
+    shares: Float | None = None
 
 
 def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = None) -> Outcome:
@@ -151,6 +161,11 @@ def fit_volume(
     boxes = plan.boxes(cache.shape, cache.bins)
     with context.clock.stage("blocks"):
         solved, correlation = solve_blocks(context, cache, plan, boxes, start)
+        motion = MotionCourses.of(context.movie, cache.width, cache.bins)
+        moved = [
+            courses_of(None if motion is None else motion.within(box), block.fit.motion)
+            for box, block in zip(boxes, solved, strict=True)
+        ]
     assert plan.sigma is not None  # measured before
     margin = 0.5 * max(plan.sigma)
     agreement = plan.merge_threshold if start is None else NEVER
@@ -166,7 +181,7 @@ def fit_volume(
     with clock.stage("deconvolve"):
         measured = response or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
         kinetics = or_typical(measured, plan)
-        denoised = deconvolve(first.raw, order, kinetics, context.workers)
+        raw, denoised = deconvolved(first, order, kinetics, context.workers)
     with clock.stage("shapes"):
         window = transient(kinetics)
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
@@ -179,9 +194,11 @@ def fit_volume(
         source=source,
         neuropil=neuropil,
         footprints=footprints,
-        raw=first.raw,
+        raw=raw,
         traces=scaled,
         measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
+        boxes=boxes,
+        courses=tuple(moved),
         response=measured,
         correlation=correlation,
         estimates=why,
@@ -210,16 +227,16 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("traces"):
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
     with clock.stage("deconvolve"):
-        denoised = deconvolve(last.raw, plan.p, draft.kinetics, context.workers)
+        raw, denoised = deconvolved(last, plan.p, draft.kinetics, context.workers)
     with clock.stage("evaluate"):
-        quality, accepted = judge(draft.quality(last.raw), plan, cache.bins, draft.footprints, last.raw)
-        rate = false_discovery_rate(plan, cache, last.raw, int(accepted.sum()), context.reporter)
+        quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
+        rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
     return Outcome(
         plan=plan,
         cache=cache,
-        demixed=Demixed(draft.footprints, last.raw, denoised, last.courses, quality, draft.response),
+        demixed=Demixed(draft.footprints, raw, denoised, last.courses, quality, draft.response, last.shares),
         accepted=accepted,
         neuropil=draft.neuropil,
         level=draft.source.level,
@@ -326,9 +343,9 @@ def apart(given: ZYX, measured: ZYX) -> float:
     return max(max(g / m, m / g) for g, m in zip(given, measured, strict=True))
 
 
-def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None) -> Arrays:
-    """One block solved, and the local correlation image of its core."""
-    block = cache.load(box)
+def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None, known: Float | None) -> Arrays:
+    """One block solved, and the local correlation image of its core; `known` as in `Block`."""
+    block = dataclasses.replace(cache.load(box), known=known)
     inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
     image = local_correlation(block)[inner]
     if given is None:
@@ -348,11 +365,14 @@ def solve_blocks(
     settings = plan.settings()
     anchors = np.zeros((0, 3)) if start is None else anchors_of(start.footprints, cache.shape)
     correlation = np.zeros(cache.shape, np.float32)
+    motion = MotionCourses.of(context.movie, cache.width, cache.bins)
 
     def work(box: Box) -> Solved:
         given = None if start is None else start.within(box, cache.shape, anchors)
         shaping = (settings, box, *(() if given is None else (given.footprints, given.traces, given.which, given.mine)))
-        arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given))
+        known = None if motion is None else motion.within(box)
+        shaping = shaping if known is None else (*shaping, known)
+        arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given, known))
         solved, image = block_of(arrays)
         correlation[tuple(slice(*c) for c in box.core)] = image
         return solved
@@ -404,9 +424,25 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
 
 
+def deconvolved(seen: Traces, order: int, kinetics: Response, workers: int) -> tuple[Float, Deconvolved]:
+    """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
+
+    Both in turn, so that these frames have no say (expectation and maximisation).
+    """
+    raw = seen.raw
+    found = deconvolve(raw, order, kinetics, workers)
+    gaps = None if seen.shares is None else seen.shares < UNSEEN
+    if gaps is None or not gaps.any():
+        return raw, found
+    for _ in range(ROUNDS):
+        raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
+        found = deconvolve(raw, order, kinetics, workers)
+    return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
+
+
 def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:
     """Raw traces and neuropil courses: one pass over the movie."""
     seen = refine.project(source.expecting(footprints, start), footprints, neuropil)
     mixing = refine.Mixing.of(footprints, neuropil)
     traces, courses = refine.demix_traces(seen, mixing, start)
-    return Traces(refine.raw_traces(seen, mixing, traces, courses), courses)
+    return Traces(refine.raw_traces(seen, mixing, traces, courses), courses, seen.shares)

@@ -55,7 +55,7 @@ class Plan:
         Most components in the volume; None: no limit.
     merge_threshold : float
         Correlation of traces; above one: never merge.
-    min_snr, min_r, lowest_snr, lowest_r, min_skew, least_compact, least_smooth, least_soma : float
+    min_snr, min_r, lowest_snr, lowest_r, min_skew, least_compact, least_smooth, least_soma, most_motion : float
         Thresholds of the evaluation.
     significance : float
         Standard deviations of Fisher's z that the reliability must reach.
@@ -69,6 +69,10 @@ class Plan:
         Frames of that running percentile.
     segments : tuple of int
         First frames of stretches that it doesn't reach across.
+    left_out : tuple of int or None
+        Bad frames that were given; None: from the data.
+    bridges : bool
+        Whether traces are what the model expects where nothing of a cell is seen; else they are NaN.
     """
 
     rate: float
@@ -92,12 +96,15 @@ class Plan:
     least_compact: float = 0.7
     least_smooth: float = 0.5
     least_soma: float = 0.5
+    most_motion: float = 0.6
     significance: float = 4.5
     refit: bool = False
     offset: float | None = None
     percentile: float | None = None
     f0_window: int = 0
     segments: tuple[int, ...] = ()
+    left_out: tuple[int, ...] | None = None
+    bridges: bool = False
 
     def settings(self) -> Settings:
         """For the block solver; needs `sigma`."""

@@ -89,12 +89,15 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         least_compact=quality.compact_thr,
         least_smooth=quality.smooth_thr,
         least_soma=quality.soma_thr,
+        most_motion=quality.motion_thr,
         significance=quality.reliability_z,
         refit=parameters.refit,
         offset=None if data.offset == "auto" else data.offset,
         percentile=parameters.temporal.f0_percentile if parameters.temporal.f0 == "percentile" else None,
         f0_window=max(1, round(parameters.temporal.f0_window * rate)),
         segments=data.segments,
+        left_out=None if data.bad_frames == "auto" else data.bad_frames,
+        bridges=parameters.temporal.unseen == "interpolate",
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float
+from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Footprints, entry_columns, norms_of, overlaps, with_data
 from cnmf3d.engine.cache import Cache, chunk_length, chunk_ranges, read_chunk
 from cnmf3d.engine.demix import ByVoxel, descended
@@ -65,16 +65,20 @@ class Source:
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Frames as (frames, voxels); what they don't show is expected (see `visibility`)."""
+        return self.look(start, stop)[0]
+
+    def look(self, start: int, stop: int) -> tuple[npt.NDArray[Any], Bool | None]:
+        """As `read`, and which values are only expected, (frames, voxels); None where all were seen."""
         frames, hidden = read_chunk(self.movie, start, stop, fill=self.level)
         if hidden is None or self.footprints is None or self.traces is None:
-            return frames
+            return frames, hidden
         voxels = np.flatnonzero(hidden.any(axis=0) & (np.diff(self.footprints.indptr) > 0))
         if voxels.size == 0:
-            return frames
+            return frames, hidden
         frames = frames.astype(np.float32)
         cells = (self.footprints[voxels] @ self.traces[:, start:stop]).T * self.scale[voxels]
         frames[:, voxels] = np.where(hidden[:, voxels], self.level[voxels] + cells, frames[:, voxels])
-        return frames
+        return frames, hidden
 
     def ranges(self) -> list[tuple[int, int]]:
         """Time chunks; the same for any number of workers."""
@@ -91,10 +95,13 @@ class Projections:
         ``Aᵀ z``.
     neuropil : (tiles * rank, frames) float32
         ``Bᵀ z`` over the sampled rows.
+    shares : (components, frames) float32 or None
+        Share of each footprint's light that a frame shows; None where all of it is always seen.
     """
 
     components: Float
     neuropil: Float
+    shares: Float | None = None
 
 
 def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: str = "traces") -> Projections:
@@ -105,9 +112,17 @@ def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: s
     images = neuropil.images / source.scale
     seen = np.empty((footprints.shape[1], frames), np.float32)
     courses = np.zeros((neuropil.tiles * neuropil.rank, frames), np.float32)
+    light = with_data(footprints, footprints.data * source.scale[footprints.indices])
+    total = np.maximum(np.asarray(light.sum(axis=0)).ravel(), np.float32(1e-30))
+    parts = sparse.csr_array(with_data(light, np.asarray(light.data / total[entry_columns(light)], np.float32)))
+    under = np.diff(parts.indptr) > 0
+    lost = np.zeros_like(seen)  # takes no memory where nothing is hidden
 
     def digest(span: tuple[int, int]) -> int:
-        part = source.read(*span)
+        part, hidden = source.look(*span)
+        if hidden is not None:
+            voxels = np.flatnonzero(hidden.any(axis=0) & under)
+            lost[:, span[0] : span[1]] = parts[voxels].T @ hidden[:, voxels].T.astype(np.float32)
         out = np.empty((footprints.shape[1], len(part)), np.float32)
         kernels.project_frames(part, footprints.indptr, footprints.indices, weights, levels, out)
         seen[:, span[0] : span[1]] = out
@@ -119,7 +134,7 @@ def project(source: Source, footprints: Footprints, neuropil: Neuropil, stage: s
 
     for stop in in_order(digest, source.ranges(), source.workers):
         source.reporter(Progress(stage, stop, frames, "frames", stop * source.level.size))
-    return Projections(seen, courses)
+    return Projections(seen, courses, 1 - lost if lost.any() else None)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,11 @@ from cnmf3d.caches import Caches
 from cnmf3d.components import Components
 from cnmf3d.dff import about_unclear, unclear
 from cnmf3d.engine.assemble import components_of
+from cnmf3d.engine.bad_frames import plain_bad_frames
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
+from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.planning import contradictions, plan_of, used, voxel_size
 from cnmf3d.engine.plausibility import Check, Found, check_movie, check_results
 from cnmf3d.engine.seeds import seeds_of
@@ -32,6 +34,7 @@ from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.events import Caution, Event, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
+from cnmf3d.movies.blanked import without_frames
 from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
@@ -122,27 +125,28 @@ def _results(
     for text in (*movie.warnings, *contradictions(movie, parameters)):
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
-    clock = Clock()
+    clock, recorded = Clock(), movie
+    key = voxel_key(movie, plan.width, plan.left_out, fingerprint := movie.fingerprint())
     with clock.stage("check"):
+        movie = usable(movie, plan, heard, workers)
         told = about_movie(check_movie(movie, plan.rate, workers), heard)
-    fingerprint = movie.fingerprint()
-    watch = Watch.of(movie, fingerprint)
+    watch = Watch.of(recorded, fingerprint)
     heard.between = watch.check
     with (
         threadpool_limits(1),
-        storage.files(movie, plan.width, fingerprint, heard) as files,
+        storage.files(movie, plan.width, key, heard) as files,
         warmed_up(kernel_type(movie.dtype), heard, workers),
     ):
         context = Context(movie, workers, heard, clock)
         outcome = run_plan(context, plan, files, start)
-        about_voxels(outcome.cache.statistics, movie, heard, saturation="saturation" not in told)
+        about_voxels(outcome.cache.statistics, recorded, heard, saturation="saturation" not in told)
         components = components_of(outcome)
     if components.count == 0:
         heard(Caution("evaluate", nothing_found(outcome)))
     elif not components.accepted.any():
         heard(Caution("evaluate", f"none of {components.count} components passed the evaluation; all are kept, marked"))
     about_found(outcome, components, voxel_size(movie, parameters), heard)
-    about_resting_light(outcome, components, heard)
+    about_resting_light(outcome, components, recorded, heard)
     watch.check(content=True)
     timings = {**clock.seconds, "total": time.perf_counter() - begin}
     return Results(
@@ -183,7 +187,8 @@ def cache_key(movie: Movie, parameters: CnmfParameters | None = None) -> str:
     InputError, UsageError
         For a movie or parameters that can't be used.
     """
-    return voxel_key(movie, plan_of(movie, parameters or CnmfParameters()).width)
+    plan = plan_of(movie, parameters or CnmfParameters())
+    return voxel_key(movie, plan.width, plan.left_out)
 
 
 NO_RATE = "into a .json file of the same name beside it."
@@ -209,6 +214,43 @@ class Listener:
         if isinstance(event, Caution):
             self.cautions.append(event.text)
         self.reporter(event)
+
+
+def usable(movie: Movie, plan: Plan, reporter: Reporter, workers: int) -> Movie:
+    """The movie without its bad frames, those that are given or those that are plain; they are named.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such frame, or none is left.
+    """
+    total = movie.shape[0]
+    if plan.left_out is None:
+        bad = plain_bad_frames(movie, workers)
+        why = "they are far brighter or darker than those around, all over a plane"
+    else:
+        beyond = [t for t in plan.left_out if t >= total]
+        if beyond:
+            fix = f"Frames are counted from 0: the last one is {total - 1} (data.bad_frames)."
+            raise UsageError(f"there is no frame {beyond[0]} to leave out: the movie has {total}", fix)
+        bad, why = np.zeros(total, bool), "as given"
+        bad[list(plan.left_out)] = True
+    if bad.all() and total:
+        raise UsageError("all frames of the movie are to be left out", "Give fewer bad frames (data.bad_frames).")
+    if bad.any():
+        count, traces = int(bad.sum()), "what the model expects" if plan.bridges else "not a number"
+        named = f"{count} of {total} frames are left out ({some_numbers(bad)}): {why}. Traces are {traces} there"
+        if plan.left_out is None:
+            reporter(Caution("ingest", f"{named}. If they are good, give data.bad_frames: []"))
+        else:
+            reporter(Note("ingest", named))
+    return without_frames(movie, bad)
+
+
+def some_numbers(flags: np.ndarray[Any, np.dtype[np.bool_]], most: int = 12) -> str:
+    """Numbers of the first few frames that are flagged."""
+    numbers = np.flatnonzero(flags)
+    return ", ".join(map(str, numbers[:most])) + (", ..." if numbers.size > most else "")
 
 
 def about_limit(limit: int | None, start: Start | None, reporter: Reporter) -> None:
@@ -258,22 +300,32 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter, *, sa
     hidden = "lie in a border that registration filled (zeros, another constant or a repeated edge)"
     if movie.dtype.kind == "f":
         hidden = f"are not finite (NaN or infinity), or {hidden},"
-    often = statistics.unknown > MOSTLY * movie.shape[0]
+    often, sometimes = statistics.seldom_seen(movie.shape[0]), statistics.unknown > statistics.unknown.min()
     tell(often, f"{hidden} in more than {MOSTLY:.0%} of the frames: seen in too few frames, left out")
-    tell(~often & (statistics.unknown > 0), f"{hidden} in a part of the frames: what is expected there was taken")
+    tell(~often & sometimes, f"{hidden} in a part of the frames: what is expected there was taken")
     tell(~often & ~statistics.valid, "never change: left out")
     if saturation and movie.dtype.kind in "ui":
         top = np.iinfo(movie.dtype).max
         tell(statistics.maximum >= top, f"reach the largest value ({top}): saturated, their traces are cut off there")
 
 
-def about_resting_light(outcome: Outcome, components: Components, reporter: Reporter) -> None:
+def lowest_light(movie: Movie, statistics: Statistics) -> float:
+    """The lowest light of a movie's voxels: of their values, or of their means where interpolation made the values.
+
+    Interpolation swings below what is dark beside bright things, and noise with it; this says nothing of the detector.
+    """
+    registered = "motion" in movie.metadata
+    values = statistics.mean if registered else statistics.minimum
+    return float(values[statistics.valid].min(initial=np.inf))
+
+
+def about_resting_light(outcome: Outcome, components: Components, movie: Movie, reporter: Reporter) -> None:
     """Caution what ΔF/F takes for zero light, where that is a guess, and which components have no ΔF/F."""
     if components.count == 0:
         return
-    offset, statistics = outcome.offset, outcome.cache.statistics
+    offset = outcome.offset
     give = "Give the value of a pixel without light if you know it (--offset, data.offset)."
-    lowest = float(statistics.minimum[statistics.valid].min(initial=np.inf))
+    lowest = lowest_light(movie, outcome.cache.statistics)
     below = f"the movie has values below zero (down to {lowest:.5g}): " if lowest < 0 else ""
     if outcome.plan.offset is None and not offset.found:
         text = f"{below}dF/F takes 0 for no light, for the detector's offset is {offset.why}. {give}"
@@ -283,7 +335,7 @@ def about_resting_light(outcome: Outcome, components: Components, reporter: Repo
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None:
         reporter(Note("evaluate", f"detector's offset {offset.value:.5g}: {offset.why}"))
-    numbers = unclear(components.dff)
+    numbers = unclear(components.dff, components.raw)
     if numbers.size:
         reporter(Caution("evaluate", about_unclear(numbers.tolist(), components.count, outcome.resting)))
 

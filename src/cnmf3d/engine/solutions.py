@@ -199,6 +199,7 @@ def block_arrays(solved: Solved, correlation: Float) -> Arrays:
         "traces": fit.traces,
         "spatial": fit.spatial,
         "temporal": fit.temporal,
+        "moving": np.array(fit.moving),
         "correlation": correlation,
     }
     return arrays if solved.seeds is None else {**arrays, "seeds": solved.seeds}
@@ -209,7 +210,7 @@ def block_of(arrays: Arrays) -> tuple[Solved, Float]:
     rows, columns = arrays["shape"].tolist()
     footprints = sparse.csc_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(rows, columns))
     spatial = arrays["spatial"]
-    fit = Fit(footprints, arrays["traces"], spatial, arrays["temporal"], spatial[:0])
+    fit = Fit(footprints, arrays["traces"], spatial, arrays["temporal"], spatial[:0], int(arrays["moving"]))
     return Solved(fit, arrays.get("seeds")), arrays["correlation"]
 
 

@@ -20,6 +20,7 @@ from cnmf3d.engine.cleaning import clean, grow, pick
 from cnmf3d.engine.coarse import Coarse, coarsen
 from cnmf3d.engine.echoes import is_echo
 from cnmf3d.engine.merging import merge
+from cnmf3d.engine.motion_courses import apart
 from cnmf3d.engine.reliability import chance_level, reliability, required
 from cnmf3d.engine.seeding.activity import Seeds, find_seeds, without_echoes
 from cnmf3d.engine.supports import ellipsoids
@@ -200,8 +201,11 @@ def _add(block: Block, fit: Fit, new: Fit) -> Fit:
 def with_neuropil(block: Block, coarse: Coarse, fit: Fit, settings: Settings, alike: float = SEEKING) -> Fit:
     """Background courses and images anew, from what the components leave unexplained."""
     courses = neuropil_courses(coarse.pooled_residual(fit), coarse.pool_grid, settings.rank, alike)
+    neuropil = len(courses)
     if settings.rank is None:
+        courses = np.concatenate([courses, apart(coarse.known, courses)])
         courses = np.concatenate([courses, coarse.shared.beside(courses)])
+    fit = dataclasses.replace(fit, moving=len(courses) - neuropil)
     return demix.with_courses(block, fit, courses)
 
 

@@ -16,6 +16,7 @@ from cnmf3d.engine.block import Footprints, entry_columns, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.deconvolution import Deconvolved, Response
+from cnmf3d.engine.evaluation.motion import following
 from cnmf3d.engine.offset import Offset
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
 from cnmf3d.engine.reliability import reliability
@@ -37,9 +38,11 @@ class Demixed:
         Neuropil.
     quality : mapping of name to (components,) float32
         ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``, ``smoothness``, ``width``, ``aspect``,
-        ``soma``.
+        ``motion_r``, ``soma``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
+    shares : (components, frames) float32 or None
+        Share of each footprint's light that a frame shows; None where all of it is always seen.
     """
 
     footprints: Footprints
@@ -48,6 +51,7 @@ class Demixed:
     courses: Float
     quality: dict[str, Float]
     response: Response | None
+    shares: Float | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,10 @@ class Draft:
         Local correlation image.
     estimates : mapping
         What was estimated, and how.
+    boxes : tuple of Box
+        The blocks.
+    courses : tuple of (n, bins) float32
+        Of the motion in each of them.
     seeds : (components,) int64 or None
     kind : str
         As those of the `Start`.
@@ -205,6 +213,8 @@ class Draft:
     response: Response | None
     correlation: Float
     estimates: dict[str, dict[str, Any]]
+    boxes: tuple[Box, ...]
+    courses: tuple[Float, ...]
     seeds: npt.NDArray[np.int64] | None = None
     kind: str = "component"
 
@@ -237,6 +247,7 @@ class Draft:
             "smoothness": known["smoothness"],
             "width": known["width"],
             "aspect": known["aspect"],
+            "motion_r": following(raw, self.plan.width, self.footprints, self.cache.shape, self.boxes, self.courses),
         }
         return found if self.seeds is None else {**found, "seed": self.seeds.astype(np.float32)}
 

@@ -23,7 +23,6 @@ from cnmf3d.engine.voxels import (
     OutdatedError,
     content_of,
     read_entry,
-    voxel_key,
     write_entry,
 )
 from cnmf3d.errors import EngineError
@@ -71,7 +70,7 @@ class Storage:
         )
 
     @contextmanager
-    def files(self, movie: Movie, width: int, fingerprint: str, reporter: Reporter) -> Iterator[Files]:
+    def files(self, movie: Movie, width: int, key: str, reporter: Reporter) -> Iterator[Files]:
         """The files of one run: what goes with it is removed afterwards.
 
         Parameters
@@ -79,8 +78,8 @@ class Storage:
         movie : Movie
         width : int
             Frames a time bin.
-        fingerprint : str
-            The movie's.
+        key : str
+            Of the caches' entry; see `voxel_key`.
         reporter : Reporter
             Told where there is no room in the caches.
 
@@ -94,7 +93,7 @@ class Storage:
             if self.caches is not None:
                 need = cache_bytes(movie, width) + STATISTICS_BYTES * int(np.prod(movie.shape[1:])) + 2**16
                 try:
-                    files.held = stack.enter_context(self.caches.hold(voxel_key(movie, width, fingerprint), need))
+                    files.held = stack.enter_context(self.caches.hold(key, need))
                 except OSError as error:
                     reporter(not_kept(self.caches, error))
             if files.held is None:

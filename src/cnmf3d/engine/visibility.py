@@ -20,8 +20,11 @@ def fill_hidden(block: Block, fit: Fit) -> None:
     if block.hidden is None:
         return
     rows = sparse.csr_array(fit.footprints)
+    bins = np.flatnonzero(block.hidden.mask.any(axis=0))  # few, where only some frames are bad
+    traces, courses = fit.traces[:, bins], fit.temporal[:, bins]
     for start in range(0, block.hidden.voxels.size, VOXELS):
         voxels, mask = block.hidden.voxels[start : start + VOXELS], block.hidden.mask[start : start + VOXELS]
-        model = rows[voxels] @ fit.traces + fit.spatial[voxels] @ fit.temporal
+        model = rows[voxels] @ traces + fit.spatial[voxels] @ courses
         model = np.clip(np.rint(STEP * model), -32767, 32767).astype(np.int16)
-        block.rows[voxels] = np.where(mask, model, block.rows[voxels])
+        place = np.ix_(voxels, bins)
+        block.rows[place] = np.where(mask[:, bins], model, block.rows[place])

@@ -34,7 +34,7 @@ class OutdatedError(DamagedError):
     """An entry of another movie, or of another state of this one."""
 
 
-def voxel_key(movie: Movie, width: int, fingerprint: str | None = None) -> str:
+def voxel_key(movie: Movie, width: int, left_out: tuple[int, ...] | None = None, fingerprint: str | None = None) -> str:
     """Key of a movie's binned cache: the movie's content and all that shapes the cache's bytes.
 
     Parameters
@@ -42,11 +42,14 @@ def voxel_key(movie: Movie, width: int, fingerprint: str | None = None) -> str:
     movie : Movie
     width : int
         Frames a time bin.
+    left_out : tuple of int, optional
+        Bad frames that were given; None: as the movie's content tells.
     fingerprint : str, optional
         The movie's, where it is known.
     """
     seen = (kernel_type(movie.dtype).str, movie.dtype.itemsize)
-    return hash_of(FORMAT, program(), fingerprint or movie.fingerprint(), movie.shape, width, seen)
+    given = () if left_out is None else ("without", *left_out)
+    return hash_of(FORMAT, program(), fingerprint or movie.fingerprint(), movie.shape, width, seen, *given)
 
 
 def files_of(movie: Movie) -> list[list[Any]]:

@@ -1,4 +1,7 @@
-"""Frames that show nothing that can be used: flashes, blanked or saturated ones, those out of the field."""
+"""Frames that show nothing that can be used: flashes, blanked or saturated ones, those out of the field.
+
+The rules are here for all who need them: registration, and the engine for movies that nobody registered.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,21 @@ BRIEF = 15
 """Frames over which the usual level is taken: flashes are shorter than half of it, and activity follows it."""
 OFF = 12.0
 """Deviations (MAD) from the usual level that no tissue makes."""
+RETURNS = 0.5
+"""Share of its deviation that a bad frame loses to the next good one, at both ends: light comes and goes at once, and
+activity decays."""
 FAINT = 0.35
 """Share of the template's contrast that a frame must show; active tissue has more, out of the plane it has less."""
 
 
 def usual(values: Double, window: int = WINDOW) -> Double:
     """Running median, (T,)."""
-    return np.asarray(ndimage.median_filter(values, min(window, 2 * (len(values) // 2) + 1), mode="nearest"))
+    # mirrored: a flash in the first or last frame isn't repeated beyond it
+    return np.asarray(ndimage.median_filter(values, min(window, 2 * (len(values) // 2) + 1), mode="mirror"))
 
 
 def odd_levels(level: Double, contrast: float) -> Bool:
-    """Frames whose mean is far from that of frames around them.
+    """Frames whose mean is far from that of frames around them, and gets there and back at once.
 
     Parameters
     ----------
@@ -35,8 +42,52 @@ def odd_levels(level: Double, contrast: float) -> Bool:
     """
     finite = np.isfinite(level)
     level = np.where(finite, level, np.median(level[finite]) if finite.any() else 0)
-    apart = np.abs(level - usual(level, BRIEF))
-    return np.asarray(~finite | (apart > np.maximum(OFF * 1.4826 * np.median(apart), contrast)))
+    apart = level - usual(level, BRIEF)
+    size = np.abs(apart)
+    return ~finite | at_once(apart, size > np.maximum(OFF * 1.4826 * np.median(size), contrast))
+
+
+def at_once(apart: Double, odd: Bool) -> Bool:
+    """Of stretches of odd frames those that begin and end from one frame to the next.
+
+    Parameters
+    ----------
+    apart : (T,)
+        Deviation of each frame's level.
+    odd : (T,) bool
+    """
+    around = np.concatenate([[0.0], np.where(odd, np.nan, apart), [0.0]])  # beyond the ends it is as usual
+    out = np.zeros(len(odd), np.bool_)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], odd, [False]]).astype(np.int8)))
+    for first, stop in edges.reshape(-1, 2):
+        before, after = around[first], around[stop + 1]
+        lost = (apart[first] - before) / apart[first], (apart[stop - 1] - after) / apart[stop - 1]
+        out[first:stop] = min(lost) > RETURNS
+    return out
+
+
+def blank_frames(level: Double, brightness: Double) -> Bool:
+    """Frames that are darker than those around them, and in which the template is hardly seen.
+
+    Tissue that moves out of the plane, or to where the template isn't, makes frames faint, but hardly changes their
+    mean.
+
+    Parameters
+    ----------
+    level : (T,)
+        Mean of each frame.
+    brightness : (T,)
+        Times that a frame shows the template.
+    """
+    finite = np.isfinite(level) & np.isfinite(brightness)
+    if not finite.any():
+        return np.zeros(len(level), np.bool_)
+    level = np.where(finite, level, np.median(level[finite]))
+    brightness = np.where(finite, brightness, np.median(brightness[finite]))
+    apart = level - usual(level, BRIEF)
+    error = 1.4826 * np.median(np.abs(brightness - usual(brightness, BRIEF)))
+    dark = at_once(apart, apart < -OFF * 1.4826 * np.median(np.abs(apart)))
+    return dark & faint_frames(brightness, np.full(len(level), error))
 
 
 def faint_frames(brightness: Double, error: Double) -> Bool:

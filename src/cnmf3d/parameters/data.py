@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from cnmf3d.parameters.stage import Auto, Lengths, Stage
 
@@ -13,7 +13,7 @@ def frame_numbers(value: Any) -> Any:
     """Frame numbers: some, one, or text with commas between."""
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value == "auto":
         return value
     try:
         return tuple(int(part) for part in value.replace(";", ",").split(",") if part.strip())
@@ -42,6 +42,11 @@ class DataParameters(Stage):
         "auto",
         description="Value of a pixel without light, which F0 of dF/F is above. auto: estimated from how the skewness "
         "of the noise grows with the light.",
+    )
+    bad_frames: Annotated[tuple[NonNegativeInt, ...] | Auto, BeforeValidator(frame_numbers)] = Field(
+        "auto",
+        description="Frames that are left out, beside those that registration found: numbers from 0, or [] for none. "
+        "auto: flashes, blank and saturated ones, where they are plain.",
     )
     segments: Annotated[tuple[PositiveInt, ...], BeforeValidator(frame_numbers)] = Field(
         (),

@@ -50,6 +50,13 @@ class QualityParameters(Stage):
         description="Probability of being a cell body below which a component is rejected, in movies that show both "
         "cell bodies and thinner things (dendrites, boutons); 0 accepts both kinds.",
     )
+    motion_thr: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="Correlation of the trace with the motion (multiple, of displacement and its products) above which "
+        "a component needs four times min_SNR: edges of bright things follow it. 1 asks for nothing more.",
+    )
     reliability_z: float = Field(
         4.5,
         ge=0,

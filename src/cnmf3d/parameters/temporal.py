@@ -16,6 +16,11 @@ class TemporalParameters(Stage):
         2,
         description="Order of the autoregressive model of calcium. 0: no deconvolution; 1: decay; 2: rise and decay.",
     )
+    unseen: Literal["nan", "interpolate"] = Field(
+        "nan",
+        description="Traces in frames that show nothing of a cell (bad frames, or it was moved out of the field). "
+        "nan: not a number; interpolate: what the model expects there.",
+    )
     f0: Literal["constant", "percentile"] = Field(
         "constant",
         description="Resting light F0 of dF/F. constant: one value a cell; percentile: follows a running percentile.",

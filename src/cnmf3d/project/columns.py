@@ -21,6 +21,7 @@ FIXED = (
     "sample", "animal", "trial", "date", "comments", "roi", "accepted", "x_um", "y_um", "z_um", "uuid",
     "rois", "frames", "rate", "added", "changed", "index", "row", "curve", "raw", "dff", "denoised", "spikes",
     "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma",
+    "motion_r", "seen",
 )  # fmt: skip
 """Names that every project has a column for, or may have one for."""
 

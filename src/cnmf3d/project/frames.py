@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from cnmf3d.project.store import Project
 
 MEASURES = ("x_um", "y_um", "z_um")
-METRICS = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma")
+METRICS = (
+    "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma",
+    "motion_r", "seen",
+)  # fmt: skip
 
 
 def pandas() -> ModuleType:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
-from cnmf3d.components import Components
+from cnmf3d.components import Components, bridged
 from cnmf3d.errors import InputError
 from cnmf3d.events import Reporter, silent
 from cnmf3d.movies import Movie
@@ -196,7 +196,8 @@ def _partners(one: Components, other: Components) -> tuple[int, float, float]:
     rows, columns = rows[good], columns[good]
     if not len(rows):
         return 0, 0.0, 0.0
-    pairs = zip(one.traces[rows].astype(np.float64), other.traces[columns].astype(np.float64), strict=True)
+    traces = (bridged(each).astype(np.float64) for each in (one.traces[rows], other.traces[columns]))
+    pairs = zip(*traces, strict=True)
     correlations = [_correlation(a, b) for a, b in pairs]
     return len(rows), float(cosines[rows, columns].min()), min(correlations)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -23,6 +24,7 @@ from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
 from cnmf3d.results.model import Provenance, Results
+from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
@@ -219,7 +221,11 @@ def _components(
             lambda: stored.read(lambda: _background(stored.file["estimates"], order, frames))
         )
         return StoredComponents.of(stored, names, {**rest, "background": background})
-    return Components(**rest, **_traces(estimates, footprints, order))
+    whole = Components(**rest, **_traces(estimates, footprints, order))
+    if own is None or (seen := read_seen(own.file)) is None:
+        return whole
+    traces: dict[str, Any] = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}
+    return dataclasses.replace(whole, **traces, seen=seen)
 
 
 def _footprints(group: h5py.Group, shape: VolumeShape, order: Any, path: Path) -> sparse.csc_array[Any]:

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Background, Components, Float
+from cnmf3d.components import Background, Components, Float, hidden_traces
 from cnmf3d.errors import InputError
+from cnmf3d.results.seen import SEEN, WHOLE, hides
 
 ROWS = 2**24
 """Bytes that are read at a time where they are turned into another type."""
@@ -67,9 +68,14 @@ class Stored:
                 at += count
         return out
 
-    def whole(self, name: str) -> Float:
-        """All rows of a matrix."""
-        return self.rows(name, np.arange(self.file[name].shape[0]))
+    def traces(self, name: str, index: npt.NDArray[np.integer[Any]]) -> Float:
+        """Some rows of traces, NaN where nothing of their component was seen."""
+        values = self.rows(name, index)
+        return hidden_traces(values, self.seen(index)) if hides(self.file) else values
+
+    def seen(self, index: npt.NDArray[np.integer[Any]]) -> Float:
+        """Some rows of the shares that were seen."""
+        return self.rows(SEEN, index) / np.float32(WHOLE)
 
     def read(self, do: Callable[[], Any]) -> Any:
         """Call what reads from the file.
@@ -141,8 +147,17 @@ class StoredComponents(Later, Components):
         fields : mapping
             All other fields.
         """
-        later = {field: lambda name=name: stored.whole(name) for field, name in names.items()}
+        every = np.arange(stored.shape(names["traces"])[0])
+
+        def whole(name: str) -> Callable[[], Float]:
+            return lambda: stored.traces(name, every)
+
+        later = {field: whole(name) for field, name in names.items()}
         out = object.__new__(cls)
+        if SEEN in stored.file:
+            later["seen"] = lambda: stored.seen(every)
+        else:
+            out.__dict__["seen"] = None
         out.__dict__.update(fields, _stored=stored, _names=dict(names), _later=later)
         return out
 
@@ -157,7 +172,7 @@ class StoredComponents(Later, Components):
         """Some rows of a field; see `Components.rows`."""
         if field in self.__dict__ or 2 * len(index) > self.count:  # most of it: then it is kept for the next time
             return super().rows(field, index)
-        return self._stored.rows(self._names[field], index)
+        return self._stored.seen(index) if field == "seen" else self._stored.traces(self._names[field], index)
 
     @property
     def _stored(self) -> Stored:

@@ -24,6 +24,7 @@ from cnmf3d.results.caiman_params import caiman_parameters
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
+from cnmf3d.results.seen import finite, write_seen
 from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
 from cnmf3d.stored_names import readable
 from cnmf3d.written import whole_file
@@ -112,6 +113,7 @@ def _write(file: h5py.File, results: Results) -> None:
     for group, values in caiman_parameters(results).items():
         _dictionary(params.create_group(group), values)
     _own(file.create_group("cnmf3d"), results)
+    write_seen(file, components)
 
 
 def _none(group: h5py.Group, name: str) -> None:
@@ -139,11 +141,9 @@ def _estimates(group: h5py.Group, results: Results) -> None:
     sparse["indices"] = footprints.indices.astype(np.int32)
     sparse["indptr"] = footprints.indptr.astype(np.int32)
     sparse["shape"] = np.array(footprints.shape, np.int64)
-    group["C"] = _double(components.traces)
-    group["S"] = _double(components.spikes)
-    group["YrA"] = _double(components.residuals)
+    for name, field in (("C", "traces"), ("S", "spikes"), ("YrA", "residuals"), ("F_dff", "dff")):
+        group[name] = _double(finite(components, field))
     group["R"] = group["YrA"]
-    group["F_dff"] = _double(components.dff)
     _big(group, "b", stored(_double(components.background.spatial), order))
     group["f"] = _double(components.background.temporal)
     kinetics = components.kinetics

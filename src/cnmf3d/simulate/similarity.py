@@ -74,7 +74,11 @@ def shares(cosines: Float, gram: Float) -> Float:
 
 
 def correlations(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> Float:
-    """Pearson correlation of each row of `a` with that of `b`; 0 where one is constant."""
+    """Pearson correlation of each row of `a` with that of `b` where neither is NaN; 0 where one is constant."""
+    gaps = np.isnan(a) | np.isnan(b)
+    if gaps.any():
+        pairs = zip(a, b, ~gaps, strict=True)
+        return np.array([correlations(x[None, good], y[None, good])[0] if good.any() else 0 for x, y, good in pairs])
     a = a - a.mean(axis=1, keepdims=True, dtype=np.float64)
     b = b - b.mean(axis=1, keepdims=True, dtype=np.float64)
     norms = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))

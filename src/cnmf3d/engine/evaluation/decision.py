@@ -16,6 +16,10 @@ from cnmf3d.engine.reliability import required
 PLAIN = 2.0
 """SNR over ``min_SNR`` that a component needs whose trace isn't skewed, or which doesn't look like one cell."""
 
+FOLLOWS = 4.0
+"""SNR over ``min_SNR`` that a component needs whose trace follows the motion. What motion leaves has up to 3: fewer
+would accept it, more would reject cells that are active when the animal moves."""
+
 RAGGED = 0.75
 """Share of ``smooth_thr`` below which an outline is no cell's: with their dendrites cells have 0.3 and more."""
 
@@ -67,13 +71,14 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     A trace that isn't skewed (``skew_thr``) may be neuropil: it needs `PLAIN` times ``min_SNR`` or the r value `ALIKE`;
     one whose skewness may be chance (`SURE`) needs that r value.
     A footprint unlike one cell (``compact_thr``), or with a ragged outline (``smooth_thr``), may be a cell's edge: it
-    needs `PLAIN` times ``min_SNR``. A very ragged one (`RAGGED` times ``smooth_thr``) is none whatever its trace.
+    needs `PLAIN` times ``min_SNR``, one whose trace follows the motion (``motion_thr``) `FOLLOWS` times. A very ragged
+    one (`RAGGED` times ``smooth_thr``) is none whatever its trace.
 
     Parameters
     ----------
     quality : mapping
-        ``snr``, ``r_value``, ``reliability``, ``skewness`` and its ``skewness_error``, ``compactness`` and
-        ``smoothness``, each (components,) float32.
+        ``snr``, ``r_value``, ``reliability``, ``skewness`` and its ``skewness_error``, ``compactness``,
+        ``smoothness`` and ``motion_r``, each (components,) float32.
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.
@@ -90,4 +95,5 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     smooth = quality["smoothness"]
     whole = (quality["compactness"] >= plan.least_compact) & (smooth >= plan.least_smooth)
     whole |= strong & (smooth >= RAGGED * plan.least_smooth)
-    return np.asarray(passes & bounded & reliable & transient & whole)
+    still = (quality["motion_r"] <= plan.most_motion) | (snr >= FOLLOWS * plan.min_snr)
+    return np.asarray(passes & bounded & reliable & transient & whole & still)

@@ -178,20 +178,26 @@ def sample_of(movie: Movie) -> Sample:
     first = max(0, y // 2 - BAND // 2)
     bands = _bands(movie, moments, slice(first, min(y, first + BAND)))
     levels = np.array([_mean_and_std(band[:, columns][:, inside[1]]) for band in bands])
+    told = np.isfinite(levels[:, 0])
+    if told.any():  # a frame without any value is left out anyway
+        moments, levels = moments[told], levels[told]
     return Sample(movie, tuple(starts), stretches, planes, hidden, inside, moments, levels[:, 0], levels[:, 1])
 
 
 def hidden_share(stretches: tuple[npt.NDArray[Any], ...]) -> npt.NDArray[np.float64]:
     """Share of the volumes in which each voxel lies in a filled border or is not finite."""
-    total = np.zeros(stretches[0].shape[1:])
+    total, shown = np.zeros(stretches[0].shape[1:]), 0
     for part in stretches:
         mask = unseen(part)
         if part.dtype.kind == "f":
             lost = ~np.isfinite(part)
             mask = lost if mask is None else mask | lost
+        shown += len(part)
         if mask is not None:
-            total += mask.sum(axis=0)
-    return total / sum(map(len, stretches))
+            some = ~mask.all(axis=(1, 2, 3))  # a frame without any value is a bad one, and has no borders
+            total += mask[some].sum(axis=0)
+            shown -= int((~some).sum())
+    return total / max(shown, 1)
 
 
 def seen_lines(hidden: npt.NDArray[np.float64]) -> tuple[slice, slice]:

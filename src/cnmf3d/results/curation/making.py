@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape, bridged, hidden_traces
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import UsageError
 from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
+from cnmf3d.results.seen import in_bytes
 from cnmf3d.traces import decay_frames, skewness, trace_snr
 
 Ints = npt.NDArray[np.int64]
@@ -49,7 +50,8 @@ def merged(rois: Components) -> Components:
     if rois.count < 2:
         raise UsageError("one ROI can't be merged", "Choose two or more.")
     gram = np.asarray((rois.footprints.T @ rois.footprints).todense(), np.float64)
-    power = rois.traces.astype(np.float64) @ rois.traces.T.astype(np.float64)
+    courses = np.nan_to_num(rois.traces.astype(np.float64))  # what wasn't seen has no say
+    power = courses @ courses.T
     shares = np.sqrt(np.diag(power)) if power.any() else np.ones(rois.count)
     for _ in range(50 if power.any() else 0):
         shares = np.maximum(power @ (gram @ shares), 0)
@@ -146,21 +148,26 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     """ROIs whose traces are weighted sums of the traces of others, (new, old) `weights`."""
     linear = weights.astype(np.float32)
     kinetics = rois.kinetics
-    main = np.argmax(weights * np.linalg.norm(rois.traces, axis=1)[None, :], axis=1)
+    whole, rest = bridged(rois.traces), np.nan_to_num(rois.residuals)
+    main = np.argmax(weights * np.linalg.norm(whole, axis=1)[None, :], axis=1)
     baseline = linear @ kinetics.baseline
-    traces, residuals = linear @ rois.traces, linear @ rois.residuals
+    traces, residuals = linear @ whole, linear @ rest
     raw = traces + residuals
     noise = np.sqrt(linear**2 @ kinetics.noise**2)
     dff, f0 = delta_f_over_f(raw, baseline, noise, footprints, rest_level(rois.background), rois.resting)
     quality = quality_of(raw, kinetics.g, list(rois.quality))
     if "f0" in quality:
         quality["f0"] = f0
+    seen = seen_together(rois, weights)
+    if "seen" in quality:
+        quality["seen"] = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
+    gaps = seen if np.isnan(rois.traces).any() else None
     return dataclasses.replace(
         rois,
         footprints=footprints,
-        traces=traces,
-        residuals=residuals,
-        spikes=linear @ rois.spikes,
+        traces=hidden_traces(traces, gaps),
+        residuals=hidden_traces(residuals, gaps),
+        spikes=hidden_traces(linear @ np.nan_to_num(rois.spikes), gaps),
         kinetics=Kinetics(
             g=kinetics.g[main],
             baseline=baseline,
@@ -168,10 +175,20 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
             noise=noise,
             sparsity=linear @ kinetics.sparsity,
         ),
-        dff=dff,
+        dff=hidden_traces(dff, gaps),
         quality=quality,
         accepted=np.asarray(accepted, bool),
+        seen=seen,
     )
+
+
+def seen_together(rois: Components, weights: npt.NDArray[np.float64]) -> Float | None:
+    """(new, frames) share that was seen of ROIs that are weighted sums of others; None where all was seen."""
+    if rois.seen is None:
+        return None
+    light = np.maximum(weights, 0) * np.asarray(rois.footprints.sum(axis=0)).ravel()[None, :]
+    light = light / np.maximum(light.sum(axis=1, keepdims=True), 1e-30)
+    return in_bytes((light @ rois.seen).astype(np.float32))
 
 
 def quality_of(raw: Float, g: Float, names: Sequence[str]) -> dict[str, Float]:

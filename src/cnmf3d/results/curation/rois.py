@@ -45,7 +45,15 @@ def joined(one: Components, other: Components) -> Components:
         dff=np.concatenate([one.dff, other.dff]),
         quality={name: quality(name) for name in dict.fromkeys([*one.quality, *other.quality])},
         accepted=np.concatenate([one.accepted, other.accepted]),
+        seen=_either(one, other),
     )
+
+
+def _either(one: Components, other: Components) -> Float | None:
+    """Shares that were seen of the components of both; None where all was."""
+    if one.seen is None and other.seen is None:
+        return None
+    return np.concatenate([one.share_seen(), other.share_seen()])
 
 
 def rows_of(base: Components, made: Components, rows: Ints) -> Components:

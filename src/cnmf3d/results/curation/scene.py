@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Components, Float, VolumeShape
+from cnmf3d.components import Components, Float, VolumeShape, bridged
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.geometry import ZYX, sigma_of
@@ -151,7 +151,7 @@ def scene_of(results: Results, others: Components, starts: Footprints, support: 
         starts=first.astype(np.float32),
         support=allowed | (first > 0),
         others=some.astype(np.float32),
-        courses=(others.rows("traces", near) + others.rows("residuals", near)).astype(np.float32),
+        courses=bridged(others.rows("traces", near) + others.rows("residuals", near)).astype(np.float32),
         images=back.spatial[voxels].astype(np.float32),
         background=(back.temporal if back.temporal.size else empty).astype(np.float32),
         noise=np.where(noise > 0, noise, good).astype(np.float32),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Bool, Components, Float, VolumeShape
+from cnmf3d.components import UNSEEN, Bool, Components, Float, VolumeShape
 from cnmf3d.errors import UsageError
 from cnmf3d.results.curation.curation import as_found, state_of, with_log
 from cnmf3d.results.curation.journal import Journal
@@ -258,6 +258,15 @@ class CurationSession:
         for part, mine, columns in self._pool.among(rows):
             values = part.components.rows(KINDS[kind], columns)
             out[mine] = values + part.components.rows("residuals", columns) if kind == "raw" else values
+        return out
+
+    def unseen(self, ids: Ids) -> npt.NDArray[np.bool_]:
+        """(k, T) frames that show nothing of some ROIs."""
+        rows = self._view.rows[self.positions(ids)]
+        out = np.zeros((len(rows), self.frames), bool)
+        for part, mine, columns in self._pool.among(rows):
+            if part.components.seen is not None:
+                out[mine] = part.components.rows("seen", columns) < UNSEEN
         return out
 
     def components(self, ids: Ids) -> Components:

@@ -45,8 +45,19 @@ KINDS: Mapping[str, Kind] = {
         lambda export: export.results.components.spikes,
         About(TRACE, "deconvolved activity: by how much calcium jumps in each volume; it doesn't count spikes"),
     ),
+    "seen": Kind(
+        lambda export: export.results.components.share_seen(),
+        About(RATIO, "share of the footprint's light that the volume shows; traces are NaN where it is hardly any"),
+    ),
 }
 """Name of a table of traces, and what is in it."""
+
+
+def kinds_of(export: Export) -> dict[str, Kind]:
+    """The tables of an export; shares that were seen only where something wasn't."""
+    partly = export.results.components.seen is not None
+    return {name: kind for name, kind in KINDS.items() if name != "seen" or partly}
+
 
 TIMES = {
     "seconds": About("s", "time from the first volume"),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Float
+from cnmf3d.components import Float, bridged
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.suite2p_settings import diameter_of, settings_of
 from cnmf3d.results.footprints import voxels_of
@@ -41,13 +41,16 @@ def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
     for plane in range(components.shape[0]):
         chosen = np.flatnonzero(main == plane)
         place = folder / f"plane{plane}"
-        _write_plane(export, place, plane, chosen, components.traces[chosen] + components.residuals[chosen])
+        _write_plane(export, place, plane, chosen, bridged(components.raw[chosen]))
         for name, contents in settings_of(export.results, plane, diameter, folder.name).items():
             np.save(place / f"{name}.npy", np.array(contents, object), allow_pickle=True)
-    return tuple(_notes(components.shape[0], np.setdiff1d(np.arange(components.shape[0]), main).tolist()))
+    gaps = components.seen is not None
+    return tuple(_notes(gaps, components.shape[0], np.setdiff1d(np.arange(components.shape[0]), main).tolist()))
 
 
-def _notes(depth: int, empty: list[int]) -> Iterator[str]:
+def _notes(gaps: bool, depth: int, empty: list[int]) -> Iterator[str]:
+    if gaps:
+        yield "Where nothing of a ROI was seen, F is a straight line and spks is zero: Suite2p can't work with gaps."
     if depth > 1:
         yield "Each ROI is in the plane where most of it is; Suite2p has no ROIs that span planes."
         yield "Open the whole folder in Suite2p's window: File > Load folder with plane folders."
@@ -68,7 +71,7 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
     folder.mkdir()
     np.save(folder / "F.npy", raw)
     np.save(folder / "Fneu.npy", np.zeros_like(raw))
-    np.save(folder / "spks.npy", components.spikes[chosen])
+    np.save(folder / "spks.npy", np.nan_to_num(components.spikes[chosen]))
     iscell = np.stack([components.accepted[chosen].astype(np.float64), np.clip(np.nan_to_num(likely), 0, 1)], axis=1)
     np.save(folder / "iscell.npy", iscell)
     rows = np.empty(len(chosen), object)

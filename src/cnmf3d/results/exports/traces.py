@@ -13,7 +13,7 @@ import numpy.typing as npt
 from cnmf3d.components import Float
 from cnmf3d.csv_cells import guarded
 from cnmf3d.errors import UsageError
-from cnmf3d.results.exports.columns import KINDS, TIMES, About, about_rois, metadata_of
+from cnmf3d.results.exports.columns import KINDS, TIMES, About, about_rois, kinds_of, metadata_of
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.roi_table import Column, roi_table
 
@@ -37,7 +37,7 @@ def write_csv(export: Export, folder: Path) -> tuple[str, ...]:
     rois = roi_table(export)
     _rows(folder / "rois.csv", rois)
     _rows(folder / f"{COLUMNS}.csv", _columns(export, rois))
-    for name, kind in KINDS.items():
+    for name, kind in kinds_of(export).items():
         _wide(folder / f"{name}.csv", export, kind.values(export))
     return ()
 
@@ -66,7 +66,7 @@ def write_parquet(export: Export, folder: Path) -> tuple[str, ...]:
     folder.mkdir()
     rois = roi_table(export)
     parquet.write_table(_described(pyarrow.table(rois), about_rois(export, rois), export), folder / "rois.parquet")
-    for name, kind in KINDS.items():
+    for name, kind in kinds_of(export).items():
         columns = dict(zip(_names(export), np.ascontiguousarray(kind.values(export)), strict=True))
         table = pyarrow.table({**_times(export), **columns})
         about = dict.fromkeys(columns, kind.about) | {head: TIMES[head] for head in _times(export)}
@@ -88,7 +88,7 @@ def _described(table: pyarrow.Table, about: Mapping[str, About], export: Export)
 def _columns(export: Export, rois: Mapping[str, Column]) -> dict[str, list[str]]:
     """Every column of every table, with its unit and what it is; one line for the ROIs of a table of traces."""
     lines = [("rois", name, *about) for name, about in about_rois(export, rois).items()]
-    for name, kind in KINDS.items():
+    for name, kind in kinds_of(export).items():
         lines += [(name, head, *TIMES[head]) for head in _times(export)]
         lines.append((name, "roi_ID", *kind.about))
     return {head: [line[k] for line in lines] for k, head in enumerate(("table", "column", "unit", "description"))}

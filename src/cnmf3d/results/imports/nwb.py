@@ -142,6 +142,7 @@ def _results(found: Found, given: Given) -> Results:
         dff=traces[names.DFF],
         quality=_quality(found, count),
         accepted=_accepted(found, count),
+        seen=traces.get(names.SEEN),
     )
     pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
     known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
@@ -225,6 +226,7 @@ def _kind(name: str) -> str:
     """Which trace a series is, by its name or its container's; empty where it is none of ROIs."""
     lower = name.lower()
     for words, kind in (
+        ((names.SEEN.lower(),), names.SEEN),
         (("residual",), "Residuals"),
         (("neuropil", "background"), ""),
         (("deconv", "spike", "event"), "Deconvolved"),

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from cnmf3d.components import bridged
 from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, limits, outline, seen
@@ -23,6 +24,8 @@ MAX_PLANES = 12
 MAX_RASTER = 2000
 SHOWN = ("snr", "r_value")
 """Measures in the label of every trace."""
+UPPER = frozenset({"motion_r"})
+"""Measures that a component may have too much of."""
 WIDTH = 10.5
 """Inches, of every picture."""
 
@@ -126,8 +129,8 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
         axis = figure.add_subplot(grid[row, 2], sharex=last)
         axis.plot(seconds, raw[index], color=RAW, linewidth=0.5)
         axis.plot(seconds, components.traces[index], color="black", linewidth=0.9)
-        spikes, top = components.spikes[index], float(raw[index].max(initial=0))
-        low = min(0.0, float(raw[index].min(initial=0)))
+        spikes, known = np.nan_to_num(components.spikes[index]), np.nan_to_num(raw[index])
+        top, low = float(known.max(initial=0)), min(0.0, float(known.min(initial=0)))
         if spikes.max(initial=0) > 0:
             height = 0.25 * (top - low) / float(spikes.max())
             axis.vlines(
@@ -152,10 +155,15 @@ def label(results: Results, index: int, thresholds: Mapping[str, float]) -> str:
     if not results.components.accepted[index]:
         lines += [
             f"{name} {quality[name][index]:.2f}"
-            for name, least in thresholds.items()
-            if name not in SHOWN and name in quality and quality[name][index] < least
+            for name, limit in thresholds.items()
+            if name not in SHOWN and name in quality and lacks(name, quality[name][[index]], limit).any()
         ]
     return "\n".join(lines)
+
+
+def lacks(name: str, values: npt.NDArray[np.float32], limit: float) -> npt.NDArray[np.bool_]:
+    """Which values of a measure are on the wrong side of its threshold."""
+    return np.asarray(values > limit if name in UPPER else values < limit)
 
 
 def _thumbnail(axis: Axes, results: Results, volume: npt.NDArray[np.float32], index: int, view: View) -> None:
@@ -223,7 +231,7 @@ def raster(results: Results) -> Figure | None:
         return None
     if chosen.size > MAX_RASTER:
         chosen = chosen[np.linspace(0, chosen.size - 1, MAX_RASTER).astype(int)]
-    values = components.traces[chosen]
+    values = bridged(components.traces[chosen])
     values = values / np.maximum(values.max(axis=1, keepdims=True), 1e-9)
     values = values[np.argsort(values.argmax(axis=1), kind="stable")]
     figure = Figure(figsize=(WIDTH, float(np.clip(0.02 * chosen.size + 1.2, 1.8, 6))), layout="constrained")

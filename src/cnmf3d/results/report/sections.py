@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from cnmf3d.components import bridged
 from cnmf3d.results.model import Results
 from cnmf3d.results.report import figures
 
@@ -18,7 +19,7 @@ ROWS = 8
 
 TRACES = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
 
-LACKS = " Under them: other measures that are below their threshold."
+LACKS = " Under them: other measures that are beyond their threshold."
 
 THRESHOLDS = {
     "snr": "min_SNR",
@@ -27,12 +28,15 @@ THRESHOLDS = {
     "compactness": "compact_thr",
     "smoothness": "smooth_thr",
     "soma": "soma_thr",
+    "motion_r": "motion_thr",
 }
 """Measure to the parameter that is its threshold."""
 
 MEANINGS = {
     "smoothness": "of the footprint's outline (a disk has about 0.6 to 0.8)",
     "soma": "probability of being a cell body and not a thinner thing, as a dendrite",
+    "motion_r": "correlation of the trace with the motion; above its threshold four times min_SNR is asked for",
+    "seen": "share of the footprint that the movie shows, mean over the frames",
 }
 """What measures are whose names don't say it."""
 
@@ -101,7 +105,7 @@ def _ranked(results: Results) -> list[int]:
     components = results.components
     values = components.quality.get("snr")
     if values is None:
-        values = components.traces.max(axis=1, initial=0)
+        values = bridged(components.traces).max(axis=1, initial=0)
     return [int(i) for i in np.argsort(-np.nan_to_num(values), kind="stable")]
 
 
@@ -120,13 +124,13 @@ def _about_quality(results: Results, thresholds: Mapping[str, float]) -> str:
     text = ["Dashed: threshold."]
     rejected = np.flatnonzero(~components.accepted)
     counts = {
-        name: int(np.count_nonzero(components.quality[name][rejected] < least))
-        for name, least in thresholds.items()
+        name: int(np.count_nonzero(figures.lacks(name, components.quality[name][rejected], limit)))
+        for name, limit in thresholds.items()
         if name in components.quality
     }
     if below := [f"{name} {n}" for name, n in sorted(counts.items(), key=lambda item: -item[1]) if n]:
         text.append(
-            f"Of {rejected.size} rejected, below the threshold (a component can be below several): {', '.join(below)}."
+            f"Of {rejected.size} rejected, beyond a threshold (a component can be beyond several): {', '.join(below)}."
         )
     text += [f"{name}: {meaning}." for name, meaning in MEANINGS.items() if name in components.quality]
     return " ".join(text)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from cnmf3d.components import bridged
 from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
@@ -191,11 +192,11 @@ def correlation_with_selected(store: RoiStore) -> npt.NDArray[np.float64]:
     """Correlation of each ROI's denoised trace with that of the first selected one; NaN where none is selected."""
     if not store.selection.size:
         return np.full(len(store), np.nan)
-    mine = store.traces("denoised", store.selection[:1])[0]
+    mine = bridged(store.traces("denoised", store.selection[:1]))[0]
     mine = mine - mine.mean()
     out = np.empty(len(store))
     for start in range(0, len(store), 2000):  # bounds the memory
-        part = store.traces("denoised", store.ids[start : start + 2000])
+        part = bridged(store.traces("denoised", store.ids[start : start + 2000]))
         part = part - part.mean(axis=1, keepdims=True)
         size = np.sqrt((part**2).sum(axis=1) * (mine**2).sum())
         out[start : start + 2000] = np.where(size > 0, part @ mine / np.maximum(size, 1e-30), np.nan)

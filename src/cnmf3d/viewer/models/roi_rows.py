@@ -103,7 +103,9 @@ TITLES = {
     "width": "width",
     "aspect": "aspect",
     "soma": "soma",
+    "motion_r": "motion",
     "size": "size",
+    "seen": "seen",
 }
 """Of the measures that are looked at most, in the order of the table."""
 
@@ -117,7 +119,9 @@ TIPS = {
     "width": "Width of the footprint across its narrow side, in voxels",
     "aspect": "Length of the footprint over its width: 1 for a disk",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
+    "motion_r": "Correlation of the trace with the motion: cells have less than 0.6, edges that move more",
     "size": "Voxels of the footprint",
+    "seen": "Share of the footprint that the movie shows, mean over the frames: less where registration moved it out",
 }
 
 

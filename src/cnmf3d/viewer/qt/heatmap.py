@@ -10,6 +10,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from cnmf3d.components import bridged
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.browsing import jump, order_of, seek
 from cnmf3d.viewer.models.roi_store import KINDS
@@ -93,7 +94,7 @@ class HeatMapDock(QWidget):
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
-        rows[np.isnan(rows).any(axis=1)] = 0  # ΔF/F is NaN where F0 isn't clearly above zero
+        rows = bridged(rows)  # NaN where a cell wasn't seen; ΔF/F also where F0 isn't clearly above zero
         spread = rows.std(axis=1, keepdims=True)
         rows = (rows - np.median(rows, axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
         self.image.setImage(rows, levels=(-0.5, 4.0))

@@ -105,6 +105,7 @@ class TraceDock(QWidget):
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
         try:
             values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
+            unseen = store.unseen(ids)
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
@@ -112,8 +113,10 @@ class TraceDock(QWidget):
         for row, roi in enumerate(ids):
             base = -row * height * 1.05 if self.apart.isChecked() else 0.0
             colour = pg.mkColor(colours[row % len(colours)])
+            if unseen[row].any():
+                self.told.setText(f"{self.told.text()}; {roi} isn't seen in {unseen[row].sum()} frames")
             for kind in chosen:
-                if np.isnan(values[kind][row]).any():
+                if np.isnan(values[kind][row][~unseen[row]]).any():
                     self.told.setText(f"{self.told.text()}; no {NAMES[kind]} of {roi}: F0 isn't clearly above zero")
                 if not np.isfinite(values[kind][row]).any():
                     continue

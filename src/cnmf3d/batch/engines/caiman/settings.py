@@ -34,7 +34,7 @@ DEFAULTS: dict[tuple[str, str], Any] = {
 LEAST = (("init", "gSig", 1), ("init", "gSiz", 1), ("patch", "rf", 1), ("patch", "stride", 0))
 """Lengths along the axes and their least values; CaImAn takes whole voxels."""
 
-OURS_ONLY = ("skew_thr", "compact_thr", "smooth_thr", "soma_thr", "reliability_z")
+OURS_ONLY = ("skew_thr", "compact_thr", "smooth_thr", "soma_thr", "motion_thr", "reliability_z")
 """Thresholds of measures that CaImAn doesn't have."""
 
 ALIASES = {"only_init_patch": "only_init"}

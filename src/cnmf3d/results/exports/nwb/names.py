@@ -16,7 +16,7 @@ TRACES = {
 }
 """Series of ``Fluorescence``, one column a row of the segmentation."""
 
-DFF = "DfOverF"
+DFF, SEEN = "DfOverF", "ShareSeen"
 COURSES = "Background"
 """Series of ``Fluorescence`` with a column for each row of `BACKGROUND`."""
 
@@ -40,6 +40,8 @@ METRICS = {
     "width": "width of the footprint's outline across its narrow side in the plane, in voxels",
     "aspect": "length of the footprint's outline over its width",
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
+    "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
+    "seen": "share of the footprint's light that the movie shows, mean over the volumes",
     "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }

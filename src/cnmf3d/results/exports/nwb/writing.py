@@ -145,6 +145,9 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
     module.add(fluorescence)
     for name, text in names.TRACES.items():
         fluorescence.add_roi_response_series(series(name, values[name], rows, results.rate, text))
+    if components.seen is not None:
+        text = "share of the footprint's light that a volume shows; traces are NaN where it is hardly any"
+        fluorescence.add_roi_response_series(series(names.SEEN, components.seen, rows, results.rate, text))
     ratio = DfOverF()
     module.add(ratio)
     rule = components.resting
@@ -167,7 +170,7 @@ def series(name: str, values: np.ndarray[Any, Any], rows: Any, rate: float, text
         name=name,
         data=H5DataIO(data, compression="gzip", compression_opts=1, shuffle=True, chunks=chunks),
         rois=rows,
-        unit="n.a." if name == names.DFF else "a.u.",
+        unit="n.a." if name in (names.DFF, names.SEEN) else "a.u.",
         rate=float(rate),
         starting_time=0.0,
         description=text,
