@@ -26,6 +26,7 @@ COMMANDS = {
     "info": "info:info",
     "register": "register:register",
     "motion": "motion:motion",
+    "convert": "convert:convert",
     "report": "report:report",
     "params": "params:params",
     "simulate": "simulate:simulate",
