@@ -35,7 +35,7 @@ from cnmf3d.simulate import simulate
 
 CNMF3D = [sys.executable, "-P", "-m", "cnmf3d"]
 SCENE = {"size": (32, 32, 5), "cells": 6, "frames": 200}
-PATIENCE = 240.0
+PATIENCE = 600.0
 """Seconds after which a command counts as hanging."""
 
 SHOWN = 8

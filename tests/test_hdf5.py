@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
+from cnmf3d.cli.app import call
 from cnmf3d.errors import InputError
-from cnmf3d.hdf5 import refuse_elsewhere
+from cnmf3d.hdf5 import holds, refuse_elsewhere
 from cnmf3d.movies import open_movie
 from cnmf3d.results import load_results, write_results
 from cnmf3d.results.curation.session import CurationSession
@@ -103,3 +104,21 @@ def test_results_whose_values_are_elsewhere_are_refused(results, secret):
 def test_our_own_files_refer_to_nothing(results):
     with h5py.File(results) as file:
         refuse_elsewhere(file, results)
+
+
+@pytest.mark.parametrize("signature", [b"HEAP", b"TREE", b"SNOD"])
+def test_a_damaged_directory_is_told_by_whoever_looks(tmp_path, results, signature, capsys):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["m"] = np.ones(SHAPE, "u2")
+    for path in (tmp_path / "m.h5", results):
+        content = path.read_bytes()
+        assert signature in content
+        path.write_bytes(content.replace(signature, b"XXXX"))
+        assert not holds(path, "estimates")
+        for words in (
+            ["info", str(path), "--fps", "5"],
+            ["report", str(path)],
+            ["run", str(path), "-o", str(path) + "x"],
+        ):
+            assert call(words) == 3, words
+        assert "something went wrong" not in capsys.readouterr().err

@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from filelock import FileLock
+
 from cnmf3d.errors import InputError
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -84,6 +86,28 @@ def refuse_links(folder: Path) -> None:
             f"{found[0]} is a link to {str(found[0].readlink())!r}, which cnmf3d never makes there",
             "Nothing is written through it. Remove the link, or put the file or folder itself in its place.",
         )
+
+
+def lock(path: Path, timeout: float = 0) -> FileLock:
+    """A lock whose file lies beside data that may be anybody's: never through a link, for taking it empties the file.
+
+    Parameters
+    ----------
+    path : Path
+        Of the lock's file.
+    timeout : float
+        Seconds to wait for it.
+
+    Raises
+    ------
+    InputError
+        Where it is a link.
+    """
+    if path.is_symlink():
+        raise InputError(
+            f"{path} is a link, which cnmf3d never makes there", "Nothing is written through it. Remove the link."
+        )
+    return FileLock(path, timeout=timeout)
 
 
 def readable(text: str) -> str:

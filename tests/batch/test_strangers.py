@@ -10,10 +10,14 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from cnmf3d.batch import Batch, supervise
+from cnmf3d.batch import Batch, supervise, sync
 from cnmf3d.batch.glance import items_of
+from cnmf3d.batch.lease import holder
 from cnmf3d.batch.worker import work
 from cnmf3d.errors import InputError
+from cnmf3d.project import Project
+from cnmf3d.results import write_results
+from cnmf3d.results.curation.session import CurationSession
 from cnmf3d.trusted import settings_file, trust
 
 
@@ -123,3 +127,29 @@ def test_what_lies_where_a_batch_is_run_is_not_imported(batch, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     supervise(batch, workers=1)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_lock_that_is_a_link_empties_no_file(batch, tmp_path, random_results):
+    victim = tmp_path / "bashrc"
+    victim.write_text("mine")
+    results = write_results(random_results(), tmp_path / "r.hdf5")
+    (tmp_path / ".r.hdf5.curation.lock").symlink_to(victim)
+    with Project.create(tmp_path / "p") as project:
+        (project.folder / ".lock").symlink_to(victim)
+        deeds = (
+            lambda: CurationSession.open(results),
+            lambda: project.add(results, animal="a", trial="1"),
+        )
+        for deed in deeds:
+            with pytest.raises(InputError, match="is a link"):
+                deed()
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("told", ["1", "{}", "no json", '{"pid": 1}'])
+def test_a_supervisor_that_is_none_is_nobody(batch, told):
+    with closing(sqlite3.connect(batch.folder / "batch.sqlite")) as connection:
+        connection.execute("INSERT INTO about VALUES ('supervisor', ?)", (told,))
+        connection.commit()
+    assert holder(batch) is None and sync(batch) == []

@@ -28,7 +28,11 @@ def holder(batch: Batch) -> dict[str, Any] | None:
 def _held(connection: Connection) -> dict[str, Any] | None:
     """Who stands in the database, alive or not."""
     held = connection.execute(select(about.c.value).where(about.c.name == NAME)).scalar()
-    return json.loads(held) if held else None
+    try:
+        who = json.loads(held) if held else None
+    except ValueError:  # somebody else than us wrote it
+        return None
+    return who if isinstance(who, dict) and {"host", "pid"} <= who.keys() else None
 
 
 @contextmanager

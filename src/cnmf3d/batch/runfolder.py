@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import holds
-from cnmf3d.stored_names import refuse_links
+from cnmf3d.stored_names import lock, refuse_links
 from cnmf3d.written import sweep, temporary_name
 
 
@@ -231,7 +231,7 @@ class RunFolder:
 
     def lock(self) -> BaseFileLock:
         """What a worker holds; `filelock.Timeout` where another one has it."""
-        return FileLock(self.path / "worker.lock", timeout=0)
+        return lock(self.path / "worker.lock")
 
 
 def _signature(file: Path) -> dict[str, Any] | None:

@@ -56,8 +56,8 @@ def check_output(out: Path, movie: Movie, *, force: bool) -> None:
         raise UsageError(f"{out} exists, and {kept}", "Choose another name (-o), or replace it with --force.")
 
 
-LEAST_BYTES = 80
-"""Bytes of results for each voxel of the volume: projections, noise and the background's image, without any cell."""
+LEAST_BYTES = 24
+"""Bytes of results for each voxel of the volume, without any cell: four projections and the noise, not compressed."""
 
 
 def check_room(out: Path, movie: Movie) -> None:

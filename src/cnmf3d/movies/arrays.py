@@ -76,7 +76,7 @@ class Mapped:
     def _part(self, file: Reader, axis: int, at: int, index: Index) -> npt.NDArray[Any]:
         """Read what `index` says of the dimensions from `axis` on, of the item that begins at the byte `at`."""
         if axis == len(self.shape):
-            return np.frombuffer(file.exactly(at, self.dtype.itemsize), self.dtype)[0]
+            return np.asarray(np.frombuffer(file.exactly(at, self.dtype.itemsize), self.dtype)[0])
         chosen, rest = index[axis], index[axis + 1 :]
         inner = math.prod(self.shape[axis + 1 :]) * self.dtype.itemsize
         pitch = self.stride if axis == 0 and self.stride else inner

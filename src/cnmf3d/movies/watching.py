@@ -60,7 +60,9 @@ class Watch:
             Where somebody has, or it is gone.
         """
         for path, before in zip(self.movie.paths, self.states, strict=True):
-            now = _state(path) if before is not None else None
+            if before is None:
+                continue
+            now = _state(path)
             if now == before:
                 continue
             if now is None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import xxhash
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import Results, write_results
-from cnmf3d.stored_names import UUID, refuse_links, uuid_named
+from cnmf3d.stored_names import UUID, lock, refuse_links, uuid_named
 from cnmf3d.written import to_disk, whole_file
 
 FOLDER = "samples"
@@ -44,9 +44,9 @@ def saving(folder: Path) -> Iterator[None]:
     UsageError
         Where another one does, for long.
     """
-    lock = FileLock(folder / ".lock", timeout=PATIENCE)
+    held = lock(folder / ".lock", PATIENCE)
     try:
-        lock.acquire()
+        held.acquire()
     except Timeout as error:
         raise UsageError(
             f"another program has been saving in {folder} for {PATIENCE:g} s", "Try again later."
@@ -56,7 +56,7 @@ def saving(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
+        held.release()
 
 
 def place(project: Path, uuid: str) -> Path:

@@ -32,6 +32,7 @@ from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import joined, no_rois
 from cnmf3d.results.curation.state import State, after
 from cnmf3d.results.curation.storing import FORMAT, arrays_of, fingerprint_of, rois_of, stored_log
+from cnmf3d.stored_names import lock
 from cnmf3d.written import whole_file
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ class Journal:
         What the user should know of it; empty where all is well.
     """
 
-    def __init__(self, path: Path, lock: FileLock) -> None:
+    def __init__(self, path: Path, held: FileLock) -> None:
         self.path = path
         self.aside: Path | None = None
         self.notice = ""
@@ -245,7 +246,7 @@ class Journal:
         self._of: Components | None = None
         self._entries = 0
         self._closed = False
-        self._lock = lock
+        self._lock = held
         self._file: IO[bytes] | None = None
 
     @property
@@ -271,16 +272,16 @@ class Journal:
             Where the folder can't be written to.
         """
         path = Path(path)
-        lock = FileLock(_lock_of(path))
+        held = lock(_lock_of(path))
         try:
-            lock.acquire(timeout=0)
+            held.acquire()
         except Timeout as error:
             raise UsageError(
                 f"{path} is being curated in another program", "Close it there first, or work on a copy of the file."
             ) from error
         except OSError as error:
             raise _unwritable(path, error) from error
-        journal = cls(path, lock)
+        journal = cls(path, held)
         try:
             journal._continue(results)
         except OSError as error:
@@ -476,7 +477,7 @@ def refuse_curated_elsewhere(path: Path) -> None:
     if not place.exists():
         return
     try:
-        with FileLock(place, timeout=0):
+        with lock(place):
             return
     except Timeout as error:
         raise UsageError(

@@ -114,7 +114,9 @@ class Supervision:
         if noted and lives(noted):
             when = f" for {noted['at']}" if noted.get("at") else ""
             raise UsageError(f"the batch is started already{when}", "Abort the batch first, then start it.")
-        with (self.batch.folder / LOG).open("wb") as log:
+        log_file = self.batch.folder / LOG
+        log_file.unlink(missing_ok=True)  # it may be a link, in a batch from somebody else
+        with log_file.open("wb") as log:
             self._process = subprocess.Popen(
                 list(words), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_detached()
             )
