@@ -3,6 +3,8 @@
     python benchmarks/registered.py speed                 voxel-frames a second, by kind of motion
     python benchmarks/registered.py flicker               a still scene, moved and moved back, by kernel
     python benchmarks/registered.py cells --seeds 0 1 2   cells found after the true shifts, by kernel
+    python benchmarks/registered.py errors --seeds 0 1    cells found after shifts with errors, with and without what
+                                                          the engine does about motion
 
 The scenes tremble by 0.7 voxel rms along x and y and by a part of a plane along z, and hold bright cells that never
 fire and dark vessels, whose edges would flicker. They are moved by splines of order 5, which none of the kernels is.
@@ -14,6 +16,8 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -166,6 +170,45 @@ def cells(seeds: list[int]) -> None:
             print(f"{name:14} {kernel:14} F1 {f1:.3f}  false {false:.1f}  {courses}")
 
 
+ENGINES: Mapping[str, tuple[bool, dict[str, object]]] = {
+    "neither": (False, {"quality": {"motion_thr": 1.0}}),
+    "courses": (True, {"quality": {"motion_thr": 1.0}}),
+    "motion_r": (False, {}),
+    "both": (True, {}),
+}
+"""Whether the blocks know the motion, and parameters."""
+
+
+def errors(seeds: list[int], chosen: list[str]) -> None:
+    """Detection after moving the movie back by shifts that are wrong by 0 to 0.6 voxel rms (along z by less)."""
+    for name in chosen:
+        rows: dict[tuple[float, str], list[tuple[float, ...]]] = {}
+        for seed in seeds:
+            with patch("cnmf3d.simulate.motion.displace", moved):
+                recording = draw(scene_of("small", SCENES[name]), seed)
+                values = cnmf3d.open_movie(np.stack(list(recording.frames(2))), rate=10, voxel_size=(1, 1, 4))
+            motion = motion_of(recording)
+            rng = np.random.default_rng(seed)
+            # along z wrong in proportion to how far the tissue goes there
+            wrong = rng.normal(0, motion.rigid.std(axis=0) / motion.rigid.std(axis=0).max(), motion.rigid.shape)
+            for error in (0.0, 0.1, 0.3, 0.6):
+                moving = replace(motion, rigid=(motion.rigid + error * wrong).astype(np.float32))
+                template = np.nanmean(registered(values, moving).read(0, len(values)), axis=0)
+                movie = registered(values, replace(moving, template=template))
+                for engine, (knows, parameters) in ENGINES.items():
+                    known = patch("cnmf3d.engine.coarse.repeated", lambda block, courses: courses[:0])
+                    with nullcontext() if knows else known:
+                        found = cnmf3d.run(movie, parameters, reporter=cnmf3d.silent, workers=2).components
+                    told = score(found, recording.truth)
+                    figures = (told.accepted.f1, told.false_positives, told.trace_mean, told.trace_p5)
+                    rows.setdefault((error, engine), []).append((*figures, told.recall_ends, told.recall_middle))
+        for (error, engine), each in rows.items():
+            f1, false, trace, low, ends, middle = np.mean(each, axis=0)
+            recall = f"recall at the ends {ends:.2f}, elsewhere {middle:.2f}"
+            courses = f"traces {trace:.3f} (5 % {low:.3f})"
+            print(f"{name:14} {error:.1f} {engine:9} F1 {f1:.3f}  false {false:.1f}  {courses}  {recall}", flush=True)
+
+
 def speed() -> None:
     """Voxel-frames a second on two cores."""
     rng = np.random.default_rng(0)
@@ -197,13 +240,16 @@ def speed() -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "flicker", "cells"))
+    parser.add_argument("what", choices=("speed", "flicker", "cells", "errors"))
+    parser.add_argument("--scenes", nargs="+", choices=tuple(SCENES), default=list(SCENES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     given = parser.parse_args()
     if given.what == "speed":
         speed()
     elif given.what == "flicker":
         flicker(given.seeds[0])
+    elif given.what == "errors":
+        errors(given.seeds, given.scenes)
     else:
         cells(given.seeds)
 

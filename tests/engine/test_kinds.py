@@ -214,17 +214,9 @@ def judged(plan, count=80, thin=40):
     volumes = [disk(2, y, x, 2) for y, x in places]
     footprints = columns(*volumes, disk(2, *places[0], 1))
     width = widths(rng, (10, 0.1, count - thin), (3, 0.1, thin))
-    good = {
-        "snr": 6,
-        "r_value": 0.95,
-        "reliability": 0.9,
-        "skewness": 2,
-        "compactness": 0.9,
-        "smoothness": 0.7,
-        "motion_r": 0.2,
-    }
+    good = {"snr": 6, "r_value": 0.95, "reliability": 0.9, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
     quality = {name: np.full(count, value, np.float32) for name, value in good.items()}
-    quality["skewness_error"] = np.full(count, 0.1, np.float32)
+    quality["skewness_error"], quality["motion_r"] = np.full((2, count), 0.1, np.float32)
     quality["width"], quality["aspect"] = width, round_ones(width)
     quality["snr"][3] = 0.1
     return judge(quality, plan, raw.shape[1], footprints, raw)

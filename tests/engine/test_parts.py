@@ -252,6 +252,8 @@ def test_the_error_of_skewness_grows_with_how_slow_a_trace_is(memory):
         ({"smoothness": 0.35}, False),
         ({"smoothness": 0.35, "snr": 6}, True),
         ({"smoothness": 0.25, "snr": 60}, False),  # ragged whatever its trace
+        ({"motion_r": 0.7, "snr": 9}, False),
+        ({"motion_r": 0.7, "snr": 11}, True),  # a cell that is active when the animal moves
         ({"reliability": 0.1}, False),
         ({"snr": 1}, True),
         ({"snr": 0.9, "skewness": 0.1, "r_value": 0.99}, False),  # silent: no r value shows a cell
@@ -262,16 +264,8 @@ def test_the_error_of_skewness_grows_with_how_slow_a_trace_is(memory):
     ],
 )
 def test_what_is_accepted(changes, kept):
-    good = {
-        "snr": 4,
-        "r_value": 0.9,
-        "reliability": 0.8,
-        "skewness": 2,
-        "compactness": 0.9,
-        "smoothness": 0.7,
-        "motion_r": 0,
-    }
-    good["skewness_error"] = 0.04
+    good = {"snr": 4, "r_value": 0.9, "reliability": 0.8, "skewness": 2, "compactness": 0.9, "smoothness": 0.7}
+    good |= {"skewness_error": 0.04, "motion_r": 0.3}
     values, plan = {**good, **changes}, Plan(rate=10, least_smooth=0.4)
     assert decide({name: np.array([value]) for name, value in values.items()}, plan, 200)[0] == kept
 

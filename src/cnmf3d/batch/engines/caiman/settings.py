@@ -86,6 +86,8 @@ def unsuitable(parameters: CnmfParameters, extra: Mapping[str, Any]) -> str | No
         return "init.seeds can't be honoured by the engine caiman: leave it out, or take the engine native"
     if parameters.background.nb == 0:
         return "background.nb is 0, but CaImAn's background needs at least 1"
+    if parameters.data.bad_frames not in ("auto", ()):
+        return "data.bad_frames can't be honoured by the engine caiman: cut them out, or take the engine native"
     for name in OURS_ONLY:
         if getattr(quality, name) != type(quality).model_fields[name].default:
             return f"quality.{name} belongs to a measure that CaImAn doesn't have: leave it at its default"
