@@ -11,6 +11,7 @@ import math
 import pickle
 import re
 from collections.abc import Callable, Mapping
+from tokenize import TokenError
 from types import MappingProxyType
 from typing import IO, Any
 
@@ -29,8 +30,9 @@ DAMAGE = (
     RecursionError,
     TypeError,
     ValueError,
+    TokenError,
 )
-"""What reading a damaged file ends with."""
+"""What reading a damaged file ends with; numpy parses the header of an array as Python does."""
 
 CODE = re.compile(r"[biufc](1|2|4|8|16)|[SU][1-9][0-9]{0,5}|\?|O8?")
 """Types that an array may have, as numpy abbreviates them."""
