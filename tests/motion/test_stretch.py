@@ -24,7 +24,9 @@ def test_frames_outside_stay(movie):
     assert np.flatnonzero(motion.bad_frames).tolist() == [2]
     assert np.diff(motion.rigid[:, 2])[[0, 4, 6]] == pytest.approx([3, 3, 3], abs=0.1)
     whole = over_all(motion, 40)
-    assert np.array_equal(whole.rigid[10:30], motion.rigid) and not whole.rigid[:10].any() and not whole.rigid[30:].any()
+    assert (
+        np.array_equal(whole.rigid[10:30], motion.rigid) and not whole.rigid[:10].any() and not whole.rigid[30:].any()
+    )
     assert np.flatnonzero(whole.bad_frames).tolist() == [12]
     assert whole.parameters["asked"]["bad_frames"] == [3, 12]
 

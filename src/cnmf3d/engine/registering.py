@@ -88,7 +88,9 @@ def decide(movie: Movie, kind: str, parameters: MotionParameters, files: Sequenc
     for file in files:
         motion = _kept(file, movie, None if free else parameters)
         if motion is not None:
-            return Decision("reuse", f"{file} says how the movie moves; without that file it is found again", file, motion)
+            return Decision(
+                "reuse", f"{file} says how the movie moves; without that file it is found again", file, motion
+            )
     if kind != "auto":
         return Decision("estimate", "registration was asked for")
     if len(movie) < LEAST:

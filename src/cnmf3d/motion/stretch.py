@@ -53,9 +53,7 @@ def estimate_stretch(
     inside = tuple(frame - start for frame in asked.bad_frames if start <= frame < stop)
     _, z, y, x = movie.shape
     part = cropped(movie, (start, stop), (0, z), (0, y), (0, x))
-    found = estimate_motion(
-        part, asked.model_copy(update={"bad_frames": inside}), reporter=reporter, workers=workers
-    )
+    found = estimate_motion(part, asked.model_copy(update={"bad_frames": inside}), reporter=reporter, workers=workers)
     told = {**found.parameters, "asked": asked.model_dump(mode="json"), STRETCH: [start, stop]}
     return replace(found, parameters=told)
 
