@@ -59,6 +59,9 @@ SCENES: Mapping[str, Scene] = {
     "two planes": varied(**{**JUMPS, "size": (128, 128, 2), "motion": (5, 5, 0), "startle": (2, 2, 0)}),
     "drift z": varied(drift=(1, 1, 3), jitter=(0.3, 0.3, 0.1)),
     "photons": varied(**PHOTONS, snr=2.5, motion=(4, 4, 0.7), jitter=(0.4, 0.4, 0.1)),
+    "dark jumps": varied(
+        **PHOTONS, snr=2.5, motion=(4, 4, 0.7), jitter=(0.4, 0.4, 0.1), startles=20.0, startle=(3, 3, 0.3)
+    ),
     "still": varied(frames=300),
     "still plane": varied(**PLANE, frames=300),
     "warp": varied(size=(96, 96, 6), frames=400, motion=(3, 3, 0.5), jitter=(0.4, 0.4, 0.1), warp=(0.7, 0.7, 0)),

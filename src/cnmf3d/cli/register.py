@@ -13,7 +13,7 @@ import typer
 
 from cnmf3d.cli.flags import RUNNING, MotionFlags, MovieFlags, MoviePaths, with_flags
 from cnmf3d.cli.progress import shown
-from cnmf3d.cli.registering import Kind, check_motion_output, estimated
+from cnmf3d.cli.registering import PIECEWISE, Kind, check_motion_output, estimated
 from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def register(
         if opening.motion is not None:
             motion = _given(opening.motion, source, how, recording)
         else:
-            changes = {"pw_rigid": None if kind == "auto" else kind == "piecewise", "lengths": "um" if um else None}
+            changes = {"pw_rigid": PIECEWISE.get(kind), "lengths": "um" if um else None}
             changes |= how.changes(source.shape[0])
             motion = _found(movie, recording, source, register_on, params, changes, workers, reporter)
         write_motion(motion, out)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cnmf3d.results import Results
 
 Kind = Literal["auto", "rigid", "piecewise"]
+PIECEWISE: dict[str, bool] = {"rigid": False, "piecewise": True}
+"""What pw_rigid is for each kind but auto, which leaves it to the data."""
 Registering = Literal["auto", "none", "rigid", "piecewise"]
 
 

@@ -23,8 +23,6 @@ from cnmf3d.parameters.registering import MotionSource
 
 STAGE = "register"
 KINDS = ("auto", "none", "rigid", "piecewise")
-PIECEWISE: dict[str, bool] = {"rigid": False, "piecewise": True}
-"""What pw_rigid is for each kind but auto, which leaves it to the data."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def asked_for(
     """
     if kind not in KINDS:
         raise UsageError(f"register is {kind!r}", f"{did_you_mean(kind, KINDS)}Choose one of {', '.join(KINDS)}.")
-    changes = {"pw_rigid": PIECEWISE[kind]} if kind in PIECEWISE else {}
+    changes = {"pw_rigid": kind == "piecewise"} if kind in ("rigid", "piecewise") else {}
     return kind, read_motion_parameters(content, voxel_size=voxel_size, **changes)
 
 
@@ -88,7 +86,9 @@ def decide(movie: Movie, kind: str, parameters: MotionParameters, files: Sequenc
     for file in files:
         motion = _kept(file, movie, None if free else parameters)
         if motion is not None:
-            return Decision("reuse", f"{file} says how the movie moves; without that file it is found again", file, motion)
+            return Decision(
+                "reuse", f"{file} says how the movie moves; without that file it is found again", file, motion
+            )
     if kind != "auto":
         return Decision("estimate", "registration was asked for")
     if len(movie) < LEAST:

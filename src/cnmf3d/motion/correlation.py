@@ -146,7 +146,9 @@ class Matcher:
         spectrum = field.transform(template) * share
         noise = spectra.noise * (1 + share / frames)
         if active:
-            noise = noise + np.maximum(spectra.signal - over_shells(np.abs(spectrum) ** 2, shells(field.frequencies)), 0)
+            noise = noise + np.maximum(
+                spectra.signal - over_shells(np.abs(spectrum) ** 2, shells(field.frequencies)), 0
+            )
         root = fft.irfftn(spectrum / np.sqrt(noise), field.padded)
         seen = np.zeros(field.padded, np.float32)
         seen[tuple(slice(n) for n in field.shape)] = field.window

@@ -52,8 +52,8 @@ def shells(frequency: tuple[Double, ...]) -> npt.NDArray[np.int64]:
 def rings(frequency: tuple[Double, ...]) -> npt.NDArray[np.int64]:
     """Shells that tell frequencies along z from those in the plane: rings in the plane for each of some along z.
 
-    Activity is as wide in few, thick planes as it is deep in them, so that what is slow along z lies in shells with what
-    is fine in the plane. Takes more values for the same precision than `shells`.
+    Planes are few and thick: what is slow along z would share its shell with what is fine in the plane, and activity
+    is slow in both. Takes more values for the same precision than `shells`.
     """
     z, y, x = (wave / np.pi for wave in frequency)
     ring = np.ceil(np.sqrt(np.sqrt((y**2 + x**2) / 2)) * SHELLS).astype(np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from cnmf3d.movies.cropped import cropped
 from cnmf3d.movies.registered.motion import Motion
 from cnmf3d.parameters.motion import MotionParameters
 
+Value = TypeVar("Value", bound=np.generic)
 STRETCH = "stretch"
 """Among the parameters of a motion: first frame of the stretch that it is of, and the one after its last."""
 
@@ -53,9 +54,7 @@ def estimate_stretch(
     inside = tuple(frame - start for frame in asked.bad_frames if start <= frame < stop)
     _, z, y, x = movie.shape
     part = cropped(movie, (start, stop), (0, z), (0, y), (0, x))
-    found = estimate_motion(
-        part, asked.model_copy(update={"bad_frames": inside}), reporter=reporter, workers=workers
-    )
+    found = estimate_motion(part, asked.model_copy(update={"bad_frames": inside}), reporter=reporter, workers=workers)
     told = {**found.parameters, "asked": asked.model_dump(mode="json"), STRETCH: [start, stop]}
     return replace(found, parameters=told)
 
@@ -79,12 +78,16 @@ def over_all(motion: Motion, frames: int) -> Motion:
         raise InputError("the motion is not that of a stretch of this movie", "Estimate it again.")
     part = slice(*stretch)
 
-    def whole(values: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
-        if values is None:
-            return None
+    def whole(values: npt.NDArray[Value]) -> npt.NDArray[Value]:
         out = np.zeros((frames, *values.shape[1:]), values.dtype)
         out[part] = values
         return out
 
-    names = ("rigid", "confidence", "bad_frames", "plane_shifts", "field")
-    return replace(motion, **{name: whole(getattr(motion, name)) for name in names})
+    return replace(
+        motion,
+        rigid=whole(motion.rigid),
+        confidence=whole(motion.confidence),
+        bad_frames=whole(motion.bad_frames),
+        plane_shifts=None if motion.plane_shifts is None else whole(motion.plane_shifts),
+        field=None if motion.field is None else whole(motion.field),
+    )

@@ -48,7 +48,8 @@ def register(request: Mapping[str, Any]) -> None:
     if stretch is None:
         motion = estimate_motion(seen, parameters, reporter=report, workers=workers)
     else:
-        motion = estimate_stretch(seen, *stretch, parameters, reporter=report, workers=workers)
+        start, stop = stretch
+        motion = estimate_stretch(seen, start, stop, parameters, reporter=report, workers=workers)
     other = None if channel is None else (channel, seen.fingerprint())
     write_motion(of_movie(motion, movie, opening, other), Path(request["output"]))
 

@@ -227,8 +227,8 @@ OFTEN = 0.05
 
 
 FILLED = (0.001, 0.5)
-"""Share of the voxels that registration fills in some of the volumes, at least and at most: a line of 512 is 0.002 of its
-plane; where most of them are empty at times, volumes were lost."""
+"""Share of the voxels that registration fills in some of the volumes, at least and at most: a line of 512 is 0.002 of
+its plane; where most of them are empty at times, volumes were lost."""
 
 
 def registered_before(sample: Sample) -> bool:
