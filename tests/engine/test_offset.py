@@ -13,8 +13,10 @@ from cnmf3d.engine import offset as offsets
 from cnmf3d.engine import run
 from cnmf3d.engine.cache import ingest
 from cnmf3d.engine.offset import measured_offset
+from cnmf3d.engine.run import lowest_light
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, silent
+from cnmf3d.movies.registered import Motion, registered
 from cnmf3d.results import load_results, write_results
 from cnmf3d.simulate import load_truth, simulate
 
@@ -136,6 +138,40 @@ def test_dff_is_that_of_the_light_whatever_is_subtracted(recording, shift):
     assert results.provenance.estimates["offset"]["value"] == results.parameters["data"]["offset"]
     signed = [text for text in told if "below zero" in text]
     assert bool(signed) == bool(shift) and all("dF/F takes" in text and "--offset" in text for text in signed)
+
+
+def test_interpolation_below_zero_says_nothing_of_the_detector(recording):
+    values, _ = recording
+    dark = np.maximum(values.astype(np.int64) - 170, 0).astype(np.uint16)  # dark places, no value below zero
+    rng = np.random.default_rng(0)
+    motion = Motion(
+        rigid=rng.normal(0, 0.5, (len(dark), 3)).astype(np.float32),
+        confidence=np.ones(len(dark), np.float32),
+        planes=np.zeros((dark.shape[1], 2), np.float32),
+        bad_frames=np.zeros(len(dark), bool),
+        template=np.full(dark.shape[1:], np.nan, np.float32),
+    )
+    movie = registered(open_movie(dark, rate=10.0), motion)
+    statistics = ingested(movie)
+    assert statistics.minimum[statistics.valid].min() < 0 <= lowest_light(movie, statistics)
+    plain = open_movie(movie.read(0, len(dark)), rate=10.0)
+    assert lowest_light(plain, statistics) < 0
+
+
+def ingested(movie):
+    """Statistics of a movie."""
+    with tempfile.TemporaryDirectory() as folder:
+        return ingest(movie, Path(folder) / "bins.i16", 2, workers=1, reporter=silent).statistics
+
+
+def test_bad_frames_leave_the_offset_as_it_is(recording):
+    values, _ = recording
+    _, told = run_with(values)
+    bad = values.copy()
+    bad[[20, 90, 150, 151, 152]] += 3000
+    results, _ = run_with(bad)
+    assert results.parameters["data"]["offset"] == pytest.approx(100, abs=30)
+    assert not any("dF/F" in text for text in told)
 
 
 def test_an_offset_that_is_given_is_used_and_survives_the_file(recording, tmp_path):

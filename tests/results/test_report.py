@@ -122,6 +122,17 @@ def test_a_rejected_component_is_labelled_with_what_it_lacks(random_results):
     assert label(results, 3, thresholds) == "#3\n8"
 
 
+def test_a_measure_that_may_be_too_large_is_named_above_its_threshold(random_results):
+    results = measured(random_results(4), snr=[9, 3, 3, 8], motion_r=[0.9, 0.9, 0.2, 0.7])
+    thresholds = {"snr": 2.5, "motion_r": 0.6}
+    assert label(results, 0, thresholds) == "#0\n9"
+    assert label(results, 1, thresholds) == "#1\n3\nmotion_r 0.90"
+    assert label(results, 2, thresholds) == "#2\n3"
+    parameters = {"quality": {"min_SNR": 2.5, "motion_thr": 0.6}}
+    (section,) = (s for s in sections_of(dataclasses.replace(results, parameters=parameters)) if s.title == "Quality")
+    assert ": motion_r 2." in section.text
+
+
 def test_quality_counts_the_rejected_below_each_threshold(random_results):
     results = measured(random_results(4), snr=[1, 28, 2, 8], soma=[1, 0, 0, 1], smoothness=[0.6, 0.7, 0.3, np.nan])
     (section,) = (s for s in sections_of(results) if s.title == "Quality")

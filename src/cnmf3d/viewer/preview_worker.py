@@ -22,6 +22,7 @@ from cnmf3d.events import Event, to_json
 from cnmf3d.movies import Movie, open_movie
 
 if TYPE_CHECKING:
+    from cnmf3d.parameters import CnmfParameters
     from cnmf3d.results import Results
 
 READ = 25
@@ -103,7 +104,7 @@ class Worker:
         movie = self._part(request, number)
         results = run(
             movie,
-            read_parameters(request["parameters"]),
+            of_stretch(read_parameters(request["parameters"]), *request["region"]["frames"]),
             reporter=report,
             workers=request.get("workers"),
             caches=request["folder"] + "/caches",
@@ -139,6 +140,15 @@ class Worker:
             for plane in range(z0, z1):
                 out[time - start, plane - z0] = movie.frames.read_rows(time, plane, slice(y0, y1))[:, x0:x1]
         return out
+
+
+def of_stretch(parameters: CnmfParameters, start: int, stop: int) -> CnmfParameters:
+    """Parameters of a movie for the frames from `start` to `stop`: bad frames that are given are those in it."""
+    bad = parameters.data.bad_frames
+    if bad == "auto":
+        return parameters
+    mine = tuple(frame - start for frame in bad if start <= frame < stop)
+    return parameters.model_copy(update={"data": parameters.data.model_copy(update={"bad_frames": mine})})
 
 
 def without_length(results: Results, movie: Movie) -> Results:

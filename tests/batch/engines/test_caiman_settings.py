@@ -95,7 +95,9 @@ def test_the_method_of_initialisation_is_caimans():
         ({"compact_thr": 0.0}, "quality.compact_thr"),
         ({"smooth_thr": 0.0}, "quality.smooth_thr"),
         ({"soma_thr": 0.0}, "quality.soma_thr"),
+        ({"motion_thr": 1.0}, "quality.motion_thr"),
         ({"reliability_z": 0.0}, "quality.reliability_z"),
+        ({"data": {"bad_frames": [3]}}, "data.bad_frames"),
     ],
 )
 def test_what_caiman_can_not_do_is_named(parameters, word):

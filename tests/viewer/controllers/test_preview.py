@@ -210,3 +210,10 @@ def test_nothing_is_estimated_where_nothing_was_found(random_results, movie, pat
     none = replace(results.components, accepted=np.zeros(results.components.count, bool))
     with pytest.raises(EngineError, match="no cells in this part"):
         estimated(Answer(wish(movie, path), replace(results, components=none), 1.0), movie.shape)
+
+
+def test_bad_frames_that_are_given_are_those_of_the_stretch():
+    given = read_parameters({"data": {"bad_frames": [3, 40, 55, 90]}})
+    assert preview_worker.of_stretch(given, 40, 90).data.bad_frames == (0, 15)
+    assert preview_worker.of_stretch(given, 10, 20).data.bad_frames == ()
+    assert preview_worker.of_stretch(CnmfParameters(), 40, 90).data.bad_frames == "auto"

@@ -202,6 +202,29 @@ def test_rois_without_dff_are_blank_and_named(opened: Any, monkeypatch: pytest.M
     assert np.isfinite(rows).all() and not rows[list(heat.ids).index(2)].any()
 
 
+def test_frames_that_show_nothing_of_a_roi_are_gaps_and_named(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, known = opened.app.rois, opened.app.rois.traces
+    gaps = np.zeros((2, store.frames), bool)
+    gaps[1, 3:6] = True
+
+    def partly(kind: str, ids: Any) -> Any:
+        values = known(kind, ids).copy()
+        values[np.ix_(np.asarray(ids) == 2, gaps[1])] = np.nan
+        return values
+
+    monkeypatch.setattr(store, "traces", partly)
+    monkeypatch.setattr(store, "unseen", lambda ids: gaps)
+    dock = opened.docks["Traces"]
+    store.select([1, 2])
+    assert "2 isn't seen in 3 frames" in dock.told.text() and "F0" not in dock.told.text()
+    drawn = [item for item in dock.plot.getPlotItem().listDataItems() if item.name() == "2"]
+    assert drawn and all(np.isnan(item.getOriginalDataset()[1]).sum() == 3 for item in drawn)
+    store.accept([1, 2])
+    heat = opened.show_dock("Heat map")
+    heat.draw()
+    assert np.isfinite(heat.image.image).all() and heat.image.image[list(heat.ids).index(2)].any()
+
+
 def test_the_heat_map_has_the_accepted_ones_in_the_tables_order(opened: Any) -> None:
     from qtpy.QtCore import Qt
 
