@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from scipy import ndimage, sparse
 from scipy.optimize import linear_sum_assignment
 
 from cnmf3d.components import Components
+from cnmf3d.engine.lasting import persistence
 from cnmf3d.simulate.similarity import assign, unit
 
 LEVEL = 0.3
@@ -23,10 +25,19 @@ EDGE = 4
 """Voxels from the border of the field within which a centre lies at the border."""
 NEAR = 5.0
 """Distance of centres, pixels, within which a component is a region drawn by hand."""
+LASTS = 4.5
+"""Standard deviations by which a region must outlast noise to count as active, as the engine asks of components."""
+BIN, BASELINE = 0.4, 9.0
+"""Seconds of a bin, and over which a running median is the resting level that is taken from a region's course."""
+APART, SURROUND = 2, 9
+"""Pixels from a region between which its surroundings lie."""
+TRIES = 200
+"""Places that are tried for each region that is moved elsewhere."""
 SAME = 0.5
 """Footprint cosine from which components of two runs are the same cell."""
 
 Masks = list[npt.NDArray[np.bool_]]
+Course = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,9 @@ class Judged:
         Median over them of the diameter of a disc of their area seen from above, voxels.
     size : float
         Median number of voxels.
+    by_chance : float
+        How many would have another one within a cell's width if their centres were at random: where cells lie that
+        densely, neighbours within a width are no fault.
     """
 
     accepted: int
@@ -52,6 +66,7 @@ class Judged:
     at_border: int
     width: float
     size: float
+    by_chance: float
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,7 @@ def judge(components: Components) -> Judged:
     """Measure accepted components; the others are left out."""
     some = accepted_of(components)
     if not some.count:
-        return Judged(0, 0, 0, 0, 0, float("nan"), float("nan"))
+        return Judged(0, 0, 0, 0, 0, float("nan"), float("nan"), 0.0)
     masks, centres = masks_of(some), some.centroids()
     above = [mask.any(axis=0).sum() for mask in masks]
     width = float(np.median(2 * np.sqrt(np.array(above) / np.pi)))
@@ -114,6 +129,7 @@ def judge(components: Components) -> Judged:
         at_border=int((np.minimum(centres[:, 1:], last - centres[:, 1:]) < EDGE).any(axis=1).sum()),
         width=width,
         size=float(np.median([mask.sum() for mask in masks])),
+        by_chance=some.count * (1 - float(np.exp(-(some.count - 1) * np.pi * width**2 / np.prod(some.shape[1:])))),
     )
 
 
@@ -145,6 +161,86 @@ def against(masks: Masks, regions: Masks) -> AgainstRegions:
     return AgainstRegions(
         len(masks), len(regions), int((apart[rows, columns] < NEAR).sum()), float((iou.max(axis=1) > 0.5).mean())
     )
+
+
+@dataclass(frozen=True)
+class Active:
+    """Regions drawn by hand that the recording itself shows to be active, whatever a run makes of it.
+
+    Attributes
+    ----------
+    drawn, elsewhere : float
+        Share of the regions whose mean, less that of its surroundings, outlasts noise; of the same shapes put on places
+        at random beside them, where neuropil, motion and cells that nobody drew last, too.
+    close : float
+        Share of the regions with the centre of another one within a stated width.
+    """
+
+    drawn: float
+    elsewhere: float
+    close: float
+
+    @property
+    def share(self) -> float:
+        """Share of the regions that are active beyond what any place shows: about the recall that can be reached."""
+        return max(0.0, (self.drawn - self.elsewhere) / max(1 - self.elsewhere, 1e-9))
+
+
+def active_in(movie: npt.NDArray[Any], regions: Masks, rate: float, width: float, seed: int = 0) -> Active:
+    """How many regions are active at all, and how many lie close to another one.
+
+    Parameters
+    ----------
+    movie : (T, Y, X) array
+    regions : masks, (Y, X)
+    rate : float
+        Hz.
+    width : float
+        Of a cell, pixels.
+    seed : int
+        Of the places at random.
+    """
+    occupied = np.any(regions, axis=0)
+    rng = np.random.default_rng(seed)
+    moved = [place for region in regions if (place := _elsewhere(region, occupied, rng)) is not None]
+    shares = []
+    for masks in (regions, moved):
+        courses = np.array([_course(movie, mask, occupied) for mask in masks])
+        courses -= ndimage.median_filter(courses, size=(1, 2 * round(BASELINE * rate / 2) + 1), mode="reflect")
+        wide = max(1, round(BIN * rate))
+        bins = courses[:, : courses.shape[1] // wide * wide].reshape(len(courses), -1, wide).mean(axis=2)
+        shares.append(float((persistence(bins.astype(np.float32)) > LASTS).mean()))
+    centres = _centres(regions)
+    apart = np.linalg.norm(centres[:, None] - centres, axis=-1) + 1e9 * np.eye(len(centres))
+    return Active(*shares, close=float((apart < width).any(axis=1).mean()))
+
+
+def _course(movie: npt.NDArray[Any], mask: npt.NDArray[np.bool_], occupied: npt.NDArray[np.bool_]) -> Course:
+    """Mean of a region less that of its surroundings without other regions, (T,)."""
+    box = tuple(
+        slice(max(0, int(places.min()) - SURROUND), int(places.max()) + SURROUND + 1) for places in np.nonzero(mask)
+    )
+    inside, part = mask[box], np.nan_to_num(movie[(slice(None), *box)].astype(np.float64))
+    distance = ndimage.distance_transform_edt(~inside)
+    around = (distance > APART) & (distance < SURROUND)
+    if (around & ~occupied[box]).sum() >= inside.sum() / 2:
+        around &= ~occupied[box]
+    return np.asarray(part[:, inside].mean(axis=1) - part[:, around].mean(axis=1))
+
+
+def _elsewhere(
+    mask: npt.NDArray[np.bool_], occupied: npt.NDArray[np.bool_], rng: np.random.Generator
+) -> npt.NDArray[np.bool_] | None:
+    """The same shape at a random place off all regions; None where none was found."""
+    places = np.argwhere(mask)
+    low, high = -places.min(axis=0), np.array(mask.shape) - places.max(axis=0)
+    for _ in range(TRIES):
+        there = places + rng.integers(low, high)
+        if not occupied[tuple(there.T)].any():
+            moved = np.zeros_like(mask)
+            moved[tuple(there.T)] = True
+            return moved
+    return None
 
 
 def agreement(first: Components, second: Components) -> tuple[int, int, int]:

@@ -10,6 +10,10 @@ Of the accepted components: how many are in more than one piece (at 30 % of the 
 a cell's width, have a white trace (successive frames correlate by less than 0.1), lie at the border (within 4 voxels);
 how many are accepted with the frames in random order, where no transient outlasts a frame; how many of both halves of
 the recording agree (`--halves`).
+
+What could be reached stands beside: how many would have another one within a cell's width by chance; how many of the
+regions drawn by hand are active at all, beyond what places at random show, and have another region within a width; and
+what the true footprint and kinetics make of injected cells' traces, in white noise and in the recording.
 """
 
 from __future__ import annotations
@@ -29,8 +33,20 @@ from scipy import ndimage
 
 import cnmf3d
 from cnmf3d.components import Components
-from cnmf3d.simulate import Scene, inject, score
-from judging import AgainstRegions, Judged, accepted_of, against, agreement, judge, masks_of, regions_in
+from cnmf3d.engine.deconvolution import Response, deconvolve
+from cnmf3d.simulate import Scene, Truth, inject, score
+from judging import (
+    Active,
+    AgainstRegions,
+    Judged,
+    accepted_of,
+    active_in,
+    against,
+    agreement,
+    judge,
+    masks_of,
+    regions_in,
+)
 from measuring import machine
 
 HERE = Path(__file__).parent
@@ -69,7 +85,11 @@ class Recording:
 
 @dataclass(frozen=True)
 class Found:
-    """Injected cells that were found: of `cells`, at a trace SNR."""
+    """Injected cells that were found: of `cells`, at a trace SNR.
+
+    `white` and `there` are median trace correlations with the true footprint and kinetics, in white noise of that SNR
+    and in the recording.
+    """
 
     snr: float
     cells: int
@@ -77,6 +97,8 @@ class Found:
     trace: float
     trace_p5: float
     cosine: float
+    white: float
+    there: float
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,7 @@ class Row:
     shuffled: int | None = None
     halves: tuple[int, int, int] | None = None
     regions: AgainstRegions | None = None
+    active: Active | None = None
     injected: tuple[Found, ...] = ()
 
 
@@ -118,7 +141,37 @@ def injected_in(recording: Recording, base: Components, given: argparse.Namespac
         avoid |= bright_in(recording.movie, width)
     made = inject(recording.movie, scene, snr=snr, seed=given.seed, avoid=avoid)
     of = score(found_in(recording, made.movie, given.parameters), made.truth)
-    return Found(snr, given.inject, of.accepted.recall, of.trace_median, of.trace_p5, of.cosine)
+    most = reachable(made.movie, made.truth, snr, given.seed)
+    return Found(snr, given.inject, of.accepted.recall, of.trace_median, of.trace_p5, of.cosine, *most)
+
+
+def reachable(movie: Array, truth: Truth, snr: float, seed: int) -> tuple[float, float]:
+    """Median trace correlation that true footprints and kinetics give: in white noise, and in the movie.
+
+    In the movie the mean of a cell's surroundings is taken from its trace, at the weight that is best beside the true
+    trace; what else the recording does there (neighbours, neuropil) stays.
+    """
+    rng = np.random.default_rng(seed)
+    flat, shape = movie.reshape(len(movie), -1), movie.shape[1:]
+    white, there = [], []
+    for k, trace in enumerate(truth.traces):
+        footprint = np.asarray(truth.footprints[:, [k]].todense()).reshape(shape)
+        inside = footprint > 0.02 * footprint.max()
+        far = ndimage.binary_dilation(inside, iterations=max(3, round(np.sqrt(inside.any(axis=0).sum()))))
+        around = far & ~ndimage.binary_dilation(inside, iterations=2)
+        seen = np.nan_to_num(flat[:, inside.ravel()].astype(np.float64)) @ footprint[inside]
+        ring = np.nan_to_num(flat[:, around.ravel()].astype(np.float64)).mean(axis=1)
+        known = np.stack([ring - ring.mean(), trace - trace.mean()], axis=1)
+        weight = np.linalg.lstsq(known, seen - seen.mean(), rcond=None)[0][0]
+        there.append(seen - weight * known[:, 0])
+        white.append(trace + rng.normal(0, trace.max() / snr, trace.size))
+    rate = truth.rate or 1.0
+    decay, rise = (float(np.nanmedian(seconds)) * rate for seconds in (truth.decay, truth.rise))
+    medians = []
+    for raw in (white, there):
+        found = deconvolve(np.array(raw, np.float32), 2, Response(decay, rise)).traces
+        medians.append(np.median([np.corrcoef(a, b)[0, 1] for a, b in zip(found, truth.traces, strict=True)]))
+    return float(medians[0]), float(medians[1])
 
 
 def bright_in(movie: Array, width: float) -> npt.NDArray[np.bool_]:
@@ -167,7 +220,7 @@ def row_of(recording: Recording, given: argparse.Namespace) -> Row:
     began = time.perf_counter()
     base = found_in(recording, recording.movie, given.parameters)
     seconds = time.perf_counter() - began
-    shuffled = halves = regions = None
+    shuffled = halves = regions = active = None
     if not given.no_shuffle:
         order = np.random.default_rng(given.seed).permutation(len(recording.movie))
         shuffled = int(found_in(recording, recording.movie[order], given.parameters).accepted.sum())
@@ -180,11 +233,12 @@ def row_of(recording: Recording, given: argparse.Namespace) -> Row:
     if given.regions is not None:
         drawn = regions_in(given.regions, recording.movie.shape[2:])
         regions = against([mask.any(axis=0) for mask in masks_of(accepted_of(base))], drawn)
+        active = active_in(recording.movie[:, 0], drawn, recording.rate, judge(base).width, given.seed)
     if given.pictures is not None:
         picture(recording, base, given.pictures)
     injected = tuple(injected_in(recording, base, given, snr) for snr in given.snr) if given.inject else ()
     speed = recording.movie.size / seconds / 1e6
-    return Row(recording.name, judge(base), seconds, speed, shuffled, halves, regions, injected)
+    return Row(recording.name, judge(base), seconds, speed, shuffled, halves, regions, active, injected)
 
 
 def picture(recording: Recording, components: Components, folder: Path) -> None:
@@ -223,14 +277,14 @@ def outline(panel: Any, mask: npt.NDArray[np.bool_], colour: str) -> None:
 def table(rows: list[Row]) -> list[str]:
     """Markdown: a line for each recording; then regions and injected cells."""
     titles = (
-        "accepted", "in pieces", "another within a width", "white", "at the border", "frames shuffled",
+        "accepted", "in pieces", "another within a width", "by chance", "white", "at the border", "frames shuffled",
         "halves: first, second, both", "width", "voxels", "seconds", "million voxel-frames/s",
     )  # fmt: skip
     lines = [f"| | {' | '.join(titles)} |", "|" + "---|" * (len(titles) + 1)]
     for row in rows:
         of = row.judged
         halves = "–" if row.halves is None else ", ".join(map(str, row.halves))
-        counts = [of.accepted, of.in_pieces, of.doubled, of.white, of.at_border]
+        counts = [of.accepted, of.in_pieces, of.doubled, round(of.by_chance), of.white, of.at_border]
         cells = [*map(str, counts), "–" if row.shuffled is None else str(row.shuffled), halves]
         cells += [f"{of.width:.1f}", f"{of.size:.0f}", f"{row.seconds:.1f}", f"{row.speed:.1f}"]
         lines.append(f"| {row.name} | {' | '.join(cells)} |")
@@ -240,19 +294,31 @@ def table(rows: list[Row]) -> list[str]:
 def _regions(rows: list[Row]) -> list[str]:
     """Markdown: agreement with regions drawn by hand."""
     lines = ["", "| | regions | recall | precision | F1 | regions with IoU > 0.5 |", "|" + "---|" * 6]
+    more = [""]
     for row in rows:
-        if (of := row.regions) is not None:
+        if (of := row.regions) is not None and (active := row.active) is not None:
             ratios = (of.recall, of.precision, of.f1, of.overlapping)
             lines.append(f"| {row.name} | {of.regions} | {' | '.join(f'{value:.2f}' for value in ratios)} |")
-    return lines if len(lines) > 3 else []
+            more.append(
+                f"{row.name}: {active.drawn:.2f} of the regions outlast noise, of the same shapes elsewhere "
+                f"{active.elsewhere:.2f}: about {active.share:.2f} are active. With these and no false component F1 "
+                f"is {2 * active.share / (1 + active.share):.2f}. {active.close:.2f} of the regions have another "
+                f"one within {row.judged.width:.1f} pixels."
+            )
+    return [*lines, *more] if len(lines) > 3 else []
 
 
 def _injected(rows: list[Row]) -> list[str]:
     """Markdown: what was found of injected cells."""
-    lines = ["", "| injected into | SNR | cells | recall | trace median | trace 5 % | cosine |", "|" + "---|" * 7]
+    lines = [
+        "",
+        "| injected into | SNR | cells | recall | trace median | trace 5 % | cosine "
+        "| true footprint: trace in white noise | in the recording |",
+        "|" + "---|" * 9,
+    ]
     for row in rows:
         for of in row.injected:
-            ratios = (of.recall, of.trace, of.trace_p5, of.cosine)
+            ratios = (of.recall, of.trace, of.trace_p5, of.cosine, of.white, of.there)
             figures = " | ".join("–" if np.isnan(value) else f"{value:.3f}" for value in ratios)
             lines.append(f"| {row.name} | {of.snr:g} | {of.cells} | {figures} |")
     return lines if len(lines) > 3 else []

@@ -45,6 +45,7 @@ def test_pieces_doubles_white_traces_and_the_border_are_counted(judging):
     found = judging.judge(components_of(shape, footprints, traces, traces, accepted))
     assert (found.accepted, found.in_pieces, found.doubled, found.white, found.at_border) == (5, 1, 2, 1, 1)
     assert found.size == 36 and found.width == pytest.approx(2 * np.sqrt(36 / np.pi))
+    assert found.by_chance == pytest.approx(5 * (1 - np.exp(-4 * 4 * 36 / 60**2)))
     nothing = judging.judge(components_of(shape, footprints, traces, traces, np.zeros(6, bool)))
     assert nothing.accepted == 0 and np.isnan(nothing.width)
 
@@ -65,6 +66,26 @@ def test_regions_are_matched_one_to_one(judging, tmp_path):
     found = judging.against(masks, regions)
     assert (found.found, found.recall, found.precision, found.f1, found.overlapping) == (1, 0.5, 0.5, 0.5, 0.5)
     assert judging.against([], regions).f1 == 0
+
+
+def test_active_regions_are_those_that_outlast_noise_beyond_what_other_places_do(judging):
+    rng = np.random.default_rng(0)
+    movie = rng.normal(100, 5, (400, 90, 90))
+    corners = [(y, x) for y in range(10, 80, 20) for x in range(10, 80, 20)]
+    regions = []
+    for k, (y, x) in enumerate(corners):
+        mask = np.zeros((90, 90), bool)
+        mask[y : y + 5, x : x + 5] = True
+        regions.append(mask)
+        if k % 2:
+            transients = np.convolve(np.arange(400) % 99 == k, np.exp(-np.arange(40) / 12))[:400]
+            movie[:, mask] += 8 * transients[:, None]
+    found = judging.active_in(movie, regions, rate=10, width=19)
+    assert (found.drawn, found.elsewhere, found.close) == (0.5, 0, 0) and found.share == 0.5
+    assert judging.active_in(movie, regions, rate=10, width=21).close == 1
+    shared = movie + 30 * np.convolve(rng.random(400) < 0.02, np.ones(8))[:400, None, None]
+    assert judging.active_in(shared, regions, rate=10, width=19).drawn == 0.5  # brightness of all of it is no activity
+    assert judging.Active(0.6, 0.2, 0).share == pytest.approx(0.5) and judging.Active(0.1, 0.2, 0).share == 0
 
 
 def test_halves_agree_where_footprints_do(judging):
@@ -95,13 +116,35 @@ def test_all_figures_of_a_recording(judging, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "argv", [*words, "--json", str(tmp_path / "rows.json")])
     module.main()
     said = capsys.readouterr().out
-    assert "| m | 1 | 0 | 0 | 0 | 0 | 1 | 1, 1, 1 |" in said
+    assert "| m | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 1, 1, 1 |" in said
     assert "| m | 1 | 1.00 | 1.00 | 1.00 | 0.00 |" in said
+    assert "m: 0.00 of the regions outlast noise, of the same shapes elsewhere 0.00" in said
     assert "| m | 5 | 2 | 0.000 | – |" in said and "| m | 9 | 2 |" in said
     assert [frames for frames, _, _ in runs] == [60, 60, 30, 30, 60, 60] and {rate for _, rate, _ in runs} == {7.0}
     assert runs[0][2] == pytest.approx(runs[1][2]) and runs[5][2] > runs[4][2] > runs[0][2]
     assert (tmp_path / "m.png").stat().st_size > 10_000
     assert json.loads((tmp_path / "rows.json").read_text())[0]["judged"]["accepted"] == 1
+
+
+def test_traces_that_true_footprints_give_bound_what_a_run_can_reach(monkeypatch):
+    module = benchmark("real", monkeypatch)
+    rng = np.random.default_rng(0)
+    quiet = rng.normal(100, 1, (400, 1, 64, 64)).astype(np.float32)
+    recording = module.Recording("m", quiet, 10.0, None)
+    scene = module.scene_of_cells(recording, 4, 8.0)
+    found = []
+    for snr, movie in ((5, quiet), (20, quiet), (5, quiet + patches_of_light(rng, quiet.shape))):
+        made = module.inject(movie, scene, snr=snr, seed=0)
+        found.append(module.reachable(made.movie, made.truth, snr, 0))
+    (white, there), (_, bright), (_, disturbed) = found
+    assert abs(white - there) < 0.06 and bright > max(0.97, there) and disturbed < there
+
+
+def patches_of_light(rng, shape):
+    """Light that lasts and differs from place to place, as neuropil and neighbours do; (T, Z, Y, X)."""
+    frames, planes, height, width = shape
+    rough = rng.standard_normal((frames // 20, planes, height // 4, width // 4)).astype(np.float32)
+    return 3 * rough.repeat(20, axis=0).repeat(4, axis=2).repeat(4, axis=3)
 
 
 def test_a_recording_without_a_rate_is_refused(monkeypatch, tmp_path):
