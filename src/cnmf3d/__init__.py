@@ -1,7 +1,7 @@
 """cnmf3d: volumetric calcium imaging movies into neurons.
 
 `open_movie` reads anything on disk, `estimate_motion` finds how the tissue moves in it, `run` turns it into components,
-`load_results` reads them back.
+`load_results` reads them back. `deconvolve` finds spikes in traces from elsewhere.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _PUBLIC = {
     "read_motion": "cnmf3d.movies.registered",
     "write_motion": "cnmf3d.movies.registered",
     "run": "cnmf3d.engine",
+    "deconvolve": "cnmf3d.engine.deconvolution.elsewhere",
     "load_results": "cnmf3d.results",
     "write_results": "cnmf3d.results",
     "Results": "cnmf3d.results",
