@@ -1,7 +1,7 @@
 """cnmf3d: volumetric calcium imaging movies into neurons.
 
 `open_movie` reads anything on disk, `register` registers it where it moves, `run` turns it into components,
-`load_results` reads them back.
+`load_results` reads them back. `deconvolve` finds spikes in traces from elsewhere.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _PUBLIC = {
     "write_motion": "cnmf3d.movies.registered",
     "register": "cnmf3d.engine.registering",
     "run": "cnmf3d.engine",
+    "deconvolve": "cnmf3d.engine.deconvolution.elsewhere",
     "load_results": "cnmf3d.results",
     "write_results": "cnmf3d.results",
     "Results": "cnmf3d.results",

@@ -18,11 +18,11 @@ PROGRAM = """
 import sys
 from cnmf3d import open_movie, run
 from cnmf3d.engine import warmup
-from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, smoothing, supports
+from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, sampling, smoothing, supports
 
 kernels = {
     name: kernel
-    for module in (block, deconvolution, frames, ingest, smoothing, supports)
+    for module in (block, deconvolution, frames, ingest, sampling, smoothing, supports)
     for name, kernel in vars(module).items()
     if hasattr(kernel, "signatures") and not name.startswith("_") and "inline" not in kernel.targetoptions
 }
@@ -60,7 +60,7 @@ def test_compiling_is_told_before_and_after(monkeypatch: pytest.MonkeyPatch, wor
 
 
 def test_each_of_several_processes_compiles_a_share_into_the_cache(monkeypatch, tmp_path: Path) -> None:
-    names = ["response", "coarsen", "project"]
+    names = ["persistence", "coarsen", "project"]
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert list(warmup._side_by_side(names, "uint16", 2))[-1] == 3
     kept = {path.name.split(".")[1].rpartition("-")[0] for path in tmp_path.rglob("*.nbi")}

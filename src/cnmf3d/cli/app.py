@@ -31,6 +31,7 @@ COMMANDS = {
     "params": "params:params",
     "simulate": "simulate:simulate",
     "score": "score:score",
+    "deconvolve": "deconvolve:deconvolve",
     "export": "export:export",
     "import": "import_:import_",
     "view": "view:view",

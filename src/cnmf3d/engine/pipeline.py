@@ -18,7 +18,7 @@ from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
-from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response, own_responses
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
@@ -227,7 +227,8 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("traces"):
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
     with clock.stage("deconvolve"):
-        raw, denoised = deconvolved(last, plan.p, draft.kinetics, context.workers)
+        responses = own_kinetics(plan, draft, last.raw, context.workers)
+        raw, denoised = deconvolved(last, plan.p, responses, context.workers)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
@@ -247,6 +248,13 @@ def finished(context: Context, draft: Draft) -> Outcome:
         offset=offset,
         seeds=draft.seeds,
     )
+
+
+def own_kinetics(plan: Plan, draft: Draft, raw: Float, workers: int) -> list[Response]:
+    """Each cell's kinetics; a decay time that is given is that of all cells, and so is one that no trace tells."""
+    if plan.p == 0 or plan.decay is not None or draft.response is None:
+        return [draft.kinetics] * len(raw)
+    return own_responses(raw, draft.response, workers)
 
 
 def false_discovery_rate(
@@ -424,7 +432,9 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
 
 
-def deconvolved(seen: Traces, order: int, kinetics: Response, workers: int) -> tuple[Float, Deconvolved]:
+def deconvolved(
+    seen: Traces, order: int, kinetics: Response | Sequence[Response], workers: int
+) -> tuple[Float, Deconvolved]:
     """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
 
     Both in turn, so that these frames have no say (expectation and maximisation).

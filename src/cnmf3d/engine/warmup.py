@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 import cnmf3d
 from cnmf3d.engine.cache import prepared
-from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, smoothing, supports
+from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, sampling, smoothing, supports
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.smoothing import gaussians, noise_kept
 from cnmf3d.events import Note, Progress, Reporter
@@ -194,11 +194,13 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
         "nonnegative_spikes": lambda: deconvolution.nonnegative_spikes(
             traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1]
         ),
+        "sampled_spikes": lambda: sampling.sampled_spikes(
+            traces[0], traces[0].copy(), 0.5, 0.1, 0.5, 1, 1, out[0], np.zeros(4), np.zeros(5)
+        ),
         "main_parts": lambda: supports.main_parts(
             indptr, indices, data, np.ones(1, np.float32), 2, 2, np.empty(8, bool)
         ),
         "chunk_statistics": lambda: ingest.chunk_statistics(frame, level, np.empty((5, 8), np.float32)),
-        "oasis_ar1": lambda: deconvolution.oasis_ar1(traces[0], 0.5, 0.1, out[0], out[1]),
         "correlate_frames": lambda: frames.correlate_frames(
             frame, indptr, indices, level, active, active, np.zeros((2, 8), np.float32)
         ),
@@ -239,5 +241,4 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             indptr, indices, image, np.ones((1, 1), np.float32), data.copy()
         ),
         "coarsen": lambda: block.coarsen(rows, np.zeros(8, np.int64), np.zeros((1, 4), np.float32)),
-        "response": lambda: deconvolution.response(0.5, 0.0, traces[0]),
     }

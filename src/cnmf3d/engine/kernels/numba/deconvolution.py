@@ -9,65 +9,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def oasis_ar1(trace: Any, g: float, penalty: float, calcium: Any, spikes: Any) -> None:
-    """Exact minimiser of ``½‖c − y‖² + penalty · Σ s`` with ``s_t = c_t − g c_{t−1} ≥ 0``, by pooling violators.
-
-    Friedrich, Zhou & Paninski 2017, PLoS Comput Biol 13:e1005423, algorithm 1.
-
-    Parameters
-    ----------
-    trace : (frames,) float32
-        Baseline taken out.
-    g : float
-        AR(1) coefficient, between 0 and 1.
-    penalty : float
-    calcium, spikes : (frames,) float32, written
-    """
-    n = trace.size
-    value = np.empty(n, np.float64)
-    weight = np.empty(n, np.float64)
-    start = np.empty(n, np.int64)
-    length = np.empty(n, np.int64)
-    pools = 0
-    for t in range(n):
-        shrink = penalty if t == n - 1 else penalty * (1 - g)
-        value[pools] = trace[t] - shrink
-        weight[pools] = 1.0
-        start[pools] = t
-        length[pools] = 1
-        pools += 1
-        while pools > 1 and value[pools - 1] < value[pools - 2] * g ** length[pools - 2]:
-            a, b = pools - 2, pools - 1
-            fade = g ** length[a]
-            total = weight[a] + fade * fade * weight[b]
-            value[a] = (weight[a] * value[a] + fade * weight[b] * value[b]) / total
-            weight[a] = total
-            length[a] += length[b]
-            pools -= 1
-    for i in range(pools):
-        level = max(value[i], 0.0)
-        for t in range(start[i], start[i] + length[i]):
-            calcium[t] = level
-            spikes[t] = 0
-            level *= g
-    for i in range(1, pools):
-        t = start[i]
-        spikes[t] = max(calcium[t] - g * calcium[t - 1], np.float32(0))
-    spikes[0] = 0
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def response(g1: float, g2: float, kernel: Any) -> None:
-    """Response to one spike: ``h_t = g1 h_{t−1} + g2 h_{t−2}``, ``h_0 = 1``; (length,) float32, written."""
-    kernel[0] = 1
-    if kernel.size > 1:
-        kernel[1] = g1
-    for t in range(2, kernel.size):
-        kernel[t] = g1 * kernel[t - 1] + g2 * kernel[t - 2]
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _products(kernel: Any, products: Any) -> None:
+def products_between(kernel: Any, products: Any) -> None:
     """``products[q, d] = Σ_{i<q} h_i h_{i+d}``: products of two responses d frames apart, over q frames."""
     length = kernel.size
     for d in range(length):
@@ -104,7 +46,7 @@ def _step(gain: Any, products: Any, mirrored: Any, penalty: float, spikes: Any, 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _unexplained(trace: Any, kernel: Any, spikes: Any, residual: Any) -> None:
+def unexplained(trace: Any, kernel: Any, spikes: Any, residual: Any) -> None:
     """``residual = y − h ∗ s``."""
     n = trace.size
     for t in range(n):
@@ -141,9 +83,9 @@ def nonnegative_spikes(
     """
     n = trace.size
     products = np.empty((kernel.size + 1, kernel.size), np.float32)
-    _products(kernel, products)
+    products_between(kernel, products)
     mirrored = np.concatenate((products[kernel.size][:0:-1], products[kernel.size]))
-    _unexplained(trace, kernel, spikes, residual)
+    unexplained(trace, kernel, spikes, residual)
     gain = np.empty(n, np.float32)
     for t in range(n):
         total = np.float32(0)
@@ -169,4 +111,4 @@ def nonnegative_spikes(
                 change = max(change, _step(gain, products, mirrored, penalty, spikes, active[i]))
             if change < tolerance:
                 break
-    _unexplained(trace, kernel, spikes, residual)
+    unexplained(trace, kernel, spikes, residual)

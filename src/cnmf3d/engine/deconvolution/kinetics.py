@@ -1,0 +1,226 @@
+"""Kinetics: those that all cells of a movie share, and each cell's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.components import Float
+from cnmf3d.engine.deconvolution.noise import noise_level
+from cnmf3d.engine.deconvolution.response import Response
+from cnmf3d.engine.deconvolution.solving import solve
+from cnmf3d.engine.kernels.numba import deconvolution as kernels
+from cnmf3d.engine.parallel import in_order
+from cnmf3d.traces import quiet_level
+
+EVIDENCE = 5.0
+"""Spikes' L1 penalty where decays are compared, in units of the noise of the best estimate of one spike: a spike must pay
+for itself, or short decays would always win."""
+
+FASTEST, SLOWEST = 0.05, 8.0
+"""Plausible decay times in seconds."""
+
+TYPICAL, TYPICAL_SPREAD = 0.6, 0.7
+"""Decay time in seconds that indicators have before anything is known, and the standard deviation of its logarithm:
+GCaMP6f 0.2 to 0.45, GCaMP6s 0.8 to 1.8, OGB-1 0.7, in fish twice as long (Chen et al. 2013, Nature 499:295; Rupprecht et
+al. 2021, Nat Neurosci 24:1324)."""
+
+RISE = 0.11
+"""Rise time as a share of the decay: 0.08 to 0.1 follow from times to peak and half decay of GCaMP6f and 6s (Chen et al.
+2013), somewhat more from bursts, whose first spikes raise the light by less."""
+
+RISE_SPREAD = 0.5
+"""Standard deviation of the logarithm of that share."""
+
+RISE_WEIGHT = 10.0
+"""Units of description length that one such deviation costs in each cell: as much as the sampler's cost of one trace is
+uncertain. Responses aren't the model's, in all cells alike: so it doesn't matter less if there are many."""
+
+SHARES = (0.02, 0.035, 0.06, 0.085, 0.12, 0.17, 0.24, 0.34)
+"""Rise times that are tried, as shares of the decay."""
+
+MISFIT = 0.35
+"""Standard deviation of the logarithm of a cell's decay time that its noise doesn't tell: the response isn't the model's.
+Large: cells share one decay; small: each has what its trace says. On recorded spikes of mice and
+fish traces are followed best with 0.25, and spikes with more."""
+
+CELLS = 16
+"""Cells that the shared kinetics are measured on."""
+
+LONGEST = 2000
+"""Frames of each of them."""
+
+SHORTEST = 20
+"""Frames below which nothing can be measured."""
+
+
+def measured_response(
+    raw: Float, p: int, rate: float, decay: float | None, workers: int = 1, averaged: bool | None = None
+) -> Response | None:
+    """Kinetics that the strongest cells share; None where no trace tells.
+
+    For each of the strongest cells the decay time is sought at which its trace is explained best, a spike counted
+    with its penalty; the median is the movie's, drawn to the typical one as far as a cell's is uncertain. The rise time,
+    and whether frames are averages (`Response.averaged`), are those of the shortest description of all of them
+    (Rissanen 1978, Automatica 14:465): what is left beside the response, and ``log(frames)`` for each spike.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+        Demixed traces.
+    p : int
+        1 has no rise time.
+    rate : float
+        Frames a second.
+    decay : float or None
+        Decay time in seconds, where it is known.
+    workers : int
+    averaged : bool or None
+        Whether frames are averages, where it is known.
+    """
+    if raw.shape[0] == 0 or raw.shape[1] < SHORTEST:
+        if decay is None:
+            return None
+        return Response(decay * rate, 0.0 if p == 1 else RISE * decay * rate, bool(averaged))
+    traces, noise = strongest(raw)
+    if decay is None:
+        grid = np.geomspace(max(FASTEST * rate, 0.7), max(SLOWEST * rate, 2.0), 16)
+        best, _ = _decays(traces, noise, grid, RISE if p > 1 else 0.0, p > 1 and averaged is not False, workers)
+        weight = 1 / (1 + MISFIT**2 / len(traces) / TYPICAL_SPREAD**2)
+        slow = float(np.exp(weight * np.median(best) + (1 - weight) * np.log(TYPICAL * rate)))
+    else:
+        slow = decay * rate
+    if p < 2:
+        return Response(slow, 0.0, bool(averaged))
+    kinds = (True, False) if averaged is None else (averaged,)
+    tried = [Response(slow, share * slow, kind) for kind in kinds for share in SHARES]
+    unlikely = [len(traces) * RISE_WEIGHT * 0.5 * (np.log(r.rise / slow / RISE) / RISE_SPREAD) ** 2 for r in tried]
+    lengths = _descriptions(traces, noise, tried, workers).sum(axis=0) + unlikely
+    return tried[int(np.argmin(lengths))]
+
+
+def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Response]:
+    """Each cell's own response: the shared one, changed as far as the cell's trace tells (empirical Bayes).
+
+    The logarithm of a decay time is drawn to the cells' median by the share of its variance that is not uncertainty of
+    the cell's (James & Stein 1961, Efron & Morris 1973); the rise follows by half as much. Traces that say nothing have
+    the shared response.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+    shared : Response
+    workers : int
+    """
+    if len(raw) == 0 or raw.shape[1] < SHORTEST:
+        return [shared] * len(raw)
+    noise = noise_level(raw)
+    traces = [_liveliest(trace[None] - quiet_level(trace[None])[0][:, None], LONGEST // 2)[0] for trace in raw]
+    grid = shared.decay * np.geomspace(0.2, 5.0, 9)
+    grid = grid[grid > 0.5]
+    found, variance = _decays(traces, noise, grid, shared.rise / shared.decay, shared.averaged, workers)
+    shift = found - np.log(shared.decay)
+    certain = variance < 1.0
+    if not certain.any():
+        return [shared] * len(raw)
+    uncertain = variance + MISFIT**2
+    middle = float(np.median(shift[certain])) if certain.sum() > 3 else 0.0
+    if certain.sum() > 3:
+        spread = max(1.4826 * float(np.median(np.abs(shift[certain] - middle))), float(shift[certain].std()))
+        population = max(spread**2 - float(np.median(uncertain[certain])), 0.1 * MISFIT**2)
+    else:
+        population = MISFIT**2
+    weight = population / (population + uncertain)
+    moved = np.where(certain, middle + weight * (shift - middle), middle)
+    return [
+        Response(shared.decay * float(np.exp(by)), shared.rise * float(np.exp(0.5 * by)), shared.averaged) for by in moved
+    ]
+
+
+def strongest(raw: Float) -> tuple[Float, Float]:
+    """Traces above their baseline, and noise, of the cells that stand out most: their liveliest stretch."""
+    noise = noise_level(raw)
+    order = np.argsort(-raw.std(axis=1) / noise, kind="stable")[:CELLS]
+    baseline, _ = quiet_level(raw[order])
+    above = raw[order] - baseline[:, None]
+    return _liveliest(above, LONGEST, noise[order]), noise[order]
+
+
+def _liveliest(above: Float, frames: int, noise: Float | None = None) -> Float:
+    """The stretch of so many frames in which all traces together are highest."""
+    if above.shape[1] > frames:
+        level = (noise if noise is not None else noise_level(above))[:, None]
+        power = np.cumsum(np.pad((above / level).clip(0, 20).sum(axis=0), (1, 0)))
+        start = int(np.argmax(power[frames:] - power[:-frames]))
+        above = above[:, start : start + frames]
+    return np.ascontiguousarray(above)
+
+
+def _decays(
+    traces: Sequence[Float] | Float,
+    noise: Float,
+    grid: npt.NDArray[np.float64],
+    share: float,
+    averaged: bool,
+    workers: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Logarithm of each cell's decay time (frames) with the least cost, and its variance by the cost's curvature.
+
+    `share` is the rise time's of the decay; a cost that isn't noise alone counts by as much less.
+    """
+    costs = _costs(traces, noise, [Response(float(d), share * float(d), averaged) for d in grid], workers)
+    steps = np.log(grid)
+    found, variance = np.empty(len(costs)), np.empty(len(costs))
+    for k, row in enumerate(costs):
+        scale = min(1.0, 0.5 * len(traces[k]) / max(float(row.min()), 1e-9))
+        found[k], bend = _vertex(steps, row)
+        variance[k] = 1 / max(scale * bend, 1e-9)
+    return found, variance
+
+
+def _vertex(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Where the parabola through the least of `y` and its neighbours is least, and its curvature; `x` evenly spaced."""
+    k = int(np.argmin(y))
+    step = float(x[1] - x[0]) if len(x) > 1 else 1.0
+    if k in (0, len(y) - 1):
+        return float(x[k]), 0.0 if len(y) < 2 else float(abs(y[k] - y[1 if k == 0 else -2])) / step**2
+    bend = y[k - 1] - 2 * y[k] + y[k + 1]
+    shift = 0.5 * (y[k - 1] - y[k + 1]) / bend if bend > 0 else 0.0
+    return float(x[k] + np.clip(shift, -1, 1) * step), float(bend) / step**2
+
+
+def _costs(
+    traces: Sequence[Float] | Float, noise: Float, responses: Sequence[Response], workers: int
+) -> npt.NDArray[np.float64]:
+    """(cells, responses) cost of explaining each trace: half its residual power in noise, and the spikes' penalty."""
+    shapes = [response.kernel(len(traces[0])) for response in responses]
+
+    def cost(k: int) -> npt.NDArray[np.float64]:
+        row = np.empty(len(shapes))
+        sigma = float(noise[k])
+        residual = np.empty(len(traces[k]), np.float32)
+        spikes = np.zeros(len(traces[k]), np.float32)
+        for j, kernel in enumerate(shapes):  # from what explained it with the response before: soon there
+            norm = float(np.linalg.norm(kernel))
+            kernels.nonnegative_spikes(traces[k], kernel, EVIDENCE * sigma * norm, 0.02 * sigma, 10, spikes, residual)
+            unexplained = float(np.dot(residual, residual)) / sigma**2
+            row[j] = 0.5 * unexplained + EVIDENCE * float(spikes.sum()) * norm / sigma
+
+        return row
+
+    return np.array(list(in_order(cost, range(len(traces)), workers)))
+
+
+def _descriptions(
+    traces: Float, noise: Float, responses: Sequence[Response], workers: int
+) -> npt.NDArray[np.float64]:
+    """(cells, responses) length of describing each trace: ``n log σ`` of what is left, and ``log n`` for each spike."""
+    n = traces.shape[1]
+
+    def lengths(k: int) -> npt.NDArray[np.float64]:
+        found = [solve(traces[k], response, 0.0, float(noise[k]), 14, 6) for response in responses]
+        return np.array([n * np.log(one.noise) + one.share * n * np.log(n) for one in found])
+
+    return np.array(list(in_order(lengths, range(len(traces)), workers)))

@@ -1,0 +1,382 @@
+"""Spikes of one trace as their posterior has them: a Gibbs sampler with jumps.
+
+A spike is in a frame with a small probability, and its size is normal around a typical one, cut at zero. Sampling it
+(Pnevmatikakis et al. 2013, Asilomar Conf. Signals 349) gives means that no penalty shrinks, and says when a spike was as
+well as the trace tells. One spike and two halves in neighbouring frames explain a trace almost equally well, and changing
+one frame at a time never leads from one to the other: so spikes are moved, merged and split as well, by the rule of
+reversible jumps (Green 1995, Biometrika 82:711).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from cnmf3d.engine.kernels.numba.deconvolution import products_between, unexplained
+
+REACH = 3
+"""Frames within which two spikes can be merged, and one split; a spike moves by one frame less."""
+
+MOVES = 2
+"""Times that each spike is moved in a sweep before means are taken: the start has pieces of spikes to be merged."""
+
+HELD = 5
+"""Sweeps in which the baseline is the first guess: without spikes it would be the mean, and what busy cells do would be
+too little ever after."""
+
+LOG_NEGLIGIBLE = -6.2
+"""Log odds (2 in 1000) below which a frame has no spike: most frames, which need no more than a comparison."""
+
+LOG_ROOT = 0.5 * math.log(2 * math.pi)
+
+
+@njit(cache=True, nogil=True)
+def _uniform(state: Any) -> float:
+    """Next number between 0 and 1 (xorshift, Marsaglia 2003): the same on each machine, whatever threads do."""
+    x = state[0]
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    state[0] = x
+    return (float(x >> np.uint64(11)) + 0.5) / 9007199254740992.0
+
+
+@njit(cache=True, nogil=True)
+def _normal(state: Any) -> float:
+    """Standard normal number (Box & Muller 1958)."""
+    return math.sqrt(-2.0 * math.log(_uniform(state))) * math.cos(2.0 * math.pi * _uniform(state))
+
+
+@njit(cache=True, nogil=True)
+def _positive_normal(mean: float, deviation: float, state: Any) -> float:
+    """Normal number above zero (Robert 1995, Stat Comput 5:121)."""
+    low = -mean / deviation
+    if low < 0.3:
+        while True:
+            z = _normal(state)
+            if z > low:
+                return mean + deviation * z
+    rate = 0.5 * (low + math.sqrt(low * low + 4.0))
+    while True:
+        z = low - math.log(_uniform(state)) / rate
+        if _uniform(state) < math.exp(-0.5 * (z - rate) ** 2):
+            return mean + deviation * z
+
+
+@njit(cache=True, nogil=True)
+def _log_above(z: float) -> float:
+    """``log Φ(z)``: log of the probability that a normal number lies above ``−z``."""
+    if z > -5.0:
+        return math.log(0.5 * math.erfc(-z * 0.7071067811865476))
+    return -0.5 * z * z - math.log(-z) - LOG_ROOT
+
+
+@njit(cache=True, nogil=True)
+def _overlap(products: Any, n: int, t: int, u: int) -> float:
+    """Product of the responses to spikes in frames t and u of n."""
+    return float(products[min(products.shape[1], n - max(t, u)), abs(t - u)])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _add(amount: float, t: int, spikes: Any, gain: Any, products: Any, mirrored: Any) -> None:
+    """Add to the spike in frame t; `gain`, ``hᵀ`` residual of each frame, follows."""
+    n = spikes.size
+    length = products.shape[1]
+    reach = min(length, n - t)
+    change = np.float32(amount)
+    spikes[t] += change
+    first = max(0, t - length + 1)
+    if reach == length:
+        row = mirrored[first - t + length - 1 :]
+        around = gain[first : min(n, t + length)]
+        for i in range(around.size):
+            around[i] -= change * row[i]
+    else:
+        for i in range(first, t + 1):
+            gain[i] -= change * products[reach, t - i]
+        for d in range(1, reach):
+            gain[t + d] -= change * products[reach - d, d]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _gains(residual: Any, kernel: Any, gain: Any) -> None:
+    """``gain[t] = Σ_i residual[t + i] kernel[i]``."""
+    n = residual.size
+    for t in range(n):
+        total = np.float32(0)
+        part = residual[t : min(n, t + kernel.size)]
+        for i in range(part.size):
+            total += part[i] * kernel[i]
+        gain[t] = total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, state: Any) -> Any:
+    """Draw of the baseline, given calcium; what decays from before the first frame; the variance of what is left.
+
+    ``residual`` (frames,) float32: the trace without calcium; leaves without both. With `hold` the
+    baseline is the one given.
+    """
+    n = residual.size
+    mixed, power, level, start = 0.0, 1e-3, 0.0, 0.0
+    weight = 1.0
+    for t in range(n):
+        level += residual[t]
+        if weight > 1e-4:
+            mixed += weight
+            power += weight * weight
+            start += weight * residual[t]
+            weight *= fade
+    # twice as much as one frame's worth for both: a recording shorter than its decay tells nothing of either
+    apart = n * power - mixed * mixed
+    initial = (n * start - mixed * level) / apart if apart > 0.5 * n * power else 0.0
+    if initial < 0:
+        initial = 0.0
+    baseline = (level - initial * mixed) / n + noise / math.sqrt(n) * _normal(state)
+    if hold:
+        baseline, initial = held, 0.0
+    squares = 0.0
+    weight = initial
+    for t in range(n):
+        residual[t] -= np.float32(baseline + weight)
+        weight *= fade
+        squares += residual[t] * residual[t]
+    return baseline, initial, squares / n
+
+
+@njit(cache=True, nogil=True)
+def _each_frame(
+    spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, keep: bool, sums: Any, state: Any
+) -> None:
+    """Whether each frame has a spike, and its size, drawn given all others (Gibbs)."""
+    n = spikes.size
+    length = products.shape[1]
+    log_odds, size, width = prior[0], prior[1], prior[2]
+    precision = products[length, 0] / variance + 1 / (width * width)
+    pull = size / (width * width)
+    deviation = 1 / math.sqrt(precision)
+    # odds of a spike are exp(log_odds + log deviation + z²/2) Φ(z); the least z that isn't negligible
+    need = LOG_NEGLIGIBLE - log_odds - math.log(deviation)
+    least = math.sqrt(2 * need) if need > 0 else -3.0
+    cut = (least / deviation - pull) * variance
+    for t in range(n):
+        own = products[min(length, n - t), 0]
+        evidence = spikes[t] * own + gain[t]
+        if n - t < length:
+            precision = own / variance + 1 / (width * width)
+            deviation = 1 / math.sqrt(precision)
+        elif evidence < cut:
+            if spikes[t] > 0:
+                _add(-spikes[t], t, spikes, gain, products, mirrored)
+                spikes[t] = 0
+            continue
+        mean = (evidence / variance + pull) / precision
+        z = mean / deviation
+        above = _log_above(z)
+        log = log_odds + math.log(deviation) + 0.5 * z * z + above
+        probability = 1 / (1 + math.exp(-log)) if log > -40 else 0.0
+        if keep and probability > 0:
+            expected = mean + deviation * math.exp(-0.5 * z * z - above - LOG_ROOT)
+            sums[t] += probability * expected
+        new = 0.0
+        if _uniform(state) < probability:
+            new = _positive_normal(mean, deviation, state)
+        if new != spikes[t]:
+            _add(new - spikes[t], t, spikes, gain, products, mirrored)
+            spikes[t] = new
+
+
+@njit(cache=True, nogil=True)
+def _merge(
+    last: int, t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
+) -> int:
+    """Two neighbours become one, in either's frame, or don't; the frame where a spike is left."""
+    n = spikes.size
+    log_odds, size, width = prior[0], prior[1], prior[2]
+    stay, gone = (t, last) if _uniform(state) < 0.5 else (last, t)
+    moved = float(spikes[gone])
+    both = moved + spikes[stay]
+    rise = 2 * moved * (gain[gone] - gain[stay]) + moved * moved * (
+        _overlap(products, n, gone, gone) + _overlap(products, n, stay, stay) - 2 * _overlap(products, n, gone, stay)
+    )
+    off = (moved - size) ** 2 + (spikes[stay] - size) ** 2 - (both - size) ** 2
+    log = -0.5 * rise / variance - (log_odds - LOG_ROOT + 0.5 * (size / width) ** 2) + 0.5 * off / width**2
+    if math.log(_uniform(state)) >= log - math.log(REACH * both):
+        return t
+    _add(-moved, gone, spikes, gain, products, mirrored)
+    spikes[gone] = 0
+    _add(moved, stay, spikes, gain, products, mirrored)
+    return stay
+
+
+@njit(cache=True, nogil=True)
+def _split(
+    t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
+) -> None:
+    """A part of a spike moves to a neighbouring frame, or doesn't: the inverse of `_merge`."""
+    n = spikes.size
+    log_odds, size, width = prior[0], prior[1], prior[2]
+    step = 1 + int(_uniform(state) * REACH)
+    u = t + step if _uniform(state) < 0.5 else t - step
+    if u < 0 or u >= n:
+        return
+    for between in range(min(t, u), max(t, u) + 1):
+        if between != t and spikes[between] > 0:
+            return
+    both = float(spikes[t])
+    moved = both * _uniform(state)
+    rise = 2 * moved * (gain[t] - gain[u]) + moved * moved * (
+        _overlap(products, n, t, t) + _overlap(products, n, u, u) - 2 * _overlap(products, n, t, u)
+    )
+    off = (moved - size) ** 2 + (both - moved - size) ** 2 - (both - size) ** 2
+    log = -0.5 * rise / variance + (log_odds - LOG_ROOT + 0.5 * (size / width) ** 2) - 0.5 * off / width**2
+    if math.log(_uniform(state)) < log + math.log(REACH * both):
+        _add(-moved, t, spikes, gain, products, mirrored)
+        _add(moved, u, spikes, gain, products, mirrored)
+
+
+@njit(cache=True, nogil=True)
+def _move(
+    t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
+) -> int:
+    """The frame of a spike drawn anew among its neighbours, whatever its size, and then its size; the new frame."""
+    n = spikes.size
+    size, width = prior[1], prior[2]
+    old = float(spikes[t])
+    first, last = max(0, t - REACH + 1), min(n - 1, t + REACH - 1)
+    logs = np.full(2 * REACH, -1e300)
+    top = -1e300
+    for u in range(first, last + 1):
+        if u != t and spikes[u] > 0:
+            continue
+        precision = _overlap(products, n, u, u) / variance + 1 / (width * width)
+        mean = ((gain[u] + old * _overlap(products, n, t, u)) / variance + size / (width * width)) / precision
+        z = mean * math.sqrt(precision)
+        logs[u - first] = 0.5 * z * z + _log_above(z) - 0.5 * math.log(precision)
+        top = max(top, logs[u - first])
+    total = 0.0
+    for i in range(last - first + 1):
+        logs[i] = math.exp(logs[i] - top)
+        total += logs[i]
+    left = _uniform(state) * total
+    u = first
+    while u < last and left > logs[u - first]:
+        left -= logs[u - first]
+        u += 1
+    if u == t or spikes[u] > 0:
+        return t
+    precision = _overlap(products, n, u, u) / variance + 1 / (width * width)
+    mean = ((gain[u] + old * _overlap(products, n, t, u)) / variance + size / (width * width)) / precision
+    _add(-old, t, spikes, gain, products, mirrored)
+    spikes[t] = 0
+    _add(_positive_normal(mean, 1 / math.sqrt(precision), state), u, spikes, gain, products, mirrored)
+    return u
+
+
+@njit(cache=True, nogil=True)
+def _each_spike(
+    spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
+) -> None:
+    """Each spike is merged with the one before, or split, and moved."""
+    n = spikes.size
+    last = -1
+    t = 0
+    while t < n:
+        if spikes[t] > 0:
+            if last >= 0 and t - last <= REACH and _uniform(state) < 0.5:
+                left = _merge(last, t, spikes, gain, products, mirrored, prior, variance, state)
+                if left != t:
+                    t += 1
+                    continue
+            elif _uniform(state) < 0.5:
+                _split(t, spikes, gain, products, mirrored, prior, variance, state)
+            last = _move(t, spikes, gain, products, mirrored, prior, variance, state)
+            t = max(t, last)
+        t += 1
+
+
+@njit(cache=True, nogil=True)
+def sampled_spikes(
+    trace: Any,
+    kernel: Any,
+    fade: float,
+    noise: float,
+    spread: float,
+    burn: int,
+    sweeps: int,
+    spikes: Any,
+    mean: Any,
+    told: Any,
+) -> None:
+    """Posterior mean of spikes, baseline and noise given a response.
+
+    How often there are spikes, and how large they are, is learnt from the trace on the way (empirical Bayes). What the
+    response doesn't explain counts as noise.
+
+    Parameters
+    ----------
+    trace : (frames,) float32
+    kernel : (length,) float32
+        Response to one spike.
+    fade : float
+        By how much calcium decays in a frame: what was there before the first one.
+    noise : float
+        Standard deviation of white noise, the least that is assumed.
+    spread : float
+        Standard deviation of spikes' sizes in units of their mean.
+    burn, sweeps : int
+        Sweeps over all frames before means are taken, and of which they are.
+    spikes : (frames,) float32, changed
+        Where to start; the last draw.
+    mean : (frames,) float64, written
+        Posterior mean of each frame's spikes.
+    told : (5,) float64, changed
+        First guess of the baseline, not too high. Then posterior means of baseline, initial calcium and noise, and the last share of frames with a spike and spikes' size.
+    """
+    n = trace.size
+    length = kernel.size
+    state = np.array([88172645463325252], np.uint64)
+    products = np.empty((length + 1, length), np.float32)
+    products_between(kernel, products)
+    mirrored = np.concatenate((products[length][:0:-1], products[length]))
+    residual = np.empty(n, np.float32)
+    gain = np.empty(n, np.float32)
+    prior = np.empty(3)
+    smallest = 2 * noise / math.sqrt(products[length, 0])  # a spike that stands out of the noise just so
+    inside = _log_above(1 / spread)
+    sigma = noise
+    mean[:] = 0
+    largest, start = 0.0, told[0]
+    for sweep in range(burn + sweeps):
+        if sweep == 0:
+            _gains(trace - np.float32(told[0]), kernel, gain)
+            largest = max(float(gain.max()) / products[length, 0], smallest)
+        count, total = 0, 0.0
+        for t in range(n):
+            if spikes[t] > 0:
+                count += 1
+                total += spikes[t]
+        share = min(max((count + 1.0) / (n + 10.0), 1e-4), 0.5)
+        size = max((total + smallest) / (count + 1.0), smallest, largest * 0.5 ** (sweep + 1))
+        prior[1], prior[2] = size, spread * size
+        prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - inside - 0.5 / (spread * spread)
+        unexplained(trace, kernel, spikes, residual)
+        baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)
+        sigma = max(noise, math.sqrt(variance))
+        _gains(residual, kernel, gain)
+        keep = sweep >= burn
+        if sweep == 0:
+            told[:] = 0
+        _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, keep, mean, state)
+        for _ in range(1 if keep else MOVES):
+            _each_spike(spikes, gain, products, mirrored, prior, sigma * sigma, state)
+        told[3], told[4] = share, size
+        if keep:
+            told[0] += baseline / sweeps
+            told[1] += initial / sweeps
+            told[2] += sigma / sweeps
+    for t in range(n):
+        mean[t] /= sweeps
