@@ -254,7 +254,7 @@ def test_an_older_file_stays_where_writing_fails(tmp_path, random_results, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(writing_module, "_own", full)
-    with pytest.raises(Cnmf3dError, match="disk full"):
+    with pytest.raises(Cnmf3dError, match="disk is full"):
         write_results(random_results(seed=2), path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["r.hdf5"]

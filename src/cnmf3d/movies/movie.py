@@ -91,7 +91,7 @@ class Movie:
         Returns
         -------
         (t, Z, Y, X) array of `dtype`
-            May be a read-only view of a memory map, and need not be contiguous.
+            Need not be contiguous.
 
         Raises
         ------
