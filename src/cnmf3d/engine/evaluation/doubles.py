@@ -26,8 +26,8 @@ FAINT, WITHIN_FAINT = 0.25, 0.4
 
 OVERLAPS, FAINTER_EDGE = 0.3, 0.45
 """Cosine with the brighter one's footprint from which on one with less of its brightness may be its edge, wherever its
-energy lies: the edge of a cell that moves within a block lies half outside. Cells that fall below both and follow a
-brighter one are lost; in presets with truth none of 160 overlapping ones does but those that `REPEATS` keeps."""
+energy lies: the edge of a cell that moves within a block lies half outside. A cell so faint beside one that it overlaps
+and follows is lost; of 160 overlapping pairs in presets with truth there is none but those that `REPEATS` keeps."""
 
 REPEATS = 0.9
 """r value from which on that is a cell all the same: its active frames repeat its footprint, those of an edge, which
