@@ -58,7 +58,7 @@ def judge(
     accepted : (components,) bool
     """
     real = decide(quality, plan, bins)
-    real = real & ~is_double(footprints, raw, plan.width, real)
+    real = real & ~is_double(footprints, raw, plan.width, real, quality["r_value"])
     soma = soma_probability(quality["width"], quality["aspect"], real)
     return {**quality, "soma": soma}, np.asarray(real & (soma >= plan.least_soma))
 
