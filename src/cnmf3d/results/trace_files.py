@@ -149,7 +149,7 @@ def _variables(path: Path) -> Mapping[str, Array]:
 
     try:
         found = loadmat(path)
-    except Exception as error:  # noqa: BLE001 - scipy raises whatever damaged bytes lead to
+    except Exception as error:
         raise ValueError(f"no MATLAB file ({error})") from error
     return {key: np.asarray(value) for key, value in found.items() if isinstance(value, np.ndarray)}
 
