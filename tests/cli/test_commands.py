@@ -293,3 +293,20 @@ def test_info_on_channels_in_a_flat_list(tmp_path, capsys):
     assert code == 0 and json.loads(said)["channels"] == ["channel 0", "channel 1"]
     facts = json.loads(say(capsys, "info", path, *flags, "--channel", "1")[1])
     assert facts["volumes"] == 6 and "9 × 8 × 5" in facts["size"]
+
+
+def test_traces_of_another_program_are_deconvolved(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    kernel = np.exp(-np.arange(40) / 6.0)
+    traces = np.array([np.convolve(rng.random(400) < 0.03, kernel)[:400] for _ in range(3)])
+    np.save(tmp_path / "t.npy", (traces + 0.1 * rng.standard_normal(traces.shape)).astype(np.float32))
+    assert call(["deconvolve", str(tmp_path / "t.npy")]) == 2
+    assert "--rate" in capsys.readouterr().err
+    words = ["deconvolve", str(tmp_path / "t.npy"), "--rate", "10", "--plot", str(tmp_path / "p.png"), "-q"]
+    assert call(words) == 0
+    assert "3 cells, 400 frames" in capsys.readouterr().out
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    with np.load(tmp_path / "t.spikes.npz") as file:
+        assert file["spikes"].shape == (3, 400) and (file["decay"] > 0).all()
+    assert call(words) == 2  # what exists isn't replaced
+    assert "--force" in capsys.readouterr().err

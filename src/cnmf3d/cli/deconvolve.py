@@ -16,33 +16,45 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def deconvolve(
-    file: Annotated[Path, typer.Argument(help="Traces: .csv, .npy, .npz, .mat; Suite2p's F.npy, with Fneu.npy beside it.")],
+    file: Annotated[
+        Path, typer.Argument(help="Traces: .csv, .npy, .npz, .mat; Suite2p's F.npy, with Fneu.npy beside it.")
+    ],
     rate: Annotated[float | None, typer.Option(metavar="HZ", help="Frames a second.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="What to write: .npz, .hdf5 or .csv; FILE.spikes.npz if not given.")
+        Path | None,
+        typer.Option("-o", "--output", help="What to write: .npz, .hdf5 or .csv; FILE.spikes.npz if not given."),
     ] = None,
     cells: Annotated[
         Literal["rows", "columns"] | None, typer.Option(help="What cells are in the table; guessed if not given.")
     ] = None,
-    neuropil: Annotated[Path | None, typer.Option(metavar="FILE", help="Neuropil of each cell, to be taken out.")] = None,
+    neuropil: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Neuropil of each cell, to be taken out.")
+    ] = None,
     neuropil_factor: Annotated[float, typer.Option(min=0, help="Share of it that is taken out.")] = 0.7,
     variable: Annotated[str, typer.Option(help="Which table of a .mat or .npz to read.")] = "",
     p: Annotated[
-        int | None, typer.Option(min=1, max=2, help="Order of an autoregressive model, as CaImAn's p; else rise and decay of averaged frames.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=2,
+            help="Order of an autoregressive model, as CaImAn's p; else rise and decay of averaged frames.",
+        ),
     ] = None,
-    decay: Annotated[float | None, typer.Option(metavar="SECONDS", help="Decay time of all cells; found if not given.")] = None,
+    decay: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Decay time of all cells; found if not given.")
+    ] = None,
     rise: Annotated[float | None, typer.Option(metavar="SECONDS", help="Rise time; found if not given.")] = None,
     shared: Annotated[bool, typer.Option("--shared", help="All cells share their kinetics.")] = False,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.png", help="Draw a few cells: .png, .svg or .pdf.")
-    ] = None,
-    shown_cells: Annotated[int, typer.Option("--plot-cells", min=1, max=100, help="How many: those that stand out most.")] = 8,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw a few cells: .png, .svg or .pdf.")] = None,
+    shown_cells: Annotated[
+        int, typer.Option("--plot-cells", min=1, max=100, help="How many: those that stand out most.")
+    ] = 8,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores if not given.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Find calcium, spikes, kinetics, noise and baseline of traces that another program made.
+    r"""Find calcium, spikes, kinetics, noise and baseline of traces that another program made.
 
     \b
     cnmf3d deconvolve suite2p/plane0/F.npy --rate 30
@@ -62,7 +74,9 @@ def deconvolve(
         raise UsageError("traces don't say how many frames a second they have", "Give it: --rate 30.")
     out = output or file.with_suffix(".spikes.npz")
     if out.suffix.lower() not in FORMATS:
-        raise UsageError(f"{out}: a deconvolution is written as {', '.join(FORMATS)}", "Give such a name: -o spikes.npz.")
+        raise UsageError(
+            f"{out}: a deconvolution is written as {', '.join(FORMATS)}", "Give such a name: -o spikes.npz."
+        )
     if plot is not None and plot.suffix.lower() not in PICTURES:
         raise UsageError(f"{plot} would be no picture by its name", "Give such a name: --plot spikes.png.")
     for place in (out, plot) if plot is not None else (out,):
@@ -101,7 +115,8 @@ def _plotted(found: Deconvolution, path: Path, count: int, *, force: bool) -> Pa
     strength = np.nan_to_num(found.calcium[seen].std(axis=1) / found.noise[seen])
     chosen = np.sort(seen[np.argsort(-strength, kind="stable")[:count]])
     titles = [
-        f"cell {k}: decay {found.decay[k]:.2f} s, rise {found.rise[k]:.3f} s, noise {found.noise[k]:.3g}" for k in chosen
+        f"cell {k}: decay {found.decay[k]:.2f} s, rise {found.rise[k]:.3f} s, noise {found.noise[k]:.3g}"
+        for k in chosen
     ]
     fitted = found.calcium[chosen] + found.baseline[chosen, None]
     return plot_traces(found.traces[chosen], fitted, found.spikes[chosen], found.rate, titles, path, force=force)

@@ -189,7 +189,7 @@ RULES: dict[str, Rule] = {
     "bas_nonneg": _only(False, text="a baseline may be negative, as traces are relative to the resting image"),
     "s_min": _only(None, text="spikes are limited by the noise of each trace"),
     "solvers": _refused("of the solver cvxpy"),
-    "method_deconvolution": _only("oasis", text="exact for AR(1) and AR(2), see docs/engine.md"),
+    "method_deconvolution": _only("oasis", text="spikes are posterior means, see docs/traces.md"),
     "deconv_flag": _only(True, text="p = 0 is a run without deconvolution"),
     "check_nan": _running("NaN is always looked for"),
     "include_noise": _NOISE,

@@ -1,4 +1,4 @@
-"""Traces from elsewhere, read from tables of numbers (CSV, npy, MATLAB), and what deconvolution makes of them, written."""
+"""Traces from elsewhere, read from tables of numbers (CSV, npy, MATLAB), and what deconvolution makes of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,12 @@ class TraceTable:
 
 
 def read_traces(
-    path: Path, *, cells: Cells | None = None, neuropil: Path | None = None, factor: float = SUITE2P_FACTOR, name: str = ""
+    path: Path,
+    *,
+    cells: Cells | None = None,
+    neuropil: Path | None = None,
+    factor: float = SUITE2P_FACTOR,
+    name: str = "",
 ) -> TraceTable:
     """Traces of a file, neuropil taken out.
 
@@ -72,7 +77,7 @@ def read_traces(
         count, frames = values.shape if cells == "rows" else values.shape[::-1]
         other = "columns" if cells == "rows" else "rows"
         cautions.append(
-            f"{path.name}: cells are taken to be {cells} ({count} cells, {frames} frames); if they are not: --cells {other}"
+            f"{path.name}: cells are taken to be {cells} ({count} cells, {frames} frames); if not: --cells {other}"
         )
     if cells == "columns":
         values, dropped = _without_time(values)
@@ -115,7 +120,11 @@ def _table(path: Path, name: str) -> tuple[Array, list[str], list[str]]:
         variables = _variables(path)
     except (OSError, ValueError, NotImplementedError, KeyError) as error:
         raise InputError(f"{path} can't be read: {error}", "Save it again, or as .npy or .csv.") from error
-    usable = {key: value for key, value in variables.items() if value.ndim == 2 and value.dtype.kind in "fiu" and value.size > 1}
+    usable = {
+        key: value
+        for key, value in variables.items()
+        if value.ndim == 2 and value.dtype.kind in "fiu" and value.size > 1
+    }
     if name and name not in usable:
         raise InputError(f"{path} has no table of numbers {name!r}", f"There is {', '.join(usable) or 'none'}.")
     if not usable:
@@ -138,7 +147,11 @@ def _variables(path: Path) -> Mapping[str, Array]:
             return {key: value[()].T for key, value in hdf.items() if isinstance(value, h5py.Dataset)}
     from scipy.io import loadmat
 
-    return {key: np.asarray(value) for key, value in loadmat(path).items() if isinstance(value, np.ndarray)}
+    try:
+        found = loadmat(path)
+    except Exception as error:
+        raise ValueError(f"no MATLAB file ({error})") from error
+    return {key: np.asarray(value) for key, value in found.items() if isinstance(value, np.ndarray)}
 
 
 def _two_axes(found: Array, path: Path) -> Array:
@@ -192,7 +205,9 @@ def _without_time(values: Array) -> tuple[Array, bool]:
     return values, False
 
 
-def write_deconvolution(arrays: Mapping[str, Array], facts: Mapping[str, float], path: Path, *, force: bool = False) -> list[Path]:
+def write_deconvolution(
+    arrays: Mapping[str, Array], facts: Mapping[str, float], path: Path, *, force: bool = False
+) -> list[Path]:
     """Write arrays of a deconvolution: all in one ``.npz`` or ``.hdf5``, or ``.csv`` tables.
 
     Parameters
@@ -213,12 +228,15 @@ def write_deconvolution(arrays: Mapping[str, Array], facts: Mapping[str, float],
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise UsageError(f"{path}: a deconvolution is written as {', '.join(FORMATS)}", "Give a name that ends so: -o spikes.npz.")
+        raise UsageError(
+            f"{path}: a deconvolution is written as {', '.join(FORMATS)}", "Give a name that ends so: -o spikes.npz."
+        )
     if suffix == ".csv":
         return _write_tables(arrays, path, force=force)
     with new_file(path, force=force) as draft:
         if suffix == ".npz":
-            np.savez_compressed(draft, **arrays, **{name: np.asarray(value) for name, value in facts.items()})
+            named: dict[str, Any] = {**arrays, **{name: np.asarray(value) for name, value in facts.items()}}
+            np.savez_compressed(draft, **named)
         else:
             with h5py.File(draft, "w") as file:
                 for name, values in arrays.items():

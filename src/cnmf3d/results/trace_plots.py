@@ -55,7 +55,9 @@ def figure_of(traces: Float, fitted: Float, spikes: Float, rate: float, titles: 
         tallest = max(float(np.nanmax(spikes[k][part])), 1e-9)
         axis.plot(seconds, traces[k][part], color="0.65", linewidth=0.6)
         axis.plot(seconds, fitted[k][part], color="black", linewidth=0.9)
-        axis.fill_between(seconds, low - room, low - room + 0.9 * room * spikes[k][part] / tallest, color="tab:red", linewidth=0.4)
+        axis.fill_between(
+            seconds, low - room, low - room + 0.9 * room * spikes[k][part] / tallest, color="tab:red", linewidth=0.4
+        )
         axis.set_title(titles[k], fontsize=8, loc="left")
         axis.tick_params(labelsize=7)
         axis.margins(x=0)

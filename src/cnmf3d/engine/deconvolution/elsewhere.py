@@ -83,8 +83,10 @@ def deconvolve(
     rate : float
         Frames a second.
     p : 1, 2 or None
-        Order of the autoregressive model ``c_t = g1 c_{t−1} + g2 c_{t−2} + s_t``, without and with a rise. None: rise and
-        decay as frames of a microscope show them, which are averages (`Response.averaged`); spikes are not a frame late.
+        Order of the autoregressive model ``c_t = g1 c_{t−1} + g2 c_{t−2} + s_t``, without and with a rise.
+        None: rise and
+        decay as frames of a microscope show them, which are averages (`Response.averaged`); spikes are not a frame
+        late.
     decay, rise : float, optional
         Time constants in seconds, where they are known; then all cells have them.
     own : bool
@@ -110,16 +112,17 @@ def deconvolve(
     array, missing = _usable(traces)
     threads = cores() if workers is None else max(int(workers), 1)
     order = 2 if p is None else p
-    seen = ~missing.all(axis=1)
+    seen: npt.NDArray[np.bool_] = np.logical_not(missing.all(axis=1))
     if gaps := int((missing.any(axis=1) & seen).sum()):
         share = 100 * float(missing[seen].mean())
-        tell(Caution("deconvolve", f"{gaps} traces have NaN in {share:.2g} % of all frames; they are filled in linearly"))
+        tell(
+            Caution("deconvolve", f"{gaps} traces have NaN in {share:.2g} % of all frames; they are filled in linearly")
+        )
     if (~seen).any():
         empty = ", ".join(map(str, np.flatnonzero(~seen)[:10]))
         tell(Caution("deconvolve", f"{int((~seen).sum())} traces have no values and are left NaN: {empty}"))
     raw = _filled(array[seen], missing[seen])
     responses = _responses(raw, rate, order, p is None, decay, rise, own, threads, tell)
-    frames = array.shape[1]
     calcium, spikes = (np.full(array.shape, np.nan, np.float32) for _ in range(2))
     told = np.full((5, len(array)), np.nan, np.float32)
     rows = np.flatnonzero(seen)
@@ -130,12 +133,12 @@ def deconvolve(
         constants = np.array([[r.decay / rate, r.rise / rate, r.peak] for r in responses[part]], np.float32).T
         told[:, rows[part]] = np.concatenate([[found.kinetics.baseline, found.kinetics.noise], constants])
     tell(Progress("deconvolve", len(raw), len(raw), "traces"))
-    spikes[missing & seen[:, None]] = 0
-    assert calcium.shape == (len(array), frames)
-    return Deconvolution(array, calcium, spikes, *told, rate=float(rate), averaged=p is None)
+    spikes[missing & np.expand_dims(seen, 1)] = 0
+    baseline, noise, decays, rises, peaks = told
+    return Deconvolution(array, calcium, spikes, baseline, noise, decays, rises, peaks, float(rate), p is None)
 
 
-def _responses(
+def _responses(  # noqa: PLR0913 - what was given, passed on
     raw: Float,
     rate: float,
     order: int,
@@ -170,7 +173,10 @@ def _check(rate: float, p: int | None, decay: float | None, rise: float | None) 
             unit = "frames a second" if name == "rate" else "seconds"
             raise UsageError(f"{name} is {value}, which can't be", f"Give {name} in {unit}, above 0.")
     if p not in (None, 1, 2):
-        raise UsageError(f"p is {p}; the order of the model is 1 or 2", "Leave it out for the rise and decay of a microscope's frames.")
+        raise UsageError(
+            f"p is {p}; the order of the model is 1 or 2",
+            "Leave it out for the rise and decay of a microscope's frames.",
+        )
 
 
 def _usable(traces: npt.ArrayLike) -> tuple[Float, npt.NDArray[np.bool_]]:
@@ -185,7 +191,9 @@ def _usable(traces: npt.ArrayLike) -> tuple[Float, npt.NDArray[np.bool_]]:
         fix = "Traces are rows, (cells, frames): transpose the array." if array.shape[0] >= LEAST_FRAMES else ""
         raise InputError(f"traces have {array.shape[1]} frames; at least {LEAST_FRAMES} are needed", fix)
     if np.isinf(array).any():
-        raise InputError(f"trace {int(np.isinf(array).any(axis=1).argmax())} has infinite values", "Put NaN where nothing was seen.")
+        raise InputError(
+            f"trace {int(np.isinf(array).any(axis=1).argmax())} has infinite values", "Put NaN where nothing was seen."
+        )
     return array, np.isnan(array)
 
 

@@ -16,20 +16,20 @@ from cnmf3d.engine.parallel import in_order
 from cnmf3d.traces import quiet_level
 
 EVIDENCE = 5.0
-"""Spikes' L1 penalty where decays are compared, in units of the noise of the best estimate of one spike: a spike must pay
-for itself, or short decays would always win."""
+"""Spikes' L1 penalty where decays are compared, in units of the noise of the best estimate of one spike: a spike must
+pay for itself, or short decays would always win."""
 
 FASTEST, SLOWEST = 0.05, 8.0
 """Plausible decay times in seconds."""
 
 TYPICAL, TYPICAL_SPREAD = 0.6, 0.7
 """Decay time in seconds that indicators have before anything is known, and the standard deviation of its logarithm:
-GCaMP6f 0.2 to 0.45, GCaMP6s 0.8 to 1.8, OGB-1 0.7, in fish twice as long (Chen et al. 2013, Nature 499:295; Rupprecht et
-al. 2021, Nat Neurosci 24:1324)."""
+GCaMP6f 0.2 to 0.45, GCaMP6s 0.8 to 1.8, OGB-1 0.7, in fish twice as long (Chen et al. 2013, Nature 499:295; Rupprecht
+et al. 2021, Nat Neurosci 24:1324)."""
 
 RISE = 0.11
-"""Rise time as a share of the decay: 0.08 to 0.1 follow from times to peak and half decay of GCaMP6f and 6s (Chen et al.
-2013), somewhat more from bursts, whose first spikes raise the light by less."""
+"""Rise time as a share of the decay: 0.08 to 0.1 follow from times to peak and half decay of GCaMP6f and 6s (Chen et
+al. 2013), somewhat more from bursts, whose first spikes raise the light by less."""
 
 RISE_SPREAD = 0.5
 """Standard deviation of the logarithm of that share."""
@@ -42,15 +42,21 @@ SHARES = (0.02, 0.035, 0.06, 0.085, 0.12, 0.17, 0.24, 0.34)
 """Rise times that are tried, as shares of the decay."""
 
 MISFIT = 0.35
-"""Standard deviation of the logarithm of a cell's decay time that its noise doesn't tell: the response isn't the model's.
-Large: cells share one decay; small: each has what its trace says. On recorded spikes of mice and
-fish traces are followed best with 0.25, and spikes with more."""
+"""Standard deviation of the logarithm of a cell's decay time that its noise doesn't tell: the response isn't the
+model's. Large: cells share one decay; small: each has what its trace says. On recorded spikes of mice and fish traces
+are followed best with 0.25, and spikes with more."""
 
 CELLS = 16
 """Cells that the shared kinetics are measured on."""
 
 LONGEST = 2000
 """Frames of each of them."""
+
+OWN_LONGEST = 600
+"""Frames on which a cell's own decay is measured: more cost time, which is that of a third of deconvolution."""
+
+OWN_ROUNDS = 3
+"""Sweeps of the solution for each decay, which starts from that of the one before: as many as tell decays apart."""
 
 SHORTEST = 20
 """Frames below which nothing can be measured."""
@@ -62,9 +68,9 @@ def measured_response(
     """Kinetics that the strongest cells share; None where no trace tells.
 
     For each of the strongest cells the decay time is sought at which its trace is explained best, a spike counted
-    with its penalty; the median is the movie's, drawn to the typical one as far as a cell's is uncertain. The rise time,
-    and whether frames are averages (`Response.averaged`), are those of the shortest description of all of them
-    (Rissanen 1978, Automatica 14:465): what is left beside the response, and ``log(frames)`` for each spike.
+    with its penalty; the median is the movie's, drawn to the typical one as far as a cell's is uncertain. The rise
+    time, and whether frames are averages (`Response.averaged`), are those of the shortest description of all of
+    them (Rissanen 1978, Automatica 14:465): what is left beside the response, and ``log(frames)`` for each spike.
 
     Parameters
     ----------
@@ -117,10 +123,10 @@ def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Respon
     if len(raw) == 0 or raw.shape[1] < SHORTEST:
         return [shared] * len(raw)
     noise = noise_level(raw)
-    traces = [_liveliest(trace[None] - quiet_level(trace[None])[0][:, None], LONGEST // 2)[0] for trace in raw]
-    grid = shared.decay * np.geomspace(0.2, 5.0, 9)
+    traces = [_liveliest(trace[None] - quiet_level(trace[None])[0][:, None], OWN_LONGEST)[0] for trace in raw]
+    grid = shared.decay * np.geomspace(0.25, 4.0, 6)
     grid = grid[grid > 0.5]
-    found, variance = _decays(traces, noise, grid, shared.rise / shared.decay, shared.averaged, workers)
+    found, variance = _decays(traces, noise, grid, shared.rise / shared.decay, shared.averaged, workers, OWN_ROUNDS)
     shift = found - np.log(shared.decay)
     certain = variance < 1.0
     if not certain.any():
@@ -135,7 +141,8 @@ def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Respon
     weight = population / (population + uncertain)
     moved = np.where(certain, middle + weight * (shift - middle), middle)
     return [
-        Response(shared.decay * float(np.exp(by)), shared.rise * float(np.exp(0.5 * by)), shared.averaged) for by in moved
+        Response(shared.decay * float(np.exp(by)), shared.rise * float(np.exp(0.5 * by)), shared.averaged)
+        for by in moved
     ]
 
 
@@ -165,12 +172,13 @@ def _decays(
     share: float,
     averaged: bool,
     workers: int,
+    rounds: int = 10,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Logarithm of each cell's decay time (frames) with the least cost, and its variance by the cost's curvature.
 
     `share` is the rise time's of the decay; a cost that isn't noise alone counts by as much less.
     """
-    costs = _costs(traces, noise, [Response(float(d), share * float(d), averaged) for d in grid], workers)
+    costs = _costs(traces, noise, [Response(float(d), share * float(d), averaged) for d in grid], workers, rounds)
     steps = np.log(grid)
     found, variance = np.empty(len(costs)), np.empty(len(costs))
     for k, row in enumerate(costs):
@@ -192,7 +200,7 @@ def _vertex(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[flo
 
 
 def _costs(
-    traces: Sequence[Float] | Float, noise: Float, responses: Sequence[Response], workers: int
+    traces: Sequence[Float] | Float, noise: Float, responses: Sequence[Response], workers: int, rounds: int
 ) -> npt.NDArray[np.float64]:
     """(cells, responses) cost of explaining each trace: half its residual power in noise, and the spikes' penalty."""
     shapes = [response.kernel(len(traces[0])) for response in responses]
@@ -204,7 +212,9 @@ def _costs(
         spikes = np.zeros(len(traces[k]), np.float32)
         for j, kernel in enumerate(shapes):  # from what explained it with the response before: soon there
             norm = float(np.linalg.norm(kernel))
-            kernels.nonnegative_spikes(traces[k], kernel, EVIDENCE * sigma * norm, 0.02 * sigma, 10, spikes, residual)
+            kernels.nonnegative_spikes(
+                traces[k], kernel, EVIDENCE * sigma * norm, 0.02 * sigma, rounds, spikes, residual
+            )
             unexplained = float(np.dot(residual, residual)) / sigma**2
             row[j] = 0.5 * unexplained + EVIDENCE * float(spikes.sum()) * norm / sigma
 
@@ -213,9 +223,7 @@ def _costs(
     return np.array(list(in_order(cost, range(len(traces)), workers)))
 
 
-def _descriptions(
-    traces: Float, noise: Float, responses: Sequence[Response], workers: int
-) -> npt.NDArray[np.float64]:
+def _descriptions(traces: Float, noise: Float, responses: Sequence[Response], workers: int) -> npt.NDArray[np.float64]:
     """(cells, responses) length of describing each trace: ``n log σ`` of what is left, and ``log n`` for each spike."""
     n = traces.shape[1]
 

@@ -97,7 +97,9 @@ def deconvolve(raw: Float, p: int, response: Response | Sequence[Response], work
     return Deconvolved(calcium, spikes, Kinetics(g, told[0], told[1], told[2], nothing))
 
 
-def solve(raw: Float, response: Response, baseline: float, noise: float, burn: int = BURN, sweeps: int = SWEEPS) -> Solved:
+def solve(
+    raw: Float, response: Response, baseline: float, noise: float, burn: int = BURN, sweeps: int = SWEEPS
+) -> Solved:
     """One trace (frames,) float32; `baseline` is a first guess, `noise` the standard deviation of its white noise."""
     kernel = response.kernel(len(raw))
     trace = np.ascontiguousarray(raw, np.float32)

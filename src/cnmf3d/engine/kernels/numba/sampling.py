@@ -1,10 +1,10 @@
 """Spikes of one trace as their posterior has them: a Gibbs sampler with jumps.
 
 A spike is in a frame with a small probability, and its size is normal around a typical one, cut at zero. Sampling it
-(Pnevmatikakis et al. 2013, Asilomar Conf. Signals 349) gives means that no penalty shrinks, and says when a spike was as
-well as the trace tells. One spike and two halves in neighbouring frames explain a trace almost equally well, and changing
-one frame at a time never leads from one to the other: so spikes are moved, merged and split as well, by the rule of
-reversible jumps (Green 1995, Biometrika 82:711).
+(Pnevmatikakis et al. 2013, Asilomar Conf. Signals 349) gives means that no penalty shrinks, and says when a spike was
+as well as the trace tells. One spike and two halves in neighbouring frames explain a trace almost equally well, and
+changing one frame at a time never leads from one to the other: so spikes are moved, merged and split as well, by the
+rule of reversible jumps (Green 1995, Biometrika 82:711).
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def _positive_normal(mean: float, deviation: float, state: Any) -> float:
         while True:
             z = _normal(state)
             if z > low:
-                return mean + deviation * z
+                return float(mean + deviation * z)
     rate = 0.5 * (low + math.sqrt(low * low + 4.0))
     while True:
         z = low - math.log(_uniform(state)) / rate
         if _uniform(state) < math.exp(-0.5 * (z - rate) ** 2):
-            return mean + deviation * z
+            return float(mean + deviation * z)
 
 
 @njit(cache=True, nogil=True)
@@ -114,6 +114,24 @@ def _gains(residual: Any, kernel: Any, gain: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def _lower(gain: Any, kernel: Any, fade: float, baseline: float, initial: float) -> None:
+    """`gain` where the residual is lower by ``baseline + initial · fadeᵗ``."""
+    n = gain.size
+    length = kernel.size
+    level, faded = np.zeros(length + 1), np.zeros(length + 1)
+    weight = 1.0
+    for i in range(length):
+        level[i + 1] = level[i] + kernel[i]
+        faded[i + 1] = faded[i] + kernel[i] * weight
+        weight *= fade
+    weight = initial
+    for t in range(n):
+        reach = min(length, n - t)
+        gain[t] -= np.float32(baseline * level[reach] + weight * faded[reach])
+        weight *= fade
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, state: Any) -> Any:
     """Draw of the baseline, given calcium; what decays from before the first frame; the variance of what is left.
 
@@ -148,7 +166,7 @@ def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, sta
 
 
 @njit(cache=True, nogil=True)
-def _each_frame(
+def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
     spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, keep: bool, sums: Any, state: Any
 ) -> None:
     """Whether each frame has a spike, and its size, drawn given all others (Gibbs)."""
@@ -190,7 +208,7 @@ def _each_frame(
 
 
 @njit(cache=True, nogil=True)
-def _merge(
+def _merge(  # noqa: PLR0913 - arrays of the inner loop
     last: int, t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
 ) -> int:
     """Two neighbours become one, in either's frame, or don't; the frame where a spike is left."""
@@ -239,9 +257,7 @@ def _split(
 
 
 @njit(cache=True, nogil=True)
-def _move(
-    t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
-) -> int:
+def _move(t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any) -> int:
     """The frame of a spike drawn anew among its neighbours, whatever its size, and then its size; the new frame."""
     n = spikes.size
     size, width = prior[1], prior[2]
@@ -277,9 +293,7 @@ def _move(
 
 
 @njit(cache=True, nogil=True)
-def _each_spike(
-    spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any
-) -> None:
+def _each_spike(spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any) -> None:
     """Each spike is merged with the one before, or split, and moved."""
     n = spikes.size
     last = -1
@@ -299,7 +313,7 @@ def _each_spike(
 
 
 @njit(cache=True, nogil=True)
-def sampled_spikes(
+def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     trace: Any,
     kernel: Any,
     fade: float,
@@ -334,7 +348,8 @@ def sampled_spikes(
     mean : (frames,) float64, written
         Posterior mean of each frame's spikes.
     told : (5,) float64, changed
-        First guess of the baseline, not too high. Then posterior means of baseline, initial calcium and noise, and the last share of frames with a spike and spikes' size.
+        First guess of the baseline, not too high. Then posterior means of baseline, initial calcium and
+        noise, and the last share of frames with a spike and spikes' size.
     """
     n = trace.size
     length = kernel.size
@@ -344,7 +359,7 @@ def sampled_spikes(
     mirrored = np.concatenate((products[length][:0:-1], products[length]))
     residual = np.empty(n, np.float32)
     gain = np.empty(n, np.float32)
-    prior = np.empty(3)
+    prior, before = np.empty(3), np.empty(2)
     smallest = 2 * noise / math.sqrt(products[length, 0])  # a spike that stands out of the noise just so
     inside = _log_above(1 / spread)
     sigma = noise
@@ -366,8 +381,12 @@ def sampled_spikes(
         unexplained(trace, kernel, spikes, residual)
         baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)
         sigma = max(noise, math.sqrt(variance))
-        _gains(residual, kernel, gain)
         keep = sweep >= burn
+        if sweep == 0 or sweep == burn:  # anew, without what rounding has added up
+            _gains(residual, kernel, gain)
+        else:
+            _lower(gain, kernel, fade, baseline - before[0], initial - before[1])
+        before[0], before[1] = baseline, initial
         if sweep == 0:
             told[:] = 0
         _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, keep, mean, state)
