@@ -94,7 +94,7 @@ def measured_response(
     if decay is None:
         grid = np.geomspace(max(FASTEST * rate, 0.7), max(SLOWEST * rate, 2.0), 16)
         best, _ = _decays(traces, noise, grid, RISE if p > 1 else 0.0, p > 1 and averaged is not False, workers)
-        weight = 1 / (1 + MISFIT**2 / len(traces) / TYPICAL_SPREAD**2)
+        weight = 1 / (1 + MISFIT**2 / TYPICAL_SPREAD**2) if len(traces) == 1 else 1.0  # one trace says less than many
         slow = float(np.exp(weight * np.median(best) + (1 - weight) * np.log(TYPICAL * rate)))
     else:
         slow = decay * rate
