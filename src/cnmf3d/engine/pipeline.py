@@ -250,10 +250,10 @@ def finished(context: Context, draft: Draft) -> Outcome:
     )
 
 
-def own_kinetics(plan: Plan, draft: Draft, raw: Float, workers: int) -> list[Response]:
+def own_kinetics(plan: Plan, draft: Draft, raw: Float, workers: int) -> Response | list[Response]:
     """Each cell's kinetics; a decay time that is given is that of all cells, and so is one that no trace tells."""
     if plan.p == 0 or plan.decay is not None or draft.response is None:
-        return [draft.kinetics] * len(raw)
+        return draft.kinetics
     return own_responses(raw, draft.response, workers)
 
 

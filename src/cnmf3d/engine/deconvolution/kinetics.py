@@ -94,7 +94,11 @@ def measured_response(
     if decay is None:
         grid = np.geomspace(max(FASTEST * rate, 0.7), max(SLOWEST * rate, 2.0), 16)
         best, _ = _decays(traces, noise, grid, RISE if p > 1 else 0.0, p > 1 and averaged is not False, workers)
-        weight = 1 / (1 + MISFIT**2 / len(traces) / TYPICAL_SPREAD**2)
+        middle = float(np.exp(np.median(best)))
+        if not 1.1 * grid[0] < middle < grid[-1] / 1.1:  # beyond what is plausible, so that a caution can say so
+            around = middle * np.geomspace(0.4, 2.5, 9)
+            best, _ = _decays(traces, noise, around, RISE if p > 1 else 0.0, p > 1 and averaged is not False, workers)
+        weight = 1 / (1 + MISFIT**2 / TYPICAL_SPREAD**2) if len(traces) == 1 else 1.0  # one trace says less than many
         slow = float(np.exp(weight * np.median(best) + (1 - weight) * np.log(TYPICAL * rate)))
     else:
         slow = decay * rate

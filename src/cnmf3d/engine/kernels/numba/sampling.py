@@ -155,7 +155,7 @@ def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, sta
         initial = 0.0
     baseline = (level - initial * mixed) / n + noise / math.sqrt(n) * _normal(state)
     if hold:
-        baseline, initial = held, 0.0
+        baseline, initial = held, max((start - held * mixed) / power, 0.0)
     squares = 0.0
     weight = initial
     for t in range(n):
