@@ -34,7 +34,7 @@ from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.events import Caution, Event, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
-from cnmf3d.movies.blanked import without_frames
+from cnmf3d.movies.blanked import Blanked, without_frames
 from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
@@ -140,6 +140,7 @@ def _results(
         context = Context(movie, workers, heard, clock)
         outcome = run_plan(context, plan, files, start)
         about_voxels(outcome.cache.statistics, recorded, heard, saturation="saturation" not in told)
+        about_empty_frames(outcome.cache.statistics, movie, heard)
         components = components_of(outcome)
     if components.count == 0:
         heard(Caution("evaluate", nothing_found(outcome)))
@@ -307,6 +308,14 @@ def about_voxels(statistics: Statistics, movie: Movie, reporter: Reporter, *, sa
     if saturation and movie.dtype.kind in "ui":
         top = np.iinfo(movie.dtype).max
         tell(statistics.maximum >= top, f"reach the largest value ({top}): saturated, their traces are cut off there")
+
+
+def about_empty_frames(statistics: Statistics, movie: Movie, reporter: Reporter) -> None:
+    """Report frames without any value that nobody has named: neither bad ones nor those that registration lost."""
+    known = int(movie.frames.bad.sum()) if isinstance(movie.frames, Blanked) else 0
+    count = int(statistics.unknown.min()) - known
+    if count > 0 and "motion" not in movie.metadata:
+        reporter(Caution("ingest", f"{count} of {movie.shape[0]} frames have no value at all: traces have none there"))
 
 
 def lowest_light(movie: Movie, statistics: Statistics) -> float:

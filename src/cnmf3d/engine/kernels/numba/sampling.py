@@ -45,6 +45,22 @@ def _uniform(state: Any) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _seed(sweep: int, kind: int, t: int, state: Any) -> None:
+    """Begin the numbers of one frame (splitmix64, Steele et al. 2014).
+
+    Each frame has numbers of its own, so that a draw that rounding changes doesn't change those of all later frames.
+    """
+    x = np.uint64((sweep * 4 + kind) * 1_000_003 + 1) * np.uint64(0x9E3779B97F4A7C15)
+    x ^= np.uint64(t + 1) * np.uint64(0xD1342543DE82EF95)
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    state[0] = x | np.uint64(1)  # xorshift never leaves 0
+
+
+@njit(cache=True, nogil=True)
 def _normal(state: Any) -> float:
     """Standard normal number (Box & Muller 1958)."""
     return math.sqrt(-2.0 * math.log(_uniform(state))) * math.cos(2.0 * math.pi * _uniform(state))
@@ -167,7 +183,16 @@ def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, sta
 
 @njit(cache=True, nogil=True)
 def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
-    spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, keep: bool, sums: Any, state: Any
+    spikes: Any,
+    gain: Any,
+    products: Any,
+    mirrored: Any,
+    prior: Any,
+    variance: float,
+    sweep: int,
+    keep: bool,
+    sums: Any,
+    state: Any,
 ) -> None:
     """Whether each frame has a spike, and its size, drawn given all others (Gibbs)."""
     n = spikes.size
@@ -200,6 +225,7 @@ def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
             expected = mean + deviation * math.exp(-0.5 * z * z - above - LOG_ROOT)
             sums[t] += probability * expected
         new = 0.0
+        _seed(sweep, 0, t, state)
         if _uniform(state) < probability:
             new = _positive_normal(mean, deviation, state)
         if new != spikes[t]:
@@ -293,13 +319,24 @@ def _move(t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: A
 
 
 @njit(cache=True, nogil=True)
-def _each_spike(spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any) -> None:
+def _each_spike(  # noqa: PLR0913 - arrays of the inner loop
+    spikes: Any,
+    gain: Any,
+    products: Any,
+    mirrored: Any,
+    prior: Any,
+    variance: float,
+    sweep: int,
+    kind: int,
+    state: Any,
+) -> None:
     """Each spike is merged with the one before, or split, and moved."""
     n = spikes.size
     last = -1
     t = 0
     while t < n:
         if spikes[t] > 0:
+            _seed(sweep, kind, t, state)
             if last >= 0 and t - last <= REACH and _uniform(state) < 0.5:
                 left = _merge(last, t, spikes, gain, products, mirrored, prior, variance, state)
                 if left != t:
@@ -353,7 +390,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     """
     n = trace.size
     length = kernel.size
-    state = np.array([88172645463325252], np.uint64)
+    state = np.ones(1, np.uint64)
     products = np.empty((length + 1, length), np.float32)
     products_between(kernel, products)
     mirrored = np.concatenate((products[length][:0:-1], products[length]))
@@ -379,6 +416,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         prior[1], prior[2] = size, spread * size
         prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - inside - 0.5 / (spread * spread)
         unexplained(trace, kernel, spikes, residual)
+        _seed(sweep, 3, 0, state)
         baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)
         sigma = max(noise, math.sqrt(variance))
         keep = sweep >= burn
@@ -389,9 +427,9 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         before[0], before[1] = baseline, initial
         if sweep == 0:
             told[:] = 0
-        _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, keep, mean, state)
-        for _ in range(1 if keep else MOVES):
-            _each_spike(spikes, gain, products, mirrored, prior, sigma * sigma, state)
+        _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, keep, mean, state)
+        for again in range(1 if keep else MOVES):
+            _each_spike(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, 1 + again, state)
         told[3], told[4] = share, size
         if keep:
             told[0] += baseline / sweeps
