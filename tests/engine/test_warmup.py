@@ -64,7 +64,7 @@ def test_each_of_several_processes_compiles_a_share_into_the_cache(monkeypatch, 
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert list(warmup._side_by_side(names, "uint16", 2))[-1] == 3
     kept = {path.name.split(".")[1].rpartition("-")[0] for path in tmp_path.rglob("*.nbi")}
-    assert kept == set(names)
+    assert {name for name in kept if not name.startswith("_")} == set(names)
 
 
 def test_what_the_processes_do_not_compile_is_compiled_here(monkeypatch) -> None:
