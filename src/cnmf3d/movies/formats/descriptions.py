@@ -1,7 +1,11 @@
-"""Files beside the values that describe a recording: found, parsed and followed without leaving their folder."""
+"""How recordings of makers' programs are recognised, and files that describe one: found, parsed and followed.
+
+What a description names is looked for in its folder and nowhere else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
 
@@ -24,6 +28,26 @@ def has_root(path: Path, root: str) -> bool:
     except OSError:
         return False
     return f"<{root}".encode() in head.replace(b"\0", b"")  # UTF-16, too
+
+
+def named(suffix: str) -> Callable[[Place], bool]:
+    """What recognises local files by their suffix."""
+    return lambda place: place.path is not None and place.suffix == suffix
+
+
+def xml_of(root: str) -> Callable[[Place], bool]:
+    """What recognises XML files by the element that they begin with."""
+    return lambda place: place.path is not None and place.suffix == ".xml" and has_root(place.path, root)
+
+
+def only_xml_of(root: str) -> Callable[[Path], Path | None]:
+    """What finds the one XML file of a folder that begins with an element; None where there are none or several."""
+
+    def found(folder: Path) -> Path | None:
+        files = [path for path in sorted(folder.glob("*.xml")) if has_root(path, root)]
+        return files[0] if len(files) == 1 else None
+
+    return found
 
 
 def parsed(place: Place) -> ElementTree.Element:

@@ -7,14 +7,13 @@ says that they are signed.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from cnmf3d.errors import ChoiceError, InputError
-from cnmf3d.movies.formats.descriptions import beside, has_root, parsed
+from cnmf3d.movies.formats.descriptions import beside, only_xml_of, parsed, xml_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
 from cnmf3d.movies.stored import Facts, Index, LazyArray, Place, Stored
@@ -34,17 +33,6 @@ class Unsigned:
     def __getitem__(self, index: Index, /) -> np.ndarray:
         """Read a part."""
         return np.asarray(self._source[index]).view(self.dtype)
-
-
-def recognises(place: Place) -> bool:
-    """Whether this is the XML file of a BigDataViewer image."""
-    return place.path is not None and place.suffix == ".xml" and has_root(place.path, ROOT)
-
-
-def described_in(folder: Path) -> Path | None:
-    """Find the XML file in a folder."""
-    found = [path for path in sorted(folder.glob("*.xml")) if has_root(path, ROOT)]
-    return found[0] if len(found) == 1 else None
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -160,4 +148,4 @@ def _facts(root: ElementTree.Element, view: int) -> Facts:
     return Facts(metadata=metadata)
 
 
-FORMAT = Format("BigDataViewer HDF5", (), recognises, open_recording, described_in=described_in)
+FORMAT = Format("BigDataViewer HDF5", (), xml_of(ROOT), open_recording, described_in=only_xml_of(ROOT))

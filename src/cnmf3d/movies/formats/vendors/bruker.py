@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.errors import InputError
-from cnmf3d.movies.formats.descriptions import XML_FAULTS, beside, has_root, number, whole
+from cnmf3d.movies.formats.descriptions import XML_FAULTS, beside, number, only_xml_of, whole, xml_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import letters
@@ -71,17 +70,6 @@ class Cycle:
     def is_volume(self) -> bool:
         """Whether its frames are planes of one volume."""
         return "ZSeries" in self.kind
-
-
-def recognises(place: Place) -> bool:
-    """Whether this is the XML file of a recording."""
-    return place.path is not None and place.suffix == ".xml" and has_root(place.path, ROOT)
-
-
-def described_in(folder: Path) -> Path | None:
-    """Find the XML file of the recording in a folder."""
-    found = [path for path in sorted(folder.glob("*.xml")) if has_root(path, ROOT)]
-    return found[0] if len(found) == 1 else None
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -258,4 +246,4 @@ def _indexed(settings: ElementTree.Element | None, key: str, index: str) -> Elem
     return None if value is None else next((each for each in value if each.get("index") == index), None)
 
 
-FORMAT = Format("Bruker Prairie View", (), recognises, open_recording, described_in=described_in)
+FORMAT = Format("Bruker Prairie View", (), xml_of(ROOT), open_recording, described_in=only_xml_of(ROOT))

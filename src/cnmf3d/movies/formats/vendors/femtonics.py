@@ -15,6 +15,7 @@ import numpy as np
 
 from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.calibration import Calibration, calibration_of
+from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
 from cnmf3d.movies.stored import Facts, Place, Stored
@@ -23,11 +24,6 @@ from cnmf3d.movies.units import micrometres, seconds, voxel_size
 UNIT = re.compile(r"MSession_(?P<session>\d+)/MUnit_(?P<unit>\d+)$")
 CHANNEL = re.compile(r"Channel_(?P<number>\d+)$")
 SUFFIX = ".mesc"
-
-
-def recognises(place: Place) -> bool:
-    """Whether the file is named as one of MESc."""
-    return place.path is not None and place.suffix == SUFFIX
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -137,4 +133,4 @@ def _text(value: Any) -> str:
     return "".join(chr(int(code) & 0xFFFF) for code in codes if code)
 
 
-FORMAT = Format("Femtonics MESc", (SUFFIX,), recognises, open_recording)
+FORMAT = Format("Femtonics MESc", (SUFFIX,), named(SUFFIX), open_recording)

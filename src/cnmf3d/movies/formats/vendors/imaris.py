@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from cnmf3d.errors import InputError
+from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
 from cnmf3d.movies.stored import Facts, Place, Stored
@@ -21,11 +22,6 @@ from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".ims"
 IMAGES = "DataSet/ResolutionLevel 0"
-
-
-def recognises(place: Place) -> bool:
-    """Whether the file is named as one of Imaris."""
-    return place.path is not None and place.suffix == SUFFIX
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -116,4 +112,4 @@ def _seconds(value: Any) -> float | None:
         return None
 
 
-FORMAT = Format("Imaris", (SUFFIX,), recognises, open_recording)
+FORMAT = Format("Imaris", (SUFFIX,), named(SUFFIX), open_recording)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Place, Stored
@@ -17,11 +18,6 @@ from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".lif"
 LETTERS = {"T": "t", "Z": "z", "Y": "y", "X": "x", "C": "c", "S": "c"}
-
-
-def recognises(place: Place) -> bool:
-    """Whether the file is named as one of LAS."""
-    return place.path is not None and place.suffix == SUFFIX
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -108,4 +104,4 @@ def _facts(place: Place, image: Any) -> Facts:
     return Facts(timed.rate, voxel_size(steps["Z"], steps["Y"], steps["X"]), timed.metadata, timed.warnings)
 
 
-FORMAT = Format("Leica LIF", (SUFFIX,), recognises, open_recording)
+FORMAT = Format("Leica LIF", (SUFFIX,), named(SUFFIX), open_recording)

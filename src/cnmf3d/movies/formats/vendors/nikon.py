@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Stacked
+from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
@@ -43,11 +44,6 @@ class Frames:
         if not isinstance(first, slice):
             return block[0]
         return np.stack(block) if block else np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
-
-
-def recognises(place: Place) -> bool:
-    """Whether the file is named as one of NIS-Elements."""
-    return place.path is not None and place.suffix == SUFFIX
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -134,4 +130,4 @@ def _facts(place: Place, file: Any, numbers: npt.NDArray[np.intp], letters: str)
     return Facts(timed.rate, voxel_size(depth, micrometres(size.y), micrometres(size.x)), metadata, timed.warnings)
 
 
-FORMAT = Format("Nikon ND2", (SUFFIX,), recognises, open_recording)
+FORMAT = Format("Nikon ND2", (SUFFIX,), named(SUFFIX), open_recording)

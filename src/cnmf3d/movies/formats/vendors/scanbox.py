@@ -16,16 +16,12 @@ import numpy as np
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped, folded
 from cnmf3d.movies.calibration import Calibration
+from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.stored import Facts, Place, Stored
 
 SUFFIX = ".sbx"
 LARGEST = 65535
-
-
-def recognises(place: Place) -> bool:
-    """Whether the file is named as one of Scanbox."""
-    return place.path is not None and place.suffix == SUFFIX
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
@@ -110,4 +106,4 @@ def _rate(info: dict[str, Any]) -> float:
     return float(info.get("resfreq", 0)) * (2 if both_ways else 1)
 
 
-FORMAT = Format("Scanbox", (SUFFIX,), recognises, open_recording)
+FORMAT = Format("Scanbox", (SUFFIX,), named(SUFFIX), open_recording)
