@@ -101,7 +101,9 @@ def test_a_running_percentile_stays_within_its_window(frames, window, percentile
 
 def test_components_without_a_value_are_named():
     dff = np.array([[0, 1], [np.nan, np.nan], [0, np.nan]])
-    assert unclear(dff).tolist() == [1, 2]
+    raw = np.array([[0, 1], [2, 3], [0, np.nan]])  # nothing of the last one was seen in the last frame
+    assert unclear(dff, raw).tolist() == [1]
+    assert unclear(dff, np.zeros((3, 2))).tolist() == [1, 2]
     text = about_unclear([1, 2], 3, RestingLight(offset=7))
     assert "2 of 3" in text and "1, 2" in text and "offset of 7" in text
 

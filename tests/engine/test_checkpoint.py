@@ -40,9 +40,9 @@ def solved(monkeypatch):
     calls = []
     real = pipeline.solved_block
 
-    def call(cache, box, settings, given):
+    def call(cache, box, settings, given, *motion):
         calls.append((given is None, box))
-        return real(cache, box, settings, given)
+        return real(cache, box, settings, given, *motion)
 
     monkeypatch.setattr(pipeline, "solved_block", call)
     return calls

@@ -73,7 +73,7 @@ def test_the_constructors_defaults_are_understood_one_by_one():
         ({"min_corr": 0.9}, "one-photon"),
         ({"motion": {"pw_rigid": True}}, "motion correction"),
         ({"online": {"epochs": 2}}, "OnACID"),
-        ({"method_deconvolution": "cvxpy"}, "AR"),
+        ({"method_deconvolution": "cvxpy"}, "posterior means"),
         ({"low_rank_background": False}, "neuropil"),
         ({"Cin": [[1.0]]}, "seeds"),
         ({"border_pix": 3}, "crop"),

@@ -15,6 +15,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes, half_size_of, sigma_of
 from cnmf3d.movies import Movie
 from cnmf3d.movies.agreement import facts_differ
+from cnmf3d.movies.blanked import Blanked
 from cnmf3d.movies.stored import Facts
 from cnmf3d.parameters import CnmfParameters
 from cnmf3d.parameters.lengths import lengths_in_voxels
@@ -223,6 +224,9 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
     size = voxel_size(movie, parameters)
     values = lengths_in_voxels(parameters.to_dict(), size)
     values["data"] |= {"lengths": "voxels", "fr": plan.rate, "voxel_size": None if size is None else list(size.xyz)}
+    if plan.left_out is None:
+        bad = movie.frames.bad if isinstance(movie.frames, Blanked) else np.zeros(0, bool)
+        values["data"]["bad_frames"] = np.flatnonzero(bad).tolist()
     response = outcome.demixed.response
     if plan.decay is None and response is not None:
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)

@@ -273,7 +273,7 @@ def test_work_directory_and_threads_are_in_the_command(opened, batch, tmp_path):
     from cnmf3d.viewer.controllers.batch import command_of
 
     words = command_of(batch, start_at="abc", at="22:00", workers=3, work_dir=tmp_path)
-    assert words[1:5] == ["-m", "cnmf3d", "batch", "run"] and words[-2:] == ["--work-dir", str(tmp_path)]
+    assert words[1:6] == ["-P", "-m", "cnmf3d", "batch", "run"] and words[-2:] == ["--work-dir", str(tmp_path)]
     assert words[words.index("--at") + 1] == "22:00" and words[words.index("--workers") + 1] == "3"
     opened._set_work_dir(tmp_path)
     assert opened.actions_.work_dir == tmp_path and str(tmp_path) in opened.work_dir.text()
