@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from cnmf3d.batch import Batch, Item
@@ -66,8 +66,8 @@ def information_rows(batch: Batch, item: Item) -> Rows:
     if item.input.item:
         rows.append(("Registered by", item.input.item))
     results = batch.run_folder(item).output(item.module)
-    if results.is_file():
-        rows.append(("Results", f"{results} ({_size(results)})"))
+    with suppress(OSError):  # there is none yet, or it moves to or from a work directory right now
+        rows.append(("Results", f"{results} ({results.stat().st_size / 2**20:.1f} MiB)"))
     return rows
 
 
@@ -97,7 +97,3 @@ def _time(when: str) -> str:
         return f"{datetime.fromisoformat(when):%Y-%m-%d %H:%M:%S}"
     except ValueError:
         return when
-
-
-def _size(path: Path) -> str:
-    return f"{path.stat().st_size / 2**20:.1f} MiB"
