@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,10 @@ from cnmf3d.movies.calibration import Calibration, calibrated
 from cnmf3d.movies.formats.vendors.nikon import frame_numbers
 from cnmf3d.movies.stored import Place
 
+LEICA = pytest.mark.skipif(find_spec("liffile") is None, reason="liffile (cnmf3d[leica]) isn't installed")
+NIKON = pytest.mark.skipif(find_spec("nd2") is None, reason="nd2 (cnmf3d[nikon]) isn't installed")
+NAMES = [pytest.param(name, marks=LEICA) if name == "leica" else name for name in files.WRITERS]
+
 
 @pytest.fixture(scope="module")
 def volumes() -> np.ndarray:
@@ -28,7 +33,7 @@ def volumes() -> np.ndarray:
     return np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
 
 
-@pytest.mark.parametrize("name", files.WRITERS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("channel", [0, 1])
 def test_volumes_with_channels_are_read_voxel_for_voxel(tmp_path, volumes, name, channel):
     path = files.WRITERS[name](tmp_path, volumes)
@@ -38,7 +43,7 @@ def test_volumes_with_channels_are_read_voxel_for_voxel(tmp_path, volumes, name,
     assert movie.dtype == np.uint16
 
 
-@pytest.mark.parametrize("name", files.WRITERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_one_channel_alone(tmp_path, volumes, name):
     movie = open_movie(files.WRITERS[name](tmp_path, volumes[:, :, :1]))
     np.testing.assert_array_equal(movie.read(0, 6), volumes[:, :, 0])
@@ -48,7 +53,7 @@ RATES = {"bruker": 1 / 0.15, "thor": 20.0, "scanbox": 8000 / 15, "imaris": 5.0, 
 SIZES = dict.fromkeys(files.WRITERS, (1.5, 2, 10)) | {"thor": (0.6, 0.6, 15), "scanbox": None}
 
 
-@pytest.mark.parametrize("name", files.WRITERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_rate_and_size_of_a_voxel(tmp_path, volumes, name):
     movie = open_movie(files.WRITERS[name](tmp_path, volumes), channel=0)
     assert movie.rate == (None if RATES[name] is None else pytest.approx(RATES[name], rel=1e-6))
@@ -193,6 +198,7 @@ def test_bdv_that_names_a_million_times_makes_no_list_of_them(tmp_path, volumes)
         open_movie(path)
 
 
+@LEICA
 def test_leica_images_are_chosen_by_name_or_number(tmp_path, volumes):
     path = files.write_leica(tmp_path, volumes, images=2)
     with pytest.raises(InputError, match="holds 2 images"):
@@ -235,7 +241,7 @@ def test_a_library_that_is_missing_is_named_with_how_to_install_it(tmp_path, mon
         open_movie(path)
 
 
-@pytest.mark.parametrize("suffix", [".nd2", ".lif"])
+@pytest.mark.parametrize("suffix", [pytest.param(".nd2", marks=NIKON), pytest.param(".lif", marks=LEICA)])
 def test_a_file_that_only_has_the_name_is_told_of(tmp_path, suffix):
     path = tmp_path / f"m{suffix}"
     path.write_bytes(b"something" * 100)
@@ -251,7 +257,7 @@ def test_formats_that_are_known_but_not_read_say_how_to_convert(tmp_path, suffix
         open_movie(path)
 
 
-@pytest.mark.parametrize("name", [*files.WRITERS, "suite2p"])
+@pytest.mark.parametrize("name", [*NAMES, "suite2p"])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_damaged_files_are_told_of(tmp_path_factory, volumes, name, data):

@@ -168,7 +168,7 @@ class Mixing:
         blocks = []
         for tile in range(neuropil.tiles if rank else 0):
             part = own[tile * rank : (tile + 1) * rank, tile * rank : (tile + 1) * rank].toarray()
-            blocks.append(np.linalg.pinv(part))
+            blocks.append(sparse.coo_array(np.linalg.pinv(part)))
         inverse = sparse.csr_array(sparse.block_diag(blocks)) if blocks else sparse.csr_array((0, 0))
         return cls(gram, cross, sampled, inverse.astype(np.float32))
 
