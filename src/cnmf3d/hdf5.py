@@ -2,7 +2,7 @@
 
 HDF5 lets a file name other files whose bytes are its values: external storage (any bytes of any file), external links
 and virtual datasets. A results file from anybody could show, and have us write, what lies elsewhere; and where such a
-file is missing, HDF5 gives zeros without a word.
+file is missing, HDF5 gives zeros, with no warning.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 VARIABLE = "NUMBA_CACHE_DIR"
-"""Environment variable by which numba is told a folder."""
+"""Environment variable that names the folder for compiled kernels, which numba reads."""
 
 NOTE = (
     "neither the folder of the package nor the user's cache folder can be written to: compiled kernels are kept in a "

@@ -27,9 +27,9 @@ Told = Callable[[Item, dict[str, Any]], None]
 """Is told of each event of an item; of its start and end with the kinds ``start`` and ``end``."""
 
 DEATHS = 3
-"""How often an item's process may die without a word, under a supervisor that lives, before the item fails."""
+"""How often an item's process may die without reporting an error, while its supervisor lives, before the item fails."""
 
-DIED = "its process ended without a word"
+DIED = "its process ended without reporting an error"
 """Why an item is interrupted whose process died under a supervisor that lives."""
 
 PAUSE, BEAT = 0.05, 10.0

@@ -61,7 +61,7 @@ LEAST_BYTES = 24
 
 
 def check_room(out: Path, movie: Movie) -> None:
-    """See that there is room for results at all: a disk that is full is told before the run, not after it.
+    """See that there is room for results at all: a full disk is reported before the run, not after it.
 
     Raises
     ------

@@ -170,7 +170,7 @@ def lazily(place: Place, file: h5py.File, dataset: h5py.Dataset) -> LazyArray:
 
 
 def cautions(place: Place, dataset: h5py.Dataset) -> tuple[str, ...]:
-    """Warn of what was never written: HDF5 reads it as the fill value without a word."""
+    """Warn of what was never written: HDF5 reads it as the fill value, with no warning."""
     missing = unwritten(dataset)
     if not missing:
         return ()

@@ -249,7 +249,7 @@ def _scaled(
 
 
 def _missing(place: Place, array: zarr.Array) -> tuple[str, ...]:
-    """Warn of chunks that aren't there: zarr reads them as the fill value without a word."""
+    """Warn of chunks that aren't there: zarr reads them as the fill value, with no warning."""
     if place.path is None or array.nchunks > COUNTED:
         return ()
     absent = array.nchunks - array.nchunks_initialized

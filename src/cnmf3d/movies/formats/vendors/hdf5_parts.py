@@ -111,7 +111,7 @@ def _part(place: Place, shape: tuple[int, ...], names: Sequence[str], number: in
     if len(item.shape) != len(wanted) or any(there < here for there, here in zip(item.shape, wanted, strict=True)):
         file.close()
         raise InputError(
-            f"{place}: {names[number]} is {item.shape}, smaller than the {wanted} that the file tells of",
+            f"{place}: {names[number]} is {item.shape}, smaller than {wanted}, which the file says is its size",
             "Copy it again from where it was recorded.",
         )
     data = lazily(place, file, item)

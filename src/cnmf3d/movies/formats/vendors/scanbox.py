@@ -42,7 +42,7 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} does not tell how {place} is to be read ({error})", "Copy it again.") from error
     if min(lines, pixels) < 1:
-        raise InputError(f"{path} tells of images of {pixels} × {lines}", "Copy it again.")
+        raise InputError(f"{path} says that images are {pixels} × {lines}", "Copy it again.")
     frame = lines * pixels * channels * 2
     frames, rest = divmod(place.path.stat().st_size, frame)
     warnings = []

@@ -163,7 +163,7 @@ def _raw(place: Place, path: Path, settings: Settings) -> Stored:
     if times < 1:
         raise InputError(
             f"{path} holds {images} images of {x} × {y}, which is less than one volume of {frames} frames in "
-            f"{channels} channels that {place} tells of",
+            f"{channels} channels, by {place}",
             "Copy it again from where it was recorded.",
         )
     warnings = list(caution)
