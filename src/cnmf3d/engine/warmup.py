@@ -195,6 +195,9 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1]
         ),
         "products_between": lambda: deconvolution.products_between(traces[0], np.empty((5, 4), np.float32)),
+        "lower_gain": lambda: deconvolution.lower_gain(
+            np.float32(1), 1, out[0], np.ones((5, 4), np.float32), np.ones(7, np.float32)
+        ),
         "unexplained": lambda: deconvolution.unexplained(traces[0], traces[0].copy(), out[0], out[1]),
         "sampled_spikes": lambda: sampling.sampled_spikes(
             traces[0], traces[0].copy(), 0.5, 0.1, 0.5, 1, 1, out[0], np.zeros(4), np.zeros(5)

@@ -22,6 +22,25 @@ def products_between(kernel: Any, products: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def lower_gain(change: Any, t: int, gain: Any, products: Any, mirrored: Any) -> None:
+    """`gain`, ``hᵀ`` residual for each spike, when the spike in frame t has grown by `change`."""
+    n = gain.size
+    length = products.shape[1]
+    reach = min(length, n - t)
+    first = max(0, t - length + 1)
+    if reach == length:
+        row = mirrored[first - t + length - 1 :]
+        around = gain[first : min(n, t + length)]
+        for i in range(around.size):
+            around[i] -= change * row[i]
+    else:
+        for i in range(first, t + 1):
+            gain[i] -= change * products[reach, t - i]
+        for d in range(1, reach):
+            gain[t + d] -= change * products[reach - d, d]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def _step(gain: Any, products: Any, mirrored: Any, penalty: float, spikes: Any, t: int) -> float:
     """Best value of one spike, others held; how much it changed. `gain` is ``hᵀ`` residual for each spike."""
     n = spikes.size
@@ -31,17 +50,7 @@ def _step(gain: Any, products: Any, mirrored: Any, penalty: float, spikes: Any, 
     change = new - spikes[t]
     if change != 0:
         spikes[t] = new
-        first = max(0, t - length + 1)
-        if reach == length:
-            row = mirrored[first - t + length - 1 :]
-            around = gain[first : min(n, t + length)]
-            for i in range(around.size):
-                around[i] -= change * row[i]
-        else:
-            for i in range(first, t + 1):
-                gain[i] -= change * products[reach, t - i]
-            for d in range(1, reach):
-                gain[t + d] -= change * products[reach - d, d]
+        lower_gain(change, t, gain, products, mirrored)
     return float(abs(change))
 
 

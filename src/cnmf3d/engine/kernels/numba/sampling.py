@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from cnmf3d.engine.kernels.numba.deconvolution import products_between, unexplained
+from cnmf3d.engine.kernels.numba.deconvolution import lower_gain, products_between, unexplained
 
 REACH = 3
 """Frames within which two spikes can be merged, and one split; a spike moves by one frame less."""
@@ -99,22 +99,9 @@ def _overlap(products: Any, n: int, t: int, u: int) -> float:
 @njit(cache=True, nogil=True, fastmath=True)
 def _add(amount: float, t: int, spikes: Any, gain: Any, products: Any, mirrored: Any) -> None:
     """Add to the spike in frame t; `gain`, ``hᵀ`` residual of each frame, follows."""
-    n = spikes.size
-    length = products.shape[1]
-    reach = min(length, n - t)
     change = np.float32(amount)
     spikes[t] += change
-    first = max(0, t - length + 1)
-    if reach == length:
-        row = mirrored[first - t + length - 1 :]
-        around = gain[first : min(n, t + length)]
-        for i in range(around.size):
-            around[i] -= change * row[i]
-    else:
-        for i in range(first, t + 1):
-            gain[i] -= change * products[reach, t - i]
-        for d in range(1, reach):
-            gain[t + d] -= change * products[reach - d, d]
+    lower_gain(change, t, gain, products, mirrored)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
