@@ -301,8 +301,8 @@ def test_traces_of_another_program_are_deconvolved(tmp_path, capsys):
     traces = np.array([np.convolve(rng.random(400) < 0.03, kernel)[:400] for _ in range(3)])
     np.save(tmp_path / "t.npy", (traces + 0.1 * rng.standard_normal(traces.shape)).astype(np.float32))
     assert call(["deconvolve", str(tmp_path / "t.npy")]) == 2
-    assert "--rate" in capsys.readouterr().err
-    words = ["deconvolve", str(tmp_path / "t.npy"), "--rate", "10", "--plot", str(tmp_path / "p.png"), "-q"]
+    assert "--fps 30" in capsys.readouterr().err
+    words = ["deconvolve", str(tmp_path / "t.npy"), "--fps", "10", "--plot", str(tmp_path / "p.png"), "-q"]
     assert call(words) == 0
     assert "3 cells, 400 frames" in capsys.readouterr().out
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"

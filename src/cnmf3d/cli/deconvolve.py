@@ -19,7 +19,7 @@ def deconvolve(
     file: Annotated[
         Path, typer.Argument(help="Traces: .csv, .npy, .npz, .mat; Suite2p's F.npy, with Fneu.npy beside it.")
     ],
-    rate: Annotated[float | None, typer.Option(metavar="HZ", help="Frames a second.")] = None,
+    rate: Annotated[float | None, typer.Option("--fps", "--rate", metavar="HZ", help="Frames a second.")] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="What to write: .npz, .hdf5 or .csv; FILE.spikes.npz if not given."),
@@ -54,12 +54,13 @@ def deconvolve(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
     as_json: Json = False,
 ) -> None:
-    r"""Find calcium, spikes, kinetics, noise and baseline of traces that another program made.
+    """Find calcium, spikes, kinetics, noise and baseline of traces that another program made.
 
-    \b
-    cnmf3d deconvolve suite2p/plane0/F.npy --rate 30
-    cnmf3d deconvolve dff.csv --rate 7.5 -o spikes.csv --plot spikes.png
-    cnmf3d deconvolve traces.mat --variable dFF --cells columns --rate 15 --decay 0.5
+    cnmf3d deconvolve suite2p/plane0/F.npy --fps 30
+
+    cnmf3d deconvolve dff.csv --fps 7.5 -o spikes.csv --plot spikes.png
+
+    cnmf3d deconvolve traces.mat --variable dFF --cells columns --fps 15 --decay 0.5
     """
     import json
 
@@ -71,7 +72,7 @@ def deconvolve(
     from cnmf3d.results.trace_files import FORMATS, read_traces, write_deconvolution
 
     if rate is None:
-        raise UsageError("traces don't say how many frames a second they have", "Give it: --rate 30.")
+        raise UsageError("traces don't say how many frames a second they have", "Give it: --fps 30.")
     out = output or file.with_suffix(".spikes.npz")
     if out.suffix.lower() not in FORMATS:
         raise UsageError(

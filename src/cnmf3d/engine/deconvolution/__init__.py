@@ -2,7 +2,7 @@
 
 Calcium is the response of an autoregressive process to sparse non-negative spikes (Vogelstein et al. 2010,
 J Neurophysiol 104:3691; Friedrich, Zhou & Paninski 2017, PLoS Comput Biol 13:e1005423). Spikes are posterior means
-(Pnevmatikakis et al. 2013), found by sampling that starts from the solution of the convex problem.
+(Pnevmatikakis et al. 2013), found by sampling.
 """
 
 from cnmf3d.engine.deconvolution.kinetics import measured_response, own_responses, strongest

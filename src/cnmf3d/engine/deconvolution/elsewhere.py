@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float
-from cnmf3d.engine.deconvolution.kinetics import RISE, measured_response, own_responses
+from cnmf3d.engine.deconvolution.kinetics import RISE, TYPICAL, measured_response, own_responses
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import deconvolve as solved
 from cnmf3d.engine.parallel import cores
@@ -22,9 +22,6 @@ LEAST_FRAMES = 20
 
 TOGETHER = 64
 """Traces that are worked on between two reports of progress."""
-
-TYPICAL_DECAY = 0.6
-"""Decay time in seconds where no trace tells: see `kinetics.TYPICAL`."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def _responses(  # noqa: PLR0913 - what was given, passed on
     """The response of each trace."""
     shared = measured_response(raw, order, rate, decay, workers, averaged)
     if shared is None:
-        shared = Response(TYPICAL_DECAY * rate, RISE * TYPICAL_DECAY * rate if order > 1 else 0.0, averaged)
+        shared = Response(TYPICAL * rate, RISE * TYPICAL * rate if order > 1 else 0.0, averaged)
     if rise is not None and order > 1:
         shared = Response(shared.decay, rise * rate, averaged)
     if shared.rise >= shared.decay:
