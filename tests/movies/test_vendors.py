@@ -49,7 +49,7 @@ def test_one_channel_alone(tmp_path, volumes, name):
     np.testing.assert_array_equal(movie.read(0, 6), volumes[:, :, 0])
 
 
-RATES = {"bruker": 1 / 0.15, "thor": 20.0, "scanbox": 8000 / 15, "imaris": 5.0, "bdv": None, "leica": 4.0}
+RATES = {"bruker": 1 / 0.15, "thor": 20.0, "scanbox": 8000 / 15, "imaris": 5.0, "bdv": None, "leica": 4.0, "zeiss": 5.0}
 SIZES = dict.fromkeys(files.WRITERS, (1.5, 2, 10)) | {"thor": (0.6, 0.6, 15), "scanbox": None}
 
 

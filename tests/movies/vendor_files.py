@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import tifffile
 from scipy.io import savemat
+from zeiss_files import write_zeiss
 
 PERIOD = 0.05
 """Seconds a frame."""
@@ -241,5 +242,6 @@ WRITERS: dict[str, Callable[[Path, np.ndarray], Path]] = {
     "imaris": write_imaris,
     "bdv": write_bdv,
     "leica": write_leica,
+    "zeiss": write_zeiss,
 }
 """Of volumes with channels."""

@@ -14,6 +14,7 @@ from cnmf3d.movies.formats.vendors import (
     suite2p,
     thorlabs,
     unread,
+    zeiss,
 )
 
 FORMATS: tuple[Format, ...] = (
@@ -26,6 +27,7 @@ FORMATS: tuple[Format, ...] = (
     suite2p.FORMAT,
     nikon.FORMAT,
     leica.FORMAT,
+    zeiss.FORMAT,
 )
 """Asked before the general formats, whose files they use: HDF5, TIFF."""
 
