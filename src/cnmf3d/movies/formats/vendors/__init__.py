@@ -8,6 +8,7 @@ from cnmf3d.movies.formats.vendors import (
     bruker,
     femtonics,
     imaris,
+    klb,
     leica,
     nikon,
     scanbox,
@@ -28,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     nikon.FORMAT,
     leica.FORMAT,
     zeiss.FORMAT,
+    klb.FORMAT,
 )
 """Asked before the general formats, whose files they use: HDF5, TIFF."""
 

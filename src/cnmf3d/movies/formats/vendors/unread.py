@@ -17,7 +17,6 @@ HOW = {
         "Videos are compressed for the eye, which changes values. If it is all there is: ffmpeg -i FILE -pix_fmt gray "
         "frame_%05d.tif, then open the folder.",
     ),
-    ".klb": ("KLB", "Open it in Fiji (update site SiMView) and save it as TIFF, or convert it with pyklb."),
     ".oir": ("Olympus OIR", "Export it from the microscope's program as OME-TIFF, or with bioformats2raw."),
     ".oib": ("Olympus OIB", "Export it from the microscope's program as OME-TIFF, or with bioformats2raw."),
     ".cxd": ("Hamamatsu CXD", "Convert it: bioformats2raw FILE OUT.zarr."),

@@ -1,8 +1,8 @@
 """Zeiss ``.czi`` (ZISRAW), read from its segments; compressed images by imagecodecs.
 
 A file is a list of images, each of one time, plane and channel. Smaller copies (pyramids) are left out. Scenes and
-tiles of a mosaic are movies of their own. Images compressed by Zstandard may have the low bytes of all values before the high
-ones (``zstd1``: a header of one or three bytes says so).
+tiles of a mosaic are movies of their own. Images compressed by Zstandard may have the low bytes of all values before
+the high ones (``zstd1``: a header of one or three bytes says so).
 """
 
 from __future__ import annotations
