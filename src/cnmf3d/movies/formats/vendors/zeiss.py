@@ -214,7 +214,7 @@ def _check(place: Place, blocks: Sequence[Block], part: int) -> None:
         count = len({block.starts.get(letter, 0) for block in blocks})
         if count > 1:
             what = {"V": "views", "I": "illuminations", "H": "phases", "R": "rotations"}.get(letter, letter)
-            raise InputError(f"{place} holds {count} {what}", "Fuse them or export one of them from ZEN.")
+            raise InputError(f"{place} holds {count} {what}", "Process it in ZEN, or export one of them.")
 
 
 def _numbers(place: Place, blocks: Sequence[Block]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
