@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
-from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, header_of, numbers_of, place_frames
+from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, header_of, numbers_of
 from cnmf3d.movies.formats.scanimage_legacy import Legacy, legacy_state
+from cnmf3d.movies.formats.scanimage_placing import place_frames
 from cnmf3d.movies.formats.scanimage_settings import Volume
 
 VOLUMES, SLICES = 12, 3
@@ -123,13 +124,19 @@ def test_a_recording_that_begins_within_a_volume(tmp_path):
     assert "begins within a volume" in said(movie) and "volumes are missing: 1 (0," in said(movie)
 
 
-def test_files_in_a_wrong_order_or_twice(tmp_path):
-    one = write(tmp_path / "a.tif", frames()[:12])
-    other = write(tmp_path / "b.tif", frames()[12:], first_frame=13)
-    for files in ([other, one], [one, write(tmp_path / "c.tif", frames()[:12])]):
-        with pytest.raises(InputError, match="same recording") as error:
-            open_movie(files)
-        assert "order of time" in error.value.fix
+def test_files_in_a_wrong_order_are_put_in_order(tmp_path):
+    one = write(tmp_path / "b.tif", frames()[:13])
+    other = write(tmp_path / "a.tif", frames()[13:], first_frame=14)
+    movie = open_movie([other, one])
+    assert np.array_equal(movie.read(0, 99), VALUES)
+    assert movie.paths == (str(one), str(other))
+
+
+def test_a_file_that_is_given_twice(tmp_path):
+    files = [write(tmp_path / name, frames()[:12]) for name in ("a.tif", "c.tif")]
+    with pytest.raises(InputError, match="same recording") as error:
+        open_movie(files)
+    assert "order of time" in error.value.fix
 
 
 def test_recordings_of_their_own_are_said(tmp_path):

@@ -71,7 +71,9 @@ class MovieFlags:
         typer.Option(metavar="ORDER", help="Order of the axes in the file, the slowest first: tzyx, tzcyx, ..."),
     ] = None
     fps: Annotated[float | None, typer.Option("--fps", "--fr", metavar="HZ", help="Volumes a second.")] = None
-    voxel_size: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Size of a voxel in µm.")] = None
+    voxel_size: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Size of a voxel in µm; z=15 for the distance of planes alone.")
+    ] = None
     channel: Annotated[int | None, typer.Option(min=0, help="Which channel, from 0, where there are several.")] = None
     dataset: Annotated[str | None, typer.Option(help="Which array of a file that holds several.")] = None
     planes: Annotated[
@@ -79,6 +81,20 @@ class MovieFlags:
     ] = None
     channels: Annotated[
         int | None, typer.Option(min=1, help="Channels of each plane, where the file is a flat list of pages.")
+    ] = None
+    plane_order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...", help="Planes in the order of depth, from 0 (light beads: channels are planes)."
+        ),
+    ] = None
+    dropped: Annotated[
+        str | None,
+        typer.Option(metavar="HOW", help="ScanImage volumes that lack planes: leave-out, nan or interpolate."),
+    ] = None
+    frames_per_slice: Annotated[
+        str | None,
+        typer.Option(metavar="HOW", help="ScanImage planes recorded several times: mean, or apart."),
     ] = None
 
     motion: Annotated[
@@ -90,7 +106,9 @@ class MovieFlags:
 
     def keywords(self) -> dict[str, Any]:
         """What was given, as `open_movie` calls it."""
-        size = None if self.voxel_size is None else numbers(self.voxel_size, "--voxel-size")
+        size: Any = self.voxel_size  # "z=15": the distance of planes alone
+        if size is not None and "=" not in size:
+            size = numbers(size, "--voxel-size")
         told = {
             "axes": self.axes,
             "rate": self.fps,
@@ -99,6 +117,9 @@ class MovieFlags:
             "dataset": self.dataset,
             "planes": self.planes,
             "channels": self.channels,
+            "plane_order": self.plane_order,
+            "dropped": self.dropped,
+            "frames_per_slice": self.frames_per_slice,
             "motion": None if self.motion is None else str(self.motion.resolve()),  # a batch opens it from elsewhere
         }
         return {name: value for name, value in told.items() if value is not None}

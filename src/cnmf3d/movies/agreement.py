@@ -50,6 +50,11 @@ def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[
     if not told:
         return None, []
     name, used = told[0]
+    for _, size in told[1:]:  # a distance of planes that is given alone leaves the size of pixels to the file
+        used = ZYX(*(other if math.isnan(side) else side for side, other in zip(used, size, strict=True)))
+    if math.isnan(used.x) or math.isnan(used.y):
+        text = f"{name} has the distance of planes {used.z:g} µm, but no size of a pixel is known"
+        return None, [f"{text}. Give voxel_size=(x, y, z) in µm (--voxel-size)."]
     warnings = [
         f"{other} says that a voxel is {size} µm (x × y × z), but {used} µm is used. Give the right one with "
         "voxel_size= (--voxel-size)."

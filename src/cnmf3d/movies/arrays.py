@@ -220,7 +220,14 @@ class Averaged:
         """Read a part."""
         before = index[: self.axis]
         block = np.asarray(self.source[(*before, slice(None), *index[self.axis :])])
-        return np.asarray(block.mean(axis=sum(isinstance(part, slice) for part in before), dtype=np.float32))
+        along = sum(isinstance(part, slice) for part in before)
+        mean = np.asarray(block.mean(axis=along, dtype=np.float32))
+        if block.dtype.kind == "f" and not np.isfinite(mean).all():  # some are missing: the mean of the others
+            there = np.isfinite(block)
+            count = there.sum(axis=along)
+            known = np.where(there, block, 0).sum(axis=along, dtype=np.float32)
+            mean = np.divide(known, count, out=np.full(known.shape, np.nan, np.float32), where=count > 0)
+        return mean
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -48,14 +48,34 @@ def rate_given(rate: Any) -> float | None:
     return number
 
 
+Z_ALONE = re.compile(r"\s*z\s*=\s*([0-9.]+(?:e[+-]?[0-9]+)?)\s*([µμu]m)?\s*", re.IGNORECASE)
+"""The distance of planes alone, as text."""
+
+
+def depth_given(voxel_size: Any) -> float | None:
+    """The distance of planes where a user gave it alone, as ``"z=15"`` or ``{"z": 15}``; None for anything else."""
+    if isinstance(voxel_size, Mapping) and set(voxel_size) == {"z"} and isinstance(voxel_size["z"], Real):
+        return float(voxel_size["z"])
+    found = Z_ALONE.fullmatch(voxel_size) if isinstance(voxel_size, str) else None
+    try:
+        return float(found[1]) if found else None
+    except ValueError:
+        return None
+
+
 def size_given(voxel_size: Any) -> ZYX | None:
-    """Size of a voxel in µm as a user gave it.
+    """Size of a voxel in µm as a user gave it; x and y are not-a-number where it is the distance of planes alone.
 
     Raises
     ------
     UsageError
         Where it is none.
     """
+    depth = depth_given(voxel_size)
+    if depth is not None:
+        if not (math.isfinite(depth) and depth > 0):
+            raise UsageError(f"voxel_size is z={depth:g}", "Give µm above 0.")
+        return ZYX(depth, math.nan, math.nan)
     size = None if voxel_size is None else along_axes(voxel_size, "voxel_size")
     if size is not None and not all(math.isfinite(side) and side > 0 for side in size):
         raise UsageError(f"voxel_size is {size}", "Give µm above 0, in the order x, y, z.")
@@ -90,6 +110,22 @@ def whole_given(value: Any, name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise UsageError(f"{name} is {value!r}", f"Give a whole number: {name}=2.")
     return int(value)
+
+
+def one_of(value: Any, words: Sequence[str], name: str) -> str:
+    """A word as a user gave it; the first of `words` for None.
+
+    Raises
+    ------
+    UsageError
+        Where it is another one.
+    """
+    if value is None:
+        return words[0]
+    plain = str(value).strip().lower().replace("-", " ").replace("_", " ")
+    if plain not in words:
+        raise UsageError(f"{name} is {value!r}", f"{did_you_mean(plain, words)}It may be {', '.join(words)}.")
+    return plain
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:

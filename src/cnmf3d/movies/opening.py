@@ -21,14 +21,15 @@ from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
 from cnmf3d.movies.formats import format_of, open_place
 from cnmf3d.movies.formats.array import open_array
 from cnmf3d.movies.gathering import by_names, end_to_end
-from cnmf3d.movies.given import axes_given, rate_given, refuse_unknown, size_given, whole_given
+from cnmf3d.movies.given import axes_given, one_of, rate_given, refuse_unknown, size_given, whole_given
 from cnmf3d.movies.joined import Joined, Part
 from cnmf3d.movies.layout import LaidOut
 from cnmf3d.movies.movie import Frames, Movie
 from cnmf3d.movies.naming import gap_in
 from cnmf3d.movies.places import locate
+from cnmf3d.movies.plane_order import Order, in_depth, order_given
 from cnmf3d.movies.sidecar import sidecar_of
-from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
+from cnmf3d.movies.stored import DROPPED, REPEATS, USUAL, Choices, Facts, LazyArray, Place, Stored
 from cnmf3d.movies.timing import DISAGREE
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Reading:
         Channels of a frame where pages lie in one list.
     volumes : bool
         Whether a file without time is one volume of several.
+    order : Order or None
+        Planes in the order of depth.
+    choices : Choices
+        About frames that were dropped or repeated.
     """
 
     axes: str | None
@@ -59,6 +64,8 @@ class Reading:
     dataset: str | None
     channels: int | None = None
     volumes: bool = False
+    order: Order | None = None
+    choices: Choices = USUAL
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -77,6 +84,9 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
     dataset: str | None = None,
     planes: int | None = None,
     channels: int | None = None,
+    plane_order: str | Sequence[int] | None = None,
+    dropped: str | None = None,
+    frames_per_slice: str | None = None,
     motion: MotionSource | None = None,
     **unknown: Any,
 ) -> Movie:
@@ -96,7 +106,7 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
     rate : float or str, optional
         Volumes a second (Hz); as text with a unit, too: ``"5 Hz"``.
     voxel_size : number, (x, y, z), {"x": , "y": , "z": } or str, optional
-        µm; as text ``"1, 1, 5"``.
+        µm; as text ``"1, 1, 5"``. ``"z=15"`` gives the distance of planes alone, where the file knows the pixels.
     channel : int, optional
         Which channel to read, from 0, where there are several.
     dataset : str, optional
@@ -108,6 +118,14 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
     channels : int, optional
         Channels of each plane, where their pages follow one another in a flat list, each channel's after the other's.
         Where all planes of a channel come before those of the next, give ``axes="tczyx"`` too.
+    plane_order : str or sequence of int, optional
+        Planes in the order of depth, from 0, where the file has them in another one: ``"3,0,1,2"``. Of a movie of one
+        plane with several channels, channels are planes (light beads). ``"0,2;1,3"`` has two channels of two planes.
+    dropped : str, optional
+        What becomes of volumes that lack planes, by the frame numbers of ScanImage: ``"leave out"``, ``"nan"``
+        (float32), or ``"interpolate"`` between their neighbours in time.
+    frames_per_slice : str, optional
+        Where ScanImage recorded each plane several times: their ``"mean"``, or each ``"apart"``, as a frame.
     motion : path or Motion, optional
         How the tissue moved: a motion file (``cnmf3d register``), shifts of CaImAn (``shifts_rig``) or Suite2p
         (``ops.npy`` or its folder). The movie is registered as it is read: float32, NaN where a frame shows nothing.
@@ -132,6 +150,8 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         channel=whole_given(channel, "channel"),
         dataset=dataset,
         channels=whole_given(channels, "channels"),
+        order=order_given(plane_order),
+        choices=Choices(one_of(dropped, DROPPED, "dropped"), one_of(frames_per_slice, REPEATS, "frames_per_slice")),
     )
     given = Facts(rate_given(rate), size_given(voxel_size))
     if not _names_files(source):
@@ -167,6 +187,8 @@ OPTIONS = tuple(name for name, each in signature(open_movie).parameters.items() 
 
 def _all_files(places: Sequence[Place], facts: Facts) -> tuple[str, ...]:
     """Name the files that were given, then those that belong to them."""
+    if sorted(facts.files) == sorted(map(str, places)):  # the same ones, in the order of time
+        return facts.files
     named = {place.path.resolve() for place in places if place.path is not None}
     more = [file for file in facts.files if Path(file).resolve() not in named]
     return (*map(str, places), *more)
@@ -186,6 +208,13 @@ def _single(place: Place, wanted: Reading) -> tuple[LaidOut, Facts]:
 
 def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
     """Label the axes of what a file holds, and choose its channel."""
+    if wanted.choices != USUAL:
+        if stored.chosen is None:
+            raise UsageError(
+                f"{where} is {stored.format}: dropped= and frames_per_slice= are about ScanImage's files",
+                "Leave them out.",
+            )
+        stored = stored.chosen(wanted.choices)
     data, warnings, facts = stored.data, stored.facts.warnings, stored.facts
     dtype = np.dtype(data.dtype)
     if dtype.kind not in "buif":
@@ -202,8 +231,10 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
         warnings += tuple(planes_differ(stored.axes, stored.data.shape, wanted.planes, where))
     if data is not stored.data and facts.rate and "t" in axes and data.shape[axes.index("t")] > 1:
         facts, warnings = _rate_of_pages(facts, warnings, stored, data, axes, where)
+    data, axes, channel, cautions = in_depth(data, axes, wanted.order, wanted.channel, where)
+    warnings += cautions
     data = calibrated(data, facts.calibration)
-    frames = LaidOut(data, axes, _checked_channel(data, axes, wanted.channel, where, facts))
+    frames = LaidOut(data, axes, _checked_channel(data, axes, channel, where, facts))
     if "t" not in axes and not wanted.volumes:
         fix = fitting(data.shape, likely=stored.likely)
         raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)

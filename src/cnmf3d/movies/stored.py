@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,6 +99,30 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What the user wants of frames that were dropped, or recorded several times.
+
+    Attributes
+    ----------
+    dropped : str
+        One of `DROPPED`.
+    repeats : str
+        One of `REPEATS`: of the frames that were recorded of each plane, their mean, or each as a frame of its own.
+    """
+
+    dropped: str = "leave out"
+    repeats: str = "mean"
+
+
+USUAL = Choices()
+
+DROPPED = ("leave out", "nan", "interpolate")
+"""What becomes of a volume that lacks planes: it is left out, or they are NaN, or between their neighbours in time."""
+
+REPEATS = ("mean", "apart")
+
+
+@dataclass(frozen=True)
 class Stored:
     """What a format found at one place.
 
@@ -114,6 +138,8 @@ class Stored:
     facts : Facts
     likely : tuple of str
         Orders of four axes that files of this format have where they don't say, the likeliest first.
+    chosen : callable or None
+        ``chosen(Choices)`` is the same with other choices; None where the format has none to make.
     """
 
     data: LazyArray
@@ -121,3 +147,4 @@ class Stored:
     format: str
     facts: Facts = Facts()
     likely: tuple[str, ...] = ORDERS
+    chosen: Callable[[Choices], Stored] | None = None

@@ -13,7 +13,7 @@ from uuid import uuid4
 from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.geometry import along_axes
 from cnmf3d.movies import Movie, open_movie
-from cnmf3d.movies.given import refuse_unknown
+from cnmf3d.movies.given import depth_given, refuse_unknown
 from cnmf3d.movies.opening import OPTIONS
 from cnmf3d.movies.sidecar import Sidecar
 from cnmf3d.workspace.imgdata import ImgData
@@ -134,7 +134,7 @@ class ViewerWorkEnv:
             )
         sidecar = Sidecar() if meta_path is None else read_metadata(meta_path, meta_format)
         keywords = {**_keywords(sidecar), **_given(opening)}
-        if "voxel_size" in keywords:
+        if "voxel_size" in keywords and depth_given(keywords["voxel_size"]) is None:
             keywords["voxel_size"] = list(along_axes(keywords["voxel_size"], "voxel_size").xyz)
         itself = open_movie(source, **keywords)
         movie = _with(itself, sidecar)

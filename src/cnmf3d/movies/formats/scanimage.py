@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,18 +26,18 @@ from cnmf3d.movies.formats.mosaic import Mosaic
 from cnmf3d.movies.formats.scanimage_frames import (
     Header,
     Numbers,
-    Placement,
     header_of,
     numbers_of,
-    place_frames,
     stamped_rate,
 )
 from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
+from cnmf3d.movies.formats.scanimage_placing import Placement, place_frames
 from cnmf3d.movies.formats.scanimage_regions import Regions, regions_of
 from cnmf3d.movies.formats.scanimage_settings import Volume
 from cnmf3d.movies.formats.tiff_index import description, read_index
 from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
-from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
+from cnmf3d.movies.gaps import with_gaps
+from cnmf3d.movies.stored import USUAL, Choices, Facts, LazyArray, Place, Stored
 from cnmf3d.movies.timing import DISAGREE
 from cnmf3d.movies.units import voxel_size
 
@@ -123,9 +124,11 @@ def open_recording(
             )
         if sections:
             _check_alike(sections[0], section)
-            _check_order(sections[-1], section)
         sections.append(section)
-    return _stored(sections, dataset)
+    ordered = _in_order(sections)
+    for one, other in pairwise(ordered):
+        _check_order(one, other)
+    return _stored(ordered, dataset, USUAL)
 
 
 def open_legacy(place: Place, tif: TiffFile) -> Stored | None:
@@ -210,6 +213,16 @@ def _check_alike(one: Section, other: Section) -> None:
         )
 
 
+def _in_order(sections: Sequence[Section]) -> Sequence[Section]:
+    """Files of one recording by their frame numbers; those of several in the order in which they are given."""
+    epochs = {section.first.epoch for section in sections}
+    numbered = [section.numbers for section in sections if section.numbers is not None]
+    if len(epochs) > 1 or "" in epochs or len(numbered) < len(sections):
+        return sections
+    begins = [(int(each.acquisition[0]), int(each.frame[0])) for each in numbered]
+    return [sections[number] for number in sorted(range(len(sections)), key=begins.__getitem__)]
+
+
 def _check_order(one: Section, other: Section) -> None:
     """See that a file follows the one before it in time, and that no page between them is missing."""
     left = one.pages.shape[0] % one.volume.channels
@@ -230,14 +243,14 @@ def _check_order(one: Section, other: Section) -> None:
         )
 
 
-def _stored(sections: Sequence[Section], dataset: str | None) -> Stored | None:
+def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) -> Stored | None:
     """Put the pages of all files to volumes, planes and channels; None where they have no such data set."""
     first, where = sections[0], _where(sections)
     regions = regions_of(first.state, first.groups, first.pages.shape[1])
     if dataset is not None and (regions is None or not regions.known):
         return None
     volume = _without_unsaved_flyback(sections)
-    placement = _placed(sections, volume, where)
+    placement = _placed(sections, volume, choices.dropped, where)
     if not len(placement.frames):
         frames = sum(section.frames for section in sections)
         raise InputError(
@@ -245,17 +258,27 @@ def _stored(sections: Sequence[Section], dataset: str | None) -> Stored | None:
             "Record at least two volumes; a recording that was stopped at once can't be used.",
         )
     pages = placement.frames[:, :, np.newaxis] * volume.channels + np.arange(volume.channels)
+    pages[placement.frames < 0] = -1
     arranged = pages.reshape(len(pages), volume.slices, volume.repeats, volume.channels)
-    data, axes, cautions = _arranged(where, _joined(sections), arranged)
+    data, axes, cautions = _arranged(where, _joined(sections), arranged, choices)
     rate, contradicted = _rate(sections, volume, axes, where)
+    if rate is not None and choices.repeats == "apart" and axes.startswith("t"):
+        rate *= volume.repeats
     size, uneven = settings.size_of(first.place, first.state, first.pages.shape[1:])
     strips: tuple[str, ...] = ()
     if regions is not None:
         data, size, strips = _of_regions(data, regions, dataset, size, where)
     lost = [f"{where}: {text}" for text in (*placement.lost, *strips, *_unfinished(sections))]
     told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
-    facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven))
-    return Stored(data, axes, "ScanImage", facts)
+    files = tuple(str(section.place) for section in sections)
+    facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven), files=files if len(files) > 1 else ())
+    return Stored(data, axes, "ScanImage", facts, chosen=lambda other: _known(_stored(sections, dataset, other)))
+
+
+def _known(stored: Stored | None) -> Stored:
+    """What was opened once with the same data set."""
+    assert stored is not None
+    return stored
 
 
 def _of_regions(
@@ -308,21 +331,23 @@ def _without_unsaved_flyback(sections: Sequence[Section]) -> Volume:
     return volume
 
 
-def _placed(sections: Sequence[Section], volume: Volume, where: str) -> Placement:
+def _placed(sections: Sequence[Section], volume: Volume, dropped: str, where: str) -> Placement:
     """Put the frames of all files to volumes."""
     numbered = [section.numbers for section in sections if section.numbers is not None]
     if numbered:
         numbers = Numbers(
             np.concatenate([each.acquisition for each in numbered]), np.concatenate([each.frame for each in numbered])
         )
-        return place_frames(numbers, volume)
+        return place_frames(numbers, volume, dropped, where)
     frames = np.arange(sum(section.frames for section in sections), dtype=np.int64)
     placement = place_frames(Numbers(np.zeros_like(frames), frames), volume)
     text = "its pages carry no frame numbers; planes were taken by the order of the pages. A dropped frame goes unseen."
     return Placement(placement.frames, [*placement.lost, text])
 
 
-def _arranged(where: str, pages: LazyArray, order: npt.NDArray[np.intp]) -> tuple[LazyArray, str, tuple[str, ...]]:
+def _arranged(
+    where: str, pages: LazyArray, order: npt.NDArray[np.intp], choices: Choices
+) -> tuple[LazyArray, str, tuple[str, ...]]:
     """Bring pages to a time, a plane and a channel each.
 
     Parameters
@@ -330,16 +355,22 @@ def _arranged(where: str, pages: LazyArray, order: npt.NDArray[np.intp]) -> tupl
     where : str
     pages : (pages, Y, X) LazyArray
     order : (volumes, slices, repeats, channels) int
-        Page numbers.
+        Page numbers; -1 for one that is missing.
+    choices : Choices
     """
-    volumes, _, repeats, _ = order.shape
+    volumes, slices, repeats, channels = order.shape
     if repeats == 1:
-        return Stacked(pages, order[:, :, 0]), "tzcyx", ()
+        return with_gaps(pages, order[:, :, 0], choices.dropped), "tzcyx", ()
     if volumes == 1:
         text = f"{where}: its planes were recorded one after the other, {repeats} frames each, not as volumes."
         return Stacked(pages, order[0]), "ztcyx", (text,)
-    text = f"{where}: each plane of its {volumes} volumes was recorded {repeats} times; the mean is read, in float32."
-    return Averaged(Stacked(pages, order), 2), "tzcyx", (text,)
+    text = f"{where}: each plane of its {volumes} volumes was recorded {repeats} times"
+    if choices.repeats == "apart":
+        apart = order.swapaxes(1, 2).reshape(volumes * repeats, slices, channels)
+        text = f"{text}; each is a frame of its own, {repeats} in the time of a volume."
+        return with_gaps(pages, apart, choices.dropped), "tzcyx", (text,)
+    text = f"{text}; the mean is read, in float32."
+    return Averaged(with_gaps(pages, order, choices.dropped), 2), "tzcyx", (text,)
 
 
 def _unfinished(sections: Sequence[Section]) -> list[str]:

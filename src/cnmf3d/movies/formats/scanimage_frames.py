@@ -1,13 +1,9 @@
-"""Which volume and plane each frame of a ScanImage recording belongs to, by the numbers that its pages carry.
-
-Frames that ScanImage could not save are missing from the file, while ``frameNumbers`` count them. Only the numbers
-tell the plane of what follows.
-"""
+"""Numbers and times of the frames of a ScanImage recording, from the descriptions of its pages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -20,9 +16,6 @@ from cnmf3d.movies.formats.scanimage_settings import Volume
 FIRST = 8
 """Frames at the beginning whose numbers tell whether averaged frames count by one or by the frames averaged: more
 are of no use, as one pair that follows directly is enough."""
-
-SHOWN = 4
-"""Ranges of volumes that a message names."""
 
 
 @dataclass(frozen=True)
@@ -165,101 +158,3 @@ def stamped_rate(header: Callable[[int], Header], numbers: Numbers | None, volum
     if one is None or other is None or other <= one:
         return None
     return int(numbers.frame[starts[-1]] - numbers.frame[starts[0]]) / volume.frames / (other - one)
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Frames that make whole volumes.
-
-    Attributes
-    ----------
-    frames : (volumes, frames without flyback) int
-        Position in the file.
-    lost : sequence of str
-        What is missing, as sentences without the file's name.
-    """
-
-    frames: npt.NDArray[np.intp]
-    lost: Sequence[str]
-
-
-def place_frames(numbers: Numbers, volume: Volume) -> Placement:
-    """Put frames to their volumes and planes; leave out volumes that lack a plane.
-
-    Parameters
-    ----------
-    numbers : Numbers
-        Each frame once within an acquisition.
-    volume : Volume
-    """
-    again = np.diff(numbers.acquisition, prepend=numbers.acquisition[:1]) != 0
-    again |= np.diff(numbers.frame, prepend=numbers.frame[:1] - 1) <= 0
-    stretch = np.cumsum(again)
-    number, slot = np.divmod(numbers.frame, volume.frames)
-    starts = np.flatnonzero((np.diff(stretch, prepend=-1) != 0) | (np.diff(number, prepend=-1) != 0))
-    row = np.cumsum(np.isin(np.arange(len(number)), starts)) - 1
-    table = np.full((len(starts), volume.frames), -1, np.intp)
-    table[row, slot] = np.arange(len(number))
-    table = table[:, : volume.wanted]
-    whole = np.asarray((table >= 0).all(axis=1))
-    return Placement(table[whole], _lost(stretch[starts], number[starts], slot[starts], whole))
-
-
-def _lost(
-    stretch: npt.NDArray[np.int64],
-    number: npt.NDArray[np.int64],
-    slot: npt.NDArray[np.int64],
-    whole: npt.NDArray[np.bool_],
-) -> list[str]:
-    """Say which volumes are missing, and where acquisitions meet; one row for each volume, with its first slot."""
-    missing, begun, incomplete, stopped = [], [], [], []
-    for each in range(int(stretch[-1]) + 1):
-        rows = np.flatnonzero(stretch == each)
-        found = number[rows].tolist()
-        missing += [(low + 1, high - 1) for low, high in pairwise([-1, *found]) if high - low > 1]
-        torn = {int(row) for row in rows if not whole[row]}
-        within = [row for row in rows[:1].tolist() if row in torn and slot[row]]
-        end = [row for row in rows[-1:].tolist() if row in torn and row not in within]
-        begun += [(int(number[row]),) * 2 for row in within]
-        stopped += [(int(number[row]),) * 2 for row in end]
-        incomplete += [(int(number[row]),) * 2 for row in sorted(torn - {*within, *end})]
-    texts, run_on = [], "What follows runs on without a gap in time."
-    if missing:
-        texts.append(
-            f"by its frame numbers volumes are missing: {_count(missing)} ({_ranges(missing)}, counted from 0). Files "
-            f"are missing or frames were not saved. {run_on}"
-        )
-    if begun:
-        texts.append(f"it begins within a volume, which is left out ({_ranges(begun)}, counted from 0).")
-    if incomplete:
-        texts.append(
-            f"by its frame numbers frames were dropped. Volumes that lack a plane are left out: {_count(incomplete)} "
-            f"({_ranges(incomplete)}, counted from 0). {run_on}"
-        )
-    if stopped:
-        texts.append(f"its last volume is incomplete and left out ({_ranges(stopped)}, counted from 0).")
-    if stretch[-1]:
-        rows = np.flatnonzero(np.diff(stretch)) + 1
-        begins: list[int] = (np.cumsum(whole) - whole)[rows].tolist()
-        texts.append(
-            f"its frame numbers begin again {int(stretch[-1])} times (at volume {_ranges([(n, n) for n in begins])}, "
-            "counted from 0): it holds several acquisitions, which follow one another without a gap in time."
-        )
-    return texts
-
-
-def _count(spans: Sequence[tuple[int, int]]) -> int:
-    """Count the numbers of spans."""
-    return sum(high - low + 1 for low, high in spans)
-
-
-def _ranges(spans: Sequence[tuple[int, int]]) -> str:
-    """Write spans of numbers short: ``3–5, 9``."""
-    joined: list[tuple[int, int]] = []
-    for low, high in spans:
-        if joined and low == joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], high)
-        else:
-            joined.append((low, high))
-    texts = [f"{low}" if low == high else f"{low}–{high}" for low, high in joined[:SHOWN]]
-    return ", ".join(texts) + (", …" if len(joined) > SHOWN else "")
