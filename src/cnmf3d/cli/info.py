@@ -116,13 +116,23 @@ def _of_movie(movie: Movie) -> dict[str, Any]:
     frames, z, y, x = movie.shape
     size = movie.voxel_size
     length = frames / movie.rate if movie.rate else None
+    lengths = {"time": f"{frames} volumes", "z": f"{z} plane{'s'[: z > 1]}", "y": f"{y} rows", "x": f"{x} columns"}
+    where = movie.sources
+    axes = {name: f"{text}; {where[name]}" for name, text in lengths.items() if name in where}
+    if "channel" in where and "channels" in where["channel"]:
+        axes["channel"] = where["channel"]
+
+    def said(text: str, name: str) -> str:
+        return f"{text}; {where[name]}" if name in where else text
+
     return {
         "files": f"{movie.paths[0]} and {len(movie.paths) - 1} more" if len(movie.paths) > 1 else movie.paths[0],
         "format": movie.metadata.get("format"),
         "volumes": frames,
         "size": f"{x} × {y} × {z} voxels (x × y × z), {movie.dtype}, {_bytes(math.prod(movie.shape), movie)}",
-        "rate": None if movie.rate is None else f"{movie.rate:g} Hz, {length:.1f} s in all",
-        "voxel size": None if size is None else f"{size} µm (x × y × z)",
+        "axes": axes,
+        "rate": None if movie.rate is None else said(f"{movie.rate:g} Hz, {length:.1f} s in all", "rate"),
+        "voxel size": None if size is None else said(f"{size} µm (x × y × z)", "voxel size"),
         "fingerprint": movie.fingerprint(),
         "metadata": {name: value for name, value in movie.metadata.items() if name != "format"},
         "warnings": list(movie.warnings),

@@ -77,7 +77,12 @@ def by_names(places: Sequence[Place], opened: Callable[[int], Stored], axes: str
     order, letters = _order(rows, len(grid.planes) > 1, folded)
     if axes is not None and "z" in axes and "t" not in axes:
         letters = letters.replace("?", "z")
-    facts = replace(sheets.first.facts, warnings=(*sheets.first.facts.warnings, *cautions))
+    sources = {**sheets.first.facts.sources, **dict.fromkeys("tzc", f"the names of {len(places)} files")}
+    facts = replace(
+        sheets.first.facts,
+        warnings=(*sheets.first.facts.warnings, *cautions),
+        sources=sources,
+    )
     return Stored(Stacked(sheets.pages, order), letters + inner, sheets.first.format, facts)
 
 

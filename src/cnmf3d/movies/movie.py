@@ -59,6 +59,8 @@ class Movie:
         What files and sidecar say beside that, plain values; ``format`` and ``axes`` are always there.
     warnings : tuple of str
         What the user should know about this input.
+    sources : mapping
+        Where the lengths of its axes, rate and voxel size were read, for people: ``time``, ``z``, ..., ``rate``.
     """
 
     frames: Frames
@@ -67,6 +69,7 @@ class Movie:
     paths: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from cnmf3d.movies.naming import gap_in
 from cnmf3d.movies.places import locate
 from cnmf3d.movies.plane_order import Order, in_depth, order_given
 from cnmf3d.movies.sidecar import sidecar_of
+from cnmf3d.movies.sources import axis_sources, sources_of
 from cnmf3d.movies.stored import DROPPED, REPEATS, USUAL, Choices, Facts, LazyArray, Place, Stored
 from cnmf3d.movies.timing import DISAGREE
 
@@ -56,6 +57,8 @@ class Reading:
         Planes in the order of depth.
     choices : Choices
         About frames that were dropped or repeated.
+    said : mapping
+        Who says ``axes``, ``z`` (planes), ``c`` (channels), ``order``: what is given, or the sidecar.
     """
 
     axes: str | None
@@ -66,6 +69,7 @@ class Reading:
     volumes: bool = False
     order: Order | None = None
     choices: Choices = USUAL
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -151,6 +155,7 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         dataset=dataset,
         channels=whole_given(channels, "channels"),
         order=order_given(plane_order),
+        said=_said(axes=axes, z=planes, c=channels, order=plane_order),
         choices=Choices(one_of(dropped, DROPPED, "dropped"), one_of(frames_per_slice, REPEATS, "frames_per_slice")),
     )
     given = Facts(rate_given(rate), size_given(voxel_size))
@@ -165,11 +170,18 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         axes=wanted.axes or sidecar.axes,
         planes=sidecar.planes if wanted.planes is None else wanted.planes,
         channels=sidecar.channels if wanted.channels is None else wanted.channels,
+        said={**_said("the sidecar", axes=sidecar.axes, z=sidecar.planes, c=sidecar.channels), **wanted.said},
     )
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
     return _registered(_movie(opened[0], _all_files(places, opened[1]), known, where), motion)
+
+
+def _said(who: str = "", **values: Any) -> dict[str, str]:
+    """Who says what; without `who` it is the option of that name."""
+    options = {"axes": "axes=", "z": "planes=", "c": "channels=", "order": "plane_order="}
+    return {name: who or f"{options[name]} as given" for name, value in values.items() if value is not None}
 
 
 def _registered(movie: Movie, motion: MotionSource | None) -> Movie:
@@ -238,10 +250,11 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
     if "t" not in axes and not wanted.volumes:
         fix = fitting(data.shape, likely=stored.likely)
         raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)
+    sources = {**facts.sources, **axis_sources(stored, data.shape, axes, wanted.said)}
     told = {**facts.metadata, "format": stored.format, "axes": axes.replace("-", "")}
     if facts.calibration is not None and facts.calibration.changes:
         told["calibration"] = facts.calibration.as_metadata()
-    return frames, replace(facts, metadata=told, warnings=warnings)
+    return frames, replace(facts, metadata=told, warnings=warnings, sources=sources)
 
 
 def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, str, tuple[str, ...]]:
@@ -343,7 +356,8 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         parts.append(Part(str(place), frames.shape[0]))
         cautions += [text for text in more.warnings if text.replace(str(place), str(places[0])) not in cautions]
         cautions += [text for text in (_other_rate(places[0], facts, place, more),) if text]
-    facts = replace(facts, warnings=tuple(cautions))
+    sources = {**facts.sources, "t": f"{len(places)} files, one after the other; in each {facts.sources.get('t', '1')}"}
+    facts = replace(facts, warnings=tuple(cautions), sources=sources)
     if first.shape[:2] == (1, 1) and wanted.axes is None:
         ways = "; ".join(f"planes={planes} ({volumes} volumes)" for volumes, planes in page_readings(len(places)))
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
@@ -404,7 +418,7 @@ def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[tuple[str, Fa
     if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
         warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
     metadata = {name: value for _, facts in reversed(known) for name, value in facts.metadata.items()}
-    return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)))
+    return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)), sources_of(known))
 
 
 def _checked_channel(data: Any, axes: str, channel: int | None, where: str, facts: Facts) -> int:
@@ -416,7 +430,7 @@ def _checked_channel(data: Any, axes: str, channel: int | None, where: str, fact
         if count > 1:
             fix = f"Say which one to read: channel=0 (--channel 0) up to channel={count - 1}."
             if "t" in axes and dict(zip(axes, data.shape, strict=True)).get("z", 1) == 1:
-                fix += ' Where the channels are planes (light beads), give axes="tzyx" (--axes tzyx).'
+                fix += ' Where the channels are planes (light beads), give plane_order="0,1,2,..." (--plane-order).'
             choices = [str(name) for name in names or ()] if named else [f"channel {n}" for n in range(count)]
             raise ChoiceError(f"{where} has {count} channels{named}", fix, "channel", choices)
         return 0

@@ -88,6 +88,8 @@ class Facts:
         How the stored numbers become intensities; None where they are intensities.
     files : tuple of str
         All files that hold the values, where they are more than the one that was opened.
+    sources : mapping
+        Where the length of an axis (by its letter) or the ``rate`` was read, and what was left out; for people.
     """
 
     rate: float | None = None
@@ -96,6 +98,7 @@ class Facts:
     warnings: tuple[str, ...] = ()
     calibration: Calibration | None = None
     files: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

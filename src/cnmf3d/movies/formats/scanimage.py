@@ -271,8 +271,33 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
     lost = [f"{where}: {text}" for text in (*placement.lost, *strips, *_unfinished(sections))]
     told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
     files = tuple(str(section.place) for section in sections)
-    facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven), files=files if len(files) > 1 else ())
+    sources = _sources(sections, volume, placement, axes)
+    sources["rate"] = "time stamps" if any("is from the time stamps" in text for text in contradicted) else "settings"
+    facts = Facts(
+        rate,
+        size,
+        told,
+        (*lost, *cautions, *contradicted, *uneven),
+        files=files if len(files) > 1 else (),
+        sources=sources,
+    )
     return Stored(data, axes, "ScanImage", facts, chosen=lambda other: _known(_stored(sections, dataset, other)))
+
+
+def _sources(sections: Sequence[Section], volume: Volume, placement: Placement, axes: str) -> dict[str, str]:
+    """Where the axes were read."""
+    numbered = sections[0].numbers is not None
+    time = f"{'frame numbers' if numbered else 'order'} of the pages of {len(sections)} file{'s'[: len(sections) > 1]}"
+    if placement.left:
+        time += f"; {placement.left} volumes that lack planes are left out"
+    z = "ScanImage's settings" if volume.slices > 1 else "one plane: no stack was recorded"
+    if volume.flyback:
+        z += f"; {volume.flyback} frames of flyback after each volume are left out"
+    if volume.repeats > 1:
+        z += f"; {volume.repeats} frames at each plane"
+    if axes.startswith("z"):
+        time = "frames of each plane, one plane after the other"
+    return {"t": time, "z": z, "c": "ScanImage's settings"}
 
 
 def _known(stored: Stored | None) -> Stored:
@@ -342,7 +367,7 @@ def _placed(sections: Sequence[Section], volume: Volume, dropped: str, where: st
     frames = np.arange(sum(section.frames for section in sections), dtype=np.int64)
     placement = place_frames(Numbers(np.zeros_like(frames), frames), volume)
     text = "its pages carry no frame numbers; planes were taken by the order of the pages. A dropped frame goes unseen."
-    return Placement(placement.frames, [*placement.lost, text])
+    return Placement(placement.frames, [*placement.lost, text], placement.left)
 
 
 def _arranged(

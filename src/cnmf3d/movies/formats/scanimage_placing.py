@@ -41,10 +41,13 @@ class Placement:
         Position in the file; -1 for a frame that is missing, where gaps are kept.
     lost : sequence of str
         What is missing, as sentences without the file's name.
+    left : int
+        Volumes that the file has parts of, and that are left out.
     """
 
     frames: npt.NDArray[np.intp]
     lost: Sequence[str]
+    left: int = 0
 
 
 def place_frames(
@@ -81,7 +84,7 @@ def place_frames(
     kept = dropped != "leave out"
     lost = _lost(stretch[starts], number[starts], slot[starts], whole, table, dropped)
     if not kept or not whole.any():
-        return Placement(table[whole], lost)
+        return Placement(table[whole], lost, int((~whole).sum()))
     return Placement(_filled(table, stretch[starts], number[starts], whole, where), lost)
 
 
@@ -102,7 +105,8 @@ def _filled(
         places = number[rows] - number[rows[0]]
         if places[-1] + 1 > (FILLED + 1) * len(table):
             raise InputError(
-                f"by the frame numbers of {where} {places[-1] + 1 - len(rows)} volumes are missing, and {len(rows)} are there",
+                f"by the frame numbers of {where} {places[-1] + 1 - len(rows)} volumes are missing, and {len(rows)} are "
+                "there",
                 "Leave them out: dropped='leave out' (--dropped 'leave out').",
             )
         part = np.full((int(places[-1]) + 1, table.shape[1]), -1, np.intp)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -68,7 +68,9 @@ class Settings:
     def facts(self) -> Facts:
         """The same, as of a movie."""
         metadata = {"channels": list(self.channels), "flyback_planes": self.flyback, "date": self.date}
-        return Facts(self.rate, self.voxel_size, {name: value for name, value in metadata.items() if value})
+        told = {name: value for name, value in metadata.items() if value}
+        z = f"Experiment.xml; {self.flyback} frames of flyback after each volume are left out"
+        return Facts(self.rate, self.voxel_size, told, sources={"z": z} if self.flyback else {})
 
 
 def recognises(place: Place) -> bool:
@@ -175,7 +177,7 @@ def _raw(place: Place, path: Path, settings: Settings) -> Stored:
     if settings.flyback:
         order = np.arange(times * frames * channels, dtype=np.intp).reshape(times, frames, channels)
         shaped = Stacked(data, order[:, : settings.planes])
-    facts = Facts(facts.rate, facts.voxel_size, facts.metadata, tuple(warnings), files=(str(path),))
+    facts = replace(facts, warnings=tuple(warnings), files=(str(path),))
     return Stored(shaped, "tzcyx", "ThorImage raw", facts)
 
 
@@ -216,7 +218,7 @@ def _tiffs(place: Place, folder: Path, settings: Settings) -> Stored:
     pages, order, cautions = Spread(place, "TZC", paths, file, page, "files' names").gathered()
     facts = settings.facts
     metadata = {**facts.metadata, "channels": channels}
-    facts = Facts(facts.rate, facts.voxel_size, metadata, cautions, files=tuple(str(path) for path in paths))
+    facts = replace(facts, metadata=metadata, warnings=cautions, files=tuple(str(path) for path in paths))
     return Stored(in_order(pages, order), letters("TZCYX"), "ThorImage TIFF", facts)
 
 
