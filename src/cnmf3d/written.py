@@ -249,6 +249,11 @@ def _left(place: Path, host: str, pid: int) -> bool:
     return not psutil.pid_exists(pid)
 
 
+def settle(draft: Path, path: Path) -> None:
+    """Bring a finished draft of the same disk to its place, through to the disk itself."""
+    _put(draft, target_of(path), path)
+
+
 def _put(draft: Path, target: Path, path: Path) -> None:
     """Bring a file or a new folder to the disk, and to its place."""
     if draft.is_dir():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.movies import open_movie, writing
+from cnmf3d.movies.resuming import Work
 from cnmf3d.movies.writing import write_movie
 
 
@@ -43,18 +48,18 @@ def test_chunks_of_any_length_make_the_same_file(tmp_path_factory, values, chunk
 
 
 def test_a_disk_that_changes_values_is_seen(tmp_path, values, monkeypatch):
-    real = writing.write_frames
+    real = writing._Tiff.put
 
-    def damaged(movie, path, frames, *, reporter):
-        out = real(movie, path, frames, reporter=reporter)
-        content = bytearray(Path(out).read_bytes())
+    def damaged(self, start, frames):
+        real(self, start, frames)
+        content = bytearray(self._path.read_bytes())
         content[content.index(values[3].astype("<u2").tobytes()) + 5] ^= 1
-        Path(out).write_bytes(content)
-        return out
+        self._path.write_bytes(content)
 
-    monkeypatch.setattr(writing, "write_frames", damaged)
+    monkeypatch.setattr(writing._Tiff, "put", damaged)
     with pytest.raises(Cnmf3dError, match="other values than were written, in frames 0 to 5"):
         write_movie(open_movie(values, rate=1), tmp_path / "o.tif")
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_that_cannot_be_written(tmp_path, values):
@@ -65,3 +70,92 @@ def test_names_that_cannot_be_written(tmp_path, values):
     with pytest.raises(InputError, match="is there already"):
         write_movie(movie, tmp_path / "o.tif")
     assert (tmp_path / "o.tif").read_bytes() == b"mine"
+
+
+KILLED = """
+import os, signal, sys
+from cnmf3d.movies import open_movie, writing
+writing.CHUNK_BYTES = 100
+def told(progress):
+    if progress.done == 4 and progress.stage == "write":
+        os.kill(os.getpid(), signal.SIGKILL)
+writing.write_movie(open_movie(sys.argv[1], axes="tzyx", rate=2), sys.argv[2], reporter=told)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("name", ["o.tif", "o.ome.zarr"])
+def test_a_conversion_that_was_killed_goes_on(tmp_path, values, name, monkeypatch):
+    np.save(tmp_path / "m.npy", values)
+    words = [sys.executable, "-c", KILLED, str(tmp_path / "m.npy"), str(tmp_path / name)]
+    assert subprocess.run(words, check=False).returncode == -9
+    assert not (tmp_path / name).exists()
+    monkeypatch.setattr(writing, "CHUNK_BYTES", 100)
+    read = []
+    movie = open_movie(tmp_path / "m.npy", axes="tzyx", rate=2)
+    real = type(movie.frames).read
+    monkeypatch.setattr(
+        type(movie.frames),
+        "read",
+        lambda self, start, stop, step=1: read.append(start) or real(self, start, stop, step),
+    )
+    write_movie(movie, tmp_path / name, check=False)
+    assert read == [4, 5]
+    np.testing.assert_array_equal(open_movie(tmp_path / name).read(0, 6), values)
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["m.npy", name])
+
+
+@pytest.mark.parametrize("name", ["o.tif", "o.ome.zarr"])
+@pytest.mark.parametrize("damage", ["movie", "last chunk", "journal", "draft", "first chunk"])
+def test_a_conversion_that_cannot_go_on_begins_anew(tmp_path, values, name, damage, monkeypatch):
+    np.save(tmp_path / "m.npy", values)
+    monkeypatch.setattr(writing, "CHUNK_BYTES", 100)
+
+    def stop(progress):
+        if progress.done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_movie(open_movie(tmp_path / "m.npy", axes="tzyx", rate=2), tmp_path / name, reporter=stop)
+    part = tmp_path / f".{name}.part"
+    wanted = values
+    if damage == "movie":
+        wanted = values + 1
+        np.save(tmp_path / "m.npy", wanted)
+    elif damage == "journal":
+        (part / "journal.jsonl").write_text("{")
+    elif damage == "draft":
+        shutil.rmtree(part / name) if name.endswith("zarr") else (part / name).unlink()
+    else:
+        frame = 3 if damage == "last chunk" else 0
+        sink = writing._resumed(Work(part, name, {}), open_movie(values), values.dtype)
+        offset = json.loads((part / "journal.jsonl").read_text().split("\n")[0])["made"]["offset"]
+        sink = type(sink)(part / name, offset, values.shape, values.dtype)
+        sink.put(frame, values[frame : frame + 1] + 9)
+    movie = open_movie(tmp_path / "m.npy", axes="tzyx", rate=2)
+    if damage == "first chunk":
+        with pytest.raises(Cnmf3dError, match="in frames 0 to 0"):
+            write_movie(movie, tmp_path / name)
+    write_movie(movie, tmp_path / name)
+    np.testing.assert_array_equal(open_movie(tmp_path / name).read(0, 6), wanted)
+    assert not part.exists()
+
+
+def test_two_programs_do_not_write_one_file(tmp_path, values):
+    np.save(tmp_path / "m.npy", values)
+    movie = open_movie(tmp_path / "m.npy", axes="tzyx", rate=2)
+
+    def again(progress):
+        write_movie(movie, tmp_path / "o.tif")
+
+    with pytest.raises(InputError, match="is being written by another program"):
+        write_movie(movie, tmp_path / "o.tif", reporter=again)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_draft_that_is_a_link_is_not_written_through(tmp_path, values):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / ".o.tif.part").symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match="is a link"):
+        write_movie(open_movie(values, rate=2), tmp_path / "o.tif")
+    assert not list((tmp_path / "mine").iterdir())

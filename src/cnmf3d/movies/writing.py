@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,8 @@ import xxhash
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
 from cnmf3d.movies.movie import Movie
-from cnmf3d.written import whole
+from cnmf3d.movies.resuming import Work, about_movie, at_work
+from cnmf3d.written import settle, to_disk, whole
 
 CHUNK_BYTES = 2**26
 """Bytes of frames that are read and written at once: more only takes memory."""
@@ -39,42 +41,6 @@ class Frames(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _AsTheyAre:
-    """Frames as a movie has them."""
-
-    movie: Movie
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The movie's, in this machine's order of bytes."""
-        return self.movie.dtype.newbyteorder("=")
-
-    def chunks(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        """First frame and values of one chunk after the other."""
-        for start, stop in spans(self.movie.shape, self.dtype.itemsize):
-            yield start, np.asarray(self.movie.read(start, stop), self.dtype)
-
-
-@dataclass(frozen=True)
-class _Summed:
-    """Frames of which sums are kept, to compare them with what the file holds."""
-
-    frames: Frames
-    sums: list[str]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """As of the frames."""
-        return self.frames.dtype
-
-    def chunks(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-        """As of the frames."""
-        for start, values in self.frames.chunks():
-            self.sums.append(sum_of(values))
-            yield start, values
-
-
 def sum_of(values: npt.NDArray[Any]) -> str:
     """Checksum of values, whatever their order of bytes."""
     native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
@@ -91,6 +57,8 @@ def spans(shape: tuple[int, ...], itemsize: int) -> list[tuple[int, int]]:
 def write_movie(movie: Movie, path: str | Path, *, check: bool = True, reporter: Reporter = silent) -> Path:
     """Write a movie as it is read; it appears under its name when it is complete.
 
+    A program that was killed while it wrote goes on where it was, when the same movie is written there again.
+
     Parameters
     ----------
     movie : Movie
@@ -98,7 +66,7 @@ def write_movie(movie: Movie, path: str | Path, *, check: bool = True, reporter:
         ``.tif`` or ``.tiff``: TZYX, uncompressed, an ImageJ hyperstack up to 4 GB; ``.zarr``: OME-Zarr 0.4. Nothing
         may be there.
     check : bool
-        Read the file again and compare every value.
+        Read the file again and compare every value, before it appears.
     reporter : Reporter
         Told of the frames that are written, and read again.
 
@@ -111,24 +79,52 @@ def write_movie(movie: Movie, path: str | Path, *, check: bool = True, reporter:
     Cnmf3dError
         Where it can't be written, or holds something else than was written.
     """
-    sums: list[str] = []
-    frames = _AsTheyAre(movie)
-    path = write_frames(movie, path, _Summed(frames, sums), reporter=reporter)
-    if check:
-        _check_same(path, movie, frames.dtype, sums, reporter)
+    path = _free(path)
+    dtype = movie.dtype.newbyteorder("=")
+    with at_work(path, about_movie(movie, dtype=dtype.str, chunk=CHUNK_BYTES)) as work:
+        sink = _resumed(work, movie, dtype)
+        if not work.sums:
+            _check_room(path, movie, dtype)
+            sink = _SINKS[path.suffix.lower()].made(work.draft, movie, dtype)
+            work.begin({"offset": sink.offset})
+        for start, stop in spans(movie.shape, dtype.itemsize)[len(work.sums) :]:
+            values = np.asarray(movie.read(start, stop), dtype)
+            sink.put(start, values)
+            sink.flush()
+            work.add(sum_of(values))
+            _report(reporter, movie, stop)
+        sink.end(movie)
+        if check:
+            _check_same(path, work, movie, dtype, reporter)
+        settle(work.draft, path)
     return path
 
 
-def _check_same(path: Path, movie: Movie, dtype: np.dtype[Any], sums: list[str], reporter: Reporter) -> None:
-    """See that a file holds what was written."""
+def _resumed(work: Work, movie: Movie, dtype: np.dtype[Any]) -> Sink:
+    """Go on with a draft; its last chunk is looked at, and written again where it isn't as it should be."""
+    sink = _SINKS[work.draft.suffix.lower()](work.draft, int(work.head.get("offset", 0)), movie.shape, dtype)
+    if work.sums:
+        start, stop = spans(movie.shape, dtype.itemsize)[len(work.sums) - 1]
+        try:
+            whole = sum_of(np.asarray(sink.read(start, stop), dtype)) == work.sums[-1]
+        except (OSError, ValueError, KeyError):
+            whole = False
+        if not whole:
+            work.drop_last()
+    return sink
+
+
+def _check_same(path: Path, work: Work, movie: Movie, dtype: np.dtype[Any], reporter: Reporter) -> None:
+    """See that a draft holds what was written; it is thrown away where it doesn't."""
     from cnmf3d.movies.opening import open_movie
 
-    written = open_movie(path, axes="tzyx")
-    for (start, stop), wanted in zip(spans(movie.shape, dtype.itemsize), sums, strict=True):
+    written = open_movie(work.draft, axes="tzyx")
+    for (start, stop), wanted in zip(spans(movie.shape, dtype.itemsize), work.sums, strict=True):
         if sum_of(np.asarray(written.read(start, stop), dtype)) != wanted:
+            work.sums.clear()
             raise Cnmf3dError(
-                f"{path} holds other values than were written, in frames {start} to {stop - 1}",
-                "The disk or the network drive may be faulty: remove it and write it elsewhere.",
+                f"{path} would hold other values than were written, in frames {start} to {stop - 1}",
+                "The disk or the network drive may be faulty: write it elsewhere.",
             )
         reporter(Progress("check", stop, movie.shape[0], "frames", stop * (movie.size // movie.shape[0])))
 
@@ -144,15 +140,24 @@ def write_frames(movie: Movie, path: str | Path, frames: Frames, *, reporter: Re
         In the movie's shape.
     reporter : Reporter
     """
+    path = _free(path)
+    with whole(path) as draft:
+        _check_room(path, movie, frames.dtype)
+        sink = _SINKS[path.suffix.lower()].made(draft, movie, frames.dtype)
+        for start, values in frames.chunks():
+            sink.put(start, values)
+            _report(reporter, movie, start + len(values))
+        sink.end(movie)
+    return path
+
+
+def _free(path: str | Path) -> Path:
+    """A name that can be written, at which nothing is."""
     path = Path(path)
-    writers = {".tif": _write_tiff, ".tiff": _write_tiff, ".zarr": _write_zarr}
-    if path.suffix.lower() not in writers:
+    if path.suffix.lower() not in _SINKS:
         raise UsageError(f"{path} is no name of a movie that can be written", "Let it end in .tif or .ome.zarr.")
     if path.exists():
         raise InputError(f"{path} is there already", "Choose another name, or remove it.")
-    with whole(path) as draft:
-        _check_room(path, movie, frames.dtype)
-        writers[path.suffix.lower()](draft, movie, frames, reporter)
     return path
 
 
@@ -165,30 +170,79 @@ def _check_room(path: Path, movie: Movie, dtype: np.dtype[Any]) -> None:
         )
 
 
-def _write_tiff(draft: Path, movie: Movie, frames: Frames, reporter: Reporter) -> None:
-    """One contiguous TIFF."""
-    import tifffile
+class Sink(Protocol):
+    """A file that takes frames."""
 
-    dtype = frames.dtype.newbyteorder("<") if frames.dtype != bool else np.dtype(np.uint8)  # TIFF packs bits
-    small = movie.size * dtype.itemsize < IMAGEJ_LIMIT and frames.dtype.name in IMAGEJ_TYPES
-    mapped = tifffile.memmap(
-        draft,
-        shape=movie.shape,
-        dtype=dtype,
-        imagej=small,
-        ome=not small,
-        bigtiff=not small,
-        byteorder="<",
-        photometric="minisblack",
-        **(_imagej(movie) if small else _ome(movie)),
-    )
-    offset = int(mapped.offset)
-    del mapped
-    with draft.open("r+b") as file:
-        file.seek(offset)
-        for start, values in frames.chunks():
-            file.write(np.ascontiguousarray(values, dtype).data)
-            _report(reporter, movie, start + len(values))
+    offset: int
+
+    def put(self, start: int, values: npt.NDArray[Any]) -> None:
+        """Write frames (t, Z, Y, X) from `start` on."""
+        ...
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read frames that were written."""
+        ...
+
+    def flush(self) -> None:
+        """See that what was written is on the disk."""
+        ...
+
+    def end(self, movie: Movie) -> None:
+        """Write what belongs behind the frames."""
+        ...
+
+
+class _Tiff:
+    """One contiguous TIFF."""
+
+    def __init__(self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        # TIFF packs bits.
+        self._dtype = dtype.newbyteorder("<") if dtype.kind != "b" else np.dtype(np.uint8)
+        self.offset, self._path, self._shape = offset, path, shape
+        self._frame = math.prod(shape[1:]) * self._dtype.itemsize
+
+    @classmethod
+    def made(cls, path: Path, movie: Movie, dtype: np.dtype[Any]) -> _Tiff:
+        """An empty one, with its labels."""
+        import tifffile
+
+        sink = cls(path, 0, movie.shape, dtype)
+        small = movie.size * sink._dtype.itemsize < IMAGEJ_LIMIT and dtype.name in IMAGEJ_TYPES
+        path.unlink(missing_ok=True)
+        mapped = tifffile.memmap(
+            path,
+            shape=movie.shape,
+            dtype=sink._dtype,
+            imagej=small,
+            ome=not small,
+            bigtiff=not small,
+            byteorder="<",
+            photometric="minisblack",
+            **(_imagej(movie) if small else _ome(movie)),
+        )
+        sink.offset = int(mapped.offset)
+        return sink
+
+    def put(self, start: int, values: npt.NDArray[Any]) -> None:
+        """Write frames."""
+        with self._path.open("r+b") as file:
+            file.seek(self.offset + start * self._frame)
+            file.write(np.ascontiguousarray(values, self._dtype).data)
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read frames that were written."""
+        with self._path.open("rb") as file:
+            file.seek(self.offset + start * self._frame)
+            values = np.frombuffer(file.read((stop - start) * self._frame), self._dtype)
+        return values.reshape(stop - start, *self._shape[1:])
+
+    def flush(self) -> None:
+        """See that what was written is on the disk."""
+        to_disk(self._path)
+
+    def end(self, movie: Movie) -> None:
+        """Nothing more."""
+        del movie
 
 
 def _imagej(movie: Movie) -> dict[str, Any]:
@@ -210,30 +264,64 @@ def _ome(movie: Movie) -> dict[str, Any]:
     return {"metadata": labels}
 
 
-def _write_zarr(draft: Path, movie: Movie, frames: Frames, reporter: Reporter) -> None:
+class _Zarr:
     """OME-NGFF 0.4 on Zarr 2, which most programs read."""
-    import zarr
 
-    _, z, y, x = movie.shape
-    root = zarr.open_group(draft, mode="w", zarr_format=2)
-    array = root.create_array(
-        "0",
-        shape=movie.shape,
-        dtype=frames.dtype,
-        chunks=(1, z, min(y, 512), min(x, 512)),
-        chunk_key_encoding={"name": "v2", "separator": "/"},
-    )
-    for start, values in frames.chunks():
-        array[start : start + len(values)] = values
-        _report(reporter, movie, start + len(values))
-    size, rate = movie.voxel_size, movie.rate
-    time = {} if rate is None else {"unit": "second"}
-    space = {} if size is None else {"unit": "micrometer"}
-    axes = [{"name": "t", "type": "time", **time}, *({"name": axis, "type": "space", **space} for axis in "zyx")]
-    scale = [1.0 if rate is None else 1 / rate, *((1.0, 1.0, 1.0) if size is None else (float(side) for side in size))]
-    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-    name = Path(movie.paths[0]).name if movie.paths else "movie"
-    root.attrs["multiscales"] = [{"version": "0.4", "name": name, "axes": axes, "datasets": [level]}]
+    offset = 0
+
+    def __init__(self, path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        del offset, shape, dtype
+        self._path = path
+
+    @classmethod
+    def made(cls, path: Path, movie: Movie, dtype: np.dtype[Any]) -> _Zarr:
+        """An empty one."""
+        import zarr
+
+        _, z, y, x = movie.shape
+        zarr.open_group(path, mode="w", zarr_format=2).create_array(
+            "0",
+            shape=movie.shape,
+            dtype=dtype,
+            chunks=(1, z, min(y, 512), min(x, 512)),
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
+        return cls(path, 0, movie.shape, dtype)
+
+    @cached_property
+    def _array(self) -> Any:
+        import zarr
+
+        return zarr.open_array(self._path / "0", mode="r+")
+
+    def put(self, start: int, values: npt.NDArray[Any]) -> None:
+        """Write frames."""
+        self._array[start : start + len(values)] = values
+
+    def read(self, start: int, stop: int) -> npt.NDArray[Any]:
+        """Read frames that were written."""
+        return np.asarray(self._array[start:stop])
+
+    def flush(self) -> None:
+        """Its many files go to the disk when all are written; what a loss of power took is seen when they are read."""
+
+    def end(self, movie: Movie) -> None:
+        """Axes, rate and size of a voxel."""
+        import zarr
+
+        size, rate = movie.voxel_size, movie.rate
+        time = {} if rate is None else {"unit": "second"}
+        space = {} if size is None else {"unit": "micrometer"}
+        axes = [{"name": "t", "type": "time", **time}, *({"name": axis, "type": "space", **space} for axis in "zyx")]
+        sides = (1.0, 1.0, 1.0) if size is None else (float(side) for side in size)
+        scale = [1.0 if rate is None else 1 / rate, *sides]
+        level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        name = Path(movie.paths[0]).name if movie.paths else "movie"
+        root = zarr.open_group(self._path, mode="r+")
+        root.attrs["multiscales"] = [{"version": "0.4", "name": name, "axes": axes, "datasets": [level]}]
+
+
+_SINKS: dict[str, type[_Tiff] | type[_Zarr]] = {".tif": _Tiff, ".tiff": _Tiff, ".zarr": _Zarr}
 
 
 def _report(reporter: Reporter, movie: Movie, done: int) -> None:

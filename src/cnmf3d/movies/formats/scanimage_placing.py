@@ -105,8 +105,8 @@ def _filled(
         places = number[rows] - number[rows[0]]
         if places[-1] + 1 > (FILLED + 1) * len(table):
             raise InputError(
-                f"by the frame numbers of {where} {places[-1] + 1 - len(rows)} volumes are missing, and {len(rows)} are "
-                "there",
+                f"by the frame numbers of {where} {places[-1] + 1 - len(rows)} volumes are missing, "
+                f"and {len(rows)} are there",
                 "Leave them out: dropped='leave out' (--dropped 'leave out').",
             )
         part = np.full((int(places[-1]) + 1, table.shape[1]), -1, np.intp)
