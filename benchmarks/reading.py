@@ -1,0 +1,236 @@
+"""Reading movies: how fast beside a memory map, and beside decoders alone; many small files; memory.
+
+    python benchmarks/reading.py               all tables, movies of 128 MiB
+    python benchmarks/reading.py --mib 512     larger movies
+    python benchmarks/reading.py --files 20000 fewer small files
+
+Each movie is read from its first to its last frame in pieces of 32 MiB, from the cache of the disk, best of several
+times. For a layout without compression the other figure is the same bytes copied out of `numpy.memmap`; for one with
+compression it is each chunk decoded by imagecodecs in one thread, from memory. Movies are written into a temporary
+folder, and removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import imagecodecs
+import numpy as np
+import tifffile
+
+from cnmf3d import open_movie
+from cnmf3d.movies import Movie
+from cnmf3d.movies.writing import write_movie
+from measuring import machine
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "movies"))
+
+from files import write_scanimage
+from test_klb import write_klb
+from vendor_files import write_suite2p, write_thor
+from zeiss_files import write_zeiss
+
+PIECE = 32 * 2**20
+ROUNDS = 5
+PLANES, HEIGHT, WIDTH = 8, 256, 256
+
+
+def values_of(mib: int) -> np.ndarray:
+    """(T, Z, 1, Y, X) uint16 that compress about as recordings do: a picture and Poisson noise."""
+    times = max(4, mib * 2**20 // (PLANES * HEIGHT * WIDTH * 2))
+    generator = np.random.default_rng(0)
+    base = generator.uniform(50, 400, (PLANES, HEIGHT, WIDTH)).astype(np.float32)
+    out = np.empty((times, PLANES, 1, HEIGHT, WIDTH), np.uint16)
+    noise = [generator.poisson(base).astype(np.uint16) for _ in range(4)]
+    for t in range(times):
+        out[t, :, 0] = np.roll(noise[t % 4], t, axis=1)
+    return out
+
+
+def best(work: Callable[[], object]) -> tuple[float, float]:
+    """Least wall time and CPU time of a call."""
+    walls, cpus = [], []
+    for _ in range(ROUNDS):
+        began, cpu = time.perf_counter(), time.process_time()
+        work()
+        walls.append(time.perf_counter() - began)
+        cpus.append(time.process_time() - cpu)
+    return min(walls), min(cpus)
+
+
+def read_all(movie: Movie) -> None:
+    """Read a movie piece by piece."""
+    step = max(1, PIECE // (movie.size // len(movie) * movie.dtype.itemsize))
+    for start in range(0, len(movie), step):
+        movie.read(start, start + step)
+
+
+def copy_all(path: Path, size: int) -> None:
+    """Copy as many bytes out of a memory map."""
+    mapped = np.memmap(path, np.uint16, "r", shape=(size // 2,))
+    for start in range(0, len(mapped), PIECE // 2):
+        np.array(mapped[start : start + PIECE // 2])
+
+
+def plain(folder: Path, values: np.ndarray) -> Iterator[tuple[str, Movie]]:
+    """Movies in layouts without compression."""
+    movie = values[:, :, 0]
+    np.save(folder / "m.npy", movie)
+    yield "npy", open_movie(folder / "m.npy", axes="tzyx", rate=5)
+    tifffile.imwrite(folder / "i.tif", movie, imagej=True, metadata={"axes": "TZYX"})
+    yield "ImageJ hyperstack", open_movie(folder / "i.tif", rate=5)
+    with tifffile.TiffWriter(folder / "p.tif", bigtiff=True) as tif:
+        for page in movie.reshape(-1, HEIGHT, WIDTH):
+            tif.write(page, contiguous=False, metadata=None)
+    yield "BigTIFF, page by page", open_movie(folder / "p.tif", planes=PLANES, rate=5)
+    tifffile.imwrite(folder / "s.tif", movie.reshape(-1, HEIGHT, WIDTH), rowsperstrip=16, metadata=None)
+    yield "TIFF in strips", open_movie(folder / "s.tif", planes=PLANES, rate=5)
+    state = {
+        "SI.hChannels.channelSave": [1, 2],
+        "SI.hStackManager.enable": True,
+        "SI.hStackManager.numSlices": PLANES,
+        "SI.hStackManager.numFramesPerVolume": PLANES,
+        "SI.hStackManager.numFramesPerVolumeWithFlyback": PLANES + 2,
+        "SI.hRoiManager.scanFrameRate": 50.0,
+    }
+    half = movie[: len(movie) // 2].view(np.int16)
+    pages = np.zeros((len(half), PLANES + 2, 2, HEIGHT, WIDTH), np.int16)
+    pages[:, :PLANES, 0] = half
+    write_scanimage(folder / "si.tif", pages.reshape(-1, HEIGHT, WIDTH), state)
+    del pages
+    yield "ScanImage, one of two channels, flyback", open_movie(folder / "si.tif", channel=0)
+    with h5py.File(folder / "m.h5", "w") as file:
+        file["movie"] = movie
+    yield "HDF5, contiguous", open_movie(folder / "m.h5", axes="tzyx", rate=5)
+    (folder / "thor").mkdir()
+    yield "ThorImage raw, flyback", open_movie(write_thor(folder / "thor", values, flyback=1))
+    (folder / "s2p").mkdir()
+    yield "Suite2p, a file a plane", open_movie(write_suite2p(folder / "s2p", values))
+    yield "Zeiss CZI", open_movie(write_zeiss(folder, values))
+    for part in range(4):
+        quarter = movie[part * len(movie) // 4 : (part + 1) * len(movie) // 4]
+        tifffile.imwrite(folder / f"f_{part}.tif", quarter, imagej=True, metadata={"axes": "TZYX"})
+    yield "four files of stretches", open_movie(str(folder / "f_*.tif"), rate=5)
+
+
+def packed(folder: Path, values: np.ndarray) -> Iterator[tuple[str, Movie, Callable[[], object]]]:
+    """Movies in layouts with compression, and their decoding alone in one thread."""
+    movie = values[:, :, 0]
+    pages = movie.reshape(-1, HEIGHT, WIDTH)
+    for name, encode, decode in (
+        ("deflate", imagecodecs.zlib_encode, imagecodecs.zlib_decode),
+        ("lzw", imagecodecs.lzw_encode, imagecodecs.lzw_decode),
+        ("zstd", imagecodecs.zstd_encode, imagecodecs.zstd_decode),
+    ):
+        path = folder / f"{name}.tif"
+        tifffile.imwrite(path, pages, compression=name, rowsperstrip=HEIGHT, metadata=None)
+        blobs = [bytes(encode(page.tobytes())) for page in pages]
+        size = pages[0].nbytes
+
+        def alone(blobs: list[bytes] = blobs, decode: Callable[..., object] = decode, size: int = size) -> None:
+            for blob in blobs:
+                decode(blob, out=size)
+
+        yield f"TIFF, {name}", open_movie(path, planes=PLANES, rate=5), alone
+    czi = write_zeiss(folder, values, compression=6)
+    blobs = [bytes(imagecodecs.zstd_encode(page.view(np.uint8).reshape(-1, 2).T.tobytes())) for page in pages]
+
+    def halves() -> None:
+        for blob in blobs:
+            imagecodecs.zstd_decode(blob, out=pages[0].nbytes)
+
+    yield "Zeiss CZI, zstd1", open_movie(czi), halves
+    write_movie(open_movie(movie, rate=5), folder / "m.ome.zarr", check=False)
+    import zarr
+
+    array = zarr.open_array(folder / "m.ome.zarr" / "0", mode="r")
+    compressor = array.metadata.compressor
+    found = [each.read_bytes() for each in sorted((folder / "m.ome.zarr" / "0").rglob("*")) if each.is_file()]
+    chunks = [each for each in found if len(each) > 1000]
+
+    def zarrs() -> None:
+        for chunk in chunks:
+            compressor.decode(chunk)
+
+    yield f"OME-Zarr, {type(compressor).__name__}", open_movie(folder / "m.ome.zarr"), zarrs
+    with h5py.File(folder / "z.h5", "w") as file:
+        file.create_dataset("movie", data=movie, chunks=(1, 1, HEIGHT, WIDTH), compression="gzip")
+    zlibs = [bytes(imagecodecs.zlib_encode(page.tobytes(), 4)) for page in pages]
+
+    def gzips() -> None:
+        for blob in zlibs:
+            imagecodecs.zlib_decode(blob, out=pages[0].nbytes)
+
+    yield "HDF5, gzip", open_movie(folder / "z.h5", axes="tzyx", rate=5), gzips
+    klb = write_klb(folder / "m.klb", values.swapaxes(1, 2), (1, 1, PLANES, 128, 128), 2)
+    yield "KLB, zlib", open_movie(klb), gzips
+
+
+def many_files(folder: Path, count: int) -> None:
+    """Time to open a folder of single-page files, a plane each."""
+    page = np.zeros((16, 16), np.uint16)
+    tifffile.imwrite(folder / "one.tif", page, metadata=None)
+    content = (folder / "one.tif").read_bytes()
+    (folder / "one.tif").unlink()
+    for number in range(count):
+        t, z = divmod(number, 10)
+        (folder / f"m_t{t:06d}_z{z:02d}.tif").write_bytes(content)
+    began, cpu = time.perf_counter(), time.process_time()
+    movie = open_movie(folder, rate=5)
+    wall, used = time.perf_counter() - began, time.process_time() - cpu
+    began = time.perf_counter()
+    movie.read(0, 100)
+    first = time.perf_counter() - began
+    print(
+        f"{count} files of one page: opened in {wall:.1f} s (CPU {used:.1f}), {movie.shape}; 1000 files read in {first:.2f} s"
+    )
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mib", type=int, default=128)
+    parser.add_argument("--files", type=int, default=100_000)
+    options = parser.parse_args()
+    print(machine(), end="\n\n")
+    values = values_of(options.mib)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        reference = folder / "reference"
+        values.tofile(reference)
+        print("| without compression | MB/s | of a memory map's | memory, MiB |\n|---|---|---|---|")
+        for kind, movie in plain(folder, values):
+            size = movie.size * movie.dtype.itemsize
+            wall, _ = best(lambda movie=movie: read_all(movie))
+            other, _ = best(lambda size=size: copy_all(reference, size))
+            print(f"| {kind} | {size / wall / 1e6:.0f} | {other / wall:.2f} | {peak():.0f} |", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print(
+            f"\n| with compression | MB/s | threads' decoding ({os.cpu_count()} cores) | CPU over wall |\n|---|---|---|---|"
+        )
+        for kind, movie, alone in packed(folder, values[: max(4, len(values) // 2)]):
+            size = movie.size * movie.dtype.itemsize
+            wall, cpu = best(lambda movie=movie: read_all(movie))
+            other, _ = best(alone)
+            print(f"| {kind} | {size / wall / 1e6:.0f} | {other / wall:.2f} | {cpu / wall:.2f} |", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        print()
+        many_files(Path(name), options.files)
+
+
+def peak() -> float:
+    """Most memory of this process so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+if __name__ == "__main__":
+    main()
