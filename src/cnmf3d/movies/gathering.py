@@ -13,6 +13,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped, Stacked
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.naming import Grid, grid_of
+from cnmf3d.movies.places import bytes_of
 from cnmf3d.movies.stored import LazyArray, Place, Stored
 
 
@@ -134,10 +135,10 @@ def _sheets(
     flat = _flat(first, axes, lists)
     if flat is None:
         return None
-    known = _bytes(places[0]) if isinstance(first.data, Mapped) else None
+    known = bytes_of(places[0]) if isinstance(first.data, Mapped) else None
     counts = [int(flat.shape[0])]
     for number, place in enumerate(places[1:], 1):
-        if known is not None and _bytes(place) == known and place.suffix == places[0].suffix:
+        if known is not None and bytes_of(place) == known and place.suffix == places[0].suffix:
             counts.append(counts[0])
             continue
         stored = opened(number)
@@ -210,18 +211,14 @@ class _Flat:
         return block
 
 
-def _bytes(place: Place) -> int | None:
-    """Size of a local file."""
-    return place.path.stat().st_size if place.path is not None and place.path.is_file() else None
-
-
 def _rows(grid: Grid, counts: Sequence[int], places: Sequence[Place]) -> tuple[list[npt.NDArray[np.intp]], list[str]]:
     """Page numbers (planes, channels, pages) of each time; the last one may have been stopped."""
     starts = np.concatenate([[0], np.cumsum(counts)])
+    of_files = np.array(counts)
     rows, cautions = [], []
     for time, files in enumerate(grid.files):
         numbers = np.array(files)
-        pages = np.array(counts)[numbers]
+        pages = of_files[numbers]
         least = int(pages.min())
         if least != pages.max():
             fewest, most = int(numbers.flat[int(pages.argmin())]), int(numbers.flat[int(pages.argmax())])

@@ -6,12 +6,13 @@ Programs that write one file a plane number the axes in the names: ``x_t0001_z00
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from cnmf3d.errors import InputError
 
@@ -43,9 +44,13 @@ FEWEST = 4
 """Files from which a gap in their numbers is looked for: fewer show no regular step."""
 
 
+PARTS = re.compile(r"\d+|\D+")
+SUFFIXES = re.compile(r"(\.ome)?\.\w+$", re.IGNORECASE)
+
+
 def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Key that sorts names as people do: ``trial_2.tif`` before ``trial_10.tif``, ``a`` beside ``A``."""
-    parts = re.findall(r"\d+|\D+", name)
+    parts = PARTS.findall(name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts], name
 
 
@@ -172,11 +177,11 @@ def gap_in(names: Sequence[str]) -> str:
 
 def _inner_names(paths: Sequence[str]) -> list[str]:
     """Paths below the folder that all share, without suffixes."""
-    parts = [Path(path).parts for path in paths]
-    shared = 0
-    while all(len(each) > shared + 1 and each[shared] == parts[0][shared] for each in parts):
-        shared += 1
-    return [re.sub(r"(\.ome)?\.\w+$", "", "/".join(each[shared:]), flags=re.IGNORECASE) for each in parts]
+    plain = [path.replace("\\", "/") for path in paths] if os.sep == "\\" else paths
+    first, last = min(plain), max(plain)
+    alike = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    shared = first[:alike].rpartition("/")[0]
+    return [SUFFIXES.sub("", path[len(shared) :].lstrip("/")) for path in plain]
 
 
 def _parsed(name: str) -> _Named:

@@ -26,7 +26,7 @@ from cnmf3d.movies.joined import Joined, Part
 from cnmf3d.movies.layout import LaidOut
 from cnmf3d.movies.movie import Frames, Movie
 from cnmf3d.movies.naming import gap_in
-from cnmf3d.movies.places import locate
+from cnmf3d.movies.places import bytes_of, locate
 from cnmf3d.movies.plane_order import Order, in_depth, order_given
 from cnmf3d.movies.sidecar import sidecar_of
 from cnmf3d.movies.sources import axis_sources, sources_of
@@ -199,6 +199,8 @@ OPTIONS = tuple(name for name, each in signature(open_movie).parameters.items() 
 
 def _all_files(places: Sequence[Place], facts: Facts) -> tuple[str, ...]:
     """Name the files that were given, then those that belong to them."""
+    if not facts.files:
+        return tuple(place.address for place in places)
     if sorted(facts.files) == sorted(map(str, places)):  # the same ones, in the order of time
         return facts.files
     named = {place.path.resolve() for place in places if place.path is not None}
@@ -341,10 +343,10 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         return frames, facts
 
     first, facts = opened(0)
-    size = _size(places[0]) if isinstance(first.data, Mapped) else None
+    size = bytes_of(places[0]) if isinstance(first.data, Mapped) else None
     parts, cautions = [Part(str(places[0]), first.shape[0])], list(facts.warnings)
     for number, place in enumerate(places[1:], 1):
-        if size is not None and _size(place) == size and place.suffix == places[0].suffix:
+        if size is not None and bytes_of(place) == size and place.suffix == places[0].suffix:
             parts.append(Part(str(place), first.shape[0]))
             continue
         frames, more = opened(number)
@@ -383,11 +385,6 @@ def _other_rate(place: Place, facts: Facts, other: Place, more: Facts) -> str:
     if facts.rate is None or more.rate is None or abs(more.rate / facts.rate - 1) <= DISAGREE:
         return ""
     return f"{other} says {more.rate:.4g} Hz, the first file {place} {facts.rate:.4g} Hz, which is used for all."
-
-
-def _size(place: Place) -> int | None:
-    """Bytes of a local file."""
-    return place.path.stat().st_size if place.path is not None and place.path.is_file() else None
 
 
 def _text(frames: Frames) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +67,7 @@ def locate(source: str | Path | Sequence[str | Path]) -> list[Place]:
         found = sorted(glob.glob(str(path), recursive=True), key=natural)  # noqa: PTH207
         if not found:
             raise InputError(f"no file matches {text}", f"Look at what is in {path.parent}, and check the pattern.")
-        return [_file(Path(each), each) for each in found]
+        return _files([Path(each) for each in found])
     near = _near(path)
     raise InputError(f"{text} does not exist", f"Did you mean {near}?" if near else "Check the path.")
 
@@ -91,44 +93,69 @@ def _in_folder(folder: Path) -> list[Place]:
     described = next((path for each in formats() if each.described_in and (path := each.described_in(folder))), None)
     if described is not None:
         return [_file(described, str(described))]
-    visible = [each for each in folder.iterdir() if not each.name.startswith(".")]
+    visible = _visible(folder)
     found = _movie_files(visible)
     if not found:
-        inner = [each for each in visible if each.is_dir() and names_an_axis(each.name)]
-        found = _movie_files([file for each in inner for file in each.iterdir() if not file.name.startswith(".")])
+        inner = [path for path, is_file in visible if not is_file and names_an_axis(path.name)]
+        found = _movie_files([each for path in inner if path.is_dir() for each in _visible(path)])
     if not found:
         inside = f"It holds {len(visible)} other files." if visible else "It is empty."
         raise InputError(f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder.")
-    kinds = Counter(_kind(each) for each in found)
-    if len(kinds) > 1:
-        suffixes = Counter(each.suffix.lower() for each in found)
+    suffixes = Counter(each.suffix.lower() for each in found)
+    if len({_kind(suffix) for suffix in suffixes}) > 1:
         counts = ", ".join(f"{suffixes[suffix]} {suffix}" for suffix in sorted(suffixes))
         most = max(sorted(suffixes), key=suffixes.__getitem__)
         raise InputError(
             f"the folder {folder} holds files of several formats ({counts})",
             f"Say which with a pattern: '{folder / ('*' + most)}'.",
         )
-    return [_file(each, str(each)) for each in sorted(found, key=lambda each: natural(str(each.relative_to(folder))))]
+    before = len(str(folder))
+    return _files(sorted(found, key=lambda each: natural(str(each)[before:])))
 
 
-def _movie_files(paths: Sequence[Path]) -> list[Path]:
+def _files(paths: Sequence[Path]) -> list[Place]:
+    """Places of many files; of all but the first the first bytes are looked at when they are opened."""
+    return [_file(paths[0], str(paths[0])), *(_seen(path) for path in paths[1:])]
+
+
+def _seen(path: Path) -> Place:
+    """A file of many: with one look, as there may be 100,000 of them."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return _file(path, str(path))
+    if not stat.S_ISREG(facts.st_mode) or not facts.st_size:
+        return _file(path, str(path))
+    return Place(str(path), path, size=facts.st_size)
+
+
+def _visible(folder: Path) -> list[tuple[Path, bool]]:
+    """What a folder holds that isn't hidden, and whether it is a file; the folder's own list says so for most."""
+    with os.scandir(folder) as entries:
+        return [(Path(entry.path), entry.is_file()) for entry in entries if not entry.name.startswith(".")]
+
+
+def _movie_files(paths: Sequence[tuple[Path, bool]]) -> list[Path]:
     """Keep movie files by their suffix, without results."""
     known = {suffix for each in formats() for suffix in each.suffixes}
-    named = [each for each in paths if each.suffix.lower() in known]
-    return [each for each in named if each.is_file() or each.suffix.lower() == ".zarr" if not _made_from_a_movie(each)]
+    named = [(path, suffix, is_file) for path, is_file in paths if (suffix := path.suffix.lower()) in known]
+    return [
+        path
+        for path, suffix, is_file in named
+        if suffix == ".zarr" or is_file
+        if suffix not in (".hdf5", ".h5") or not _made_from_a_movie(path)
+    ]
 
 
-def _kind(path: Path) -> str:
+def _kind(suffix: str) -> str:
     """Name of the first format that has files with this suffix: ``.tif`` and ``.tiff`` are of one."""
-    return next(each.name for each in formats() if path.suffix.lower() in each.suffixes)
+    return next(each.name for each in formats() if suffix in each.suffixes)
 
 
 def _made_from_a_movie(path: Path) -> bool:
-    """Whether a file holds results, ours or CaImAn's, or the truth of a synthetic movie."""
+    """Whether an HDF5 file holds results, ours or CaImAn's, or the truth of a synthetic movie."""
     if path.name.lower().endswith((".cnmf3d.hdf5", ".truth.h5")):
         return True
-    if path.suffix.lower() not in (".hdf5", ".h5"):
-        return False
     return holds(path, "estimates")
 
 
@@ -155,3 +182,14 @@ def _near(path: Path) -> str:
         return ""
     close = get_close_matches(path.name, [each.name for each in path.parent.iterdir()], 1, 0.7)
     return str(path.parent / close[0]) if close else ""
+
+
+def bytes_of(place: Place) -> int | None:
+    """Size of a local file; None for anything else."""
+    if place.path is None or place.size is not None:
+        return place.size
+    try:
+        facts = place.path.stat()
+    except OSError:
+        return None
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else None

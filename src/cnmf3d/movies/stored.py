@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from os.path import splitext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,18 +54,32 @@ class Place:
         Path or URL.
     path : Path or None
         The same as a local path; None for a URL.
-    head : bytes
-        The file's first 16 bytes; empty for a folder or a URL.
+    known : bytes
+        The file's first 16 bytes, where they were looked at.
+    size : int or None
+        Bytes of the file, where that was looked at.
     """
 
     address: str
     path: Path | None
-    head: bytes = b""
+    known: bytes = b""
+    size: int | None = None
 
-    @property
+    @cached_property
+    def head(self) -> bytes:
+        """The file's first 16 bytes; empty for a folder or a URL."""
+        if self.known or self.path is None:
+            return self.known
+        try:
+            with self.path.open("rb") as file:
+                return file.read(16)
+        except OSError:
+            return b""
+
+    @cached_property
     def suffix(self) -> str:
         """Last suffix of the name in lower case, with its dot."""
-        return Path(self.address.rstrip("/")).suffix.lower()
+        return splitext(self.address.rstrip("/"))[1].lower()
 
     def __str__(self) -> str:
         """Write as the user wrote it."""

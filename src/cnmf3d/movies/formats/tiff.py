@@ -29,7 +29,7 @@ FORMATS = {"imagej": "ImageJ hyperstack"}
 
 def recognises(place: Place) -> bool:
     """Whether the file begins as a TIFF does, or is named as one."""
-    return place.path is not None and (place.head[:4] in MAGIC or place.suffix in SUFFIXES)
+    return place.path is not None and (place.suffix in SUFFIXES or place.head[:4] in MAGIC)
 
 
 def open_tiff(place: Place, dataset: str | None) -> Stored:
