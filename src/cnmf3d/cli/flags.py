@@ -80,7 +80,13 @@ class MovieFlags:
     channels: Annotated[
         int | None, typer.Option(min=1, help="Channels of each plane, where the file is a flat list of pages.")
     ] = None
-
+    plane_times: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S,S,...",
+            help="Seconds of each plane since its volume began, or one number from plane to plane; none: all at once.",
+        ),
+    ] = None
     motion: Annotated[
         Path | None,
         typer.Option(
@@ -99,6 +105,7 @@ class MovieFlags:
             "dataset": self.dataset,
             "planes": self.planes,
             "channels": self.channels,
+            "plane_times": self.plane_times,
             "motion": None if self.motion is None else str(self.motion.resolve()),  # a batch opens it from elsewhere
         }
         return {name: value for name, value in told.items() if value is not None}

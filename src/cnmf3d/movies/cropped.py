@@ -78,4 +78,5 @@ def cropped(movie: Movie, t: Span, z: Span, y: Span, x: Span) -> Movie:
     if t[1] - t[0] < 2:
         raise UsageError("one volume is no movie", "Keep at least two.")
     metadata = {**movie.metadata, "cropped": {"t": list(t), "z": list(z), "y": list(y), "x": list(x)}}
-    return replace(movie, frames=Cropped(movie.frames, (t, z, y, x)), metadata=metadata)
+    timeline = movie.timeline.within(*t, z)
+    return replace(movie, frames=Cropped(movie.frames, (t, z, y, x)), metadata=metadata, timeline=timeline)

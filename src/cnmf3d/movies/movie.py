@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.fingerprint import fingerprint_of
 from cnmf3d.movies.indexing import indexed
+from cnmf3d.timeline import Timeline
 
 
 class Frames(Protocol):
@@ -59,6 +60,8 @@ class Movie:
         What files and sidecar say beside that, plain values; ``format`` and ``axes`` are always there.
     warnings : tuple of str
         What the user should know about this input.
+    timeline : Timeline
+        When volumes, planes and segments were taken.
     """
 
     frames: Frames
@@ -67,6 +70,7 @@ class Movie:
     paths: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -121,6 +125,18 @@ class Movie:
         (T, Z, Y, X) numpy.memmap, read-only and C-contiguous, or None
         """
         return self.frames.contiguous()
+
+    @property
+    def plane_times(self) -> npt.NDArray[np.float64]:
+        """Seconds of each plane since its volume began, (Z,); zeros where they are taken at once, or it isn't known."""
+        planes = self.shape[1]
+        known = self.timeline.planes
+        return np.array(known if len(known) == planes else np.zeros(planes), np.float64)
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Seconds of each volume since the first, (T,); numbers of volumes where the rate isn't known."""
+        return self.timeline.seconds(self.shape[0], self.rate or 0.0)
 
     @property
     def ndim(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from cnmf3d.movies.formats.scanimage_frames import (
 from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_regions import Regions, regions_of
 from cnmf3d.movies.formats.scanimage_settings import Volume
+from cnmf3d.movies.formats.scanimage_times import times_of
 from cnmf3d.movies.formats.tiff_index import description, read_index
 from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
@@ -64,6 +65,8 @@ class Section:
         Volumes a second by the time stamps.
     first, last : Header
         Of its first and its last frame.
+    seconds : callable
+        Time stamp of each frame.
     """
 
     place: Place
@@ -75,6 +78,7 @@ class Section:
     rate: float | None
     first: Header
     last: Header
+    seconds: Callable[[int], float | None]
 
     @property
     def frames(self) -> int:
@@ -188,7 +192,7 @@ def _section(place: Place, tif: TiffFile) -> Section | None:
     if len(pages.shape) != 3:
         raise InputError(f"{place} has pages with several samples", "Export the movie's pages to a new file.")
     rate = stamped_rate(header, numbers, volume)
-    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last)
+    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last, lambda n: header(n).seconds)
 
 
 def _check_alike(one: Section, other: Section) -> None:
@@ -253,7 +257,9 @@ def _stored(sections: Sequence[Section], dataset: str | None) -> Stored | None:
     if regions is not None:
         data, size, strips = _of_regions(data, regions, dataset, size, where)
     lost = [f"{where}: {text}" for text in (*placement.lost, *strips, *_unfinished(sections))]
-    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
+    times = times_of(placement, volume, rate, settings.frame_rate(first.state, volume), _seconds(sections))
+    times = times if axes.startswith("tz") else {}
+    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state, **times}
     facts = Facts(rate, size, told, (*lost, *cautions, *contradicted, *uneven))
     return Stored(data, axes, "ScanImage", facts)
 
@@ -296,6 +302,17 @@ def _joined(sections: Sequence[Section]) -> LazyArray:
     return Chained(names, [int(each.shape[0]) for each in pages], tuple(pages[0].shape[1:]), dtype, pages.__getitem__)
 
 
+def _seconds(sections: Sequence[Section]) -> Callable[[int], float | None]:
+    """Time stamps of the frames of all files, counted through."""
+    ends = np.cumsum([section.frames for section in sections])
+
+    def seconds(frame: int) -> float | None:
+        at = int(np.searchsorted(ends, frame, "right"))
+        return sections[at].seconds(frame - int(ends[at]) + sections[at].frames)
+
+    return seconds
+
+
 def _without_unsaved_flyback(sections: Sequence[Section]) -> Volume:
     """Leave flyback out where the recording is complete without it: ScanImage may discard it before it saves."""
     volume = sections[0].volume
@@ -319,7 +336,7 @@ def _placed(sections: Sequence[Section], volume: Volume, where: str) -> Placemen
     frames = np.arange(sum(section.frames for section in sections), dtype=np.int64)
     placement = place_frames(Numbers(np.zeros_like(frames), frames), volume)
     text = "its pages carry no frame numbers; planes were taken by the order of the pages. A dropped frame goes unseen."
-    return Placement(placement.frames, [*placement.lost, text])
+    return replace(placement, lost=[*placement.lost, text])
 
 
 def _arranged(where: str, pages: LazyArray, order: npt.NDArray[np.intp]) -> tuple[LazyArray, str, tuple[str, ...]]:

@@ -177,10 +177,14 @@ class Placement:
         Position in the file.
     lost : sequence of str
         What is missing, as sentences without the file's name.
+    acquisition, number : (volumes,) int
+        Which acquisition each volume is of, from 0, and its number in that.
     """
 
     frames: npt.NDArray[np.intp]
     lost: Sequence[str]
+    acquisition: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
 
 
 def place_frames(numbers: Numbers, volume: Volume) -> Placement:
@@ -202,7 +206,8 @@ def place_frames(numbers: Numbers, volume: Volume) -> Placement:
     table[row, slot] = np.arange(len(number))
     table = table[:, : volume.wanted]
     whole = np.asarray((table >= 0).all(axis=1))
-    return Placement(table[whole], _lost(stretch[starts], number[starts], slot[starts], whole))
+    lost = _lost(stretch[starts], number[starts], slot[starts], whole)
+    return Placement(table[whole], lost, stretch[starts][whole], number[starts][whole])
 
 
 def _lost(
@@ -223,18 +228,18 @@ def _lost(
         begun += [(int(number[row]),) * 2 for row in within]
         stopped += [(int(number[row]),) * 2 for row in end]
         incomplete += [(int(number[row]),) * 2 for row in sorted(torn - {*within, *end})]
-    texts, run_on = [], "What follows runs on without a gap in time."
+    texts, kept = [], "Times of traces have the gap."
     if missing:
         texts.append(
             f"by its frame numbers volumes are missing: {_count(missing)} ({_ranges(missing)}, counted from 0). Files "
-            f"are missing or frames were not saved. {run_on}"
+            f"are missing or frames were not saved. {kept}"
         )
     if begun:
         texts.append(f"it begins within a volume, which is left out ({_ranges(begun)}, counted from 0).")
     if incomplete:
         texts.append(
             f"by its frame numbers frames were dropped. Volumes that lack a plane are left out: {_count(incomplete)} "
-            f"({_ranges(incomplete)}, counted from 0). {run_on}"
+            f"({_ranges(incomplete)}, counted from 0). {kept}"
         )
     if stopped:
         texts.append(f"its last volume is incomplete and left out ({_ranges(stopped)}, counted from 0).")
@@ -243,7 +248,7 @@ def _lost(
         begins: list[int] = (np.cumsum(whole) - whole)[rows].tolist()
         texts.append(
             f"its frame numbers begin again {int(stretch[-1])} times (at volume {_ranges([(n, n) for n in begins])}, "
-            "counted from 0): it holds several acquisitions, which follow one another without a gap in time."
+            "counted from 0): it holds several acquisitions, which are segments of the movie."
         )
     return texts
 
