@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-
-from cnmf3d.components import VolumeShape
 
 Double = npt.NDArray[np.float64]
 
@@ -98,25 +94,10 @@ class Timeline:
         """Frames, beside 0, before which nothing is known of what went on: segments begin there, or time is missing."""
         return tuple(sorted({*self.starts, *self.gaps()}))
 
-    def offsets(self, footprints: sparse.csc_array[Any], shape: VolumeShape) -> npt.NDArray[np.float32]:
-        """Seconds by which each trace is later than the start of its volume, (components,) float32.
-
-        A trace that is fitted by least squares is the sum of the voxels' own, each weighted by its squared weight in
-        the footprint: so is its time.
-
-        Parameters
-        ----------
-        footprints : csc (voxels, components), unit norm
-        shape : (Z, Y, X)
-        """
-        count = footprints.shape[1]
-        if len(self.planes) != shape[0] or self.aligned:
-            return np.zeros(count, np.float32)
-        column = np.repeat(np.arange(count), np.diff(footprints.indptr))
-        power = footprints.data.astype(np.float64) ** 2
-        late = np.asarray(self.planes)[footprints.indices // (shape[1] * shape[2])]
-        total = np.maximum(np.bincount(column, power, minlength=count), 1e-30)
-        return np.asarray(np.bincount(column, power * late, minlength=count) / total, np.float32)
+    @property
+    def late(self) -> tuple[float, ...]:
+        """Times of planes that traces still have; empty where they were brought to those of their volumes."""
+        return () if self.aligned else self.planes
 
     def within(self, start: int, stop: int, z: tuple[int, int]) -> Timeline:
         """Timeline of the frames ``start:stop`` and some planes of a movie."""
@@ -152,6 +133,13 @@ class Timeline:
             left_out={why: tuple(frames) for why, frames in told.get("left_out", {}).items()},
             aligned=bool(told.get("aligned", False)),
         )
+
+
+def frame_at(seconds: Double, when: float) -> int:
+    """The frame that is nearest to a time, among those whose `seconds` rise."""
+    after = int(np.clip(np.searchsorted(seconds, when), 0, len(seconds) - 1))
+    before = max(after - 1, 0)
+    return before if when - seconds[before] < seconds[after] - when else after
 
 
 def gaps_of(intervals: Double) -> npt.NDArray[np.bool_]:

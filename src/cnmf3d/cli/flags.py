@@ -162,6 +162,40 @@ class ParameterFlags:
             metavar="VALUE", help="Value of a pixel without light, for dF/F, or auto.", rich_help_panel=TRACES
         ),
     ] = None
+    align_planes: Annotated[
+        bool | None,
+        typer.Option(
+            "--align-planes", help="Bring traces to the time at which their volume begins.", rich_help_panel=TRACES
+        ),
+    ] = None
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="First frames of trials: 0,500,1000; none: the movie is one stretch, though it has several files.",
+            rich_help_panel=TRACES,
+        ),
+    ] = None
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE|FILE",
+            help='Frames to leave out: "mean > 3000", "channel1 > 500", or a file of numbers or of a mask.',
+            rich_help_panel=TRACES,
+        ),
+    ] = None
+    structural: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="CHANNEL", help="A structural label: which cells have it.", rich_help_panel=TRACES),
+    ] = None
+    functional: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNELS",
+            help="Traces of these channels on the same cells, which are found in the first: 0,1.",
+            rich_help_panel=TRACES,
+        ),
+    ] = None
     min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None
     rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None
 
@@ -197,6 +231,11 @@ class ParameterFlags:
             "p": self.p,
             "decay_time": _number(self.decay_time),
             "offset": _number(self.offset),
+            "align_planes": self.align_planes,
+            "segments": _whole_numbers(self.segments, "--segments"),
+            "exclude": self.exclude,
+            "structural": self.structural,
+            "functional": _whole_numbers(self.functional, "--functional"),
             "min_SNR": self.min_snr,
             "rval_thr": self.rval_thr,
         }
@@ -288,6 +327,18 @@ def _lengths(text: str | None, name: str) -> Any:
         return None if text is None else text.lower()
     values = numbers(text, name)
     return values[0] if len(values) == 1 else values
+
+
+def _whole_numbers(text: str | None, name: str) -> tuple[int, ...] | None:
+    """Whole numbers with commas between; none of them for the word none."""
+    if text is None or text.strip().lower() == "none":
+        return None if text is None else ()
+    found = numbers(text, name)
+    if any(each != int(each) or each < 0 for each in found):
+        from cnmf3d.errors import UsageError
+
+        raise UsageError(f"{name} is {text!r}", f"Write whole numbers from 0 with commas between: {name} 0,500.")
+    return tuple(int(each) for each in found)
 
 
 def _number(text: str | None) -> int | float | str | None:

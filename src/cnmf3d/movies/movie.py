@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.errors import UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.fingerprint import fingerprint_of
 from cnmf3d.movies.indexing import indexed
@@ -62,6 +63,8 @@ class Movie:
         What the user should know about this input.
     timeline : Timeline
         When volumes, planes and segments were taken.
+    other : callable or None
+        ``other(c)`` opens channel c of the same recording in the same way; see `channel`.
     """
 
     frames: Frames
@@ -71,6 +74,7 @@ class Movie:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
+    other: Callable[[int], Movie] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -125,6 +129,27 @@ class Movie:
         (T, Z, Y, X) numpy.memmap, read-only and C-contiguous, or None
         """
         return self.frames.contiguous()
+
+    def channel(self, number: int) -> Movie:
+        """Another channel of the same recording, opened, cropped and registered as this one.
+
+        Raises
+        ------
+        UsageError
+            Where there is none.
+        """
+        if self.other is None:
+            where = self.paths[0] if self.paths else "the array"
+            raise UsageError(
+                f"{where} has no channel {number} beside the one that is read",
+                "Open the file that holds all channels, with cnmf3d.open_movie(path, channel=...).",
+            )
+        movie = self.other(number)
+        if movie.shape != self.shape:
+            raise UsageError(
+                f"channel {number} is {movie.shape} (t, z, y, x), the movie {self.shape}", "They must be of one size."
+            )
+        return movie
 
     @property
     def plane_times(self) -> npt.NDArray[np.float64]:

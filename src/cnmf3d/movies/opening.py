@@ -138,11 +138,26 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         dataset=dataset,
         channels=whole_given(channels, "channels"),
     )
+
+    def other(number: int) -> Movie:
+        return open_movie(
+            source,
+            axes=axes,
+            rate=rate,
+            voxel_size=voxel_size,
+            channel=number,
+            dataset=dataset,
+            planes=planes,
+            channels=channels,
+            plane_times=plane_times,
+        )
+
     given, late = Facts(rate_given(rate), size_given(voxel_size)), plane_times_given(plane_times)
     if not _names_files(source):
         where = "the array"
         frames, facts = _one(open_array(source), wanted, where)
-        return _registered(_movie(frames, (), [("what is given", given), (where, facts)], where, late), motion)
+        movie = _movie(frames, (), [("what is given", given), (where, facts)], where, late)
+        return _registered(replace(movie, other=other), motion)
     places = locate(source)
     sidecar = sidecar_of(places)
     wanted = replace(
@@ -154,7 +169,8 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
-    return _registered(_movie(opened[0], _all_files(places, opened[1]), known, where, late), motion)
+    movie = _movie(opened[0], _all_files(places, opened[1]), known, where, late)
+    return _registered(replace(movie, other=other), motion)
 
 
 def _registered(movie: Movie, motion: MotionSource | None) -> Movie:

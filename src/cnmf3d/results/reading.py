@@ -28,6 +28,7 @@ from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
+from cnmf3d.timeline import Timeline
 from cnmf3d.traces import quiet_level
 
 
@@ -159,7 +160,14 @@ def _results(
             warnings=tuple(told["warnings"]),
             asked=told.get("asked", {}),
         ),
+        timeline=_timeline(own),
     )
+
+
+def _timeline(own: h5py.Group) -> Timeline:
+    """When frames were taken; evenly and all planes at once in files that were written before this was stored."""
+    stamps = np.asarray(own["seconds"][()], np.float64) if "seconds" in own else None
+    return Timeline.from_json(str(own.attrs["timeline"]), stamps) if "timeline" in own.attrs else Timeline()
 
 
 def _volume(
@@ -213,6 +221,7 @@ def _components(
         "resting": RestingLight.from_json(own.attrs["resting_light"])
         if own is not None and "resting_light" in own.attrs
         else RestingLight(),
+        "plane_times": () if own is None else _timeline(own).late,
     }
     if stored is not None and _all_there(estimates, count):
         names = {field: f"estimates/{name}" for field, name in TRACES.items()}

@@ -219,6 +219,10 @@ def _own(group: h5py.Group, results: Results) -> None:
     )
     group.attrs["shape_zyx"] = np.array(results.components.shape, np.int64)
     group.attrs["rate"] = float(results.rate)
+    timeline = results.timeline
+    group.attrs["timeline"] = timeline.to_json()
+    if timeline.stamps is not None:
+        group["seconds"] = _double(timeline.stamps)
     group.attrs["resting_light"] = results.components.resting.to_json()
     if results.voxel_size is not None:
         group.attrs["voxel_size_zyx_um"] = np.array(results.voxel_size, np.float64)

@@ -162,7 +162,7 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     if "seen" in quality:
         quality["seen"] = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
     gaps = seen if np.isnan(rois.traces).any() else None
-    return dataclasses.replace(
+    new = dataclasses.replace(
         rois,
         footprints=footprints,
         traces=hidden_traces(traces, gaps),
@@ -180,6 +180,7 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
         accepted=np.asarray(accepted, bool),
         seen=seen,
     )
+    return new.timed()
 
 
 def seen_together(rois: Components, weights: npt.NDArray[np.float64]) -> Float | None:

@@ -22,6 +22,7 @@ from cnmf3d.results.curation.state import Change, State, after
 from cnmf3d.results.curation.storing import save_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.reading import load_results
+from cnmf3d.timeline import Timeline
 
 Ints = npt.NDArray[np.int64]
 Kind = Literal["raw", "dff", "denoised", "spikes"]
@@ -188,6 +189,16 @@ class CurationSession:
     def rate(self) -> float:
         """Volumes a second; 0 where nobody said."""
         return self._results.rate
+
+    @property
+    def timeline(self) -> Timeline:
+        """When volumes and planes were taken."""
+        return self._results.timeline
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """(frames,) seconds of each volume since the first; numbers of frames where the rate isn't known."""
+        return self._results.seconds
 
     @property
     def accepted(self) -> Bool:

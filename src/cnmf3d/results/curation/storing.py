@@ -67,7 +67,7 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
     if any(len(values) != count for values in each) or arrays["g"].ndim != 2:
         raise ValueError(f"not all ROIs have every value: {count} footprints")
     traces, residuals, spikes, dff = (arrays[name].astype(np.float32) for name in TRACES)
-    return dataclasses.replace(
+    rois = dataclasses.replace(
         no_rois(like),
         footprints=footprints,
         traces=traces,
@@ -79,6 +79,7 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
         accepted=arrays["accepted"].astype(bool),
         seen=arrays[SEEN].astype(np.float32) if SEEN in arrays else None,
     )
+    return rois.timed()
 
 
 def fingerprint_of(components: Components) -> str:

@@ -74,7 +74,7 @@ FIXED = {
 }
 """Columns of the table of ROIs that every export has."""
 
-MEASURES = {"f0": TRACE, "radius": "pixels", "width": "voxels", "label": "", "seed": ""}
+MEASURES = {"f0": TRACE, "radius": "pixels", "width": "voxels", "label": "", "seed": "", "time_offset": "s"}
 """Units of quality measures that aren't ratios; none for numbers that are names."""
 
 

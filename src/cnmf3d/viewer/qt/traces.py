@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError
+from cnmf3d.timeline import frame_at
 from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
 
@@ -79,11 +80,12 @@ class TraceDock(QWidget):
         app.viewer.dims.events.current_step.connect(self._time_moved)
         self._other_rois()
 
-    @property
-    def rate(self) -> float:
-        """Frames a second, or 1 where that isn't known: the axis then counts frames."""
+    def _second(self, frame: int) -> float:
+        """Where a frame is on the axis, which counts frames where the rate isn't known."""
         store = self._app.rois
-        return store.rate if store is not None and store.rate > 0 else 1.0
+        if store is None or frame >= store.frames:
+            return frame / (store.rate if store is not None and store.rate > 0 else 1.0)
+        return float(store.seconds[frame])
 
     def close_links(self) -> None:
         """Listen no more to the viewer."""
@@ -99,7 +101,7 @@ class TraceDock(QWidget):
         self._tell(len(ids))
         if store is None or not ids.size or not store.frames:  # masks of other programs have no traces
             return
-        seconds = np.arange(store.frames) / self.rate
+        seconds, late = store.seconds, store.metrics.get("time_offset")
         self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
@@ -120,7 +122,8 @@ class TraceDock(QWidget):
                     self.told.setText(f"{self.told.text()}; no {NAMES[kind]} of {roi}: F0 isn't clearly above zero")
                 if not np.isfinite(values[kind][row]).any():
                     continue
-                self._curve(seconds, values[kind][row] + base, kind, colour, str(roi))
+                own = 0.0 if late is None else float(np.nan_to_num(late[store.positions([int(roi)])[0]]))
+                self._curve(seconds + own, values[kind][row] + base, kind, colour, str(roi))
             if self.apart.isChecked() and len(ids) > 1:
                 label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
                 label.setPos(0, base)
@@ -173,7 +176,7 @@ class TraceDock(QWidget):
         """Follow the time slider."""
         dims = self._app.viewer.dims
         if dims.ndim == 4 and not self.now.moving:
-            self.now.setValue(dims.current_step[0] / self.rate)
+            self.now.setValue(self._second(dims.current_step[0]))
 
     def _clicked(self, event: Any) -> None:
         """Go to the time that was clicked."""
@@ -182,7 +185,9 @@ class TraceDock(QWidget):
 
     def _go(self, seconds: float) -> None:
         """Move the time slider."""
-        seek(self._app, round(seconds * self.rate))
+        store = self._app.rois
+        known = store is not None and store.frames > 0
+        seek(self._app, frame_at(store.seconds, seconds) if store is not None and known else round(seconds))
 
 
 def _drawn(values: Mapping[str, Any]) -> list[Any]:

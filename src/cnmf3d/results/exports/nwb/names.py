@@ -7,6 +7,7 @@ SEGMENTATION, BACKGROUND = "PlaneSegmentation", "BackgroundSegmentation"
 NOISE = "voxel_noise"
 PARAMETERS, PROVENANCE = "Cnmf3dParameters", "Cnmf3dProvenance"
 CURATION = "Cnmf3dCuration"
+SEGMENTS = "segments"
 
 TRACES = {
     "Raw": "demixed raw trace, before deconvolution",
@@ -43,6 +44,7 @@ METRICS = {
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
     "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
+    "time_offset": "time of the ROI's plane or planes since their volume began, weighted by the squared footprint",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }
 
