@@ -105,6 +105,30 @@ class RestingLight:
 
 
 @dataclass(frozen=True)
+class Traced:
+    """Traces of another functional channel on the same footprints, fields as those of `Components`.
+
+    Attributes
+    ----------
+    traces, residuals, spikes, dff : (components, frames) float32
+    """
+
+    traces: Float
+    residuals: Float
+    spikes: Float
+    dff: Float
+
+    @property
+    def raw(self) -> Float:
+        """(components, frames) demixed traces before deconvolution."""
+        return self.traces + self.residuals
+
+    def select(self, index: npt.NDArray[np.integer[Any]]) -> Traced:
+        """Some of them."""
+        return Traced(*(getattr(self, name)[index] for name in TRACES))
+
+
+@dataclass(frozen=True)
 class Components:
     """Demixed, denoised, deconvolved and judged components of one movie.
 
@@ -138,6 +162,8 @@ class Components:
         `UNSEEN` the traces are NaN, unless a run was asked to interpolate them.
     plane_times : tuple of float
         Seconds of each plane since its volume began; empty where all are taken at once, or it isn't known.
+    channels : mapping of name to Traced
+        Traces of other functional channels, ``channel1``, ....
     """
 
     shape: VolumeShape
@@ -153,6 +179,7 @@ class Components:
     resting: RestingLight = field(default_factory=RestingLight)
     seen: Float | None = field(default_factory=lambda: None)  # no class attribute: one that is stored is read later
     plane_times: tuple[float, ...] = ()
+    channels: Mapping[str, Traced] = field(default_factory=lambda: {})  # as above
 
     @property
     def count(self) -> int:
@@ -217,6 +244,7 @@ class Components:
             quality={name: values[index] for name, values in self.quality.items()},
             accepted=self.accepted[index],
             seen=None if self.seen is None else self.rows("seen", index),
+            channels={name: channel.select(index) for name, channel in self.channels.items()},
         )
 
 
@@ -250,9 +278,7 @@ def centroids_of(footprints: sparse.csc_array[Any], shape: VolumeShape) -> npt.N
     return np.asarray(np.stack(sums, axis=1) / mass[:, None], np.float64)
 
 
-def time_offsets(
-    footprints: sparse.csc_array[Any], shape: VolumeShape, plane_times: tuple[float, ...]
-) -> Float | None:
+def time_offsets(footprints: sparse.csc_array[Any], shape: VolumeShape, plane_times: tuple[float, ...]) -> Float | None:
     """Seconds by which each trace is later than its volume, (components,) float32; None without times of planes.
 
     A trace that is fitted by least squares is the sum of what its voxels show, each times the square of its weight in

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -150,4 +151,4 @@ def gaps_of(intervals: Double) -> npt.NDArray[np.bool_]:
 def stretches(frames: int, breaks: tuple[int, ...]) -> list[tuple[int, int]]:
     """(start, stop) of the stretches between `breaks`, of all `frames`."""
     edges = [0, *sorted({each for each in breaks if 0 < each < frames}), frames]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -109,6 +109,11 @@ class MovieFlags:
             "motion": None if self.motion is None else str(self.motion.resolve()),  # a batch opens it from elsewhere
         }
         return {name: value for name, value in told.items() if value is not None}
+
+    def of_functional(self, parameters: CnmfParameters) -> MovieFlags:
+        """These, with the channel in which cells are found: as given, or else the first functional one."""
+        first = parameters.data.functional[:1]
+        return self if self.channel is not None or not first else replace(self, channel=first[0])
 
     def opened(self, paths: list[str]) -> Movie:
         """Open the movie that these files are."""

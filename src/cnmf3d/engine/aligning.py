@@ -28,7 +28,12 @@ def aligned(raw: Float, late: Float, rate: float, breaks: tuple[int, ...] = ()) 
     out = raw.copy()
     part = np.clip(late * rate, 0, 1).astype(np.float64)[:, None]  # of a frame, back from each sample
     u = 1 - part
-    weights = (-u * (u - 1) * (u - 2) / 6, (u + 1) * (u - 1) * (u - 2) / 2, -(u + 1) * u * (u - 2) / 2, (u + 1) * u * (u - 1) / 6)
+    weights = (
+        -u * (u - 1) * (u - 2) / 6,
+        (u + 1) * (u - 1) * (u - 2) / 2,
+        -(u + 1) * u * (u - 2) / 2,
+        (u + 1) * u * (u - 1) / 6,
+    )
     for start, stop in stretches(raw.shape[1], breaks):
         frames = stop - start
         held = np.pad(raw[:, start:stop].astype(np.float64), ((0, 0), (2, 1)), mode="edge")

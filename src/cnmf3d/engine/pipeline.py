@@ -236,7 +236,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
     with clock.stage("traces"):
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
         if plan.align:
-            last = in_time(last, plan, draft)
+            last = in_time(last, plan, draft.footprints, cache.shape, draft.source.scale)
     level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, level.raw, context.workers)
@@ -249,7 +249,9 @@ def finished(context: Context, draft: Draft) -> Outcome:
     return Outcome(
         plan=plan,
         cache=cache,
-        demixed=Demixed(draft.footprints, raw + (last.raw - level.raw), denoised, last.courses, quality, draft.response, last.shares),
+        demixed=Demixed(
+            draft.footprints, raw + (last.raw - level.raw), denoised, last.courses, quality, draft.response, last.shares
+        ),
         accepted=accepted,
         neuropil=draft.neuropil,
         level=draft.source.level,
@@ -444,10 +446,9 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
 
 
-def in_time(seen: Traces, plan: Plan, draft: Draft) -> Traces:
-    """Traces at the times at which their volumes began."""
-    footprints = in_movie_units(draft.footprints, draft.source.scale)[0]
-    late = time_offsets(footprints, draft.cache.shape, plan.timeline.planes)
+def in_time(seen: Traces, plan: Plan, footprints: Footprints, shape: VolumeShape, scale: Float) -> Traces:
+    """Traces at the times at which their volumes began; footprints in units of noise, `scale` is that of the voxels."""
+    late = time_offsets(in_movie_units(footprints, scale)[0], shape, plan.timeline.planes)
     if late is None:
         return seen
     return dataclasses.replace(seen, raw=aligned(seen.raw, late, plan.rate, plan.timeline.breaks()))

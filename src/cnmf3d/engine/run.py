@@ -19,6 +19,7 @@ from cnmf3d.components import Components
 from cnmf3d.dff import about_unclear, unclear
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
+from cnmf3d.engine.channels import with_channels
 from cnmf3d.engine.left_out import asked_of, usable
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
@@ -141,6 +142,7 @@ def _results(
         about_voxels(outcome.cache.statistics, recorded, heard, saturation="saturation" not in told)
         about_empty_frames(outcome.cache.statistics, movie, heard)
         components = components_of(outcome)
+    components = with_channels(components, outcome, context, recorded, parameters, storage, timeline)
     if components.count == 0:
         heard(Caution("evaluate", nothing_found(outcome)))
     elif not components.accepted.any():

@@ -34,7 +34,9 @@ class OutdatedError(DamagedError):
     """An entry of another movie, or of another state of this one."""
 
 
-def voxel_key(movie: Movie, width: int, left_out: tuple[int | str, ...] | None = None, fingerprint: str | None = None) -> str:
+def voxel_key(
+    movie: Movie, width: int, left_out: tuple[int | str, ...] | None = None, fingerprint: str | None = None
+) -> str:
     """Key of a movie's binned cache: the movie's content and all that shapes the cache's bytes.
 
     Parameters

@@ -78,7 +78,9 @@ def timeline_of(
     if stamps is not None and len(stamps) == frames:
         seconds = np.asarray(stamps, np.float64) - stamps[0]
         middle = float(np.median(np.diff(seconds)))
-        if rate is None or abs(middle * rate - 1) <= max(DISAGREE, 0.1):  # else another rate was given: stamps are wrong
+        if rate is None or abs(middle * rate - 1) <= max(
+            DISAGREE, 0.1
+        ):  # else another rate was given: stamps are wrong
             clock = seconds
     return Timeline(segments if len(segments) > 1 else (), clock, late, source), cautions
 

@@ -19,6 +19,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.regular import refuse_special
+from cnmf3d.results.channels import read_channels
 from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
@@ -230,7 +231,8 @@ def _components(
             lambda: stored.read(lambda: _background(stored.file["estimates"], order, frames))
         )
         return StoredComponents.of(stored, names, {**rest, "background": background})
-    whole = Components(**rest, **_traces(estimates, footprints, order))
+    channels = {} if own is None else read_channels(own.file)
+    whole = Components(**rest, **_traces(estimates, footprints, order), channels=channels)
     if own is None or (seen := read_seen(own.file)) is None:
         return whole
     traces: dict[str, Any] = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}

@@ -151,7 +151,8 @@ def of_stretch(parameters: CnmfParameters, start: int, stop: int) -> CnmfParamet
     for name in ("bad_frames", "segments"):
         if (given := getattr(data, name)) != "auto":
             changes[name] = tuple(frame - start for frame in given if start <= frame < stop)
-    return parameters.model_copy(update={"data": data.model_copy(update=changes)})
+    temporal = parameters.temporal.model_copy(update={"align_planes": False})
+    return parameters.model_copy(update={"data": data.model_copy(update=changes), "temporal": temporal})
 
 
 def without_length(results: Results, movie: Movie) -> Results:

@@ -192,7 +192,9 @@ def _section(place: Place, tif: TiffFile) -> Section | None:
     if len(pages.shape) != 3:
         raise InputError(f"{place} has pages with several samples", "Export the movie's pages to a new file.")
     rate = stamped_rate(header, numbers, volume)
-    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last, lambda n: header(n).seconds)
+    return Section(
+        place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last, lambda n: header(n).seconds
+    )
 
 
 def _check_alike(one: Section, other: Section) -> None:

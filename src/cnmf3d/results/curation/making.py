@@ -14,7 +14,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape, bridged, hidden_traces
+from cnmf3d.components import (
+    TRACES,
+    Background,
+    Components,
+    Float,
+    Kinetics,
+    Traced,
+    VolumeShape,
+    bridged,
+    hidden_traces,
+)
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import UsageError
 from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
@@ -179,6 +189,10 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
         quality=quality,
         accepted=np.asarray(accepted, bool),
         seen=seen,
+        channels={  # their resting light isn't kept: dF/F is that of the ROI which is most of it
+            name: Traced(**{n: linear @ np.nan_to_num(getattr(channel, n)) for n in TRACES[:3]}, dff=channel.dff[main])
+            for name, channel in rois.channels.items()
+        },
     )
     return new.timed()
 

@@ -260,13 +260,24 @@ class CurationSession:
             raise UsageError(f"there is no ROI {missing[0]}", "It may have been deleted or merged; see `ids`.")
         return place
 
-    def traces(self, kind: Kind, ids: Ids) -> Float:
-        """(k, T) traces of some ROIs: ``raw`` (demixed), ``dff``, ``denoised`` or ``spikes``."""
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Functional channels beside the first."""
+        return tuple(self._results.components.channels)
+
+    def traces(self, kind: Kind, ids: Ids, channel: str = "") -> Float:
+        """(k, T) traces of some ROIs: ``raw`` (demixed), ``dff``, ``denoised`` or ``spikes``; of the first channel."""
         if kind not in KINDS:
             raise UsageError(f"there are no {kind!r} traces", f"Ask for {', '.join(KINDS)}.")
         rows = self._view.rows[self.positions(ids)]
-        out = np.empty((len(rows), self.frames), np.float32)
+        out = np.full((len(rows), self.frames), np.nan, np.float32)
         for part, mine, columns in self._pool.among(rows):
+            if channel:
+                known = part.components.channels.get(channel)
+                if known is not None:
+                    some = known.select(columns)
+                    out[mine] = some.raw if kind == "raw" else getattr(some, KINDS[kind])
+                continue
             values = part.components.rows(KINDS[kind], columns)
             out[mine] = values + part.components.rows("residuals", columns) if kind == "raw" else values
         return out

@@ -45,5 +45,7 @@ def time_tables(results: Results) -> dict[str, tuple[dict[str, Column], Mapping[
         whys: Column = [why for _, why in frames]
         out["left_out"] = ({"volume": numbers, "seconds": seconds[numbers], "why": whys}, LEFT_OUT)
     if not results.rate:
-        out = {name: ({k: v for k, v in table.items() if k != "seconds"}, about) for name, (table, about) in out.items()}
+        out = {
+            name: ({k: v for k, v in table.items() if k != "seconds"}, about) for name, (table, about) in out.items()
+        }
     return {name: (table, {head: about[head] for head in table}) for name, (table, about) in out.items()}

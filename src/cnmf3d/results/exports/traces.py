@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from cnmf3d.components import Float
 from cnmf3d.csv_cells import guarded
 from cnmf3d.errors import UsageError
-from cnmf3d.results.exports.columns import KINDS, TIMES, About, about_rois, kinds_of, metadata_of
+from cnmf3d.results.exports.columns import CHANNEL_FIELDS, KINDS, TIMES, About, about_rois, kinds_of, metadata_of
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.roi_table import Column, roi_table
 from cnmf3d.results.exports.time_tables import TIME_TABLES, time_tables
@@ -104,7 +105,8 @@ def _columns(export: Export, rois: Mapping[str, Column]) -> dict[str, list[str]]
 def ours(folder: Path, suffix: str) -> bool:
     """Whether a folder holds nothing but what an export to these tables writes."""
     names = {f"{name}{suffix}" for name in ("rois", COLUMNS, *TIME_TABLES, *KINDS)}
-    return {path.name for path in folder.iterdir()} <= names
+    others = re.compile(rf"({'|'.join(CHANNEL_FIELDS)})_channel\d+{re.escape(suffix)}")
+    return all(path.name in names or others.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _names(export: Export) -> list[str]:

@@ -7,6 +7,7 @@ programs, series are told by their names.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.components import Background, Components, Float, Kinetics, Traced, VolumeShape
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
 from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
@@ -30,6 +31,9 @@ from cnmf3d.results.footprints import unit
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.timeline import Timeline
+
+OTHER = re.compile(rf"(?P<kind>{'|'.join(names.CHANNEL_TRACES)})_(?P<channel>channel\d+)$")
+"""Series of further channels in files of ours."""
 
 MASKS_AT_ONCE = 2**24
 """Voxels of whole images that are in memory at a time."""
@@ -146,6 +150,7 @@ def _results(found: Found, given: Given) -> Results:
         accepted=_accepted(found, count),
         seen=traces.get(names.SEEN),
         plane_times=timeline.late,
+        channels=_channels(found, count),
     )
     pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
     known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
@@ -214,6 +219,8 @@ def _traces(found: Found, count: int) -> dict[str, Float]:
     kinds: dict[str, Float] = {}
     for name, group in found.series.items():
         kind = _kind(name)
+        if found.told and OTHER.search(name):
+            continue
         if kind and kind not in kinds:
             kinds[kind] = _series(found, group, count)
     frames = max((values.shape[1] for values in kinds.values()), default=0)
@@ -224,6 +231,19 @@ def _traces(found: Found, count: int) -> dict[str, Float]:
     kinds.setdefault("Denoised", none if raw is None else raw)
     kinds.setdefault("Residuals", none if raw is None else raw - kinds["Denoised"])
     return {"Deconvolved": none, names.DFF: np.full_like(none, np.nan), **kinds}
+
+
+def _channels(found: Found, count: int) -> dict[str, Traced]:
+    """Traces of other functional channels, in our own files."""
+    parts: dict[str, dict[str, Float]] = {}
+    for name, group in found.series.items() if found.told else ():
+        if match := OTHER.search(name):
+            parts.setdefault(match["channel"], {})[match["kind"]] = _series(found, group, count)
+    return {
+        channel: Traced(kinds["Denoised"], kinds["Residuals"], kinds["Deconvolved"], kinds[names.DFF])
+        for channel, kinds in parts.items()
+        if set(names.CHANNEL_TRACES) <= set(kinds)
+    }
 
 
 def _kind(name: str) -> str:

@@ -101,7 +101,9 @@ class HeatMapDock(QWidget):
         self.image.setImage(rows, levels=(-0.5, 4.0))
         rate, timed = self._rate(store), store.rate > 0 and store.timeline.even
         self.image.setRect(0, 0, store.frames / rate, len(self.ids))
-        self.plot.setLabel("bottom", "time (s)" if timed else "frame" if store.timeline.even else "frame (time has gaps)")
+        self.plot.setLabel(
+            "bottom", "time (s)" if timed else "frame" if store.timeline.even else "frame (time has gaps)"
+        )
         self.plot.setRange(xRange=(0, store.frames / rate), yRange=(0, len(self.ids)), padding=0)
 
     @staticmethod

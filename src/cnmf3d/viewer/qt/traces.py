@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.timeline import frame_at
@@ -56,6 +56,10 @@ class TraceDock(QWidget):
         for box in (*self.kinds.values(), self.apart):
             box.toggled.connect(self.draw)
             bar.addWidget(box)
+        self.channel = QComboBox()
+        self.channel.setToolTip("Functional channel whose traces are drawn")
+        self.channel.currentIndexChanged.connect(lambda _: self.draw())
+        bar.addWidget(self.channel)
         bar.addWidget(self.told, 1)
         self.plot = pg.PlotWidget()
         self.plot.setBackground(None)
@@ -106,7 +110,8 @@ class TraceDock(QWidget):
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
         try:
-            values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
+            channel = self.channel.currentData()
+            values = {kind: store.traces(kind, ids, channel) for kind in chosen}  # type: ignore[arg-type]
             unseen = store.unseen(ids)
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
@@ -163,7 +168,18 @@ class TraceDock(QWidget):
         if store is not None:
             store.selected.connect(self.draw)
             store.changed.connect(self._changed)
+        self._offer_channels()
         self.draw()
+
+    def _offer_channels(self) -> None:
+        """Offer the functional channels; hidden where there is one."""
+        names = () if self._app.rois is None else self._app.rois.channels
+        self.channel.blockSignals(True)
+        self.channel.clear()
+        for name in ("", *names):
+            self.channel.addItem(name or "first channel", name)
+        self.channel.blockSignals(False)
+        self.channel.setVisible(bool(names))
 
     def _recolour(self, event: Any = None) -> None:
         self.draw()

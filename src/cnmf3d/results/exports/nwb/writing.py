@@ -146,6 +146,11 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
     module.add(fluorescence)
     for name, text in names.TRACES.items():
         fluorescence.add_roi_response_series(series(name, values[name], rows, results, text))
+    for channel, traced in components.channels.items():
+        for name, field in names.CHANNEL_TRACES.items():
+            text = f"{names.TRACES.get(name, 'dF/F of the raw trace')}; of {channel}, on the same footprints"
+            value = getattr(traced, field)
+            fluorescence.add_roi_response_series(series(f"{name}_{channel}", value, rows, results, text))
     if components.seen is not None:
         text = "share of the footprint's light that a volume shows; traces are NaN where it is hardly any"
         fluorescence.add_roi_response_series(series(names.SEEN, components.seen, rows, results, text))
@@ -174,8 +179,12 @@ def series(name: str, values: np.ndarray[Any, Any], rows: Any, results: Results,
         name=name,
         data=H5DataIO(data, compression="gzip", compression_opts=1, shuffle=True, chunks=chunks),
         rois=rows,
-        unit="n.a." if name in (names.DFF, names.SEEN) else "a.u.",
-        **({"rate": float(results.rate), "starting_time": 0.0} if results.timeline.even else {"timestamps": results.seconds}),
+        unit="n.a." if name == names.SEEN or name.startswith(names.DFF) else "a.u.",
+        **(
+            {"rate": float(results.rate), "starting_time": 0.0}
+            if results.timeline.even
+            else {"timestamps": results.seconds}
+        ),
         description=text,
     )
 
