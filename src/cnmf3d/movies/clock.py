@@ -11,8 +11,12 @@ import numpy as np
 
 from cnmf3d.errors import UsageError
 from cnmf3d.movies.stored import Facts
-from cnmf3d.movies.timing import DISAGREE, PLANES, SEGMENTS, STAMPS
+from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS
 from cnmf3d.timeline import Segment, Timeline
+
+OTHER = 0.1
+"""Part by which the rate and the typical interval of time stamps may differ: beyond it another rate was given, so that
+the stamps are wrong. Irregular recordings have medians a few percent from their mean."""
 
 
 def plane_times_given(value: Any) -> tuple[float, ...] | None:
@@ -78,9 +82,7 @@ def timeline_of(
     if stamps is not None and len(stamps) == frames:
         seconds = np.asarray(stamps, np.float64) - stamps[0]
         middle = float(np.median(np.diff(seconds)))
-        if rate is None or abs(middle * rate - 1) <= max(
-            DISAGREE, 0.1
-        ):  # else another rate was given: stamps are wrong
+        if rate is None or abs(middle * rate - 1) <= OTHER:
             clock = seconds
     return Timeline(segments if len(segments) > 1 else (), clock, late, source), cautions
 
@@ -112,6 +114,8 @@ def _planes(
         return (times, "given") if planes > 1 else ((), "")
     for name, facts in known:
         found = facts.metadata.get(PLANES)
+        if found is not None and len(found) == 1:
+            found = [found[0] * z for z in range(planes)]
         if found is not None and planes > 1 and len(found) == planes and any(found):
             return tuple(float(each) for each in found), name
     return (), ""

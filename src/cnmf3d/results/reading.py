@@ -165,6 +165,23 @@ def _results(
     )
 
 
+def timeline_in(path: Path) -> Timeline:
+    """When the frames of a results file were taken, without reading anything else.
+
+    Raises
+    ------
+    InputError
+        Where it can't be read.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
+            own = _own(file)
+            return Timeline() if own is None else _timeline(own)
+    except (OSError, *DAMAGE) as error:
+        raise InputError(f"{path} can't be read: {error}", "Is the file still there, and whole?") from error
+
+
 def _timeline(own: h5py.Group) -> Timeline:
     """When frames were taken; evenly and all planes at once in files that were written before this was stored."""
     stamps = np.asarray(own["seconds"][()], np.float64) if "seconds" in own else None
