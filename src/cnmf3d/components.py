@@ -105,6 +105,30 @@ class RestingLight:
 
 
 @dataclass(frozen=True)
+class Traced:
+    """Traces of another functional channel on the same footprints, fields as those of `Components`.
+
+    Attributes
+    ----------
+    traces, residuals, spikes, dff : (components, frames) float32
+    """
+
+    traces: Float
+    residuals: Float
+    spikes: Float
+    dff: Float
+
+    @property
+    def raw(self) -> Float:
+        """(components, frames) demixed traces before deconvolution."""
+        return self.traces + self.residuals
+
+    def select(self, index: npt.NDArray[np.integer[Any]]) -> Traced:
+        """Some of them."""
+        return Traced(*(getattr(self, name)[index] for name in TRACES))
+
+
+@dataclass(frozen=True)
 class Components:
     """Demixed, denoised, deconvolved and judged components of one movie.
 
@@ -136,6 +160,10 @@ class Components:
     seen : (components, frames) float32 or None
         Share of the footprint's light that each frame shows, 0 to 1; None where all of it was seen all the time. Below
         `UNSEEN` the traces are NaN, unless a run was asked to interpolate them.
+    plane_times : tuple of float
+        Seconds of each plane since its volume began; empty where all are taken at once, or it isn't known.
+    channels : mapping of name to Traced
+        Traces of other functional channels, ``channel1``, ....
     """
 
     shape: VolumeShape
@@ -150,6 +178,8 @@ class Components:
     accepted: Bool = field(default_factory=lambda: np.zeros(0, bool))
     resting: RestingLight = field(default_factory=RestingLight)
     seen: Float | None = field(default_factory=lambda: None)  # no class attribute: one that is stored is read later
+    plane_times: tuple[float, ...] = ()
+    channels: Mapping[str, Traced] = field(default_factory=lambda: {})  # as above
 
     @property
     def count(self) -> int:
@@ -192,6 +222,14 @@ class Components:
         """(components, frames) `seen`, ones where it is None."""
         return np.ones((self.count, self.frames), np.float32) if self.seen is None else self.seen
 
+    def timed(self) -> Components:
+        """These with ``quality["time_offset"]``, by how many seconds each trace is later than its volume.
+
+        Those themselves where planes have no time of their own.
+        """
+        late = time_offsets(self.footprints, self.shape, self.plane_times)
+        return self if late is None else dataclasses.replace(self, quality={**self.quality, "time_offset": late})
+
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""
         index = np.flatnonzero(keep) if keep.dtype == bool else keep
@@ -206,6 +244,7 @@ class Components:
             quality={name: values[index] for name, values in self.quality.items()},
             accepted=self.accepted[index],
             seen=None if self.seen is None else self.rows("seen", index),
+            channels={name: channel.select(index) for name, channel in self.channels.items()},
         )
 
 
@@ -237,3 +276,19 @@ def centroids_of(footprints: sparse.csc_array[Any], shape: VolumeShape) -> npt.N
     places = np.unravel_index(footprints.indices, shape)
     sums = [np.bincount(owner, footprints.data * place, minlength=count) for place in places]
     return np.asarray(np.stack(sums, axis=1) / mass[:, None], np.float64)
+
+
+def time_offsets(footprints: sparse.csc_array[Any], shape: VolumeShape, plane_times: tuple[float, ...]) -> Float | None:
+    """Seconds by which each trace is later than its volume, (components,) float32; None without times of planes.
+
+    A trace that is fitted by least squares is the sum of what its voxels show, each times the square of its weight in
+    the footprint (unit norm): so is its time.
+    """
+    if len(plane_times) != shape[0]:
+        return None
+    count = footprints.shape[1]
+    column = np.repeat(np.arange(count), np.diff(footprints.indptr))
+    power = footprints.data.astype(np.float64) ** 2
+    late = np.asarray(plane_times)[footprints.indices // (shape[1] * shape[2])]
+    total = np.maximum(np.bincount(column, power, minlength=count), 1e-30)
+    return np.asarray(np.bincount(column, power * late, minlength=count) / total, np.float32)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Float, RestingLight
+from cnmf3d.steps import steps
 from cnmf3d.traces import quiet_level
 
 CLEAR = 3.0
@@ -61,6 +62,8 @@ def delta_f_over_f(
     rest_at = np.broadcast_to(baseline[:, None], raw.shape)
     if rule.percentile is not None:
         rest_at = drifting_baseline(raw, rule)
+    elif rule.segments and (apart := steps(raw, rule.segments)) is not None:
+        rest_at = rest_at + apart
     f0 = (rest[:, None] + rest_at).astype(np.float32)
     least = np.maximum(CLEAR * rule.error * np.abs(weight), noise)
     clear = f0 > np.maximum(least, np.finfo(np.float32).tiny)[:, None]

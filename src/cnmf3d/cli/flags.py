@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -96,7 +96,13 @@ class MovieFlags:
         str | None,
         typer.Option(metavar="HOW", help="ScanImage planes recorded several times: mean, or apart."),
     ] = None
-
+    plane_times: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S,S,...",
+            help="Seconds of each plane since its volume began, or one number from plane to plane; none: all at once.",
+        ),
+    ] = None
     motion: Annotated[
         Path | None,
         typer.Option(
@@ -120,9 +126,15 @@ class MovieFlags:
             "plane_order": self.plane_order,
             "dropped": self.dropped,
             "frames_per_slice": self.frames_per_slice,
+            "plane_times": self.plane_times,
             "motion": None if self.motion is None else str(self.motion.resolve()),  # a batch opens it from elsewhere
         }
         return {name: value for name, value in told.items() if value is not None}
+
+    def of_functional(self, parameters: CnmfParameters) -> MovieFlags:
+        """These, with the channel in which cells are found: as given, or else the first functional one."""
+        first = parameters.data.functional[:1]
+        return self if self.channel is not None or not first else replace(self, channel=first[0])
 
     def opened(self, paths: list[str]) -> Movie:
         """Open the movie that these files are."""
@@ -176,6 +188,40 @@ class ParameterFlags:
             metavar="VALUE", help="Value of a pixel without light, for dF/F, or auto.", rich_help_panel=TRACES
         ),
     ] = None
+    align_planes: Annotated[
+        bool | None,
+        typer.Option(
+            "--align-planes", help="Bring traces to the time at which their volume begins.", rich_help_panel=TRACES
+        ),
+    ] = None
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRAMES",
+            help="First frames of trials: 0,500,1000; none: the movie is one stretch, though it has several files.",
+            rich_help_panel=TRACES,
+        ),
+    ] = None
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE|FILE",
+            help='Frames to leave out: "mean > 3000", "channel1 > 500", or a file of numbers or of a mask.',
+            rich_help_panel=TRACES,
+        ),
+    ] = None
+    structural: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="CHANNEL", help="A structural label: which cells have it.", rich_help_panel=TRACES),
+    ] = None
+    functional: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNELS",
+            help="Traces of these channels on the same cells, which are found in the first: 0,1.",
+            rich_help_panel=TRACES,
+        ),
+    ] = None
     min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None
     rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None
 
@@ -211,6 +257,11 @@ class ParameterFlags:
             "p": self.p,
             "decay_time": _number(self.decay_time),
             "offset": _number(self.offset),
+            "align_planes": self.align_planes,
+            "segments": _whole_numbers(self.segments, "--segments"),
+            "exclude": self.exclude,
+            "structural": self.structural,
+            "functional": _whole_numbers(self.functional, "--functional"),
             "min_SNR": self.min_snr,
             "rval_thr": self.rval_thr,
         }
@@ -302,6 +353,18 @@ def _lengths(text: str | None, name: str) -> Any:
         return None if text is None else text.lower()
     values = numbers(text, name)
     return values[0] if len(values) == 1 else values
+
+
+def _whole_numbers(text: str | None, name: str) -> tuple[int, ...] | None:
+    """Whole numbers with commas between; none of them for the word none."""
+    if text is None or text.strip().lower() == "none":
+        return None if text is None else ()
+    found = numbers(text, name)
+    if any(each != int(each) or each < 0 for each in found):
+        from cnmf3d.errors import UsageError
+
+        raise UsageError(f"{name} is {text!r}", f"Write whole numbers from 0 with commas between: {name} 0,500.")
+    return tuple(int(each) for each in found)
 
 
 def _number(text: str | None) -> int | float | str | None:

@@ -115,7 +115,8 @@ def _of_movie(movie: Movie) -> dict[str, Any]:
     """Facts about a movie."""
     frames, z, y, x = movie.shape
     size = movie.voxel_size
-    length = frames / movie.rate if movie.rate else None
+    length = movie.seconds[-1] + 1 / movie.rate if movie.rate else None
+    late, segments = movie.timeline.planes, movie.timeline.segments
     lengths = {"time": f"{frames} volumes", "z": f"{z} plane{'s'[: z > 1]}", "y": f"{y} rows", "x": f"{x} columns"}
     where = movie.sources
     axes = {name: f"{text}; {where[name]}" for name, text in lengths.items() if name in where}
@@ -132,6 +133,8 @@ def _of_movie(movie: Movie) -> dict[str, Any]:
         "size": f"{x} × {y} × {z} voxels (x × y × z), {movie.dtype}, {_bytes(math.prod(movie.shape), movie)}",
         "axes": axes,
         "rate": None if movie.rate is None else said(f"{movie.rate:g} Hz, {length:.1f} s in all", "rate"),
+        "plane times": f"0 to {max(late):.3g} s after the volume begins ({movie.timeline.source})" if late else None,
+        "segments": ", ".join(f"{each.name} (from {each.start})" for each in segments) or None,
         "voxel size": None if size is None else said(f"{size} µm (x × y × z)", "voxel size"),
         "fingerprint": movie.fingerprint(),
         "metadata": {name: value for name, value in movie.metadata.items() if name != "format"},
@@ -154,6 +157,9 @@ def _of_results(results: Results) -> dict[str, Any]:
         "volumes": facts.frames,
         "size": f"{x} × {y} × {z} voxels (x × y × z)",
         "rate": f"{facts.rate:g} Hz",
+        "segments": ", ".join(f"{each.name} (from {each.start})" for each in results.timeline.segments) or None,
+        "left out": {f"frames {why}": ", ".join(map(str, some)) for why, some in results.timeline.left_out.items()},
+        "channels": list(results.components.channels) or None,
         "voxel size": None if results.voxel_size is None else f"{results.voxel_size} µm (x × y × z)",
         "movie": ", ".join(source.input_paths) or None,
         "fingerprint": source.fingerprint or None,

@@ -72,7 +72,7 @@ def run(
     parts = find.parts()
     content, moving = separated(parts[0])
     parameters = combined([content, *parts[1:], {}])
-    source = opening.opened(movie)
+    source = opening.of_functional(parameters).opened(movie)
     out = output or beside(source)
     if not dry_run:
         check_output(out, source, force=force)

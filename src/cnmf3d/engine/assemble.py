@@ -36,7 +36,7 @@ def components_of(outcome: Outcome) -> Components:
     seen = None if demixed.shares is None else in_bytes(demixed.shares)
     gaps = None if outcome.plan.bridges else seen
     mean = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
-    return Components(
+    found = Components(
         shape=outcome.cache.shape,
         footprints=footprints,
         traces=hidden_traces(traces, gaps),
@@ -49,7 +49,9 @@ def components_of(outcome: Outcome) -> Components:
         accepted=outcome.accepted,
         resting=rule,
         seen=seen,
+        plane_times=outcome.plan.timeline.late,
     )
+    return found.timed()
 
 
 def in_movie_units(footprints: Footprints, scale: Float) -> tuple[Footprints, Float]:

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import UNSEEN, Float, VolumeShape
+from cnmf3d.components import UNSEEN, Float, VolumeShape, time_offsets
 from cnmf3d.engine import refine
+from cnmf3d.engine.aligning import aligned
+from cnmf3d.engine.assemble import in_movie_units
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
-from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response, own_responses
+from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve_stretches, measured_response, own_responses
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
@@ -43,6 +45,7 @@ from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
+from cnmf3d.steps import steps
 
 FEW_CELLS = 3
 """Measured cells below which nothing is said about a size or a decay time that is given."""
@@ -96,6 +99,11 @@ class Traces:
     raw: Float
     courses: Float
     shares: Float | None = None
+
+    def levelled(self, segments: tuple[int, ...]) -> Traces:
+        """These without the steps of their resting level between segments."""
+        apart = steps(self.raw, segments) if segments else None
+        return self if apart is None else dataclasses.replace(self, raw=self.raw - apart)
 
 
 def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = None) -> Outcome:
@@ -178,10 +186,11 @@ def fit_volume(
     with clock.stage("traces"):
         first = traces_of(source, footprints, neuropil, start_traces(whole.fit.traces, cache, context.movie.shape[0]))
     order = max(plan.p, 1)
+    level = first.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
-        measured = response or measured_response(first.raw, order, plan.rate, plan.decay, context.workers)
+        measured = response or measured_response(level.raw, order, plan.rate, plan.decay, context.workers)
         kinetics = or_typical(measured, plan)
-        raw, denoised = deconvolved(first, order, kinetics, context.workers)
+        raw, denoised = deconvolved(level, order, kinetics, plan.timeline.breaks(), context.workers)
     with clock.stage("shapes"):
         window = transient(kinetics)
         footprints, scaled, r_values = shapes_of(source, cache, neuropil, footprints, denoised, first, window)
@@ -226,9 +235,12 @@ def finished(context: Context, draft: Draft) -> Outcome:
     plan, cache, clock = draft.plan, draft.cache, context.clock
     with clock.stage("traces"):
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
+        if plan.align:
+            last = in_time(last, plan, draft.footprints, cache.shape, draft.source.scale)
+    level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
-        responses = own_kinetics(plan, draft, last.raw, context.workers)
-        raw, denoised = deconvolved(last, plan.p, responses, context.workers)
+        responses = own_kinetics(plan, draft, level.raw, context.workers)
+        raw, denoised = deconvolved(level, plan.p, responses, plan.timeline.breaks(), context.workers)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
@@ -237,7 +249,9 @@ def finished(context: Context, draft: Draft) -> Outcome:
     return Outcome(
         plan=plan,
         cache=cache,
-        demixed=Demixed(draft.footprints, raw, denoised, last.courses, quality, draft.response, last.shares),
+        demixed=Demixed(
+            draft.footprints, raw + (last.raw - level.raw), denoised, last.courses, quality, draft.response, last.shares
+        ),
         accepted=accepted,
         neuropil=draft.neuropil,
         level=draft.source.level,
@@ -432,21 +446,29 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
 
 
+def in_time(seen: Traces, plan: Plan, footprints: Footprints, shape: VolumeShape, scale: Float) -> Traces:
+    """Traces at the times at which their volumes began; footprints in units of noise, `scale` is that of the voxels."""
+    late = time_offsets(in_movie_units(footprints, scale)[0], shape, plan.timeline.planes)
+    if late is None:
+        return seen
+    return dataclasses.replace(seen, raw=aligned(seen.raw, late, plan.rate, plan.timeline.breaks()))
+
+
 def deconvolved(
-    seen: Traces, order: int, kinetics: Response | Sequence[Response], workers: int
+    seen: Traces, order: int, kinetics: Response | Sequence[Response], breaks: tuple[int, ...], workers: int
 ) -> tuple[Float, Deconvolved]:
     """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
 
     Both in turn, so that these frames have no say (expectation and maximisation).
     """
     raw = seen.raw
-    found = deconvolve(raw, order, kinetics, workers)
+    found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
     gaps = None if seen.shares is None else seen.shares < UNSEEN
     if gaps is None or not gaps.any():
         return raw, found
     for _ in range(ROUNDS):
         raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-        found = deconvolve(raw, order, kinetics, workers)
+        found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
     return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
 
 

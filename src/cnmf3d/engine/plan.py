@@ -11,6 +11,7 @@ from cnmf3d.components import VolumeShape
 from cnmf3d.engine.blocks import Box, cut, fitting_core
 from cnmf3d.engine.solve import Settings
 from cnmf3d.geometry import ZYX
+from cnmf3d.timeline import Timeline
 
 BLOCK_BYTES = 80 * 2**20
 """Binned data of one block; a worker's memory is about four times as much."""
@@ -67,8 +68,12 @@ class Plan:
         Of a drifting resting light F0; None: F0 is constant.
     f0_window : int
         Frames of that running percentile.
-    segments : tuple of int
-        First frames of stretches that it doesn't reach across.
+    timeline : Timeline
+        Segments, each with a resting level of its own, and times; deconvolution doesn't run across its breaks.
+    exclude : str or None
+        Rule or file that names more bad frames.
+    align : bool
+        Whether traces are brought to the time at which their volume begins.
     left_out : tuple of int or None
         Bad frames that were given; None: from the data.
     bridges : bool
@@ -102,7 +107,9 @@ class Plan:
     offset: float | None = None
     percentile: float | None = None
     f0_window: int = 0
-    segments: tuple[int, ...] = ()
+    timeline: Timeline = dataclasses.field(default_factory=Timeline)
+    exclude: str | None = None
+    align: bool = False
     left_out: tuple[int, ...] | None = None
     bridges: bool = False
 

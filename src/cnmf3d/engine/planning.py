@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from cnmf3d.parameters import CnmfParameters
 from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.parameters.patch import PatchParameters
 from cnmf3d.parameters.stage import XYZ
+from cnmf3d.timeline import Segment, Timeline
 
 LEAST_FRAMES = 20
 """Volumes below which nothing can be distinguished from noise."""
@@ -45,11 +47,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         Where parameters contradict one another or the movie.
     """
     frames = movie.shape[0]
-    if late := [s for s in parameters.data.segments if s >= frames]:
-        raise UsageError(
-            f"segments has frame {late[0]}, but {name_of(movie)} has only {frames} volumes",
-            "Give the first frame of each stretch, counted from 0 (data.segments).",
-        )
+    timeline = timeline_of(movie, parameters)
     if frames < LEAST_FRAMES:
         raise InputError(
             f"{name_of(movie)} has {frames} volumes; that is too few to tell cells from noise",
@@ -96,10 +94,40 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         offset=None if data.offset == "auto" else data.offset,
         percentile=parameters.temporal.f0_percentile if parameters.temporal.f0 == "percentile" else None,
         f0_window=max(1, round(parameters.temporal.f0_window * rate)),
-        segments=data.segments,
+        timeline=timeline,
+        exclude=data.exclude,
+        align=parameters.temporal.align_planes,
         left_out=None if data.bad_frames == "auto" else data.bad_frames,
         bridges=parameters.temporal.unseen == "interpolate",
     )
+
+
+def timeline_of(movie: Movie, parameters: CnmfParameters) -> Timeline:
+    """When frames were taken: as the movie says, with the segments that are given.
+
+    Raises
+    ------
+    UsageError
+        Where a segment begins beyond the movie, or traces are to be aligned and planes have no known times.
+    """
+    timeline, frames, given = movie.timeline, movie.shape[0], parameters.data.segments
+    if parameters.temporal.align_planes and not timeline.planes and movie.shape[1] > 1:
+        raise UsageError(
+            f"traces can't be aligned: when the planes of {name_of(movie)} were taken is not known",
+            "Give their times (--plane-times, plane_times=), or leave align_planes out.",
+        )
+    timeline = replace(timeline, aligned=parameters.temporal.align_planes and bool(timeline.planes))
+    if given == "auto":
+        return timeline
+    if late := [start for start in given if start >= frames]:
+        raise UsageError(
+            f"segments has frame {late[0]}, but {name_of(movie)} has only {frames} volumes",
+            "Give the first frame of each stretch, counted from 0 (data.segments).",
+        )
+    starts = sorted({0, *given})
+    known = {segment.start: segment.name for segment in timeline.segments}
+    named = tuple(Segment(known.get(start, str(n)), start) for n, start in enumerate(starts, 1))
+    return replace(timeline, segments=named if len(starts) > 1 else ())
 
 
 def name_of(movie: Movie) -> str:
@@ -227,6 +255,7 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
     if plan.left_out is None:
         bad = movie.frames.bad if isinstance(movie.frames, Blanked) else np.zeros(0, bool)
         values["data"]["bad_frames"] = np.flatnonzero(bad).tolist()
+    values["data"]["segments"] = list(plan.timeline.starts)
     response = outcome.demixed.response
     if plan.decay is None and response is not None:
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)

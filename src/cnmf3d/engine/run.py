@@ -18,11 +18,11 @@ from cnmf3d.caches import Caches
 from cnmf3d.components import Components
 from cnmf3d.dff import about_unclear, unclear
 from cnmf3d.engine.assemble import components_of
-from cnmf3d.engine.bad_frames import plain_bad_frames
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
+from cnmf3d.engine.channels import with_channels
+from cnmf3d.engine.left_out import asked_of, usable
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.pipeline import Clock, Context, run_plan
-from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.planning import contradictions, plan_of, used, voxel_size
 from cnmf3d.engine.plausibility import Check, Found, check_movie, check_results
 from cnmf3d.engine.seeds import seeds_of
@@ -34,7 +34,7 @@ from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.events import Caution, Event, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
-from cnmf3d.movies.blanked import Blanked, without_frames
+from cnmf3d.movies.blanked import Blanked
 from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.reading import Source
@@ -126,9 +126,9 @@ def _results(
         if not text.endswith(NO_RATE):
             heard(Caution("ingest", text))
     clock, recorded = Clock(), movie
-    key = voxel_key(movie, plan.width, plan.left_out, fingerprint := movie.fingerprint())
+    key = voxel_key(movie, plan.width, asked_of(plan), fingerprint := movie.fingerprint())
     with clock.stage("check"):
-        movie = usable(movie, plan, heard, workers)
+        movie, timeline = usable(movie, plan, heard, workers)
         told = about_movie(check_movie(movie, plan.rate, workers), heard)
     watch = Watch.of(recorded, fingerprint)
     heard.between = watch.check
@@ -142,6 +142,7 @@ def _results(
         about_voxels(outcome.cache.statistics, recorded, heard, saturation="saturation" not in told)
         about_empty_frames(outcome.cache.statistics, movie, heard)
         components = components_of(outcome)
+    components = with_channels(components, outcome, context, recorded, parameters, storage, timeline)
     if components.count == 0:
         heard(Caution("evaluate", nothing_found(outcome)))
     elif not components.accepted.any():
@@ -167,6 +168,7 @@ def _results(
             warnings=tuple(heard.cautions),
             asked=parameters.to_dict(),
         ),
+        timeline=timeline,
     )
 
 
@@ -189,7 +191,7 @@ def cache_key(movie: Movie, parameters: CnmfParameters | None = None) -> str:
         For a movie or parameters that can't be used.
     """
     plan = plan_of(movie, parameters or CnmfParameters())
-    return voxel_key(movie, plan.width, plan.left_out)
+    return voxel_key(movie, plan.width, asked_of(plan))
 
 
 NO_RATE = "into a .json file of the same name beside it."
@@ -215,43 +217,6 @@ class Listener:
         if isinstance(event, Caution):
             self.cautions.append(event.text)
         self.reporter(event)
-
-
-def usable(movie: Movie, plan: Plan, reporter: Reporter, workers: int) -> Movie:
-    """The movie without its bad frames, those that are given or those that are plain; they are named.
-
-    Raises
-    ------
-    UsageError
-        Where there is no such frame, or none is left.
-    """
-    total = movie.shape[0]
-    if plan.left_out is None:
-        bad = plain_bad_frames(movie, workers)
-        why = "they are far brighter or darker than those around, all over a plane"
-    else:
-        beyond = [t for t in plan.left_out if t >= total]
-        if beyond:
-            fix = f"Frames are counted from 0: the last one is {total - 1} (data.bad_frames)."
-            raise UsageError(f"there is no frame {beyond[0]} to leave out: the movie has {total}", fix)
-        bad, why = np.zeros(total, bool), "as given"
-        bad[list(plan.left_out)] = True
-    if bad.all() and total:
-        raise UsageError("all frames of the movie are to be left out", "Give fewer bad frames (data.bad_frames).")
-    if bad.any():
-        count, traces = int(bad.sum()), "what the model expects" if plan.bridges else "not a number"
-        named = f"{count} of {total} frames are left out ({some_numbers(bad)}): {why}. Traces are {traces} there"
-        if plan.left_out is None:
-            reporter(Caution("ingest", f"{named}. If they are good, give data.bad_frames: []"))
-        else:
-            reporter(Note("ingest", named))
-    return without_frames(movie, bad)
-
-
-def some_numbers(flags: np.ndarray[Any, np.dtype[np.bool_]], most: int = 12) -> str:
-    """Numbers of the first few frames that are flagged."""
-    numbers = np.flatnonzero(flags)
-    return ", ".join(map(str, numbers[:most])) + (", ..." if numbers.size > most else "")
 
 
 def about_limit(limit: int | None, start: Start | None, reporter: Reporter) -> None:

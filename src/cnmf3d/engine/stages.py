@@ -97,7 +97,7 @@ class Outcome:
     def resting(self) -> RestingLight:
         """How the resting light of ΔF/F is taken."""
         plan, offset = self.plan, self.offset
-        return RestingLight(offset.value, offset.error, plan.percentile, plan.f0_window, plan.segments)
+        return RestingLight(offset.value, offset.error, plan.percentile, plan.f0_window, plan.timeline.starts)
 
 
 @dataclass(frozen=True)

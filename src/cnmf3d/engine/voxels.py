@@ -34,7 +34,9 @@ class OutdatedError(DamagedError):
     """An entry of another movie, or of another state of this one."""
 
 
-def voxel_key(movie: Movie, width: int, left_out: tuple[int, ...] | None = None, fingerprint: str | None = None) -> str:
+def voxel_key(
+    movie: Movie, width: int, left_out: tuple[int | str, ...] | None = None, fingerprint: str | None = None
+) -> str:
     """Key of a movie's binned cache: the movie's content and all that shapes the cache's bytes.
 
     Parameters
@@ -42,8 +44,8 @@ def voxel_key(movie: Movie, width: int, left_out: tuple[int, ...] | None = None,
     movie : Movie
     width : int
         Frames a time bin.
-    left_out : tuple of int, optional
-        Bad frames that were given; None: as the movie's content tells.
+    left_out : tuple of int or str, optional
+        Bad frames that were given, and what names more of them; None: as the movie's content tells.
     fingerprint : str, optional
         The movie's, where it is known.
     """

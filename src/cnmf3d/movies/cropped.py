@@ -78,4 +78,7 @@ def cropped(movie: Movie, t: Span, z: Span, y: Span, x: Span) -> Movie:
     if t[1] - t[0] < 2:
         raise UsageError("one volume is no movie", "Keep at least two.")
     metadata = {**movie.metadata, "cropped": {"t": list(t), "z": list(z), "y": list(y), "x": list(x)}}
-    return replace(movie, frames=Cropped(movie.frames, (t, z, y, x)), metadata=metadata)
+    timeline = movie.timeline.within(*t, z)
+    frames, other = Cropped(movie.frames, (t, z, y, x)), movie.other
+    of_channel = None if other is None else lambda number: cropped(other(number), t, z, y, x)
+    return replace(movie, frames=frames, metadata=metadata, timeline=timeline, other=of_channel)

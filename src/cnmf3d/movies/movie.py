@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.errors import UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.fingerprint import fingerprint_of
 from cnmf3d.movies.indexing import indexed
+from cnmf3d.timeline import Timeline
 
 
 class Frames(Protocol):
@@ -61,6 +63,10 @@ class Movie:
         What the user should know about this input.
     sources : mapping
         Where the lengths of its axes, rate and voxel size were read, for people: ``time``, ``z``, ..., ``rate``.
+    timeline : Timeline
+        When volumes, planes and segments were taken.
+    other : callable or None
+        ``other(c)`` opens channel c of the same recording in the same way; see `channel`.
     """
 
     frames: Frames
@@ -70,6 +76,8 @@ class Movie:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
+    timeline: Timeline = field(default_factory=Timeline)
+    other: Callable[[int], Movie] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -124,6 +132,39 @@ class Movie:
         (T, Z, Y, X) numpy.memmap, read-only and C-contiguous, or None
         """
         return self.frames.contiguous()
+
+    def channel(self, number: int) -> Movie:
+        """Another channel of the same recording, opened, cropped and registered as this one.
+
+        Raises
+        ------
+        UsageError
+            Where there is none.
+        """
+        if self.other is None:
+            where = self.paths[0] if self.paths else "the array"
+            raise UsageError(
+                f"{where} has no channel {number} beside the one that is read",
+                "Open the file that holds all channels, with cnmf3d.open_movie(path, channel=...).",
+            )
+        movie = self.other(number)
+        if movie.shape != self.shape:
+            raise UsageError(
+                f"channel {number} is {movie.shape} (t, z, y, x), the movie {self.shape}", "They must be of one size."
+            )
+        return movie
+
+    @property
+    def plane_times(self) -> npt.NDArray[np.float64]:
+        """Seconds of each plane since its volume began, (Z,); zeros where they are taken at once, or it isn't known."""
+        planes = self.shape[1]
+        known = self.timeline.planes
+        return np.array(known if len(known) == planes else np.zeros(planes), np.float64)
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Seconds of each volume since the first, (T,); numbers of volumes where the rate isn't known."""
+        return self.timeline.seconds(self.shape[0], self.rate or 0.0)
 
     @property
     def ndim(self) -> int:

@@ -17,6 +17,7 @@ from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_s
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
 from cnmf3d.movies.calibration import calibrated
+from cnmf3d.movies.clock import plane_times_given, segments_of_files, timeline_of, without_times
 from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
 from cnmf3d.movies.formats import format_of, open_place
 from cnmf3d.movies.formats.array import open_array
@@ -91,6 +92,7 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
     plane_order: str | Sequence[int] | None = None,
     dropped: str | None = None,
     frames_per_slice: str | None = None,
+    plane_times: float | Sequence[float] | str | None = None,
     motion: MotionSource | None = None,
     **unknown: Any,
 ) -> Movie:
@@ -130,6 +132,9 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         (float32), or ``"interpolate"`` between their neighbours in time.
     frames_per_slice : str, optional
         Where ScanImage recorded each plane several times: their ``"mean"``, or each ``"apart"``, as a frame.
+    plane_times : number, sequence of numbers or str, optional
+        Seconds of each plane since its volume began, or from each plane to the next; ``"none"`` where all are taken
+        at once, whatever the file says. As the file says where it isn't given.
     motion : path or Motion, optional
         How the tissue moved: a motion file (``cnmf3d register``), shifts of CaImAn (``shifts_rig``) or Suite2p
         (``ops.npy`` or its folder). The movie is registered as it is read: float32, NaN where a frame shows nothing.
@@ -158,11 +163,29 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         said=_said(axes=axes, z=planes, c=channels, order=plane_order),
         choices=Choices(one_of(dropped, DROPPED, "dropped"), one_of(frames_per_slice, REPEATS, "frames_per_slice")),
     )
-    given = Facts(rate_given(rate), size_given(voxel_size))
+
+    def other(number: int) -> Movie:
+        return open_movie(
+            source,
+            axes=axes,
+            rate=rate,
+            voxel_size=voxel_size,
+            channel=number,
+            dataset=dataset,
+            planes=planes,
+            channels=channels,
+            plane_order=plane_order,
+            dropped=dropped,
+            frames_per_slice=frames_per_slice,
+            plane_times=plane_times,
+        )
+
+    given, late = Facts(rate_given(rate), size_given(voxel_size)), plane_times_given(plane_times)
     if not _names_files(source):
         where = "the array"
         frames, facts = _one(open_array(source), wanted, where)
-        return _registered(_movie(frames, (), [("what is given", given), (where, facts)], where), motion)
+        movie = _movie(frames, (), [("what is given", given), (where, facts)], where, late)
+        return _registered(replace(movie, other=other), motion)
     places = locate(source)
     sidecar = sidecar_of(places)
     wanted = replace(
@@ -175,7 +198,8 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
-    return _registered(_movie(opened[0], _all_files(places, opened[1]), known, where), motion)
+    movie = _movie(opened[0], _all_files(places, opened[1]), known, where, late)
+    return _registered(replace(movie, other=other), motion)
 
 
 def _said(who: str = "", **values: Any) -> dict[str, str]:
@@ -364,6 +388,8 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         ways = "; ".join(f"planes={planes} ({volumes} volumes)" for volumes, planes in page_readings(len(places)))
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
         facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
+    told = segments_of_files([part.name for part in parts], [part.volumes for part in parts])
+    facts = replace(facts, metadata={**facts.metadata, **told})
     return Joined(parts, first.shape[1:], first.dtype, lambda number: opened(number)[0]), facts
 
 
@@ -393,7 +419,13 @@ def _text(frames: Frames) -> str:
     return f"{x} × {y} × {z} {frames.dtype}"
 
 
-def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[tuple[str, Facts]], where: str) -> Movie:
+def _movie(
+    frames: Frames,
+    paths: tuple[str, ...],
+    known: Sequence[tuple[str, Facts]],
+    where: str,
+    late: tuple[float, ...] | None,
+) -> Movie:
     """Put frames and facts together; the first of `known` (name, facts) that says something wins."""
     if frames.shape[0] < 2:
         z, y, x = frames.shape[1:]
@@ -415,7 +447,11 @@ def _movie(frames: Frames, paths: tuple[str, ...], known: Sequence[tuple[str, Fa
     if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
         warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
     metadata = {name: value for _, facts in reversed(known) for name, value in facts.metadata.items()}
-    return Movie(frames, rate, size, paths, metadata, tuple(dict.fromkeys(warnings)), sources_of(known))
+    timeline, cautions = timeline_of(known, late, frames.shape, rate)
+    warnings += [f"{where}: {text}" for text in cautions]
+    return Movie(
+        frames, rate, size, paths, without_times(metadata), tuple(dict.fromkeys(warnings)), sources_of(known), timeline
+    )
 
 
 def _checked_channel(data: Any, axes: str, channel: int | None, where: str, facts: Facts) -> int:

@@ -14,10 +14,12 @@ from typing import Any
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.movies.axes import parse_axes
+from cnmf3d.movies.clock import plane_times_given
 from cnmf3d.movies.stored import Facts, Place
+from cnmf3d.movies.timing import PLANES
 from cnmf3d.regular import refuse_special
 
-KNOWN = ("origin", "fps", "date", "axes", "planes", "voxel_size")
+KNOWN = ("origin", "fps", "date", "axes", "planes", "voxel_size", "plane_times")
 FORM = '{"origin": "microscope A", "fps": 5.0, "date": "20240131_142500"}'
 
 
@@ -107,7 +109,8 @@ def _read(path: Path) -> Sidecar:
         return Sidecar(Facts(warnings=(text,)))
     missing = [name for name in ("origin", "fps", "date") if name not in told]
     warnings = (f"the sidecar {path} lacks {', '.join(missing)}.",) if missing else ()
-    facts = Facts(_fps(path, told), _voxel_size(path, told), _origin_and_date(path, told), warnings)
+    kept = {name: value for name, value in _origin_and_date(path, told).items() if name != "plane_times"}
+    facts = Facts(_fps(path, told), _voxel_size(path, told), {**kept, **_plane_times(path, told)}, warnings)
     return Sidecar(facts, _axes(path, told), _count(path, told, "planes"), _channels(path, told))
 
 
@@ -146,6 +149,16 @@ def _axes(path: Path, told: Mapping[str, Any]) -> str | None:
         return parse_axes(str(told["axes"]))
     except UsageError as error:
         raise _wrong(path, "axes", told["axes"], error.fix) from error
+
+
+def _plane_times(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Read seconds of each plane since its volume began, or one number from plane to plane."""
+    if "plane_times" not in told:
+        return {}
+    try:
+        return {PLANES: list(plane_times_given(told["plane_times"]) or ())}
+    except UsageError as error:
+        raise _wrong(path, "plane_times", told["plane_times"], error.fix) from error
 
 
 def _count(path: Path, told: Mapping[str, Any], name: str) -> int | None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.movies.stored import Facts
+from cnmf3d.timeline import gaps_of
 
 IRREGULAR = 0.05
 """Standard deviation of the intervals, as a part of their mean, from which a recording is irregular."""
 
-GAP = 1.5
-"""Medians that an interval must last to be called a gap."""
+PLANES, STAMPS, SEGMENTS = "plane_times_s", "time_stamps_s", "segments"
+"""Entries of `Facts.metadata` that say when something was taken: seconds of each plane since its volume began, of each
+volume whose stamps are not even, and (name, first frame) of each segment. They become the movie's `Timeline`."""
+
+STEADY = 0.1
+"""Part of a volume's duration by which a plane may be early or late and still have a time of its own: jitter is far
+less, planes that are scanned in both directions differ by up to all of it."""
 
 DISAGREE = 0.02
 """Part by which two rates may differ without a warning: files round theirs, and clocks drift less."""
@@ -32,8 +39,8 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
     -------
     Facts
         ``rate`` is one over the mean interval, gaps left out; None for fewer than two stamps or stamps that
-        do not rise. ``metadata`` holds ``interval_s`` and ``interval_spread_s`` (standard deviation). Gaps
-        and irregular intervals are warnings.
+        do not rise. ``metadata`` holds ``interval_s`` and ``interval_spread_s`` (standard deviation), and the stamps
+        themselves (``time_stamps_s``) where they are not even. Gaps and irregular intervals are warnings.
     """
     stamps = np.asarray(times, dtype=np.float64)
     if stamps.size < 2 or not np.isfinite(stamps).all():
@@ -42,7 +49,7 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
     median = float(np.median(intervals))
     if median <= 0:
         return Facts(warnings=(f"{where}: its time stamps do not rise; they were not used for the volume rate.",))
-    gaps = intervals > GAP * median
+    gaps = gaps_of(intervals)
     regular = intervals[~gaps]
     mean, spread = float(regular.mean()), float(regular.std())
     warnings = []
@@ -51,14 +58,46 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
         first = int(np.flatnonzero(gaps)[0])
         warnings.append(
             f"{where}: by its time stamps {missing} volumes were dropped, the first after volume {first} "
-            f"({stamps[first]:.3g} s). Traces run on there without a gap; cut the movie if that matters."
+            f"({stamps[first]:.3g} s). The times of traces have the gaps; deconvolution doesn't run across them."
         )
     if spread > IRREGULAR * mean:
         warnings.append(
             f"{where}: its volumes are {mean:.4g} ± {spread:.2g} s apart, which is irregular. "
             f"The mean rate {1 / mean:.4g} Hz is used; give rate= (--fps) if you know it better."
         )
-    return Facts(1 / mean, None, {"interval_s": mean, "interval_spread_s": spread}, tuple(warnings))
+    told = {"interval_s": mean, "interval_spread_s": spread}
+    uneven = {STAMPS: (stamps - stamps[0]).tolist()} if warnings and intervals.min() > 0 else {}
+    return Facts(1 / mean, None, {**told, **uneven}, tuple(warnings))
+
+
+def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, list[float]]:
+    """Times of planes, as an entry of metadata; none where they aren't the same in each volume.
+
+    Parameters
+    ----------
+    stamps : (volumes, planes) float64
+        Seconds of each plane.
+    """
+    if stamps.ndim != 2 or stamps.shape[1] < 2 or not stamps.size or not np.isfinite(stamps).all():
+        return {}
+    late = stamps - stamps.min(axis=1, keepdims=True)
+    typical = np.median(late, axis=0)
+    typical -= typical.min()
+    if not typical.any() or np.median(np.abs(late - typical), axis=0).max() > STEADY * np.ptp(typical):
+        return {}
+    return {PLANES: [float(each) for each in typical.round(9)]}
+
+
+def scanned(planes: int, seconds: float | None) -> dict[str, list[float]]:
+    """Times of planes that are scanned one after the other, as an entry of metadata.
+
+    Parameters
+    ----------
+    planes : int
+    seconds : float or None
+        From each plane to the next; None where it isn't known.
+    """
+    return {PLANES: [seconds * z for z in range(planes)]} if seconds and planes > 1 else {}
 
 
 def contradiction(used: float | None, other: float | None, planes: int, source: str, flyback: int = 0) -> list[str]:

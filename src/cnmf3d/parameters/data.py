@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat
 
 from cnmf3d.parameters.stage import Auto, Lengths, Stage
 
@@ -48,7 +48,21 @@ class DataParameters(Stage):
         description="Frames that are left out, beside those that registration found: numbers from 0, or [] for none. "
         "auto: flashes, blank and saturated ones, where they are plain.",
     )
-    segments: Annotated[tuple[PositiveInt, ...], BeforeValidator(frame_numbers)] = Field(
-        (),
-        description="First frames of stretches (trials, files), beside frame 0, which a drifting F0 starts anew in.",
+    exclude: str | None = Field(
+        None,
+        description="More frames to leave out: a rule (mean > 3000), or a file of frame numbers or of a mask. Names: "
+        "mean, lowest, highest (of a frame), channel0, channel1, ... (mean of another channel, as of a shutter's), "
+        "frame, seconds.",
+    )
+    segments: Annotated[tuple[NonNegativeInt, ...] | Auto, BeforeValidator(frame_numbers)] = Field(
+        "auto",
+        description="First frames of stretches (trials, files), or [] for none: each has its own resting level, and "
+        "deconvolution doesn't run across. auto: several files, and acquisitions that a file tells apart.",
+    )
+    structural: NonNegativeInt | None = Field(
+        None,
+        description="Channel of a structural label: its mean in each ROI (red) and its significance (red_z).",
+    )
+    functional: Annotated[tuple[NonNegativeInt, ...], BeforeValidator(frame_numbers)] = Field(
+        (), description="Channels whose traces are taken on the same footprints, beside the one that is opened."
     )

@@ -21,6 +21,11 @@ class TemporalParameters(Stage):
         description="Traces in frames that show nothing of a cell (bad frames, or it was moved out of the field). "
         "nan: not a number; interpolate: what the model expects there.",
     )
+    align_planes: bool = Field(
+        False,
+        description="Bring traces to the time at which their volume begins, where planes are scanned one after the "
+        "other and their times are known.",
+    )
     f0: Literal["constant", "percentile"] = Field(
         "constant",
         description="Resting light F0 of dF/F. constant: one value a cell; percentile: follows a running percentile.",

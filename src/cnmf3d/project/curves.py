@@ -14,7 +14,7 @@ from cnmf3d.components import Components, Float, hidden_traces
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.results import curated
-from cnmf3d.results.reading import read_file
+from cnmf3d.results.reading import read_file, timeline_in
 from cnmf3d.results.seen import SEEN, WHOLE, hides
 
 if TYPE_CHECKING:
@@ -88,6 +88,12 @@ def read_curves(project: Project, key: str, ids: Sequence[int] | None, kind: str
     if gone:
         raise UsageError(f"{sample.id} has no ROI {gone[0]}", "The table lists their numbers.")
     return _read(project.file(sample), [rows[roi] for roi in wanted], wanted, kind)
+
+
+def seconds_of(project: Project, key: str) -> npt.NDArray[np.float64]:
+    """Seconds of each volume of a sample, with gaps; numbers of volumes where its rate isn't known."""
+    sample = project.sample(key)
+    return timeline_in(project.file(sample)).seconds(sample.frames, sample.rate)
 
 
 def curves_of(project: Project, frame: pd.DataFrame, kind: str) -> list[Float]:

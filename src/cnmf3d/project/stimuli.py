@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.project.csv_files import read_rows
 
+Double = npt.NDArray[np.float64]
 Units = Literal["frames", "seconds"]
 UNITS: tuple[Units, ...] = get_args(Units)
 
@@ -53,7 +57,7 @@ class StimulusMap:
                     "Start is 0 or more, and end is after it.",
                 )
 
-    def within(self, units: Units, rate: float | None) -> tuple[Period, ...]:
+    def within(self, units: Units, rate: float | None, seconds: Double | None = None) -> tuple[Period, ...]:
         """The periods in frames or in seconds.
 
         Parameters
@@ -61,6 +65,8 @@ class StimulusMap:
         units : str
         rate : float or None
             Volumes a second.
+        seconds : (frames,) float64, optional
+            Time of each volume, where they are not evenly spaced.
 
         Raises
         ------
@@ -74,10 +80,21 @@ class StimulusMap:
                 f"these stimuli are in {self.units}, and the rate of the recording is not known",
                 f"Give them in {units}.",
             )
+        if seconds is not None and len(seconds) > 1:
+            return tuple(self._at(each, units, seconds, 1 / rate) for each in self.periods)
         factor = rate if units == "frames" else 1 / rate
         return tuple(Period(each.name, each.start * factor, each.end * factor) for each in self.periods)
 
-    def see_inside(self, frames: int, rate: float, column: str) -> None:
+    @staticmethod
+    def _at(period: Period, units: Units, seconds: Double, step: float) -> Period:
+        """A period by the times of volumes; a volume lasts until a regular next one would begin."""
+        frames = np.arange(len(seconds) + 1.0)
+        times = np.append(seconds, seconds[-1] + step)
+        table = (times, frames) if units == "frames" else (frames, times)
+        start, end = (float(np.interp(each, *table)) for each in (period.start, period.end))
+        return Period(period.name, start, end)
+
+    def see_inside(self, frames: int, rate: float, column: str, seconds: Double | None = None) -> None:
         """See that every stimulus begins while the recording lasts.
 
         Raises
@@ -85,7 +102,10 @@ class StimulusMap:
         InputError
             Where one doesn't: often, frames were taken for seconds.
         """
-        end = float(frames) if self.units == "frames" else frames / rate if rate > 0 else math.inf
+        last = frames / rate if seconds is None and rate > 0 else math.inf
+        if seconds is not None and len(seconds) and rate > 0:
+            last = float(seconds[-1]) + 1 / rate
+        end = float(frames) if self.units == "frames" else last
         for each in self.periods:
             if each.start >= end:
                 raise InputError(

@@ -13,6 +13,7 @@ from cnmf3d.components import Components
 from cnmf3d.geometry import ZYX
 from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.results.curation import Curation
+from cnmf3d.timeline import Timeline
 
 Volume = npt.NDArray[np.float32]
 
@@ -76,6 +77,8 @@ class Results:
     curation : Curation or None
         What people did to the ROIs, and the components from before (``curation.found``); None where nobody did
         anything.
+    timeline : Timeline
+        When volumes and planes were taken, segments of the recording, and frames that were left out.
     """
 
     components: Components
@@ -86,11 +89,20 @@ class Results:
     projections: Mapping[str, Volume] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
     curation: Curation | None = None
+    timeline: Timeline = field(default_factory=Timeline)
 
     def __post_init__(self) -> None:
         """Bring lengths to voxels, so that nobody who reads `parameters` has to know of units."""
         if self.voxel_size is not None:
             object.__setattr__(self, "parameters", lengths_in_voxels(self.parameters, self.voxel_size))
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """Seconds of each volume since the first, (frames,), with gaps; numbers where the rate isn't known.
+
+        A trace is later by ``components.quality["time_offset"]``, where planes have times of their own.
+        """
+        return self.timeline.seconds(self.components.frames, self.rate)
 
     def __repr__(self) -> str:
         """One line: components, movie, rate, voxel size, warnings and curation, without any values."""

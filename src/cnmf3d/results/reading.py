@@ -19,6 +19,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.regular import refuse_special
+from cnmf3d.results.channels import read_channels
 from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
@@ -28,6 +29,7 @@ from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
+from cnmf3d.timeline import Timeline
 from cnmf3d.traces import quiet_level
 
 
@@ -159,7 +161,31 @@ def _results(
             warnings=tuple(told["warnings"]),
             asked=told.get("asked", {}),
         ),
+        timeline=_timeline(own),
     )
+
+
+def timeline_in(path: Path) -> Timeline:
+    """When the frames of a results file were taken, without reading anything else.
+
+    Raises
+    ------
+    InputError
+        Where it can't be read.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            refuse_elsewhere(file, path)
+            own = _own(file)
+            return Timeline() if own is None else _timeline(own)
+    except (OSError, *DAMAGE) as error:
+        raise InputError(f"{path} can't be read: {error}", "Is the file still there, and whole?") from error
+
+
+def _timeline(own: h5py.Group) -> Timeline:
+    """When frames were taken; evenly and all planes at once in files that were written before this was stored."""
+    stamps = np.asarray(own["seconds"][()], np.float64) if "seconds" in own else None
+    return Timeline.from_json(str(own.attrs["timeline"]), stamps) if "timeline" in own.attrs else Timeline()
 
 
 def _volume(
@@ -213,6 +239,7 @@ def _components(
         "resting": RestingLight.from_json(own.attrs["resting_light"])
         if own is not None and "resting_light" in own.attrs
         else RestingLight(),
+        "plane_times": () if own is None else _timeline(own).late,
     }
     if stored is not None and _all_there(estimates, count):
         names = {field: f"estimates/{name}" for field, name in TRACES.items()}
@@ -221,7 +248,8 @@ def _components(
             lambda: stored.read(lambda: _background(stored.file["estimates"], order, frames))
         )
         return StoredComponents.of(stored, names, {**rest, "background": background})
-    whole = Components(**rest, **_traces(estimates, footprints, order))
+    channels = {} if own is None else read_channels(own.file)
+    whole = Components(**rest, **_traces(estimates, footprints, order), channels=channels)
     if own is None or (seen := read_seen(own.file)) is None:
         return whole
     traces: dict[str, Any] = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}

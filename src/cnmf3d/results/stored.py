@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Background, Components, Float, hidden_traces
 from cnmf3d.errors import InputError
+from cnmf3d.results.channels import read_channels
 from cnmf3d.results.seen import SEEN, WHOLE, hides
 
 ROWS = 2**24
@@ -152,12 +153,13 @@ class StoredComponents(Later, Components):
         def whole(name: str) -> Callable[[], Float]:
             return lambda: stored.traces(name, every)
 
-        later = {field: whole(name) for field, name in names.items()}
+        later: dict[str, Callable[[], Any]] = {field: whole(name) for field, name in names.items()}
         out = object.__new__(cls)
         if SEEN in stored.file:
             later["seen"] = lambda: stored.seen(every)
         else:
             out.__dict__["seen"] = None
+        later["channels"] = lambda: stored.read(lambda: read_channels(stored.file))
         out.__dict__.update(fields, _stored=stored, _names=dict(names), _later=later)
         return out
 

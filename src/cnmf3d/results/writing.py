@@ -21,6 +21,7 @@ from cnmf3d.components import Components
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.hdf5 import written
 from cnmf3d.results.caiman_params import caiman_parameters
+from cnmf3d.results.channels import write_channels
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
 from cnmf3d.results.model import Results
@@ -114,6 +115,7 @@ def _write(file: h5py.File, results: Results) -> None:
         _dictionary(params.create_group(group), values)
     _own(file.create_group("cnmf3d"), results)
     write_seen(file, components)
+    write_channels(file, components)
 
 
 def _none(group: h5py.Group, name: str) -> None:
@@ -219,6 +221,10 @@ def _own(group: h5py.Group, results: Results) -> None:
     )
     group.attrs["shape_zyx"] = np.array(results.components.shape, np.int64)
     group.attrs["rate"] = float(results.rate)
+    timeline = results.timeline
+    group.attrs["timeline"] = timeline.to_json()
+    if timeline.stamps is not None:
+        group["seconds"] = _double(timeline.stamps)
     group.attrs["resting_light"] = results.components.resting.to_json()
     if results.voxel_size is not None:
         group.attrs["voxel_size_zyx_um"] = np.array(results.voxel_size, np.float64)

@@ -143,12 +143,16 @@ class Worker:
 
 
 def of_stretch(parameters: CnmfParameters, start: int, stop: int) -> CnmfParameters:
-    """Parameters of a movie for the frames from `start` to `stop`: bad frames that are given are those in it."""
-    bad = parameters.data.bad_frames
-    if bad == "auto":
-        return parameters
-    mine = tuple(frame - start for frame in bad if start <= frame < stop)
-    return parameters.model_copy(update={"data": parameters.data.model_copy(update={"bad_frames": mine})})
+    """Parameters of a movie for the frames from `start` to `stop`: frames that are named are those in it.
+
+    A preview has no use for other channels, and none for a file of frames of the whole movie.
+    """
+    data, changes = parameters.data, dict[str, Any](structural=None, functional=(), exclude=None)
+    for name in ("bad_frames", "segments"):
+        if (given := getattr(data, name)) != "auto":
+            changes[name] = tuple(frame - start for frame in given if start <= frame < stop)
+    temporal = parameters.temporal.model_copy(update={"align_planes": False})
+    return parameters.model_copy(update={"data": data.model_copy(update=changes), "temporal": temporal})
 
 
 def without_length(results: Results, movie: Movie) -> Results:

@@ -64,7 +64,9 @@ class Solved:
     size: float
 
 
-def deconvolve(raw: Float, p: int, response: Response | Sequence[Response], workers: int = 1) -> Deconvolved:
+def deconvolve(
+    raw: Float, p: int, response: Response | Sequence[Response], workers: int = 1, noise: Float | None = None
+) -> Deconvolved:
     """Calcium and spikes of each trace: their posterior means, see `sampled_spikes`.
 
     Parameters
@@ -76,9 +78,11 @@ def deconvolve(raw: Float, p: int, response: Response | Sequence[Response], work
     response : Response, or one for each trace
     workers : int
         Threads; the result doesn't depend on it.
+    noise : (components,) float32, optional
+        Standard deviation of white noise, where more is known of it than these frames tell.
     """
     count, frames = raw.shape
-    noise = noise_level(raw)
+    noise = noise_level(raw) if noise is None else noise
     nothing = np.zeros(count, np.float32)
     baseline = quiet_level(raw)[0] if raw.size else nothing
     lowest = resting_level(raw, noise) if raw.size else nothing

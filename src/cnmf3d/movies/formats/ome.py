@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import numpy as np
+
 from cnmf3d.movies.stored import Facts, Place
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import plane_times, rate_of
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
 DISAGREE = 0.02
@@ -49,7 +51,7 @@ def facts(place: Place, xml: str, index: int = 0) -> Facts:
             f"{place}: TimeIncrement says {1 / increment:.4g} Hz, the planes' time stamps (DeltaT) {rate:.4g} Hz. "
             "The time stamps are used; give rate= (--fps) if they are wrong."
         )
-    metadata = {**_described(images[index], pixels), **timed.metadata}
+    metadata = {**_described(images[index], pixels), **timed.metadata, **_plane_times(pixels)}
     return Facts(rate, voxel_size(*sides), metadata, tuple(warnings))
 
 
@@ -67,6 +69,19 @@ def _stamps(pixels: ElementTree.Element) -> list[float]:
             stamps[time] = (place, start)
     complete = set(stamps) == set(range(int(pixels.get("SizeT", 1))))
     return [stamps[time][1] for time in sorted(stamps)] if complete else []
+
+
+def _plane_times(pixels: ElementTree.Element) -> dict[str, list[float]]:
+    """Seconds of each plane of the first channel since its volume began, as an entry; none where one isn't stamped."""
+    found: dict[tuple[int, int], float] = {}
+    for plane in children(pixels, "Plane"):
+        late = seconds(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
+        if int(plane.get("TheC", 0)) == 0 and late is not None:
+            found[int(plane.get("TheT", 0)), int(plane.get("TheZ", 0))] = late
+    times, planes = ({place[axis] for place in found} for axis in (0, 1))
+    if len(found) < len(times) * len(planes) or len(planes) != int(pixels.get("SizeZ", 1)) or len(planes) < 2:
+        return {}
+    return plane_times(np.array([[found[t, z] for z in sorted(planes)] for t in sorted(times)]))
 
 
 def _described(image: ElementTree.Element, pixels: ElementTree.Element) -> dict[str, str | list[str]]:

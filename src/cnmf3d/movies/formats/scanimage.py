@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_placing import Placement, place_frames
 from cnmf3d.movies.formats.scanimage_regions import Regions, regions_of
 from cnmf3d.movies.formats.scanimage_settings import Volume
+from cnmf3d.movies.formats.scanimage_times import times_of
 from cnmf3d.movies.formats.tiff_index import description, read_index
 from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
 from cnmf3d.movies.gaps import with_gaps
@@ -65,6 +66,8 @@ class Section:
         Volumes a second by the time stamps.
     first, last : Header
         Of its first and its last frame.
+    seconds : callable
+        Time stamp of each frame.
     """
 
     place: Place
@@ -76,6 +79,7 @@ class Section:
     rate: float | None
     first: Header
     last: Header
+    seconds: Callable[[int], float | None]
 
     @property
     def frames(self) -> int:
@@ -191,7 +195,9 @@ def _section(place: Place, tif: TiffFile) -> Section | None:
     if len(pages.shape) != 3:
         raise InputError(f"{place} has pages with several samples", "Export the movie's pages to a new file.")
     rate = stamped_rate(header, numbers, volume)
-    return Section(place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last)
+    return Section(
+        place, state, said.get("RoiGroups"), volume, pages, numbers, rate, header(0), last, lambda n: header(n).seconds
+    )
 
 
 def _check_alike(one: Section, other: Section) -> None:
@@ -269,7 +275,10 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
     if regions is not None:
         data, size, strips = _of_regions(data, regions, dataset, size, where)
     lost = [f"{where}: {text}" for text in (*placement.lost, *strips, *_unfinished(sections))]
-    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state}
+    spaced = axes.startswith("tz") and choices.repeats != "apart"  # frames of a plane one by one aren't evenly spaced
+    frame_rate = settings.frame_rate(first.state, volume)
+    times = times_of(placement, volume, rate, frame_rate, _seconds(sections)) if spaced else {}
+    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state, **times}
     files = tuple(str(section.place) for section in sections)
     sources = _sources(sections, volume, placement, axes)
     sources["rate"] = "time stamps" if any("is from the time stamps" in text for text in contradicted) else "settings"
@@ -344,6 +353,17 @@ def _joined(sections: Sequence[Section]) -> LazyArray:
     return Chained(names, [int(each.shape[0]) for each in pages], tuple(pages[0].shape[1:]), dtype, pages.__getitem__)
 
 
+def _seconds(sections: Sequence[Section]) -> Callable[[int], float | None]:
+    """Time stamps of the frames of all files, counted through."""
+    ends = np.cumsum([section.frames for section in sections])
+
+    def seconds(frame: int) -> float | None:
+        at = int(np.searchsorted(ends, frame, "right"))
+        return sections[at].seconds(frame - int(ends[at]) + sections[at].frames)
+
+    return seconds
+
+
 def _without_unsaved_flyback(sections: Sequence[Section]) -> Volume:
     """Leave flyback out where the recording is complete without it: ScanImage may discard it before it saves."""
     volume = sections[0].volume
@@ -367,7 +387,7 @@ def _placed(sections: Sequence[Section], volume: Volume, dropped: str, where: st
     frames = np.arange(sum(section.frames for section in sections), dtype=np.int64)
     placement = place_frames(Numbers(np.zeros_like(frames), frames), volume)
     text = "its pages carry no frame numbers; planes were taken by the order of the pages. A dropped frame goes unseen."
-    return Placement(placement.frames, [*placement.lost, text], placement.left)
+    return replace(placement, lost=[*placement.lost, text])
 
 
 def _arranged(

@@ -41,12 +41,16 @@ class Placement:
         Position in the file; -1 for a frame that is missing, where gaps are kept.
     lost : sequence of str
         What is missing, as sentences without the file's name.
+    acquisition, number : (volumes,) int
+        Which acquisition each volume is of, from 0, and its number in that.
     left : int
         Volumes that the file has parts of, and that are left out.
     """
 
     frames: npt.NDArray[np.intp]
     lost: Sequence[str]
+    acquisition: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
     left: int = 0
 
 
@@ -84,8 +88,8 @@ def place_frames(
     kept = dropped != "leave out"
     lost = _lost(stretch[starts], number[starts], slot[starts], whole, table, dropped)
     if not kept or not whole.any():
-        return Placement(table[whole], lost, int((~whole).sum()))
-    return Placement(_filled(table, stretch[starts], number[starts], whole, where), lost)
+        return Placement(table[whole], lost, stretch[starts][whole], number[starts][whole], int((~whole).sum()))
+    return _filled(table, stretch[starts], number[starts], whole, where, lost)
 
 
 def _filled(
@@ -94,9 +98,10 @@ def _filled(
     number: npt.NDArray[np.int64],
     whole: npt.NDArray[np.bool_],
     where: str,
-) -> npt.NDArray[np.intp]:
+    lost: Sequence[str],
+) -> Placement:
     """All volumes from the first whole one of each acquisition to its last one."""
-    parts = []
+    parts, acquisitions, numbers = [], [], []
     for each in range(int(stretch[-1]) + 1):
         rows = np.flatnonzero((stretch == each) & whole)
         if not rows.size:
@@ -112,7 +117,9 @@ def _filled(
         part = np.full((int(places[-1]) + 1, table.shape[1]), -1, np.intp)
         part[places] = table[rows]
         parts.append(part)
-    return np.concatenate(parts)
+        acquisitions.append(np.full(len(part), each))
+        numbers.append(number[rows[0]] + np.arange(len(part)))
+    return Placement(np.concatenate(parts), lost, np.concatenate(acquisitions), np.concatenate(numbers))
 
 
 def _lost(
@@ -138,7 +145,7 @@ def _lost(
         incomplete += [(int(number[row]),) * 2 for row in inner]
         lacking += int((table[inner] < 0).sum())
     texts = []
-    instead = INSTEAD.get(dropped, "What follows runs on without a gap in time.")
+    instead = INSTEAD.get(dropped, "Times of traces have the gap.")
     if missing:
         texts.append(
             f"by its frame numbers volumes are missing: {_count(missing)} ({_ranges(missing)}, counted from 0). Files "
@@ -159,7 +166,7 @@ def _lost(
         begins: list[int] = (np.cumsum(whole) - whole)[rows].tolist()
         texts.append(
             f"its frame numbers begin again {int(stretch[-1])} times (at volume {_ranges([(n, n) for n in begins])}, "
-            "counted from 0): it holds several acquisitions, which follow one another without a gap in time."
+            "counted from 0): it holds several acquisitions, which are segments of the movie."
         )
     return texts
 

@@ -178,7 +178,14 @@ def registered(movie: Movie, motion: Motion) -> Movie:
         "largest": ", ".join(f"{value:.2f}" for value in motion.largest[::-1]),
         "bad_frames": np.flatnonzero(motion.bad_frames).tolist(),
     }
-    return replace(movie, frames=Registered(movie.frames, motion), metadata={**movie.metadata, "motion": facts})
+
+    def moved(source: Movie) -> Movie:
+        told = {**source.metadata, "motion": facts}
+        return replace(source, frames=Registered(source.frames, motion), metadata=told)
+
+    other = movie.other
+    of_channel = None if other is None else lambda number: moved(other(number))  # channels move together
+    return replace(moved(movie), other=of_channel)
 
 
 def check_belongs(motion: Motion, movie: Movie, name: str = "the motion") -> None:

@@ -14,7 +14,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape, bridged, hidden_traces
+from cnmf3d.components import (
+    TRACES,
+    Background,
+    Components,
+    Float,
+    Kinetics,
+    Traced,
+    VolumeShape,
+    bridged,
+    hidden_traces,
+)
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import UsageError
 from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
@@ -162,7 +172,7 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     if "seen" in quality:
         quality["seen"] = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
     gaps = seen if np.isnan(rois.traces).any() else None
-    return dataclasses.replace(
+    new = dataclasses.replace(
         rois,
         footprints=footprints,
         traces=hidden_traces(traces, gaps),
@@ -179,7 +189,12 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
         quality=quality,
         accepted=np.asarray(accepted, bool),
         seen=seen,
+        channels={  # their resting light isn't kept: dF/F is that of the ROI which is most of it
+            name: Traced(**{n: linear @ np.nan_to_num(getattr(channel, n)) for n in TRACES[:3]}, dff=channel.dff[main])
+            for name, channel in rois.channels.items()
+        },
     )
+    return new.timed()
 
 
 def seen_together(rois: Components, weights: npt.NDArray[np.float64]) -> Float | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Components, Float, Kinetics
+from cnmf3d.components import TRACES, Components, Float, Kinetics, Traced
 
 Ints = npt.NDArray[np.int64]
 
@@ -46,7 +46,21 @@ def joined(one: Components, other: Components) -> Components:
         quality={name: quality(name) for name in dict.fromkeys([*one.quality, *other.quality])},
         accepted=np.concatenate([one.accepted, other.accepted]),
         seen=_either(one, other),
+        channels=_both(one, other),
     )
+
+
+def _both(one: Components, other: Components) -> dict[str, Traced]:
+    """Traces of other channels of the components of both; NaN for those of which nobody has them."""
+
+    def rows(of: Components, name: str, field: str) -> Float:
+        known = of.channels.get(name)
+        return np.full((of.count, of.frames), np.nan, np.float32) if known is None else getattr(known, field)
+
+    return {
+        name: Traced(*(np.concatenate([rows(one, name, field), rows(other, name, field)]) for field in TRACES))
+        for name in dict.fromkeys([*one.channels, *other.channels])
+    }
 
 
 def _either(one: Components, other: Components) -> Float | None:

@@ -22,6 +22,7 @@ from cnmf3d.results.curation.state import Change, State, after
 from cnmf3d.results.curation.storing import save_curation
 from cnmf3d.results.model import Results
 from cnmf3d.results.reading import load_results
+from cnmf3d.timeline import Timeline
 
 Ints = npt.NDArray[np.int64]
 Kind = Literal["raw", "dff", "denoised", "spikes"]
@@ -190,6 +191,16 @@ class CurationSession:
         return self._results.rate
 
     @property
+    def timeline(self) -> Timeline:
+        """When volumes and planes were taken."""
+        return self._results.timeline
+
+    @property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """(frames,) seconds of each volume since the first; numbers of frames where the rate isn't known."""
+        return self._results.seconds
+
+    @property
     def accepted(self) -> Bool:
         """(n,) whether each is taken for a cell."""
         return self._state.accepted[self.ids]
@@ -249,13 +260,24 @@ class CurationSession:
             raise UsageError(f"there is no ROI {missing[0]}", "It may have been deleted or merged; see `ids`.")
         return place
 
-    def traces(self, kind: Kind, ids: Ids) -> Float:
-        """(k, T) traces of some ROIs: ``raw`` (demixed), ``dff``, ``denoised`` or ``spikes``."""
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Functional channels beside the first."""
+        return tuple(self._results.components.channels)
+
+    def traces(self, kind: Kind, ids: Ids, channel: str = "") -> Float:
+        """(k, T) traces of some ROIs: ``raw`` (demixed), ``dff``, ``denoised`` or ``spikes``; of the first channel."""
         if kind not in KINDS:
             raise UsageError(f"there are no {kind!r} traces", f"Ask for {', '.join(KINDS)}.")
         rows = self._view.rows[self.positions(ids)]
-        out = np.empty((len(rows), self.frames), np.float32)
+        out = np.full((len(rows), self.frames), np.nan, np.float32)
         for part, mine, columns in self._pool.among(rows):
+            if channel:
+                known = part.components.channels.get(channel)
+                if known is not None:
+                    some = known.select(columns)
+                    out[mine] = some.raw if kind == "raw" else getattr(some, KINDS[kind])
+                continue
             values = part.components.rows(KINDS[kind], columns)
             out[mine] = values + part.components.rows("residuals", columns) if kind == "raw" else values
         return out

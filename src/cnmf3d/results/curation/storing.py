@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xxhash
 from scipy import sparse
 
-from cnmf3d.components import TRACES, Components, Kinetics
+from cnmf3d.components import TRACES, Components, Kinetics, Traced
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.hdf5 import refuse_elsewhere, written
 from cnmf3d.results.curation.curation import Curation
@@ -30,7 +30,7 @@ FORMAT = 1
 
 GROUP = "cnmf3d/curation"
 KINETICS = tuple(f.name for f in dataclasses.fields(Kinetics))
-QUALITY, SEEN = "quality.", "seen"
+QUALITY, SEEN, CHANNEL = "quality.", "seen", "channel."
 
 
 def arrays_of(rois: Components) -> dict[str, npt.NDArray[Any]]:
@@ -43,6 +43,7 @@ def arrays_of(rois: Components) -> dict[str, npt.NDArray[Any]]:
         **{name: getattr(rois, name) for name in TRACES},
         **({} if rois.seen is None else {SEEN: rois.seen}),
         **{name: getattr(rois.kinetics, name) for name in KINETICS},
+        **{f"{CHANNEL}{c}.{name}": getattr(of, name) for c, of in rois.channels.items() for name in TRACES},
         **{QUALITY + name: values for name, values in rois.quality.items()},
         "accepted": rois.accepted,
     }
@@ -60,14 +61,15 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
     parts = (arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"])
     footprints = sparse.csc_array(parts, shape=(voxels, count))
     footprints.check_format(full_check=True)
-    for name in (*TRACES, *([SEEN] if SEEN in arrays else [])):
+    others = [name for name in arrays if name.startswith(CHANNEL)]
+    for name in (*TRACES, *others, *([SEEN] if SEEN in arrays else [])):
         if arrays[name].shape != (count, like.frames):
             raise ValueError(f"{name} has the shape {arrays[name].shape}, not {(count, like.frames)}")
     each = [arrays[n] for n in arrays if n in KINETICS or n.startswith(QUALITY) or n == "accepted"]
     if any(len(values) != count for values in each) or arrays["g"].ndim != 2:
         raise ValueError(f"not all ROIs have every value: {count} footprints")
     traces, residuals, spikes, dff = (arrays[name].astype(np.float32) for name in TRACES)
-    return dataclasses.replace(
+    rois = dataclasses.replace(
         no_rois(like),
         footprints=footprints,
         traces=traces,
@@ -78,7 +80,12 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
         quality={n.removeprefix(QUALITY): v.astype(np.float32) for n, v in arrays.items() if n.startswith(QUALITY)},
         accepted=arrays["accepted"].astype(bool),
         seen=arrays[SEEN].astype(np.float32) if SEEN in arrays else None,
+        channels={
+            name: Traced(*(arrays[f"{CHANNEL}{name}.{each}"].astype(np.float32) for each in TRACES))
+            for name in dict.fromkeys(other.removeprefix(CHANNEL).rpartition(".")[0] for other in others)
+        },
     )
+    return rois.timed()
 
 
 def fingerprint_of(components: Components) -> str:

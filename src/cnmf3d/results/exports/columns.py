@@ -55,8 +55,24 @@ KINDS: Mapping[str, Kind] = {
 
 def kinds_of(export: Export) -> dict[str, Kind]:
     """The tables of an export; shares that were seen only where something wasn't."""
-    partly = export.results.components.seen is not None
-    return {name: kind for name, kind in KINDS.items() if name != "seen" or partly}
+    components = export.results.components
+    found = {name: kind for name, kind in KINDS.items() if name != "seen" or components.seen is not None}
+    for channel in components.channels:
+        found |= {f"{name}_{channel}": _of_channel(name, channel) for name in CHANNEL_FIELDS}
+    return found
+
+
+CHANNEL_FIELDS = {"raw": "raw", "dff": "dff", "denoised": "traces", "spikes": "spikes"}
+"""Tables that each further functional channel has, ``raw_channel1``, and its traces' names."""
+
+
+def _of_channel(name: str, channel: str) -> Kind:
+    """A kind of trace of another channel."""
+    about = KINDS[name].about
+    return Kind(
+        lambda export: getattr(export.results.components.channels[channel], CHANNEL_FIELDS[name]),
+        About(about.unit, f"{channel} on the same footprints: {about.text}"),
+    )
 
 
 TIMES = {
@@ -74,7 +90,15 @@ FIXED = {
 }
 """Columns of the table of ROIs that every export has."""
 
-MEASURES = {"f0": TRACE, "radius": "pixels", "width": "voxels", "label": "", "seed": ""}
+MEASURES = {
+    "f0": TRACE,
+    "radius": "pixels",
+    "width": "voxels",
+    "label": "",
+    "seed": "",
+    "time_offset": "s",
+    "red": "of the channel",
+}
 """Units of quality measures that aren't ratios; none for numbers that are names."""
 
 

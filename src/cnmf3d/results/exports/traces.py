@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ import numpy.typing as npt
 from cnmf3d.components import Float
 from cnmf3d.csv_cells import guarded
 from cnmf3d.errors import UsageError
-from cnmf3d.results.exports.columns import KINDS, TIMES, About, about_rois, kinds_of, metadata_of
+from cnmf3d.results.exports.columns import CHANNEL_FIELDS, KINDS, TIMES, About, about_rois, kinds_of, metadata_of
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.roi_table import Column, roi_table
+from cnmf3d.results.exports.time_tables import TIME_TABLES, time_tables
 
 if TYPE_CHECKING:
     import pyarrow
@@ -37,6 +39,8 @@ def write_csv(export: Export, folder: Path) -> tuple[str, ...]:
     rois = roi_table(export)
     _rows(folder / "rois.csv", rois)
     _rows(folder / f"{COLUMNS}.csv", _columns(export, rois))
+    for name, (table, _) in time_tables(export.results).items():
+        _rows(folder / f"{name}.csv", table)
     for name, kind in kinds_of(export).items():
         _wide(folder / f"{name}.csv", export, kind.values(export))
     return ()
@@ -66,6 +70,8 @@ def write_parquet(export: Export, folder: Path) -> tuple[str, ...]:
     folder.mkdir()
     rois = roi_table(export)
     parquet.write_table(_described(pyarrow.table(rois), about_rois(export, rois), export), folder / "rois.parquet")
+    for name, (parts, about) in time_tables(export.results).items():
+        parquet.write_table(_described(pyarrow.table(parts), about, export), folder / f"{name}.parquet")
     for name, kind in kinds_of(export).items():
         columns = dict(zip(_names(export), np.ascontiguousarray(kind.values(export)), strict=True))
         table = pyarrow.table({**_times(export), **columns})
@@ -91,13 +97,16 @@ def _columns(export: Export, rois: Mapping[str, Column]) -> dict[str, list[str]]
     for name, kind in kinds_of(export).items():
         lines += [(name, head, *TIMES[head]) for head in _times(export)]
         lines.append((name, "roi_ID", *kind.about))
+    for name, (_, about) in time_tables(export.results).items():
+        lines += [(name, head, *meaning) for head, meaning in about.items()]
     return {head: [line[k] for line in lines] for k, head in enumerate(("table", "column", "unit", "description"))}
 
 
 def ours(folder: Path, suffix: str) -> bool:
     """Whether a folder holds nothing but what an export to these tables writes."""
-    names = {f"{name}{suffix}" for name in ("rois", COLUMNS, *KINDS)}
-    return {path.name for path in folder.iterdir()} <= names
+    names = {f"{name}{suffix}" for name in ("rois", COLUMNS, *TIME_TABLES, *KINDS)}
+    others = re.compile(rf"({'|'.join(CHANNEL_FIELDS)})_channel\d+{re.escape(suffix)}")
+    return all(path.name in names or others.fullmatch(path.name) for path in folder.iterdir())
 
 
 def _names(export: Export) -> list[str]:
@@ -107,8 +116,8 @@ def _names(export: Export) -> list[str]:
 
 def _times(export: Export) -> dict[str, npt.NDArray[np.float64] | npt.NDArray[np.int64]]:
     """The first column: seconds; numbers of volumes where the rate isn't known."""
-    frames = np.arange(export.results.components.frames)
-    return {"seconds": frames / export.results.rate} if export.results.rate else {"volume": frames}
+    results = export.results
+    return {"seconds": results.seconds} if results.rate else {"volume": np.arange(results.components.frames)}
 
 
 def _rows(path: Path, table: Mapping[str, Column]) -> None:

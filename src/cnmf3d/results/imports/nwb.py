@@ -6,6 +6,8 @@ programs, series are told by their names.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, VolumeShape
+from cnmf3d.components import Background, Components, Float, Kinetics, Traced, VolumeShape
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
 from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
 from cnmf3d.movies.calibration import calibrated, calibration_of
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import STAMPS, rate_of
 from cnmf3d.movies.units import micrometres
 from cnmf3d.results.curation import Entry, Value, with_log
 from cnmf3d.results.exports.nwb import names
@@ -28,6 +30,10 @@ from cnmf3d.results.flat import nested
 from cnmf3d.results.footprints import unit
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Provenance, Results
+from cnmf3d.timeline import Timeline
+
+OTHER = re.compile(rf"(?P<kind>{'|'.join(names.CHANNEL_TRACES)})_(?P<channel>channel\d+)$")
+"""Series of further channels in files of ours."""
 
 MASKS_AT_ONCE = 2**24
 """Voxels of whole images that are in memory at a time."""
@@ -129,7 +135,7 @@ def _results(found: Found, given: Given) -> Results:
     file = found.segmentation.file
     shape, footprints = _footprints(found, given)
     count = footprints.shape[1]
-    traces = _traces(found, count)
+    traces, timeline = _traces(found, count), _timeline(found)
     frames = traces["Denoised"].shape[1]
     components = Components(
         shape=shape,
@@ -143,6 +149,8 @@ def _results(found: Found, given: Given) -> Results:
         quality=_quality(found, count),
         accepted=_accepted(found, count),
         seen=traces.get(names.SEEN),
+        plane_times=timeline.late,
+        channels=_channels(found, count),
     )
     pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
     known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
@@ -155,6 +163,7 @@ def _results(found: Found, given: Given) -> Results:
         noise=noise,
         projections=known,
         provenance=_provenance(found, given, shape),
+        timeline=timeline,
     )
     return with_log(results, _tags(found, count))
 
@@ -210,6 +219,8 @@ def _traces(found: Found, count: int) -> dict[str, Float]:
     kinds: dict[str, Float] = {}
     for name, group in found.series.items():
         kind = _kind(name)
+        if found.told and OTHER.search(name):
+            continue
         if kind and kind not in kinds:
             kinds[kind] = _series(found, group, count)
     frames = max((values.shape[1] for values in kinds.values()), default=0)
@@ -220,6 +231,19 @@ def _traces(found: Found, count: int) -> dict[str, Float]:
     kinds.setdefault("Denoised", none if raw is None else raw)
     kinds.setdefault("Residuals", none if raw is None else raw - kinds["Denoised"])
     return {"Deconvolved": none, names.DFF: np.full_like(none, np.nan), **kinds}
+
+
+def _channels(found: Found, count: int) -> dict[str, Traced]:
+    """Traces of other functional channels, in our own files."""
+    parts: dict[str, dict[str, Float]] = {}
+    for name, group in found.series.items() if found.told else ():
+        if match := OTHER.search(name):
+            parts.setdefault(match["channel"], {})[match["kind"]] = _series(found, group, count)
+    return {
+        channel: Traced(kinds["Denoised"], kinds["Residuals"], kinds["Deconvolved"], kinds[names.DFF])
+        for channel, kinds in parts.items()
+        if set(names.CHANNEL_TRACES) <= set(kinds)
+    }
 
 
 def _kind(name: str) -> str:
@@ -342,6 +366,14 @@ def _rate(found: Found) -> float:
             return rate
     plane = found.segmentation.get("imaging_plane")
     return float(plane["imaging_rate"][()]) if plane is not None and "imaging_rate" in plane else 0.0
+
+
+def _timeline(found: Found) -> Timeline:
+    """When frames were taken: as our own files say, and by time stamps that aren't even."""
+    stamps = next((each["timestamps"][()] for each in found.series.values() if "timestamps" in each), None)
+    uneven = () if stamps is None else rate_of(stamps, str(found.path)).metadata.get(STAMPS, ())
+    clock = np.asarray(stamps, np.float64) if found.told and stamps is not None else np.array(uneven, np.float64)
+    return Timeline.from_json(json.dumps(found.told.get("timeline") or {}), clock if clock.size else None)
 
 
 def _voxel_size(found: Found) -> ZYX | None:

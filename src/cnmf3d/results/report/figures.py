@@ -119,7 +119,7 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
     components, rows = results.components, max(1, len(chosen))
     figure = Figure(figsize=(WIDTH, 0.9 * rows + 0.4), layout="constrained")
     grid = figure.add_gridspec(rows, 3, width_ratios=(1, 0.6, 12))
-    seconds = np.arange(components.frames) / (results.rate or 1)
+    seconds = results.seconds
     volume = background_of(results, "mean")
     raw = components.raw
     last = None
@@ -137,7 +137,7 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
                 seconds, low - 0.3 * (top - low), low - 0.3 * (top - low) + height * spikes, SPIKE, linewidth=0.7
             )
         axis.set_yticks([])
-        axis.set_xlim(0, components.frames / (results.rate or 1))
+        axis.set_xlim(0, end_of(results))
         axis.set_ylabel(label(results, index, thresholds), rotation=0, ha="right", va="center", fontsize=7)
         axis.spines[["top", "right", "left"]].set_visible(False)
         axis.tick_params(labelsize=7, labelbottom=row == rows - 1)
@@ -145,6 +145,12 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
     if last is not None:
         last.set_xlabel("seconds" if results.rate else "volumes", fontsize=8)
     return figure
+
+
+def end_of(results: Results) -> float:
+    """Seconds at which the last volume ends; the number of volumes where the rate isn't known."""
+    seconds = results.seconds
+    return float(seconds[-1] + 1 / (results.rate or 1)) if len(seconds) else 0.0
 
 
 def label(results: Results, index: int, thresholds: Mapping[str, float]) -> str:
@@ -236,9 +242,10 @@ def raster(results: Results) -> Figure | None:
     values = values[np.argsort(values.argmax(axis=1), kind="stable")]
     figure = Figure(figsize=(WIDTH, float(np.clip(0.02 * chosen.size + 1.2, 1.8, 6))), layout="constrained")
     axis = figure.add_subplot()
-    end = components.frames / (results.rate or 1)
+    even = results.timeline.even
+    end = end_of(results) if even else float(components.frames)
     axis.imshow(values, aspect="auto", cmap="magma", extent=(0, end, chosen.size, 0), vmin=0, vmax=1)
-    axis.set_xlabel("seconds" if results.rate else "volumes", fontsize=8)
+    axis.set_xlabel("seconds" if results.rate and even else "volumes", fontsize=8)
     axis.set_ylabel("cells, by time of peak", fontsize=8)
     axis.tick_params(labelsize=7)
     return figure
@@ -253,7 +260,7 @@ def neuropil(results: Results) -> Figure | None:
         return None
     figure = Figure(figsize=(WIDTH, 1.2 * varying.size + 0.3), layout="constrained")
     grid = figure.add_gridspec(varying.size, 2, width_ratios=(1, 7))
-    seconds = np.arange(components.frames) / (results.rate or 1)
+    seconds = results.seconds
     for row, index in enumerate(varying):
         axis = figure.add_subplot(grid[row, 0])
         image = background.spatial[:, index].reshape(components.shape).mean(axis=0)
@@ -265,5 +272,5 @@ def neuropil(results: Results) -> Figure | None:
         axis.set_yticks([])
         axis.tick_params(labelsize=7, labelbottom=row == varying.size - 1)
         axis.spines[["top", "right", "left"]].set_visible(False)
-        axis.set_xlim(0, components.frames / (results.rate or 1))
+        axis.set_xlim(0, end_of(results))
     return figure

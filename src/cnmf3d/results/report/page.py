@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from matplotlib.figure import Figure
 
 from cnmf3d.results.model import Results
+from cnmf3d.results.report.figures import end_of
 from cnmf3d.results.report.sections import Section, sections_of
 from cnmf3d.results.summary import summary
 from cnmf3d.written import whole_file
@@ -66,7 +67,7 @@ def _facts(results: Results) -> dict[str, str]:
     """Headline numbers."""
     facts = summary(results)
     z, y, x = results.components.shape
-    seconds = facts.frames / facts.rate if facts.rate else None
+    seconds = end_of(results) if facts.rate else None
     return {
         "accepted cells": str(facts.accepted),
         "rejected": str(facts.rejected),

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from psygnal import Signal
 
 from cnmf3d.components import Float
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.project import Config, Kind, Period, Project
+from cnmf3d.project.curves import seconds_of
 from cnmf3d.project.filters import And, Filter, kept, read_filter, read_filters
 from cnmf3d.project.rois import tag
 from cnmf3d.project.schema import FILE
@@ -325,11 +327,12 @@ class ProjectModel:
             return []
         picked = self.frame.iloc[list(rows)]
         values = self.project.curves(picked, kind)
-        rates = {each.uuid: each.rate for each in self.project.samples()}
+        times: dict[str, npt.NDArray[np.float32]] = {}
         drawn = []
         for (_, row), curve in zip(picked.iterrows(), values, strict=True):
-            rate = rates.get(row["uuid"]) or 1.0
-            seconds = (np.arange(len(curve)) / rate).astype(np.float32)
+            seconds = times.get(row["uuid"])
+            if seconds is None:
+                seconds = times[row["uuid"]] = seconds_of(self.project, row["uuid"]).astype(np.float32)
             drawn.append(Drawn(f"{row['sample']} ROI {row['roi']}", seconds, curve))
         return drawn
 

@@ -106,6 +106,9 @@ TITLES = {
     "motion_r": "motion",
     "size": "size",
     "seen": "seen",
+    "time_offset": "late (s)",
+    "red": "red",
+    "red_z": "red z",
 }
 """Of the measures that are looked at most, in the order of the table."""
 
@@ -121,6 +124,9 @@ TIPS = {
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
     "motion_r": "Correlation of the trace with the motion: cells have less than 0.6, edges that move more",
     "size": "Voxels of the footprint",
+    "red": "Mean of the structural channel in the footprint",
+    "red_z": "By how many standard deviations that is brighter than beside it: above 3 the cell is labelled",
+    "time_offset": "Seconds by which the trace is later than its volume, as its plane is scanned later",
     "seen": "Share of the footprint that the movie shows, mean over the frames: less where registration moved it out",
 }
 

@@ -18,6 +18,7 @@ from cnmf3d.viewer.qt.traces import NAMES
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
+    from cnmf3d.viewer.models.roi_store import RoiStore
 
 EMPTY = "No accepted ROIs."
 
@@ -98,10 +99,17 @@ class HeatMapDock(QWidget):
         spread = rows.std(axis=1, keepdims=True)
         rows = (rows - np.median(rows, axis=1, keepdims=True)) / np.maximum(spread, 1e-12)
         self.image.setImage(rows, levels=(-0.5, 4.0))
-        rate = store.rate if store.rate > 0 else 1.0
+        rate, timed = self._rate(store), store.rate > 0 and store.timeline.even
         self.image.setRect(0, 0, store.frames / rate, len(self.ids))
-        self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
+        self.plot.setLabel(
+            "bottom", "time (s)" if timed else "frame" if store.timeline.even else "frame (time has gaps)"
+        )
         self.plot.setRange(xRange=(0, store.frames / rate), yRange=(0, len(self.ids)), padding=0)
+
+    @staticmethod
+    def _rate(store: RoiStore) -> float:
+        """Columns a unit of the axis: frames where the rate isn't known, or time has gaps."""
+        return store.rate if store.rate > 0 and store.timeline.even else 1.0
 
     def _other_rois(self) -> None:
         store = self._app.rois
@@ -116,7 +124,7 @@ class HeatMapDock(QWidget):
     def _time_moved(self, event: Any = None) -> None:
         dims, store = self._app.viewer.dims, self._app.rois
         if dims.ndim == 4 and store is not None:
-            self.now.setValue(dims.current_step[0] / (store.rate if store.rate > 0 else 1.0))
+            self.now.setValue(dims.current_step[0] / self._rate(store))
 
     def _clicked(self, event: Any) -> None:
         """Select the ROI of the row that was clicked, and go to that time."""
@@ -129,4 +137,4 @@ class HeatMapDock(QWidget):
             roi = int(self.ids[int(at.y())])
             store.select([roi])
             jump(self._app, roi)
-            seek(self._app, int(at.x() * (store.rate if store.rate > 0 else 1.0)))
+            seek(self._app, int(at.x() * self._rate(store)))

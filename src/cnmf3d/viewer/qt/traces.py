@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError
+from cnmf3d.timeline import frame_at
 from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
 
@@ -55,6 +56,10 @@ class TraceDock(QWidget):
         for box in (*self.kinds.values(), self.apart):
             box.toggled.connect(self.draw)
             bar.addWidget(box)
+        self.channel = QComboBox()
+        self.channel.setToolTip("Functional channel whose traces are drawn")
+        self.channel.currentIndexChanged.connect(lambda _: self.draw())
+        bar.addWidget(self.channel)
         bar.addWidget(self.told, 1)
         self.plot = pg.PlotWidget()
         self.plot.setBackground(None)
@@ -79,11 +84,12 @@ class TraceDock(QWidget):
         app.viewer.dims.events.current_step.connect(self._time_moved)
         self._other_rois()
 
-    @property
-    def rate(self) -> float:
-        """Frames a second, or 1 where that isn't known: the axis then counts frames."""
+    def _second(self, frame: int) -> float:
+        """Where a frame is on the axis, which counts frames where the rate isn't known."""
         store = self._app.rois
-        return store.rate if store is not None and store.rate > 0 else 1.0
+        if store is None or frame >= store.frames:
+            return frame / (store.rate if store is not None and store.rate > 0 else 1.0)
+        return float(store.seconds[frame])
 
     def close_links(self) -> None:
         """Listen no more to the viewer."""
@@ -99,12 +105,13 @@ class TraceDock(QWidget):
         self._tell(len(ids))
         if store is None or not ids.size or not store.frames:  # masks of other programs have no traces
             return
-        seconds = np.arange(store.frames) / self.rate
+        seconds, late = store.seconds, store.metrics.get("time_offset")
         self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
         try:
-            values = {kind: store.traces(kind, ids) for kind in chosen}  # type: ignore[arg-type]
+            channel = self.channel.currentData()
+            values = {kind: store.traces(kind, ids, channel) for kind in chosen}  # type: ignore[arg-type]
             unseen = store.unseen(ids)
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
@@ -120,7 +127,8 @@ class TraceDock(QWidget):
                     self.told.setText(f"{self.told.text()}; no {NAMES[kind]} of {roi}: F0 isn't clearly above zero")
                 if not np.isfinite(values[kind][row]).any():
                     continue
-                self._curve(seconds, values[kind][row] + base, kind, colour, str(roi))
+                own = 0.0 if late is None else float(np.nan_to_num(late[store.positions([int(roi)])[0]]))
+                self._curve(seconds + own, values[kind][row] + base, kind, colour, str(roi))
             if self.apart.isChecked() and len(ids) > 1:
                 label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
                 label.setPos(0, base)
@@ -160,7 +168,18 @@ class TraceDock(QWidget):
         if store is not None:
             store.selected.connect(self.draw)
             store.changed.connect(self._changed)
+        self._offer_channels()
         self.draw()
+
+    def _offer_channels(self) -> None:
+        """Offer the functional channels; hidden where there is one."""
+        names = () if self._app.rois is None else self._app.rois.channels
+        self.channel.blockSignals(True)
+        self.channel.clear()
+        for name in ("", *names):
+            self.channel.addItem(name or "first channel", name)
+        self.channel.blockSignals(False)
+        self.channel.setVisible(bool(names))
 
     def _recolour(self, event: Any = None) -> None:
         self.draw()
@@ -173,7 +192,7 @@ class TraceDock(QWidget):
         """Follow the time slider."""
         dims = self._app.viewer.dims
         if dims.ndim == 4 and not self.now.moving:
-            self.now.setValue(dims.current_step[0] / self.rate)
+            self.now.setValue(self._second(dims.current_step[0]))
 
     def _clicked(self, event: Any) -> None:
         """Go to the time that was clicked."""
@@ -182,7 +201,9 @@ class TraceDock(QWidget):
 
     def _go(self, seconds: float) -> None:
         """Move the time slider."""
-        seek(self._app, round(seconds * self.rate))
+        store = self._app.rois
+        known = store is not None and store.frames > 0
+        seek(self._app, frame_at(store.seconds, seconds) if store is not None and known else round(seconds))
 
 
 def _drawn(values: Mapping[str, Any]) -> list[Any]:

@@ -88,6 +88,11 @@ def unsuitable(parameters: CnmfParameters, extra: Mapping[str, Any]) -> str | No
         return "background.nb is 0, but CaImAn's background needs at least 1"
     if parameters.data.bad_frames not in ("auto", ()):
         return "data.bad_frames can't be honoured by the engine caiman: cut them out, or take the engine native"
+    for name in ("exclude", "structural", "functional"):
+        if getattr(parameters.data, name) not in (None, ()):
+            return f"data.{name} can't be honoured by the engine caiman: leave it out, or take the engine native"
+    if parameters.temporal.align_planes:
+        return "temporal.align_planes can't be honoured by the engine caiman: leave it out, or take the engine native"
     for name in OURS_ONLY:
         if getattr(quality, name) != type(quality).model_fields[name].default:
             return f"quality.{name} belongs to a measure that CaImAn doesn't have: leave it at its default"

@@ -21,7 +21,7 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import letters
 from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import plane_times, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 ROOT = "PVScan"
@@ -212,7 +212,8 @@ def _facts(
     step, caution = _step(place, depths, sides["ZAxis"])
     cautions += caution
     size = voxel_size(step, micrometres(sides["YAxis"]), micrometres(sides["XAxis"]))
-    metadata: dict[str, Any] = {**timed.metadata, "channels": [f"Ch{channel}" for channel in channels]}
+    late = plane_times(np.array([[frame.time for frame in volume] for volume in volumes]))
+    metadata: dict[str, Any] = {**timed.metadata, **late, "channels": [f"Ch{channel}" for channel in channels]}
     lens = _value(settings, "objectiveLens")
     if lens is not None and lens.get("value"):
         metadata["objective"] = str(lens.get("value"))

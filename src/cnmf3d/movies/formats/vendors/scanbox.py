@@ -19,6 +19,7 @@ from cnmf3d.movies.calibration import Calibration
 from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.stored import Facts, Place, Stored
+from cnmf3d.movies.timing import scanned
 
 SUFFIX = ".sbx"
 LARGEST = 65535
@@ -58,10 +59,11 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     data = Mapped(place.path, np.dtype("<u2"), (times * planes, lines, pixels, channels))
     shaped = folded(data, (times, planes))
     assert shaped is not None
+    detectors = {"channels": [f"PMT {number}" for number in range(channels)]} if channels > 1 else {}
     facts = Facts(
         rate / (lines * planes) if rate > 0 else None,
         None,
-        {"channels": [f"PMT {number}" for number in range(channels)]} if channels > 1 else {},
+        {**detectors, **scanned(planes, lines / rate if rate > 0 else None)},
         tuple(warnings),
         Calibration(-1.0, float(LARGEST)),
         files=(str(place.path),),

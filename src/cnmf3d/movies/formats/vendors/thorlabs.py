@@ -24,6 +24,7 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import letters
 from cnmf3d.movies.stored import Facts, Place, Stored
+from cnmf3d.movies.timing import scanned
 from cnmf3d.movies.units import micrometres, voxel_size
 
 ROOT = "ThorImageExperiment"
@@ -53,6 +54,8 @@ class Settings:
     voxel_size : ZYX or None
         µm.
     date : str
+    fast : bool
+        Whether the focus goes through the planes at the scanner's own rate.
     """
 
     size: tuple[int, int]
@@ -63,6 +66,7 @@ class Settings:
     rate: float | None
     voxel_size: ZYX | None
     date: str
+    fast: bool = False
 
     @property
     def facts(self) -> Facts:
@@ -70,7 +74,9 @@ class Settings:
         metadata = {"channels": list(self.channels), "flyback_planes": self.flyback, "date": self.date}
         told = {name: value for name, value in metadata.items() if value}
         z = f"Experiment.xml; {self.flyback} frames of flyback after each volume are left out"
-        return Facts(self.rate, self.voxel_size, told, sources={"z": z} if self.flyback else {})
+        frames = self.planes + self.flyback
+        late = scanned(self.planes, 1 / (self.rate * frames) if self.fast and self.rate else None)
+        return Facts(self.rate, self.voxel_size, {**told, **late}, sources={"z": z} if self.flyback else {})
 
 
 def recognises(place: Place) -> bool:
@@ -130,9 +136,8 @@ def _settings(place: Place, root: ElementTree.Element) -> Settings:
     side, step = micrometres(number(scan, "pixelSizeUM")), abs(number(stage, "stepSizeUM") or 0.0)
     size = voxel_size(micrometres(step) if planes > 1 else None, side, side)
     date = root.find("Date")
-    return Settings(
-        (y, x), planes, flyback, times, _channels(root), rate, size, "" if date is None else date.get("date", "")
-    )
+    day = "" if date is None else date.get("date", "")
+    return Settings((y, x), planes, flyback, times, _channels(root), rate, size, day, fast)
 
 
 def _rate(root: ElementTree.Element, scan: ElementTree.Element | None, frames: int, *, streaming: bool) -> float | None:

@@ -7,6 +7,7 @@ SEGMENTATION, BACKGROUND = "PlaneSegmentation", "BackgroundSegmentation"
 NOISE = "voxel_noise"
 PARAMETERS, PROVENANCE = "Cnmf3dParameters", "Cnmf3dProvenance"
 CURATION = "Cnmf3dCuration"
+SEGMENTS = "segments"
 
 TRACES = {
     "Raw": "demixed raw trace, before deconvolution",
@@ -17,6 +18,9 @@ TRACES = {
 """Series of ``Fluorescence``, one column a row of the segmentation."""
 
 DFF, SEEN = "DfOverF", "ShareSeen"
+CHANNEL_TRACES = {"Raw": "raw", "Denoised": "traces", "Residuals": "residuals", "Deconvolved": "spikes", DFF: "dff"}
+"""Series of each further functional channel, ``Raw_channel1``, and its traces' names."""
+
 COURSES = "Background"
 """Series of ``Fluorescence`` with a column for each row of `BACKGROUND`."""
 
@@ -43,6 +47,9 @@ METRICS = {
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
     "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
+    "red": "mean of the structural channel in the footprint, in units of that channel",
+    "red_z": "significance of that: standard deviations above the same footprint at other places; above 3 is labelled",
+    "time_offset": "time of the ROI's plane or planes since their volume began, weighted by the squared footprint",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }
 

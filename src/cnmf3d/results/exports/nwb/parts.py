@@ -65,6 +65,7 @@ def add_provenance(module: Any, export: Export) -> None:
         "projections": list(results.projections),
         "quality": quality_columns(results.components.quality),
         "tags": tag_names(export),
+        "timeline": json.loads(results.timeline.to_json()),
         **asdict(results.provenance),
     }
     tables = {
@@ -116,3 +117,20 @@ def add_stimuli(file: Any, stimuli: Mapping[str, Sequence[Interval]]) -> None:
         for each in sorted(intervals, key=lambda each: each.start):
             table.add_interval(start_time=float(each.start), stop_time=float(each.end), stimulus=each.name)
         file.add_time_intervals(table)
+
+
+def add_segments(file: Any, results: Results) -> None:
+    """Add the segments of the recording as a table of intervals: files, trials."""
+    from pynwb.epoch import TimeIntervals
+
+    segments, seconds = results.timeline.segments, results.seconds
+    if not segments:
+        return
+    text = "stretches of the recording, as files or trials: deconvolution does not run across their borders"
+    table = TimeIntervals(name=names.SEGMENTS, description=text)
+    table.add_column(name="segment", description="name of the file or trial")
+    ends = [*(segment.start for segment in segments[1:]), len(seconds)]
+    for segment, end in zip(segments, ends, strict=True):
+        stop = float(seconds[end - 1] + 1 / results.rate)
+        table.add_interval(start_time=float(seconds[segment.start]), stop_time=stop, segment=segment.name)
+    file.add_time_intervals(table)

@@ -207,4 +207,4 @@ def add_background(module: Any, plane: Any, results: Results) -> None:
     module["ImageSegmentation"].add_plane_segmentation(table)
     rows = table.create_roi_table_region(region=list(range(rank)), description="every row of the background")
     text = "courses of the resting image and the neuropil"
-    module["Fluorescence"].add_roi_response_series(series(names.COURSES, background.temporal, rows, results.rate, text))
+    module["Fluorescence"].add_roi_response_series(series(names.COURSES, background.temporal, rows, results, text))

@@ -12,7 +12,7 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.nwb.metadata import Metadata, metadata_of, missing
-from cnmf3d.results.exports.nwb.parts import add_curation, add_images, add_provenance, add_stimuli
+from cnmf3d.results.exports.nwb.parts import add_curation, add_images, add_provenance, add_segments, add_stimuli
 from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation, fill_masks
 from cnmf3d.results.model import Results
 
@@ -78,6 +78,7 @@ def _file(export: Export, metadata: Metadata) -> Any:
     add_provenance(module, export)
     add_curation(module, export.log)
     add_stimuli(file, export.stimuli)
+    add_segments(file, export.results)
     return file
 
 
@@ -144,10 +145,15 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
     fluorescence = Fluorescence()
     module.add(fluorescence)
     for name, text in names.TRACES.items():
-        fluorescence.add_roi_response_series(series(name, values[name], rows, results.rate, text))
+        fluorescence.add_roi_response_series(series(name, values[name], rows, results, text))
+    for channel, traced in components.channels.items():
+        for name, field in names.CHANNEL_TRACES.items():
+            text = f"{names.TRACES.get(name, 'dF/F of the raw trace')}; of {channel}, on the same footprints"
+            value = getattr(traced, field)
+            fluorescence.add_roi_response_series(series(f"{name}_{channel}", value, rows, results, text))
     if components.seen is not None:
         text = "share of the footprint's light that a volume shows; traces are NaN where it is hardly any"
-        fluorescence.add_roi_response_series(series(names.SEEN, components.seen, rows, results.rate, text))
+        fluorescence.add_roi_response_series(series(names.SEEN, components.seen, rows, results, text))
     ratio = DfOverF()
     module.add(ratio)
     rule = components.resting
@@ -156,11 +162,14 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
         "dF/F = (F - F0) / F0 of the raw trace; F0 is the resting light seen through the footprint above the "
         f"detector's offset of {rule.offset:.6g}{drift}; NaN where F0 is not clearly above zero"
     )
-    ratio.add_roi_response_series(series(names.DFF, components.dff, rows, results.rate, text))
+    ratio.add_roi_response_series(series(names.DFF, components.dff, rows, results, text))
 
 
-def series(name: str, values: np.ndarray[Any, Any], rows: Any, rate: float, text: str) -> Any:
-    """One series, (time, ROI), compressed; the unit of a ratio is 1, everything else has the movie's."""
+def series(name: str, values: np.ndarray[Any, Any], rows: Any, results: Results, text: str) -> Any:
+    """One series, (time, ROI), compressed; the unit of a ratio is 1, everything else has the movie's.
+
+    Volumes that are evenly spaced have a rate, others time stamps.
+    """
     from hdmf.backends.hdf5.h5_utils import H5DataIO
     from pynwb.ophys import RoiResponseSeries
 
@@ -170,9 +179,12 @@ def series(name: str, values: np.ndarray[Any, Any], rows: Any, rate: float, text
         name=name,
         data=H5DataIO(data, compression="gzip", compression_opts=1, shuffle=True, chunks=chunks),
         rois=rows,
-        unit="n.a." if name in (names.DFF, names.SEEN) else "a.u.",
-        rate=float(rate),
-        starting_time=0.0,
+        unit="n.a." if name == names.SEEN or name.startswith(names.DFF) else "a.u.",
+        **(
+            {"rate": float(results.rate), "starting_time": 0.0}
+            if results.timeline.even
+            else {"timestamps": results.seconds}
+        ),
         description=text,
     )
 

@@ -1,0 +1,55 @@
+"""Traces with breaks: segments of a recording, or time that is missing. Calcium is not carried across them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cnmf3d.components import Float, Kinetics
+from cnmf3d.engine.deconvolution.noise import noise_level
+from cnmf3d.engine.deconvolution.response import Response
+from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
+from cnmf3d.timeline import stretches
+
+
+def deconvolve_stretches(
+    raw: Float, p: int, response: Response | Sequence[Response], breaks: tuple[int, ...], workers: int = 1
+) -> Deconvolved:
+    """Calcium and spikes of each stretch by itself, with the noise and the kinetics of the whole trace.
+
+    Each has a baseline of its own, and begins with calcium that decays from before it.
+
+    Parameters
+    ----------
+    raw : (components, frames) float32
+    p, response, workers
+        As for `deconvolve`.
+    breaks : tuple of int
+        First frames of stretches, beside 0.
+
+    Returns
+    -------
+    Deconvolved
+        The baseline is the mean of the stretches' own, each weighted by its length; initial calcium is that of the
+        first.
+    """
+    spans = stretches(raw.shape[1], breaks)
+    noise = noise_level(raw)
+    if len(spans) < 2:
+        return deconvolve(raw, p, response, workers)
+    parts = [deconvolve(np.ascontiguousarray(raw[:, a:b]), p, response, workers, noise) for a, b in spans]
+    lengths = np.array([b - a for a, b in spans], np.float64)
+    baselines = np.stack([part.kinetics.baseline for part in parts], axis=1)
+    first = parts[0].kinetics
+    return Deconvolved(
+        np.concatenate([part.traces for part in parts], axis=1),
+        np.concatenate([part.spikes for part in parts], axis=1),
+        Kinetics(
+            g=first.g,
+            baseline=(baselines @ lengths / lengths.sum()).astype(np.float32),
+            initial=first.initial,
+            noise=noise,
+            sparsity=first.sparsity,
+        ),
+    )

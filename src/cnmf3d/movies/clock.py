@@ -1,0 +1,126 @@
+"""When a movie's volumes, planes and segments were taken: as given, as its sidecar says, or as its file says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from cnmf3d.errors import UsageError
+from cnmf3d.movies.stored import Facts
+from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS
+from cnmf3d.timeline import Segment, Timeline
+
+OTHER = 0.1
+"""Part by which the rate and the typical interval of time stamps may differ: beyond it another rate was given, so that
+the stamps are wrong. Irregular recordings have medians a few percent from their mean."""
+
+
+def plane_times_given(value: Any) -> tuple[float, ...] | None:
+    """Seconds of each plane since its volume began, as a user gave them.
+
+    Parameters
+    ----------
+    value : number, sequence of numbers, str or None
+        One number is the time from a plane to the next; ``"none"``: all planes at once. As text with commas, too.
+
+    Raises
+    ------
+    UsageError
+        Where they can't be times.
+    """
+    if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
+        return None if value is None else ()
+    parts: list[Any] = list(np.ravel(value)) if not isinstance(value, str) else value.split(",")
+    try:
+        times = tuple(float(part) for part in parts if isinstance(part, (str, Real)))
+    except ValueError:
+        times = ()
+    if not times or len(times) != len(parts) or not all(math.isfinite(each) for each in times):
+        fix = "Give seconds since the volume began, one for each plane, or one number from plane to plane; or none."
+        raise UsageError(f"plane_times is {value!r} (--plane-times)", fix)
+    return times
+
+
+def timeline_of(
+    known: Sequence[tuple[str, Facts]],
+    given: tuple[float, ...] | None,
+    shape: tuple[int, int, int, int],
+    rate: float | None,
+) -> tuple[Timeline, list[str]]:
+    """Timeline of a movie, with cautions.
+
+    Parameters
+    ----------
+    known : sequence of (name, Facts)
+        The first one that says something wins.
+    given : tuple of float or None
+        As `plane_times_given` has them.
+    shape : (T, Z, Y, X)
+    rate : float or None
+        Volumes a second.
+
+    Raises
+    ------
+    UsageError
+        Where as many times of planes are given as there are not.
+    """
+    frames, planes = shape[:2]
+    cautions: list[str] = []
+    late, source = _planes(known, given, planes)
+    if late and rate and (span := max(late) - min(late)) >= 1 / rate:
+        cautions.append(
+            f"the times of the planes span {span:.3g} s, but a volume lasts {1 / rate:.3g} s at {rate:.4g} Hz: check "
+            "the rate (--fps) and the planes' times (--plane-times)."
+        )
+    stamps = _first(known, STAMPS)
+    segments = tuple(Segment(str(name), int(start)) for name, start in _first(known, SEGMENTS) or ())
+    clock = None
+    if stamps is not None and len(stamps) == frames:
+        seconds = np.asarray(stamps, np.float64) - stamps[0]
+        middle = float(np.median(np.diff(seconds)))
+        if rate is None or abs(middle * rate - 1) <= OTHER:
+            clock = seconds
+    return Timeline(segments if len(segments) > 1 else (), clock, late, source), cautions
+
+
+def without_times(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata without what the timeline holds."""
+    return {name: value for name, value in metadata.items() if name not in (PLANES, STAMPS, SEGMENTS)}
+
+
+def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str, Any]:
+    """Metadata that say that files are segments; none where each holds but one volume."""
+    if len(names) < 2 or max(volumes) < 2:
+        return {}
+    starts = np.concatenate([[0], np.cumsum(volumes)[:-1]]).tolist()
+    short = [name.rstrip("/").replace("\\", "/").rpartition("/")[2] for name in names]
+    unique = short if len(set(short)) == len(short) else list(names)
+    return {SEGMENTS: [[name, start] for name, start in zip(unique, starts, strict=True)]}
+
+
+def _planes(
+    known: Sequence[tuple[str, Facts]], given: tuple[float, ...] | None, planes: int
+) -> tuple[tuple[float, ...], str]:
+    """Seconds of each plane, and who says so; none for one plane."""
+    if given is not None:
+        times = tuple(given[0] * z for z in range(planes)) if len(given) == 1 else given
+        if times and len(times) != planes:
+            fix = f"Give {planes} times, or one from plane to plane (--plane-times)."
+            raise UsageError(f"plane_times has {len(times)} times, but the movie {planes} planes", fix)
+        return (times, "given") if planes > 1 else ((), "")
+    for name, facts in known:
+        found = facts.metadata.get(PLANES)
+        if found is not None and len(found) == 1:
+            found = [found[0] * z for z in range(planes)]
+        if found is not None and planes > 1 and len(found) == planes and any(found):
+            return tuple(float(each) for each in found), name
+    return (), ""
+
+
+def _first(known: Sequence[tuple[str, Facts]], name: str) -> Any:
+    """An entry of the first source that has it."""
+    return next((facts.metadata[name] for _, facts in known if name in facts.metadata), None)

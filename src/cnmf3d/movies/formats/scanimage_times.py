@@ -1,0 +1,81 @@
+"""When the planes, volumes and acquisitions of a ScanImage recording were taken: by its stamps and frame numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnmf3d.movies.formats.scanimage_placing import Placement
+from cnmf3d.movies.formats.scanimage_settings import Volume
+from cnmf3d.movies.timing import SEGMENTS, STAMPS, plane_times, scanned
+
+LOOKED = 5
+"""Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change."""
+
+Seconds = Callable[[int], float | None]
+
+
+def times_of(
+    placement: Placement, volume: Volume, rate: float | None, frame_rate: float | None, seconds: Seconds
+) -> dict[str, Any]:
+    """Times of planes, of volumes where time is missing between them, and first volumes of acquisitions.
+
+    Parameters
+    ----------
+    placement : Placement
+    volume : Volume
+    rate, frame_rate : float or None
+        Volumes and frames of the file a second.
+    seconds : callable
+        ``seconds(i)`` is the time stamp of frame i of the file.
+
+    Returns
+    -------
+    dict
+        Entries of `Facts.metadata`.
+    """
+    told: dict[str, Any] = _planes(placement.frames, volume, frame_rate, seconds)
+    begins = np.flatnonzero(np.diff(placement.acquisition)) + 1
+    if begins.size:
+        told[SEGMENTS] = [[f"acquisition {n + 1}", int(start)] for n, start in enumerate([0, *begins])]
+    if rate and (begins.size or (np.diff(placement.number) != 1).any()):
+        told[STAMPS] = _stamps(placement, [0, *begins.tolist()], rate, seconds).tolist()
+    return told
+
+
+def _planes(
+    frames: npt.NDArray[np.intp], volume: Volume, frame_rate: float | None, seconds: Seconds
+) -> dict[str, list[float]]:
+    """Times of planes: by the stamps of some volumes, or else in the order of the scan at the frames' rate."""
+    some = frames[np.unique(np.linspace(0, len(frames) - 1, LOOKED).astype(int))]
+    stamps = np.array([[_stamp(seconds, frame) for frame in row] for row in some])
+    stamped = plane_times(stamps.reshape(len(some), volume.slices, volume.repeats).mean(axis=2))
+    if stamped or volume.slow:
+        return stamped
+    return scanned(volume.slices, volume.repeats / frame_rate if frame_rate else None)
+
+
+def _stamps(placement: Placement, begins: Sequence[int], rate: float, seconds: Seconds) -> npt.NDArray[np.float64]:
+    """Seconds of each volume: within an acquisition by its number, which counts those that were not saved.
+
+    Between acquisitions as the stamps say, where they go on rising; else one follows the other at once.
+    """
+    out = np.empty(len(placement.number))
+    ends = [*begins[1:], len(out)]
+    first = _stamp(seconds, placement.frames[0, 0])
+    for start, end in zip(begins, ends, strict=True):
+        within = (placement.number[start:end] - placement.number[start]) / rate
+        least = out[start - 1] + 1 / rate if start else 0.0
+        stamp = _stamp(seconds, placement.frames[start, 0]) - first
+        out[start:end] = within + (stamp if stamp > least - 0.5 / rate and start else least)
+    return out
+
+
+def _stamp(seconds: Seconds, frame: np.intp) -> float:
+    """Not-a-number where a frame is missing or has no stamp."""
+    value = seconds(int(frame)) if frame >= 0 else None
+    return math.nan if value is None else value
