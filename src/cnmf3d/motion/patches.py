@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.motion.frames import parts, spread
-from cnmf3d.motion.kernels import bounded_residual, move
+from cnmf3d.motion.frames import spread
 from cnmf3d.motion.learning import Learned, average_frames
+from cnmf3d.motion.products import bounded_products, by_rows, products
 from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Shape = tuple[int, int, int]
-GROUP = 32
-"""Frames of one patch that are multiplied at once."""
 PATCH_ERROR = 0.18
 """Voxels of expected error that a patch may have: smaller patches follow a field more closely, and know less."""
 LEAST_SIDE = 12
@@ -121,9 +119,8 @@ class PatchRegistrar:
         self.learned, self.patches, self.reach = learned, patches, reach
         basis = learned.basis
         self.grams = Grams(basis, reach, [edge.tolist() for edge in patches.edges])
-        count = len(basis.images)
-        self.images = [np.ascontiguousarray(basis.images[:, *box].reshape(count, -1)) for box in patches.boxes]
-        self.rows = [np.ascontiguousarray(basis.instruments[:, *box].reshape(count, -1).T) for box in patches.boxes]
+        self.images = [by_rows(basis.images[:, *box]) for box in patches.boxes]
+        self.instruments = [by_rows(basis.instruments[:, *box]) for box in patches.boxes]
         self.limits = [np.ascontiguousarray(learned.limit[box]) for box in patches.boxes]
 
     def fit(
@@ -156,8 +153,7 @@ class PatchRegistrar:
             fit = regress(gram, self._project(frames, n, at, None), axes)
             if bounded:
                 expected = np.einsum("nij,nj->ni", gram, fit.coefficients)
-                products = expected + self._project(frames, n, at, fit.coefficients)
-                fit = regress(gram, products, axes, fit.offset)
+                fit = regress(gram, expected + self._project(frames, n, at, fit.coefficients), axes, fit.offset)
             return at + fit.offset, np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
 
         found = spread(patch, range(len(self.patches.boxes)), workers)
@@ -165,22 +161,15 @@ class PatchRegistrar:
 
     def _project(self, frames: npt.NDArray[Any], n: int, whole: Whole, coefficients: Double | None) -> Double:
         """Products of a patch of frames with the instruments, or of what is left beside a fit, bounded: (frames, K)."""
-        box, level = self.patches.boxes[n], self.learned.level
-        start = np.array([side.start for side in box])
-        size = tuple(side.stop - side.start for side in box)
-        out = []
-        for part in parts(len(frames), GROUP):
-            if coefficients is None:
-                buffer = np.empty((part.stop - part.start, *size), np.float32)
-            else:
-                buffer = (coefficients[part].astype(np.float32) @ self.images[n]).reshape(-1, *size)
-            for t, to in zip(range(part.start, part.stop), buffer, strict=True):
-                if coefficients is None:
-                    move(frames[t], whole[t] + start, level, to)
-                else:
-                    bounded_residual(frames[t], whole[t] + start, level, self.limits[n], to)
-            out.append(buffer.reshape(len(buffer), -1) @ self.rows[n])
-        return np.concatenate(out).astype(np.float64)
+        images, instruments, level = self.images[n], self.instruments[n], self.learned.level
+        corners = whole + [side.start for side in self.patches.boxes[n]]
+        out = np.empty((len(frames), images.shape[2]))
+        if coefficients is None:
+            products(frames, corners, level, instruments, out)
+        else:
+            factors = coefficients.astype(np.float32)
+            bounded_products(frames, corners, level, self.limits[n], factors, images, instruments, out)
+        return out
 
 
 @dataclass(frozen=True)
