@@ -13,7 +13,9 @@ ROWS = 4
 """Rows of a frame that are handled at once: more are read faster, but then sums and images no longer stay in the
 cache."""
 STEPS = 6
-"""Gauss-Newton steps: from a start within a voxel the fourth changes less than a thousandth."""
+"""Gauss-Newton steps at most: from a start within a voxel the fourth changes less than a thousandth."""
+SETTLED = 1e-4
+"""Voxels from which on another step changes nothing."""
 
 
 @njit(cache=True, nogil=True)
@@ -230,7 +232,8 @@ def gauss_newton(matrix: Any, right: Any, first: Any, second: Any, bound: Any, a
     half, hessian, step = np.zeros((n + 1, size)), np.zeros((n + 1, n + 1)), np.zeros(n + 1)
     work, inverse = np.zeros((n + 1, n + 1)), np.zeros((n + 1, n + 1))
     for item in range(items):
-        for round_ in range(STEPS + 1):
+        left = STEPS
+        while left >= 0:
             slope[:] = 0
             slope[0, 0] = 1
             for i in range(n):
@@ -255,10 +258,11 @@ def gauss_newton(matrix: Any, right: Any, first: Any, second: Any, bound: Any, a
                         total += half[row, e] * slope[c, e]
                     hessian[row, c] = total
             _invert(hessian, work, inverse)
-            if round_ == STEPS:
+            if left == 0:
                 for row in range(n + 1):
                     error[item, row] = np.sqrt(inverse[row, row]) if inverse[row, row] > 0 else np.inf
-                continue
+                break
+            moved = 0.0
             for row in range(n + 1):
                 total = 0.0
                 for e in range(size):
@@ -271,7 +275,10 @@ def gauss_newton(matrix: Any, right: Any, first: Any, second: Any, bound: Any, a
                 if row == 0:
                     a[item] = min(max(a[item] + total, 0.05), 20.0)
                 else:
-                    d[item, row - 1] = min(max(d[item, row - 1] + total, -bound), bound)
+                    before = d[item, row - 1]
+                    d[item, row - 1] = min(max(before + total, -bound), bound)
+                    moved = max(moved, abs(d[item, row - 1] - before))
+            left = 0 if moved < SETTLED else left - 1
 
 
 @njit(cache=True, nogil=True)

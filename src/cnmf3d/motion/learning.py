@@ -303,7 +303,8 @@ class Registrar:
         for _ in range(BOUNDED_FITS):
             part = fit.at(few)
             expected = np.einsum("nij,nj->ni", grams[few], part.coefficients)
-            seen[few] = expected + project_bounded(frames[few], whole[few], part, self, bound, workers)
+            some = frames if len(few) == len(frames) else frames[few]  # picking copies them
+            seen[few] = expected + project_bounded(some, whole[few], part, self, bound, workers)
             before, fit = fit, regress(grams, seen, self.basis.axes, fit.offset)
             few = np.flatnonzero(np.abs(fit.offset - before.offset).max(axis=1) > CHANGED)
             if not len(few):

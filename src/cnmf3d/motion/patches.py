@@ -288,12 +288,12 @@ def _falling(covariance: Double, apart: Double, pairs: npt.NDArray[np.bool_]) ->
     for along_z in LENGTHS if apart[..., 0].any() else (1.0,):
         for in_plane in LENGTHS:
             shape = np.exp(-0.5 * (apart[..., 0] / along_z**2 + (apart[..., 1] + apart[..., 2]) / in_plane**2))
-            # what the rigid shift took along lowers all pairs alike
-            columns = np.stack([shape[pairs], np.ones(pairs.sum())], axis=1)
-            solution, *_ = np.linalg.lstsq(columns, target, rcond=None)
-            miss = float(((columns @ solution - target) ** 2).sum())
-            if solution[0] > 0 and miss < best[0]:
-                best = miss, float(solution[0]), shape
+            # a line through the pairs: what the rigid shift took along lowers all of them alike
+            falling, around = shape[pairs] - shape[pairs].mean(), target - target.mean()
+            slope = float(falling @ around / max(falling @ falling, 1e-30))
+            miss = float(((slope * falling - around) ** 2).sum())
+            if slope > 0 and miss < best[0]:
+                best = miss, slope, shape
     return best[1], best[2]
 
 

@@ -18,7 +18,7 @@ from cnmf3d.motion.rigid import Rigid
 Double = npt.NDArray[np.float64]
 ROUNDS = 2
 """Times that the template is made again with the field: the third changes a hundredth of a voxel."""
-LOOK = 60
+LOOK = 40
 """Frames of a first look."""
 UNLIKELY = 0.05
 """Share of the variance that patches predict in them from which the others are asked, too."""

@@ -25,6 +25,8 @@ Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 FARTHEST = 0.9
 """Voxels that one regression may move a frame; beyond that Taylor's terms no longer describe it."""
+SPECTRA = 2
+"""Of so many residuals one is transformed: a ring of waves is known from few frames, each voxel's noise from more."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ class Whitening:
     def of(cls, residuals: Float, weight: Float) -> Whitening:
         """Measure what neighbours share in the residuals of some frames, (n, Z, Y, X), zero out of view."""
         power = np.zeros(weight.shape)
-        for residual in residuals:
+        some = residuals[::SPECTRA]
+        for residual in some:
             power += to_waves(residual * weight) ** 2
-        spectrum = over_shells(power / len(residuals), rings(frequencies(weight.shape)))
+        spectrum = over_shells(power / len(some), rings(frequencies(weight.shape)))
         spectrum[0, 0, 0] = spectrum.max()  # the mean has no power left, as it was fitted
         return cls(weight, np.asarray(1 / np.maximum(spectrum, 1e-30), np.float32))
 

@@ -18,7 +18,7 @@ from cnmf3d.motion.starting import Search, Start, first_search
 
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
-LEARNING_FRAMES = 160
+LEARNING_FRAMES = 96
 """Frames that the template is learned from: more lower its noise, which is small beside a frame's already."""
 DARK = 0.08
 """Voxels of expected error from which the template needs more frames."""
