@@ -14,7 +14,7 @@ from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
 from cnmf3d.motion.frames import live_box
 from cnmf3d.motion.kernels import add, binned, faded, highest, move
-from cnmf3d.motion.patches import Patches, learn_field
+from cnmf3d.motion.patches import FieldModel, Patches, learn_field
 from cnmf3d.motion.products import bounded_products, by_rows, products
 from cnmf3d.motion.regression import Basis, Grams, Whitening, regress
 from cnmf3d.motion.scanner import plane_offsets, scan_phase, with_lines_back, with_planes_back
@@ -322,3 +322,35 @@ def test_field_is_found_where_patches_agree_only() -> None:
     left = model.smooth(true + noise, errors) - true
     assert np.sqrt((left[..., 1] ** 2).mean()) < 0.2
     assert not model.smooth(true + noise, errors)[..., 2].any()
+
+
+def field_model(warp: float, error: float, seed: int = 0) -> tuple[FieldModel, np.ndarray, np.ndarray]:
+    """A field that was learned from frames that warp along y and x, and deviations of other frames that don't."""
+    rng = np.random.default_rng(seed)
+    patches = Patches.of((1, 100, 100), 1.0, (1, 20, 20))
+    apart = ((patches.places[:, None] - patches.places[None]) / 40) ** 2
+    root = np.linalg.cholesky(np.exp(-0.5 * apart.sum(axis=2)) + 1e-6 * np.eye(25))
+    errors = np.full((120, 25, 3), error)
+    noise = error * rng.standard_normal((2, 120, 25, 3))
+    moved = warp * np.einsum("pq,tqa->tpa", root, rng.standard_normal((120, 25, 3)))
+    moved[..., 0] = 0
+    model = learn_field(moved + noise[0], errors, patches)
+    return model, moved + noise[0], noise[1]
+
+
+def test_a_field_that_other_frames_show_is_kept_and_one_that_they_do_not_is_left() -> None:
+    model, warped, still = field_model(0.6, 0.2)
+    errors = np.full(warped.shape, 0.2)
+    assert model.gains.any(axis=(1, 2)).tolist() == [False, True, True]
+    assert model.confirmed(warped[::3], errors[::3]).helps  # the same motion
+    assert not model.confirmed(still[::3], errors[::3]).helps  # patches predict nothing of one another
+    half = np.where(np.arange(3) == 1, warped, still)
+    assert model.confirmed(half[::3], errors[::3]).gains.any(axis=(1, 2)).tolist() == [False, True, False]
+
+
+def test_a_patch_that_sees_nothing_has_no_say_in_whether_there_is_a_field() -> None:
+    model, warped, _ = field_model(0.6, 0.2)
+    errors = np.full(warped.shape, 0.2)
+    errors[:, 7] = np.inf
+    spoiled = np.where(np.isfinite(errors), warped, 100.0)
+    assert model.confirmed(spoiled[::3], errors[::3]).helps

@@ -211,11 +211,42 @@ class FieldModel:
         return np.asarray(out)
 
 
+    def confirmed(self, deviations: Double, errors: Double) -> FieldModel:
+        """Keep the field along axes where it is right in other frames than those that it was learned from.
+
+        Each patch's deviation is predicted from those of the other patches. Against leaving patches where the rigid
+        shift puts them that must be better by `PREDICTED` of the squares, and surely so: never worse than rigid.
+
+        Parameters
+        ----------
+        deviations, errors : (n, patches, 3)
+            From the rigid shift, of frames that nothing was learned from, in their order.
+        """
+        keep = np.zeros(3, np.bool_)
+        gains, unseen = self.gains.copy(), ~np.isfinite(errors).all(axis=2)
+        weights = 1 / np.maximum(np.median(np.where(unseen[..., None], np.inf, errors), axis=0), 1e-3) ** 2
+        for axis in np.flatnonzero(self.gains.any(axis=(1, 2))):
+            gain = self.gains[axis]
+            values = np.where(unseen, 0.0, np.clip(deviations[..., axis], -FARTHEST, FARTHEST))
+            left = np.where(unseen, 0.0, (values - values @ gain.T) / np.maximum(1 - np.diag(gain), 1e-3))
+            better = ((values**2 - left**2) * weights[:, axis]).sum(axis=1)
+            stretches = np.array([part.mean() for part in np.array_split(better, min(STRETCHES, len(better)))])
+            unsure = stretches.std() / np.sqrt(max(len(stretches) - 1, 1))
+            total = float(((values**2) * weights[:, axis]).sum(axis=1).mean())
+            keep[axis] = stretches.mean() > max(PREDICTED * total, SURE * unsure)
+        gains[~keep] = 0
+        return replace(self, gains=gains)
+
+
 LENGTHS = (0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Patches over which displacements may go together."""
 PREDICTED = 0.1
 """Share of a patch's deviations that the others must predict: chance predicts nothing, active cells that lie in two
 patches up to 0.05, a warp of half a voxel 0.3 to 0.5."""
+SURE = 2.0
+"""Standard errors by which predicting must be better in frames that nothing was learned from."""
+STRETCHES = 8
+"""Stretches of time over which that error is taken: activity lasts."""
 LEAST = 0.1
 """Voxels rms below which a field does more harm by interpolation than good."""
 SHARED_PLANES = 2.5
