@@ -25,6 +25,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 import cnmf3d
+from cnmf3d.motion.confidence import confidence
 from cnmf3d.movies.registered import Motion, registered
 from cnmf3d.movies.registered.interpolation import RADIUS, STEPS, table
 from cnmf3d.simulate import Recording, draw, scene_of, score
@@ -49,7 +50,31 @@ SCENES: Mapping[str, dict[str, object]] = {
         "cell_size": (4.0, 4.0, 2.0),
         "jitter": (0.7, 0.7, 0.3),
     },
+    "wide": {
+        **COMMON,
+        "size": (100, 72, 5),
+        "frames": 500,
+        "cells": 28,
+        "cell_size": (5.0, 5.0, 1.0),
+        "snr": 8.0,
+        "jitter": (0.9, 0.4, 0.05),
+        "neurites": 20,
+    },
+    "plane": {
+        **COMMON,
+        "size": (128, 96, 1),
+        "cells": 25,
+        "cell_size": (4.0, 4.0, 0.25),
+        "blur": (0.8, 0.8, 0.0),
+        "snr": 6.0,
+        "jitter": (0.6, 0.8, 0.0),
+        "vessels": 4,
+    },
 }
+
+
+TUNED = {name: SCENES[name] for name in ("bright", "few photons", "thick planes")}
+"""Scenes that kernels were compared on, and rules of the engine tuned; the others were only looked at afterwards."""
 
 
 def linear(t: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -122,7 +147,7 @@ def moved(volume: npt.NDArray[np.float32], shift: npt.NDArray[np.float64]) -> np
 
 def flicker(seed: int) -> None:
     """Standard deviation over time that interpolation makes of still light, over the photon noise."""
-    for name, scene in SCENES.items():
+    for name, scene in TUNED.items():
         recording = draw(scene_of("small", {**scene, "frames": 80}), seed)
         canvas, shifts = recording.images[0].reshape(recording.scene.canvas), recording.truth.shifts
         still = canvas[recording.scene.view]
@@ -142,7 +167,7 @@ def flicker(seed: int) -> None:
 
 def cells(seeds: list[int]) -> None:
     """Detection after moving the movie back by the true shifts."""
-    for name, scene in SCENES.items():
+    for name, scene in TUNED.items():
         sums: dict[str, list[tuple[float, ...]]] = {}
         for seed in seeds:
             with patch("cnmf3d.simulate.motion.displace", moved):
@@ -175,12 +200,16 @@ ENGINES: Mapping[str, tuple[bool, dict[str, object]]] = {
     "courses": (True, {"quality": {"motion_thr": 1.0}}),
     "motion_r": (False, {}),
     "both": (True, {}),
+    "no blur": (True, {}),
 }
-"""Whether the blocks know the motion, and parameters."""
+"""Whether the blocks know the motion, and parameters; "no blur": without the errors that registration expects."""
 
 
-def errors(seeds: list[int], chosen: list[str]) -> None:
-    """Detection after moving the movie back by shifts that are wrong by 0 to 0.6 voxel rms (along z by less)."""
+def errors(seeds: list[int], chosen: list[str], uneven: bool) -> None:
+    """Detection after moving the movie back by shifts that are wrong by 0 to 0.6 voxel rms (along z by less).
+
+    Where they are uneven, some frames are more wrong than others, and registration expects it.
+    """
     for name in chosen:
         rows: dict[tuple[float, str], list[tuple[float, ...]]] = {}
         for seed in seeds:
@@ -191,13 +220,19 @@ def errors(seeds: list[int], chosen: list[str]) -> None:
             rng = np.random.default_rng(seed)
             # along z wrong in proportion to how far the tissue goes there
             wrong = rng.normal(0, motion.rigid.std(axis=0) / motion.rigid.std(axis=0).max(), motion.rigid.shape)
+            spread = np.ones(len(wrong)) if not uneven else rng.lognormal(0, 0.8, len(wrong))
+            spread /= np.sqrt((spread**2).mean())
             for error in (0.0, 0.1, 0.3, 0.6):
-                moving = replace(motion, rigid=(motion.rigid + error * wrong).astype(np.float32))
+                sure = confidence(np.ones(len(wrong)), error * spread if uneven else np.zeros(len(wrong)))
+                rigid = (motion.rigid + error * spread[:, None] * wrong).astype(np.float32)
+                moving = replace(motion, rigid=rigid, confidence=sure.astype(np.float32))
                 template = np.nanmean(registered(values, moving).read(0, len(values)), axis=0)
                 movie = registered(values, replace(moving, template=template))
                 for engine, (knows, parameters) in ENGINES.items():
                     known = patch("cnmf3d.engine.coarse.repeated", lambda block, courses: courses[:0])
-                    with nullcontext() if knows else known:
+                    if engine == "no blur":
+                        known = patch("cnmf3d.engine.motion_courses.blur_of", lambda motion: np.zeros((0, motion.frames)))
+                    with nullcontext() if knows and engine != "no blur" else known:
                         found = cnmf3d.run(movie, parameters, reporter=cnmf3d.silent, workers=2).components
                     told = score(found, recording.truth)
                     figures = (told.accepted.f1, told.false_positives, told.trace_mean, told.trace_p5)
@@ -243,13 +278,14 @@ def main() -> None:
     parser.add_argument("what", choices=("speed", "flicker", "cells", "errors"))
     parser.add_argument("--scenes", nargs="+", choices=tuple(SCENES), default=list(SCENES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--uneven", action="store_true", help="errors: larger in some frames, which registration knows")
     given = parser.parse_args()
     if given.what == "speed":
         speed()
     elif given.what == "flicker":
         flicker(given.seeds[0])
     elif given.what == "errors":
-        errors(given.seeds, given.scenes)
+        errors(given.seeds, given.scenes, given.uneven)
     else:
         cells(given.seeds)
 

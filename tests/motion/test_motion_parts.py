@@ -13,8 +13,9 @@ from scipy import ndimage
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
 from cnmf3d.motion.frames import live_box
-from cnmf3d.motion.kernels import add, binned, bounded_residual, highest, move
-from cnmf3d.motion.patches import Patches, learn_field
+from cnmf3d.motion.kernels import add, binned, faded, highest, move
+from cnmf3d.motion.patches import FieldModel, Patches, learn_field
+from cnmf3d.motion.products import bounded_products, by_rows, products
 from cnmf3d.motion.regression import Basis, Grams, Whitening, regress
 from cnmf3d.motion.scanner import plane_offsets, scan_phase, with_lines_back, with_planes_back
 from cnmf3d.motion.spectra import displaced, from_waves, pairs, sharpened, smoothed, to_waves
@@ -49,17 +50,23 @@ def test_move(shift: tuple[int, ...], dtype: str) -> None:
     assert np.array_equal(out, moved_by(frame.astype(np.float32) - 7, shift))
 
 
-@given(shift=shifts)
+@given(shift=shifts, dtype=st.sampled_from(["uint16", "float32"]), images=st.integers(4, 11))
 @settings(max_examples=30, deadline=None)
-def test_bounded_residual(shift: tuple[int, ...]) -> None:
+def test_products_of_moved_frames(shift: tuple[int, ...], dtype: str, images: int) -> None:
     rng = np.random.default_rng(2)
-    frame = rng.normal(0, 3, SHAPE).astype(np.float32)
-    frame[1, 2, 3] = np.nan
-    model, bound = rng.normal(0, 1, SHAPE).astype(np.float32), np.full(SHAPE, 2, np.float32)
-    out = model.copy()
-    bounded_residual(frame, np.array(shift), np.float32(0), bound, out)
-    expected = np.nan_to_num(np.clip(moved_by(frame, shift, np.nan) - model, -2, 2))
-    assert np.allclose(out, expected, atol=1e-6)
+    frames = rng.integers(0, 20, (3, *SHAPE)).astype(dtype)
+    if dtype == "float32":
+        frames[1, 1, 2, 3], frames[2, 2] = np.nan, np.inf
+    expects, measures = rng.normal(0, 1, (2, images, *SHAPE)).astype(np.float32)
+    factors, bound = rng.normal(0, 1, (3, images)).astype(np.float32), np.full(SHAPE, 2, np.float32)
+    corners, out = np.array([(0, 0, 0), shift, (1, -2, 3)]), np.empty((3, images))
+    moved = np.stack([moved_by(f - np.float32(7), c, np.nan) for f, c in zip(frames, corners, strict=True)])
+    products(frames, corners, np.float32(7), by_rows(measures), out)
+    plain = np.nan_to_num(moved, posinf=0)
+    assert np.allclose(out, np.einsum("tzyx,kzyx->tk", plain, measures), rtol=1e-4, atol=1e-2)
+    bounded_products(frames, corners, np.float32(7), bound, factors, by_rows(expects), by_rows(measures), out)
+    left = np.where(np.isfinite(moved), np.clip(moved - np.einsum("tk,kzyx->tzyx", factors, expects), -2, 2), 0)
+    assert np.allclose(out, np.einsum("tzyx,kzyx->tk", left, measures), rtol=1e-4, atol=1e-2)
 
 
 @given(shift=shifts)
@@ -85,6 +92,15 @@ def test_binned(by: int) -> None:
     binned(frame, by, out)
     cut = frame[:, : 13 // by * by, : 15 // by * by].reshape(2, 13 // by, by, 15 // by, by)
     assert np.allclose(out, cut.mean(axis=(2, 4)))
+
+
+def test_planes_are_faded_around_their_mean() -> None:
+    frames = np.random.default_rng(5).normal(50, 9, (2, *SHAPE)).astype(np.float32)
+    frames[1, 2, 3, 4] = np.nan
+    window, out = np.random.default_rng(6).random(SHAPE).astype(np.float32), np.empty((2, *SHAPE), np.float32)
+    faded(frames, window, out)
+    filled = np.nan_to_num(frames)
+    assert np.allclose(out, (filled - filled.mean(axis=(2, 3), keepdims=True)) * window, atol=1e-4)
 
 
 def test_highest_peaks() -> None:
@@ -151,6 +167,11 @@ def plain_basis(template: np.ndarray, axes: tuple[int, ...] = (0, 1, 2)) -> Basi
     return Basis.of(template, Whitening(np.ones(template.shape, np.float32)), axes)
 
 
+def seen_in(frames: np.ndarray, basis: Basis) -> np.ndarray:
+    """Products of frames that didn't move with the instruments."""
+    return np.einsum("tzyx,kzyx->tk", frames.astype(float), basis.instruments.astype(float))
+
+
 @given(shift=st.tuples(st.integers(-1, 1), st.integers(-3, 3), st.integers(-2, 2)))
 @settings(max_examples=20, deadline=None)
 def test_grams_of_what_is_in_view(shift: tuple[int, int, int]) -> None:
@@ -174,9 +195,7 @@ def test_regression_finds_shift_brightness_and_constant(axes: tuple[int, ...]) -
     basis = plain_basis(template, axes)
     d = np.where(np.isin(range(3), axes), [0.25, -0.4, 0.3], 0)
     frame = 1.3 * ndimage.shift(template, d, order=5, mode="mirror") + 50
-    fit = regress(
-        Grams(basis, (0, 0, 0)).of(np.zeros((1, 3), int)), frame.reshape(1, -1).astype(float) @ basis.rows, axes
-    )
+    fit = regress(Grams(basis, (0, 0, 0)).of(np.zeros((1, 3), int)), seen_in(frame[None], basis), axes)
     assert fit.offset[0] == pytest.approx(d, abs=0.03)
     assert fit.brightness[0] == pytest.approx(1.3, abs=0.05)
     assert fit.coefficients[0, -1] == pytest.approx(50, abs=2)
@@ -187,7 +206,7 @@ def test_expected_errors_are_true() -> None:
     basis = plain_basis(template)
     frames = template + rng.standard_normal((300, *template.shape)).astype(np.float32)
     gram = np.repeat(Grams(basis, (0, 0, 0)).of(np.zeros((1, 3), int)), 300, axis=0)
-    fit = regress(gram, (frames.reshape(300, -1) @ basis.rows).astype(float), (0, 1, 2))
+    fit = regress(gram, seen_in(frames, basis), (0, 1, 2))
     assert fit.offset.std(axis=0) == pytest.approx(fit.error[:, :3].mean(axis=0), rel=0.2)
 
 
@@ -207,10 +226,10 @@ def test_correlation_finds_large_shifts_in_noise() -> None:
         part = tuple(slice(s.start - d, s.stop - d) for s, d in zip(view, shift, strict=True))
         frames += [scene[part] + 150 * rng.standard_normal((6, 40, 40)).astype(np.float32) for _ in range(2)]
     field = Field.of((6, 40, 40), (2, 8, 8))
-    waves = [field.transform(frame.astype(np.float32)) for frame in frames]
-    spectra = Spectra.of(field, [(waves[0], waves[1]), (waves[2], waves[3])])
+    waves = field.transform(np.stack(frames).astype(np.float32))
+    spectra = Spectra.of(field, waves)
     matcher = Matcher.of(field, scene[view], 1000, spectra)
-    assert matcher.peaks(waves[2])[0, :3] == pytest.approx(true, abs=0.8)
+    assert matcher.peaks(waves)[2, 0, :3] == pytest.approx(true, abs=0.8)
 
 
 def test_a_faint_frame_is_found_where_it_is() -> None:
@@ -220,10 +239,10 @@ def test_a_faint_frame_is_found_where_it_is() -> None:
     field = Field.of((3, 40, 40), (0, 8, 8))
     noise = 40 * rng.standard_normal((4, 3, 40, 40)).astype(np.float32)
     view = (slice(None), slice(10, 50), slice(10, 50))
-    waves = [field.transform(scene[view] + part) for part in noise]
-    matcher = Matcher.of(field, scene[view], 1000, Spectra.of(field, [(waves[0], waves[1])]))
-    faint = field.transform(0.3 * scene[:, 8:48, 13:53] + noise[2])
-    assert matcher.peaks(faint)[0, :3] == pytest.approx([0, 2, -3], abs=0.5)
+    waves = field.transform(scene[view] + noise)
+    matcher = Matcher.of(field, scene[view], 1000, Spectra.of(field, waves[:2]))
+    faint = field.transform(0.3 * scene[None, :, 8:48, 13:53] + noise[2])
+    assert matcher.peaks(faint)[0, 0, :3] == pytest.approx([0, 2, -3], abs=0.5)
 
 
 def test_usual_steps_are_those_between_clear_peaks() -> None:
@@ -303,3 +322,35 @@ def test_field_is_found_where_patches_agree_only() -> None:
     left = model.smooth(true + noise, errors) - true
     assert np.sqrt((left[..., 1] ** 2).mean()) < 0.2
     assert not model.smooth(true + noise, errors)[..., 2].any()
+
+
+def field_model(warp: float, error: float, seed: int = 0) -> tuple[FieldModel, np.ndarray, np.ndarray]:
+    """A field that was learned from frames that warp along y and x, and deviations of other frames that don't."""
+    rng = np.random.default_rng(seed)
+    patches = Patches.of((1, 100, 100), 1.0, (1, 20, 20))
+    apart = ((patches.places[:, None] - patches.places[None]) / 40) ** 2
+    root = np.linalg.cholesky(np.exp(-0.5 * apart.sum(axis=2)) + 1e-6 * np.eye(25))
+    errors = np.full((120, 25, 3), error)
+    noise = error * rng.standard_normal((2, 120, 25, 3))
+    moved = warp * np.einsum("pq,tqa->tpa", root, rng.standard_normal((120, 25, 3)))
+    moved[..., 0] = 0
+    model = learn_field(moved + noise[0], errors, patches)
+    return model, moved + noise[0], noise[1]
+
+
+def test_a_field_that_other_frames_show_is_kept_and_one_that_they_do_not_is_left() -> None:
+    model, warped, still = field_model(0.6, 0.2)
+    errors = np.full(warped.shape, 0.2)
+    assert model.gains.any(axis=(1, 2)).tolist() == [False, True, True]
+    assert model.confirmed(warped[::3], errors[::3]).helps  # the same motion
+    assert not model.confirmed(still[::3], errors[::3]).helps  # patches predict nothing of one another
+    half = np.where(np.arange(3) == 1, warped, still)
+    assert model.confirmed(half[::3], errors[::3]).gains.any(axis=(1, 2)).tolist() == [False, True, False]
+
+
+def test_a_patch_that_sees_nothing_has_no_say_in_whether_there_is_a_field() -> None:
+    model, warped, _ = field_model(0.6, 0.2)
+    errors = np.full(warped.shape, 0.2)
+    errors[:, 7] = np.inf
+    spoiled = np.where(np.isfinite(errors), warped, 100.0)
+    assert model.confirmed(spoiled[::3], errors[::3]).helps

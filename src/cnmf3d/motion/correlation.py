@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
-from cnmf3d.motion.kernels import highest
+from cnmf3d.motion.kernels import faded, highest
 from cnmf3d.motion.spectra import over_shells, shells
 
 Float = npt.NDArray[np.float32]
+Waves = npt.NDArray[np.complex64]
 Volume = tuple[int, int, int]
 CANDIDATES = 8
 """Peaks of a frame's correlation that are kept: its own neighbours in time choose among them. In the dark the right one
@@ -66,16 +66,27 @@ class Field:
             2 * np.pi * wave.reshape([-1 if n == axis else 1 for n in range(3)]) for axis, wave in enumerate(waves)
         )
 
-    def transform(self, frame: Float) -> npt.NDArray[np.complex64]:
-        """Transform a frame without its mean."""
-        seen = np.nan_to_num(frame, copy=False)
-        flat = (seen - seen.mean(axis=(1, 2), keepdims=True)) * self.window
-        return np.asarray(fft.rfftn(flat, self.padded), np.complex64)
+    def transform(self, frames: Float) -> Waves:
+        """Transform frames (n, Z, Y, X) without the mean of each plane; values that are none count as the level."""
+        flat = np.empty(frames.shape, np.float32)
+        faded(frames, self.window, flat)
+        depth, height, width = self.padded
+        # an axis at a time: rows that are only padding are not transformed
+        waves = fft.fft(fft.rfft(flat, width, axis=3), height, axis=2, overwrite_x=True)
+        return np.asarray(fft.fft(waves, depth, axis=1, overwrite_x=True), np.complex64)
 
-    def near(self, image: Float) -> Float:
-        """Cut out the shifts within reach, ordered from the lowest."""
-        z, y, x = (np.arange(-reach, reach + 1) % length for reach, length in zip(self.reach, self.padded, strict=True))
-        return image[z[:, None, None], y[:, None], x]
+    def shifts(self, waves: Waves) -> Float:
+        """Transform back (n, ...), shifts within reach only: (n, 2 rz + 1, 2 ry + 1, 2 rx + 1) from the lowest."""
+        z, y, x = self.within
+        # an axis at a time, too, and what is out of reach left out before the next one
+        near = fft.ifft(waves, axis=1)[:, z]
+        near = fft.ifft(near, axis=2)[:, :, y]
+        return np.asarray(fft.irfft(near, self.padded[2], axis=3)[..., x], np.float32)
+
+    @property
+    def within(self) -> list[npt.NDArray[np.int64]]:
+        """Where the shifts within reach are in a transform back, from the lowest, along each axis."""
+        return [np.arange(-reach, reach + 1) % length for reach, length in zip(self.reach, self.padded, strict=True)]
 
 
 def _tapered(length: int) -> npt.NDArray[np.float64]:
@@ -98,8 +109,9 @@ class Spectra:
     noise: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, field: Field, pairs: Sequence[tuple[npt.NDArray[np.complex64], npt.NDArray[np.complex64]]]) -> Spectra:
-        """Measure both in pairs of consecutive frames: noise is new in each."""
+    def of(cls, field: Field, waves: Waves) -> Spectra:
+        """Measure both in pairs of consecutive frames, (2 n, ...): noise is new in each."""
+        pairs = list(zip(waves[::2], waves[1::2], strict=True))
         index = shells(field.frequencies)
         power = over_shells(np.mean([np.abs(one) ** 2 + np.abs(two) ** 2 for one, two in pairs], axis=0) / 2, index)
         common = over_shells(np.mean([(one * two.conj()).real for one, two in pairs], axis=0), index)
@@ -143,7 +155,7 @@ class Matcher:
             Count as noise, too, what frames have in common with the next one beside the template: cells that light up.
         """
         share = spectra.shrinkage(frames)
-        spectrum = field.transform(template) * share
+        spectrum = field.transform(template[None])[0] * share
         noise = spectra.noise * (1 + share / frames)
         if active:
             noise = noise + np.maximum(
@@ -152,32 +164,33 @@ class Matcher:
         root = fft.irfftn(spectrum / np.sqrt(noise), field.padded)
         seen = np.zeros(field.padded, np.float32)
         seen[tuple(slice(n) for n in field.shape)] = field.window
-        energy = fft.irfftn(np.conj(fft.rfftn(np.asarray(root**2, np.float32))) * fft.rfftn(seen), field.padded)
+        overlap = np.conj(fft.rfftn(np.asarray(root**2, np.float32))) * fft.rfftn(seen)
         scale = np.prod(field.padded)
-        half = scale * field.near(np.asarray(energy, np.float32)) / 2
+        half = scale * field.shifts(overlap[None])[0] / 2
         return cls(
             field,
             np.asarray(np.conj(spectrum) / noise * scale, np.complex64),
             np.asarray(np.maximum(half, LEAST_ENERGY * half.max() + 1e-30), np.float32),
         )
 
-    def likelihood(self, transformed: npt.NDArray[np.complex64]) -> Float:
-        """Log-likelihood of each shift within reach over that of no match, at the best brightness for each.
+    def likelihood(self, waves: Waves) -> Float:
+        """Log-likelihood of each frame's shifts within reach over that of no match, at the best brightness for each.
 
         Of ``a c - a² E / 2``, c the correlation and E the template's energy in view, that is ``c² / (2 E)``. At a
         brightness of 1 a frame whose cells are silent would rather show less of the template: the farthest shifts.
         """
-        seen = self.field.near(fft.irfftn(transformed * self.spectrum, self.field.padded))
+        seen = self.field.shifts(waves * self.spectrum)
         return np.asarray(np.maximum(seen, 0) ** 2 / (4 * self.energy), np.float32)
 
-    def peaks(self, transformed: npt.NDArray[np.complex64], count: int = CANDIDATES) -> npt.NDArray[np.float64]:
-        """Find the highest peaks, (`count`, 4): shift along z, y, x in binned voxels, and log-likelihood.
+    def peaks(self, waves: Waves, count: int = CANDIDATES) -> npt.NDArray[np.float64]:
+        """Find each frame's highest peaks, (n, `count`, 4): shift along z, y, x in binned voxels, log-likelihood.
 
         Rows beyond the number of peaks have a log-likelihood of minus infinity.
         """
-        out = np.empty((count, 4))
-        highest(self.likelihood(transformed), out)
-        out[:, :3] -= self.field.reach
+        out = np.empty((len(waves), count, 4))
+        for values, peaks in zip(self.likelihood(waves), out, strict=True):
+            highest(values, peaks)
+        out[..., :3] -= self.field.reach
         return out
 
 

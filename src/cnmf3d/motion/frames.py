@@ -157,6 +157,8 @@ def cores() -> int:
 
 def spread(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> list[Result]:
     """Call a function for all items in threads, results in order."""
+    if workers == 1:
+        return [function(item) for item in items]
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(function, items))
 

@@ -11,15 +11,16 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from cnmf3d.motion.frames import parts, spread
-from cnmf3d.motion.kernels import add, bounded_residual, move
+from cnmf3d.motion.kernels import add, move
+from cnmf3d.motion.products import bounded_products, products
 from cnmf3d.motion.regression import Basis, Box, Fit, Grams, Whitening, regress
 from cnmf3d.motion.spectra import sharpened, smoothed
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-GROUP, GROUP_VOXELS = 32, 2**24
-"""Frames that one thread moves and multiplies at once, and voxels in them: more are faster, and need memory."""
+GROUP = 16
+"""Frames that one thread multiplies at once: more read the images less often, fewer share a chunk among more threads."""
 BOUND = 3.0
 """Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of normal noise."""
 BOUNDED_FITS = 4
@@ -151,8 +152,8 @@ def _fit_apart(
 def _apart(template: Float, basis: Basis) -> Double:
     """Shift of a template against that of a basis, (3,)."""
     still = np.zeros((1, 3), np.int64)
-    products = template.reshape(1, -1) @ basis.rows
-    shift: Double = regress(Grams(basis, (0, 0, 0)).of(still), products.astype(float), basis.axes).offset[0]
+    seen = project(template[None], still, basis, np.float32(0), 1)
+    shift: Double = regress(Grams(basis, (0, 0, 0)).of(still), seen, basis.axes).offset[0]
     return shift
 
 
@@ -277,14 +278,14 @@ class Registrar:
         """
         moves = np.isin(range(3), self.basis.axes)
         whole = np.where(moves, np.clip(np.rint(shifts), -self.reach, self.reach), 0).astype(np.int64)
-        products = project(frames, whole, self.basis, self.level, workers)
-        fit = regress(self.grams.of(whole), products, self.basis.axes)
+        seen = project(frames, whole, self.basis, self.level, workers)
+        fit = regress(self.grams.of(whole), seen, self.basis.axes)
         moved = np.clip(np.rint(whole + fit.offset), -self.reach, self.reach).astype(np.int64)
         far = np.flatnonzero((np.abs(fit.offset) > AGAIN).any(axis=1) & (moved != whole).any(axis=1))
         if len(far):
             whole[far] = moved[far]
-            products[far] = project(frames[far], whole[far], self.basis, self.level, workers)
-            fit = regress(self.grams.of(whole), products, self.basis.axes)
+            seen[far] = project(frames[far], whole[far], self.basis, self.level, workers)
+            fit = regress(self.grams.of(whole), seen, self.basis.axes)
         if self.bound is not None:
             fit = self._bounded(frames, whole, fit, self.bound, workers)
         return fit, whole
@@ -298,51 +299,47 @@ class Registrar:
         if odd.any():  # cells drown the template there: residuals are bounded around the template itself
             fit.coefficients[odd] = np.eye(1, fit.coefficients.shape[1]) * typical
             fit.offset[odd] = 0
-        products = np.einsum("nij,nj->ni", grams, fit.coefficients)
+        seen = np.einsum("nij,nj->ni", grams, fit.coefficients)
         for _ in range(BOUNDED_FITS):
             part = fit.at(few)
             expected = np.einsum("nij,nj->ni", grams[few], part.coefficients)
-            products[few] = expected + project_bounded(frames[few], whole[few], part, self, bound, workers)
-            before, fit = fit, regress(grams, products, self.basis.axes, fit.offset)
+            some = frames if len(few) == len(frames) else frames[few]  # picking copies them
+            seen[few] = expected + project_bounded(some, whole[few], part, self, bound, workers)
+            before, fit = fit, regress(grams, seen, self.basis.axes, fit.offset)
             few = np.flatnonzero(np.abs(fit.offset - before.offset).max(axis=1) > CHANGED)
             if not len(few):
                 break
         return fit
 
 
-def group_size(voxels: int) -> int:
-    """Frames of so many voxels that one thread handles at once."""
-    return int(np.clip(GROUP_VOXELS // voxels, 1, GROUP))
-
-
 def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:
     """Products of moved frames with the instruments, (n, K)."""
-    shape = basis.template.shape
-    rows = basis.rows
+    out = np.empty((len(frames), len(basis.images)))
+    _, instruments = basis.rows
 
-    def group(part: slice) -> Double:
-        moved = np.empty((part.stop - part.start, *shape), np.float32)
-        for t, out in zip(range(part.start, part.stop), moved, strict=True):
-            move(frames[t], whole[t], level, out)
-        return np.asarray(moved.reshape(len(moved), -1) @ rows, np.float64)
+    def group(part: slice) -> None:
+        products(frames[part], whole[part], level, instruments, out[part])
 
-    return np.concatenate(spread(group, parts(len(frames), group_size(basis.template.size)), workers))
+    spread(group, parts(len(frames), GROUP), workers)
+    return out
 
 
 def project_bounded(
     frames: npt.NDArray[Any], whole: Whole, fit: Fit, registrar: Registrar, bound: Float, workers: int
 ) -> Double:
     """Products of the instruments with what frames have beside their fit, bounded in each voxel, (n, K)."""
-    basis, shape = registrar.basis, registrar.basis.template.shape
-    flat = basis.images.reshape(len(basis.images), -1)
+    basis = registrar.basis
+    out = np.empty((len(frames), len(basis.images)))
+    factors = fit.coefficients.astype(np.float32)
+    images, instruments = basis.rows
 
-    def group(part: slice) -> Double:
-        model = fit.coefficients[part].astype(np.float32) @ flat
-        for t, out in zip(range(part.start, part.stop), model.reshape(-1, *shape), strict=True):
-            bounded_residual(frames[t], whole[t], registrar.level, bound, out)
-        return np.asarray(model @ basis.rows, np.float64)
+    def group(part: slice) -> None:
+        bounded_products(
+            frames[part], whole[part], registrar.level, bound, factors[part], images, instruments, out[part]
+        )
 
-    return np.concatenate(spread(group, parts(len(frames), group_size(basis.template.size)), workers))
+    spread(group, parts(len(frames), GROUP), workers)
+    return out
 
 
 def residual_count(voxels: int) -> int:

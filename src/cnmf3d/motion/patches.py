@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.motion.frames import parts, spread
-from cnmf3d.motion.kernels import bounded_residual, move
+from cnmf3d.motion.frames import spread
 from cnmf3d.motion.learning import Learned, average_frames
+from cnmf3d.motion.products import bounded_products, by_rows, products
 from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Shape = tuple[int, int, int]
-GROUP = 32
-"""Frames of one patch that are multiplied at once."""
 PATCH_ERROR = 0.18
 """Voxels of expected error that a patch may have: smaller patches follow a field more closely, and know less."""
 LEAST_SIDE = 12
@@ -121,9 +119,8 @@ class PatchRegistrar:
         self.learned, self.patches, self.reach = learned, patches, reach
         basis = learned.basis
         self.grams = Grams(basis, reach, [edge.tolist() for edge in patches.edges])
-        count = len(basis.images)
-        self.images = [np.ascontiguousarray(basis.images[:, *box].reshape(count, -1)) for box in patches.boxes]
-        self.rows = [np.ascontiguousarray(basis.instruments[:, *box].reshape(count, -1).T) for box in patches.boxes]
+        self.images = [by_rows(basis.images[:, *box]) for box in patches.boxes]
+        self.instruments = [by_rows(basis.instruments[:, *box]) for box in patches.boxes]
         self.limits = [np.ascontiguousarray(learned.limit[box]) for box in patches.boxes]
 
     def fit(
@@ -156,8 +153,7 @@ class PatchRegistrar:
             fit = regress(gram, self._project(frames, n, at, None), axes)
             if bounded:
                 expected = np.einsum("nij,nj->ni", gram, fit.coefficients)
-                products = expected + self._project(frames, n, at, fit.coefficients)
-                fit = regress(gram, products, axes, fit.offset)
+                fit = regress(gram, expected + self._project(frames, n, at, fit.coefficients), axes, fit.offset)
             return at + fit.offset, np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
 
         found = spread(patch, range(len(self.patches.boxes)), workers)
@@ -165,22 +161,15 @@ class PatchRegistrar:
 
     def _project(self, frames: npt.NDArray[Any], n: int, whole: Whole, coefficients: Double | None) -> Double:
         """Products of a patch of frames with the instruments, or of what is left beside a fit, bounded: (frames, K)."""
-        box, level = self.patches.boxes[n], self.learned.level
-        start = np.array([side.start for side in box])
-        size = tuple(side.stop - side.start for side in box)
-        out = []
-        for part in parts(len(frames), GROUP):
-            if coefficients is None:
-                buffer = np.empty((part.stop - part.start, *size), np.float32)
-            else:
-                buffer = (coefficients[part].astype(np.float32) @ self.images[n]).reshape(-1, *size)
-            for t, to in zip(range(part.start, part.stop), buffer, strict=True):
-                if coefficients is None:
-                    move(frames[t], whole[t] + start, level, to)
-                else:
-                    bounded_residual(frames[t], whole[t] + start, level, self.limits[n], to)
-            out.append(buffer.reshape(len(buffer), -1) @ self.rows[n])
-        return np.concatenate(out).astype(np.float64)
+        images, instruments, level = self.images[n], self.instruments[n], self.learned.level
+        corners = whole + [side.start for side in self.patches.boxes[n]]
+        out = np.empty((len(frames), images.shape[2]))
+        if coefficients is None:
+            products(frames, corners, level, instruments, out)
+        else:
+            factors = coefficients.astype(np.float32)
+            bounded_products(frames, corners, level, self.limits[n], factors, images, instruments, out)
+        return out
 
 
 @dataclass(frozen=True)
@@ -222,11 +211,42 @@ class FieldModel:
         return np.asarray(out)
 
 
+    def confirmed(self, deviations: Double, errors: Double) -> FieldModel:
+        """Keep the field along axes where it is right in other frames than those that it was learned from.
+
+        Each patch's deviation is predicted from those of the other patches. Against leaving patches where the rigid
+        shift puts them that must be better by `PREDICTED` of the squares, and surely so: never worse than rigid.
+
+        Parameters
+        ----------
+        deviations, errors : (n, patches, 3)
+            From the rigid shift, of frames that nothing was learned from, in their order.
+        """
+        keep = np.zeros(3, np.bool_)
+        gains, unseen = self.gains.copy(), ~np.isfinite(errors).all(axis=2)
+        weights = 1 / np.maximum(np.median(np.where(unseen[..., None], np.inf, errors), axis=0), 1e-3) ** 2
+        for axis in np.flatnonzero(self.gains.any(axis=(1, 2))):
+            gain = self.gains[axis]
+            values = np.where(unseen, 0.0, np.clip(deviations[..., axis], -FARTHEST, FARTHEST))
+            left = np.where(unseen, 0.0, (values - values @ gain.T) / np.maximum(1 - np.diag(gain), 1e-3))
+            better = ((values**2 - left**2) * weights[:, axis]).sum(axis=1)
+            stretches = np.array([part.mean() for part in np.array_split(better, min(STRETCHES, len(better)))])
+            unsure = stretches.std() / np.sqrt(max(len(stretches) - 1, 1))
+            total = float(((values**2) * weights[:, axis]).sum(axis=1).mean())
+            keep[axis] = stretches.mean() > max(PREDICTED * total, SURE * unsure)
+        gains[~keep] = 0
+        return replace(self, gains=gains)
+
+
 LENGTHS = (0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Patches over which displacements may go together."""
 PREDICTED = 0.1
 """Share of a patch's deviations that the others must predict: chance predicts nothing, active cells that lie in two
 patches up to 0.05, a warp of half a voxel 0.3 to 0.5."""
+SURE = 2.0
+"""Standard errors by which predicting must be better in frames that nothing was learned from."""
+STRETCHES = 8
+"""Stretches of time over which that error is taken: activity lasts."""
 LEAST = 0.1
 """Voxels rms below which a field does more harm by interpolation than good."""
 SHARED_PLANES = 2.5
@@ -299,12 +319,12 @@ def _falling(covariance: Double, apart: Double, pairs: npt.NDArray[np.bool_]) ->
     for along_z in LENGTHS if apart[..., 0].any() else (1.0,):
         for in_plane in LENGTHS:
             shape = np.exp(-0.5 * (apart[..., 0] / along_z**2 + (apart[..., 1] + apart[..., 2]) / in_plane**2))
-            # what the rigid shift took along lowers all pairs alike
-            columns = np.stack([shape[pairs], np.ones(pairs.sum())], axis=1)
-            solution, *_ = np.linalg.lstsq(columns, target, rcond=None)
-            miss = float(((columns @ solution - target) ** 2).sum())
-            if solution[0] > 0 and miss < best[0]:
-                best = miss, float(solution[0]), shape
+            # a line through the pairs: what the rigid shift took along lowers all of them alike
+            falling, around = shape[pairs] - shape[pairs].mean(), target - target.mean()
+            slope = float(falling @ around / max(falling @ falling, 1e-30))
+            miss = float(((slope * falling - around) ** 2).sum())
+            if slope > 0 and miss < best[0]:
+                best = miss, slope, shape
     return best[1], best[2]
 
 

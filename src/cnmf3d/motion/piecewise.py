@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,10 @@ from cnmf3d.motion.rigid import Rigid
 Double = npt.NDArray[np.float64]
 ROUNDS = 2
 """Times that the template is made again with the field: the third changes a hundredth of a voxel."""
-LOOK = 60
+LOOK = 40
 """Frames of a first look."""
+HELD, LEAST_HELD = 48, 16
+"""Frames that nothing was learned from, which say at the end whether there is a field; with fewer there is no asking."""
 UNLIKELY = 0.05
 """Share of the variance that patches predict in them from which the others are asked, too."""
 
@@ -94,6 +96,8 @@ def register_patches(
     for patches in choices:
         if len(patches.boxes) >= 3:
             other = _learn(source, rigid, shifts[rigid.numbers], patches, bound, forced)
+            if other.model.helps and not forced:
+                other = _held_out(other, source, rigid, shifts)
             if (other.model.helps or forced) and (start is None or other.model.explained > start.model.explained):
                 start = other
             del other  # its images are as large as the template's
@@ -107,6 +111,17 @@ def register_patches(
         tell(part.stop)
     smooth = bridged(out.reshape(len(out), -1), rigid.bad).reshape(out.shape)
     return Field(patches, smooth, start.model, start.registrar.learned)
+
+
+def _held_out(start: _Start, source: Source, rigid: Rigid, shifts: Double) -> _Start:
+    """Keep what frames say, too, that nothing was learned from; all where there are none."""
+    others = np.setdiff1d(np.flatnonzero(~rigid.bad), rigid.numbers)
+    if len(others) < LEAST_HELD:
+        return start
+    others = others[np.unique(np.linspace(0, len(others) - 1, HELD).astype(int))]
+    base = np.repeat(shifts[others][:, None], start.resting.shape[0], axis=1)
+    found, errors = start.registrar.fit(source.pick(others), base, source.workers)
+    return replace(start, model=start.model.confirmed(found - base - start.resting, errors))
 
 
 def _learn(source: Source, rigid: Rigid, shifts: Double, patches: Patches, bound: Double, forced: bool) -> _Start:

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import gauss_newton
+from cnmf3d.motion.products import by_rows, cell_products
 from cnmf3d.motion.spectra import displaced, frequencies, from_waves, over_shells, pairs, rings, to_waves
 
 Float = npt.NDArray[np.float32]
@@ -25,6 +25,8 @@ Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 FARTHEST = 0.9
 """Voxels that one regression may move a frame; beyond that Taylor's terms no longer describe it."""
+SPECTRA = 2
+"""Of so many residuals one is transformed: a ring of waves is known from few frames, each voxel's noise from more."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ class Whitening:
     def of(cls, residuals: Float, weight: Float) -> Whitening:
         """Measure what neighbours share in the residuals of some frames, (n, Z, Y, X), zero out of view."""
         power = np.zeros(weight.shape)
-        for residual in residuals:
+        some = residuals[::SPECTRA]
+        for residual in some:
             power += to_waves(residual * weight) ** 2
-        spectrum = over_shells(power / len(residuals), rings(frequencies(weight.shape)))
+        spectrum = over_shells(power / len(some), rings(frequencies(weight.shape)))
         spectrum[0, 0, 0] = spectrum.max()  # the mean has no power left, as it was fitted
         return cls(weight, np.asarray(1 / np.maximum(spectrum, 1e-30), np.float32))
 
@@ -99,10 +102,9 @@ class Basis:
         return np.asarray(self.images[0])
 
     @cached_property
-    def rows(self) -> Float:
-        """The instruments as (voxels, K), for ``frames @ rows``."""
-        rows: Float = np.ascontiguousarray(self.instruments.reshape(len(self.images), -1).T)
-        return rows
+    def rows(self) -> tuple[Float, Float]:
+        """Images and instruments as (Z, Y, K, X), for `products`."""
+        return by_rows(self.images), by_rows(self.instruments)
 
 
 Box = tuple[slice, slice, slice]
@@ -131,10 +133,9 @@ class Grams:
         ]
         count = len(basis.images)
         sums = np.zeros((*(len(edge) for edge in self.edges), count, count))
-        for a, (z0, z1) in enumerate(pairwise(self.edges[0])):
-            for b, (y0, y1) in enumerate(pairwise(self.edges[1])):
-                one, two = (part[:, z0:z1, y0:y1] for part in (basis.instruments, basis.images))
-                _rows(one.reshape(count, -1, self.shape[2]), two, self.edges[2], sums[a + 1, b + 1])
+        cells = [np.repeat(np.arange(len(edge) - 1), np.diff(edge)) for edge in self.edges]
+        images, instruments = basis.rows
+        cell_products(instruments, images, *cells, sums[1:, 1:, 1:])
         for axis in range(3):
             np.cumsum(sums, axis=axis, out=sums)
         self.sums = sums
@@ -155,18 +156,6 @@ class Grams:
             z, y, x = (high[:, n] if corner >> n & 1 else low[:, n] for n in range(3))
             out += (-1) ** (3 - corner.bit_count()) * self.sums[z, y, x]
         return out
-
-
-def _rows(one: Float, two: Float, edges: Whole, out: Double) -> None:
-    """Products of two sets of rows, (K, rows, X), over the columns between edges: into ``out[1:]``."""
-    two = two.reshape(one.shape)
-    wide = np.flatnonzero(np.diff(edges) > 1)
-    for n in wide:
-        columns = slice(edges[n], edges[n + 1])
-        out[n + 1] = one[:, :, columns].reshape(len(one), -1) @ two[:, :, columns].reshape(len(one), -1).T
-    single = np.flatnonzero(np.diff(edges) == 1)
-    turned = np.ascontiguousarray(one[:, :, edges[single]].transpose(2, 0, 1))
-    out[single + 1] = turned @ two[:, :, edges[single]].transpose(2, 1, 0)
 
 
 @dataclass(frozen=True)

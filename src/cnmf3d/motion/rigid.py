@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.motion.agreement import Agreement, compare_halves
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
+from cnmf3d.motion.confidence import confidence
 from cnmf3d.motion.frames import Source
 from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
 from cnmf3d.motion.regression import FARTHEST
@@ -18,7 +19,7 @@ from cnmf3d.motion.starting import Search, Start, first_search
 
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
-LEARNING_FRAMES = 160
+LEARNING_FRAMES = 96
 """Frames that the template is learned from: more lower its noise, which is small beside a frame's already."""
 DARK = 0.08
 """Voxels of expected error from which the template needs more frames."""
@@ -26,8 +27,6 @@ DARK_FRAMES = 640
 """Frames that it is learned from then."""
 LEARNING_BYTES = 2**27
 """Memory that these frames may take."""
-UNSURE = 0.5
-"""Voxels of expected error at which the confidence is one half."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +158,5 @@ def _all_frames(
     shifts = bridged(shifts, bad)
     shifts = shifts - np.median(shifts[good], axis=0)
     unsure = np.sqrt((error[:, moving] ** 2).mean(axis=1)) if moving else np.zeros(time)
-    seen = np.clip(brightness / np.median(brightness[good]), 0, 1)
-    confidence = np.where(bad, 0.0, np.minimum(seen / 0.7, 1) / (1 + (unsure / UNSURE) ** 2))
-    return shifts, error[:, :3], confidence, bad
+    sure = np.where(bad, 0.0, confidence(brightness / np.median(brightness[good]), unsure))
+    return shifts, error[:, :3], sure, bad

@@ -87,13 +87,18 @@ def displaced(image: Float, axes: tuple[int, ...]) -> Float:
     (1 + n + n (n + 1) / 2, Z, Y, X) float32
         Last, those of products of two shifts in the order of `pairs`.
     """
-    terms = {axis: _terms(image.shape[axis]) for axis in axes}
+    done: dict[tuple[int, ...], Float] = {(): image}
+
+    def along(orders: tuple[int, ...]) -> Float:
+        """Terms of these orders along the first axes; what several products begin with is computed once."""
+        if orders not in done:
+            axis = axes[len(orders) - 1]
+            matrix = _terms(image.shape[axis])[orders[-1]]
+            done[orders] = np.moveaxis(np.tensordot(matrix, along(orders[:-1]), (1, axis)), 0, axis)
+        return done[orders]
 
     def product(orders: dict[int, int]) -> Float:
-        out = image
-        for axis, matrices in terms.items():
-            out = np.moveaxis(np.tensordot(matrices[orders.get(axis, 0)], out, (1, axis)), 0, axis)
-        return np.asarray(out, np.float32)
+        return np.asarray(along(tuple(orders.get(axis, 0) for axis in axes)), np.float32)
 
     first = [product({axis: 1}) for axis in axes]
     second = [product({a: 2} if a == b else {a: 1, b: 1}) for a, b in pairs(axes)]

@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
-from cnmf3d.motion.frames import Source, bin_frames, spread
+from cnmf3d.motion.correlation import Field, Matcher, Spectra, Waves, path, usual_step
+from cnmf3d.motion.frames import Source, bin_frames, parts, spread
 from cnmf3d.motion.kernels import add
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
-Waves = npt.NDArray[np.complex64]
 FRAMES = 32
 """Frames that the first template is made of, spread over the recording, and as many that follow them."""
+GROUP = 8
+"""Frames that are transformed at once."""
 ROUNDS = 3
 """Times that the template is made anew at most; it mostly stays after two."""
 POINTS = 60_000
@@ -101,9 +102,13 @@ class Search:
             images = self.window.of(frames, source.workers)
             level.append(images.mean(axis=(1, 2, 3), dtype=np.float64))
             bounded = np.minimum(images, self.most)
-            peaks += spread(lambda image: self.matcher.peaks(field.transform(image)), bounded, source.workers)
+
+            def match(part: slice, bounded: Float = bounded) -> Double:
+                return self.matcher.peaks(field.transform(bounded[part]))
+
+            peaks += spread(match, parts(len(bounded), GROUP), source.workers)
             tell(start + len(frames))
-        found = np.stack(peaks)
+        found = np.concatenate(peaks)
         chosen = path(found, np.maximum(1.5 * usual_step(found), 0.5))
         best = found[np.arange(len(found)), chosen]
         return Start(best[:, :3] * [1, self.window.by, self.window.by], best[:, 3], np.concatenate(level))
@@ -126,8 +131,8 @@ def first_search(source: Source, reach: tuple[int, int, int]) -> Search:
     most = np.float32(np.percentile(small[np.isfinite(small)], BRIGHT) if np.isfinite(small).any() else np.inf)
     small = np.minimum(small, most)
     field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
-    waves = spread(field.transform, small, source.workers)
-    spectra = Spectra.of(field, list(zip(waves[::2], waves[1::2], strict=True)))
+    waves = np.concatenate(spread(lambda part: field.transform(small[part]), parts(len(small), GROUP), source.workers))
+    spectra = Spectra.of(field, waves)
     template = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
     return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most)
 
@@ -156,12 +161,13 @@ def _window(frames: npt.NDArray[Any], reach: tuple[int, int, int]) -> Window:
 
 
 def _first_template(
-    source: Source, window: Window, field: Field, spectra: Spectra, few: Whole, images: Float, waves: list[Waves]
+    source: Source, window: Window, field: Field, spectra: Spectra, few: Whole, images: Float, waves: Waves
 ) -> Float:
     """Make the template: from the best of several starts, remade until its frames stay where they are."""
 
     def match(matcher: Matcher) -> tuple[Double, Double]:
-        found = np.stack(spread(lambda wave: matcher.peaks(wave, 1), waves, source.workers))[:, 0]
+        groups = spread(lambda part: matcher.peaks(waves[part], 1), parts(len(waves), GROUP), source.workers)
+        found = np.concatenate(groups)[:, 0]
         return found[:, :3], found[:, 3]
 
     starts: list[tuple[Float, float]] = [(images.mean(axis=0), len(images))]
