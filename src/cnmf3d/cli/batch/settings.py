@@ -79,7 +79,7 @@ def settings_of(
         For parameters that can't be, or a movie that doesn't tell its rate.
     """
     if module == "mcorr_3d":
-        return [[Setting(each.label, _motion(find, how, kind, each, one), {}) for each in tried] for one in given]
+        return [[_motion(engine, find, how, kind, each, one) for each in tried] for one in given]
     settings = [_cnmf(find, engine, each) for each in tried]
     for one in given:
         _see_rate(one, settings[0].parameters)
@@ -91,22 +91,31 @@ def _cnmf(find: ParameterFlags, engine: str, variant: Variant) -> Setting:
     from cnmf3d.batch.engines import divide
 
     divided = [divide(engine, part) for part in (*find.parts(), variant.changes)]
+    return Setting(variant.label, combined([ours for ours, _ in divided]), _merged([own for _, own in divided]))
+
+
+def _merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Options with the parameters that only the engine has: the later one wins."""
     options: dict[str, Any] = {}
-    for _, own in divided:
+    for own in parts:
         for name, values in own.items():
             options[name] = options.get(name, {}) | values
-    return Setting(variant.label, combined([ours for ours, _ in divided]), options)
+    return options
 
 
-def _motion(find: ParameterFlags, how: MotionFlags, kind: Kind, variant: Variant, given: Given) -> MotionParameters:
+def _motion(engine: str, find: ParameterFlags, how: MotionFlags, kind: Kind, variant: Variant, given: Given) -> Setting:
     """Parameters of registration: file, then text, then flags, then the variant; the later one wins."""
+    from cnmf3d.batch.engines import divide_motion
     from cnmf3d.parameters import read_motion_parameters, read_text
+    from cnmf3d.parameters.reading import content_of
 
     flags = {"pw_rigid": PIECEWISE.get(kind), "lengths": "um" if find.um else None}
     told = {name: value for name, value in flags.items() if value is not None} | how.changes(given.movie.shape[0])
     text = {} if find.kwargs is None else read_text(find.kwargs)
-    changes = {**text, **told, **variant.changes}
-    return read_motion_parameters(find.params, voxel_size=given.movie.voxel_size, **changes)
+    divided = [divide_motion(engine, part) for part in (content_of(find.params), {**text, **told, **variant.changes})]
+    (content, _), (changes, _) = divided
+    parameters = read_motion_parameters(content, voxel_size=given.movie.voxel_size, **changes)
+    return Setting(variant.label, parameters, _merged([own for _, own in divided]))
 
 
 def _see_rate(given: Given, parameters: Any) -> None:
