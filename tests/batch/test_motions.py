@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -116,7 +115,8 @@ def test_parameters_of_registration_are_an_option(batch, scenes):
     asked = {"register": "rigid", "motion": {"max_shifts": (1, 1, 0)}}
     folder, _ = prepared(batch, batch.add(scenes / "moves.tif", name="x", options=asked), [])
     motion = read_motion(folder.motion)
-    assert motion.parameters["asked"]["max_shifts"] == [1, 1, 0] and np.abs(motion.rigid).max() <= 1.5
+    assert motion.parameters["asked"]["max_shifts"] == [1, 1, 0]
+    assert np.abs(motion.rigid).max() < 2
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_second_item_waits_for_the_one_that_registers(batch, scenes):
     assert isinstance(found.movie.frames, Registered)
     assert "another item registers this movie: waiting for it" in [getattr(event, "text", "") for event in events]
     (file,) = kept.glob("*.motion.hdf5")
-    assert os.path.samefile(folder.motion, file) and str(file) in found.why
+    assert folder.motion.samefile(file) and str(file) in found.why
 
 
 def test_one_that_is_killed_while_it_registers_leaves_nothing_in_the_way(batch, scenes):

@@ -13,7 +13,6 @@ import tifffile
 from cnmf3d.errors import InputError
 from cnmf3d.movies import open_movie
 from cnmf3d.movies.registered import Motion, motion_of, read_motion, write_motion
-from cnmf3d.movies.registered.theirs import read_bad_frames
 
 T, Z, Y, X = 6, 3, 20, 26
 MOVED = [(0, 0), (2, 0), (0, 3), (-1, -2), (4, -3), (1, 1)]
@@ -244,24 +243,3 @@ def test_shifts_that_cannot_be_meant(tmp_path):
     refused("damaged|can't be read", tmp_path / "bad.npz")
     (tmp_path / "bad.hdf5").write_bytes(b"no hdf5")
     refused("can't be read", tmp_path / "bad.hdf5")
-
-
-def test_bad_frames_from_files(tmp_path):
-    expected = np.array([0, 1, 0, 0, 1, 0], bool)
-    np.save(tmp_path / "numbers.npy", np.array([1, 4]))
-    np.save(tmp_path / "flags.npy", expected)
-    np.save(tmp_path / "ones.npy", expected.astype(int))
-    (tmp_path / "list.txt").write_text("1, 4\n")
-    for name in ("numbers.npy", "flags.npy", "ones.npy", "list.txt"):
-        np.testing.assert_array_equal(read_bad_frames(tmp_path / name, T), expected)
-    (tmp_path / "list.txt").write_text("1 6")
-    with pytest.raises(InputError, match="frame 6"):
-        read_bad_frames(tmp_path / "list.txt", T)
-    (tmp_path / "list.txt").write_text("one")
-    with pytest.raises(InputError, match="else than numbers"):
-        read_bad_frames(tmp_path / "list.txt", T)
-    with pytest.raises(InputError, match="can't be read"):
-        read_bad_frames(tmp_path / "none.txt", T)
-    np.save(tmp_path / "flags.npy", expected[:-1])
-    with pytest.raises(InputError, match="5 frames"):
-        read_bad_frames(tmp_path / "flags.npy", T)

@@ -70,7 +70,7 @@ def separated(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     content : mapping
         As a file holds it.
     """
-    motion = {name: value for name, value in content.items() if name == GROUP or _ours(name)}
+    motion = {name: value for name, value in content.items() if name == GROUP or (_ours(name) and not find(name))}
     return {name: value for name, value in content.items() if name not in motion}, motion
 
 

@@ -68,52 +68,6 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
     return None
 
 
-def read_bad_frames(path: Path, frames: int) -> Bool:
-    """Bad frames from Suite2p's ``bad_frames.npy`` or a text file.
-
-    Parameters
-    ----------
-    path : Path
-        ``.npy`` with frame numbers from 0, or True and False for each frame; or text with numbers.
-    frames : int
-        Volumes of the movie.
-
-    Returns
-    -------
-    (frames,) bool
-
-    Raises
-    ------
-    InputError
-        Where it can't be read, or names a frame that isn't there.
-    """
-    values = load_objects(path) if path.suffix.lower() == ".npy" else _numbers(path)
-    flat = np.ravel(values)
-    bad = np.zeros(frames, bool)
-    if flat.dtype == bool or (flat.size == frames and frames > 2 and np.isin(flat, (0, 1)).all()):
-        if flat.size != frames:
-            raise InputError(f"{path} is for {flat.size} frames, the movie has {frames}", "Give that of this movie.")
-        return flat.astype(bool)
-    if flat.dtype.kind not in "iuf" or (flat != np.rint(flat)).any():
-        raise InputError(f"{path} doesn't hold frame numbers: {flat.dtype}", "Give whole numbers, from 0.")
-    outside = flat[(flat < 0) | (flat >= frames)]
-    if outside.size:
-        raise InputError(f"{path} names frame {int(outside[0])}", f"The movie has frames from 0 to {frames - 1}.")
-    bad[flat.astype(np.int64)] = True
-    return bad
-
-
-def _numbers(path: Path) -> npt.NDArray[np.float64]:
-    """Numbers of a text file."""
-    try:
-        words = re.split(r"[\s,;]+", path.read_text(encoding="utf-8").strip())
-        return np.array([float(word) for word in words if word])
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}", "Check the name.") from error
-    except ValueError as error:
-        raise InputError(f"{path} holds something else than numbers: {error}", "Give frame numbers, from 0.") from error
-
-
 def _named(names: Sequence[str], path: Path, read: Any) -> Any:
     """The array with CaImAn's shifts among those of a file."""
     for wanted in CAIMAN_NAMES:

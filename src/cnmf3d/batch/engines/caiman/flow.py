@@ -1,4 +1,4 @@
-"""CaImAn's 3D CNMF, or its motion correction, on a movie that is mapped already: runs in the user's CaImAn Python, with nothing of cnmf3d.
+"""CaImAn's 3D CNMF, or its motion correction, on a mapped movie: runs in the user's CaImAn Python, without cnmf3d.
 
     /path/to/caiman/python flow.py SETTINGS.json
 
@@ -108,15 +108,15 @@ def correct(settings: dict[str, Any], tell: Teller) -> None:
         import numpy as np
         from caiman.motion_correction import MotionCorrect
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in settings["parameters"].items()}
+    volumes = {"is3D": True, "indices": (slice(None),) * 3, "border_nan": "copy"}  # the defaults are for planes
     with _processes(settings["processes"]) as (_, view):
-        corrector = MotionCorrect([settings["memmap"]], dview=view, is3D=True, **given)
+        corrector = MotionCorrect([settings["memmap"]], dview=view, **volumes, **given)
         with tell.stage("motion_correct", "register"):
             corrector.motion_correct(save_movie=False)
     found: dict[str, Any] = {"shifts_rig": np.asarray(corrector.shifts_rig, np.float64)}
     if given.get("pw_rigid"):
-        for name in ("x_shifts_els", "y_shifts_els", "z_shifts_els", "coord_shifts_els"):
-            if getattr(corrector, name, None) is not None:
-                found[name] = np.asarray(getattr(corrector, name), np.float64)
+        for name in ("x_shifts_els", "y_shifts_els", "z_shifts_els"):
+            found[name] = np.asarray(getattr(corrector, name), np.float64)
     for name in ("total_template_els", "total_template_rig"):
         template = getattr(corrector, name, None)
         if template is not None:

@@ -78,8 +78,8 @@ def motion_from(
     Parameters
     ----------
     found : mapping
-        ``shifts_rig`` (T, 3); in patches ``x_shifts_els``, ``y_shifts_els`` and ``z_shifts_els`` (T, patches) and
-        ``coord_shifts_els``; ``template`` (X, Y, Z).
+        ``shifts_rig`` (T, 3); in patches ``x_shifts_els``, ``y_shifts_els`` and ``z_shifts_els`` (T, patches);
+        ``template`` (X, Y, Z).
     movie : Movie
         That they were found on.
     parameters : MotionParameters
@@ -96,12 +96,15 @@ def motion_from(
     frames, *shape = movie.shape
     rigid = np.zeros((frames, 3), np.float32)
     moved = np.asarray(found["shifts_rig"], np.float64)
-    if moved.shape != (frames, 3) or not np.isfinite(moved).all():
+    if moved.shape != (frames, 3):
         raise EngineError(f"CaImAn's shifts have the shape {moved.shape} instead of {(frames, 3)}", ODD)
+    if not np.isfinite(moved).all():
+        lost = int(np.flatnonzero(~np.isfinite(moved).all(axis=1))[0])
+        raise EngineError(f"CaImAn's shift of frame {lost} is no number", "Is that frame blank? Or take native.")
     rigid[:] = -moved[:, ::-1]
     field, grid = None, None
     if "x_shifts_els" in found:
-        field, grid = _patches(found, rigid, (shape[0], shape[1], shape[2]))
+        field, grid = _patches(found, rigid, settings.given, (shape[0], shape[1], shape[2]))
     bad = np.zeros(frames, bool)
     bad[[frame for frame in parameters.bad_frames if frame < frames]] = True
     template = np.asarray(found.get("template", np.full(shape[::-1], np.nan)), np.float32)
@@ -120,23 +123,35 @@ def motion_from(
 
 
 def _patches(
-    found: Mapping[str, Array], rigid: npt.NDArray[np.float32], shape: tuple[int, int, int]
+    found: Mapping[str, Array],
+    rigid: npt.NDArray[np.float32],
+    given: Mapping[str, Any],
+    shape: tuple[int, int, int],
 ) -> tuple[npt.NDArray[np.float32], Grid]:
-    """Shifts of patches beside the rigid ones, at their centres."""
-    names = ("z_shifts_els", "y_shifts_els", "x_shifts_els")
-    corners = np.asarray(found.get("coord_shifts_els", np.zeros(0)), np.float64)
-    corners = corners[0] if corners.ndim == 3 else corners  # the same patches in each frame
-    moved = [np.asarray(found.get(name, np.zeros(0)), np.float64) for name in names]
-    if corners.ndim != 2 or corners.shape[1] != 6 or any(each.shape != (len(rigid), len(corners)) for each in moved):
-        shapes = ", ".join(str(each.shape) for each in (*moved, corners))
-        raise EngineError(f"CaImAn's shifts of patches don't fit one another: {shapes}", ODD)
-    centres = [(corners[:, first] + corners[:, first + 1] - 1) / 2 for first in (4, 2, 0)]  # z, y, x
-    axes = [np.unique(np.clip(each, 0, length - 1)) for each, length in zip(centres, shape, strict=True)]
-    sizes = [len(axis) for axis in axes]
-    if np.prod(sizes) != len(corners):
-        raise EngineError("CaImAn's patches are no grid", ODD)
-    z, y, x = (np.searchsorted(axis, np.clip(each, 0, axis[-1])) for axis, each in zip(axes, centres, strict=True))
-    field = np.zeros((len(rigid), *sizes, 3), np.float32)
+    """Shifts of patches beside the rigid ones, at their centres; CaImAn counts patches along z first, then y, then x.
+
+    It doesn't say where they are in a volume: they are `strides` apart and as wide as that and `overlaps` together, and
+    the last one ends with the volume (Pnevmatikakis & Giovannucci 2017, section 2.2).
+    """
+    steps, laps = given["strides"], given["overlaps"]
+    axes = [
+        _centres(length, step, step + lap) for length, step, lap in zip(shape[::-1], steps, laps, strict=True)
+    ]  # x, y, z
+    moved = [np.asarray(found[f"{axis}_shifts_els"], np.float64) for axis in "zyx"]
+    wanted = (len(rigid), int(np.prod([len(axis) for axis in axes])))
+    if any(each.shape != wanted or not np.isfinite(each).all() for each in moved):
+        shapes = ", ".join(str(each.shape) for each in moved)
+        raise EngineError(f"CaImAn's shifts of patches have the shapes {shapes}, {wanted} was expected", ODD)
+    x, y, z = axes
+    field = np.zeros((len(rigid), len(z), len(y), len(x), 3), np.float32)
     for column, each in enumerate(moved):
-        field[:, z, y, x, column] = -each - rigid[:, None, column]
-    return field, (axes[0].astype(np.float32), axes[1].astype(np.float32), axes[2].astype(np.float32))
+        placed = -each.reshape(len(rigid), len(x), len(y), len(z)).transpose(0, 3, 2, 1)
+        field[..., column] = placed - rigid[:, column, None, None, None]
+    return field, (z, y, x)
+
+
+def _centres(length: int, step: int, width: int) -> npt.NDArray[np.float32]:
+    """Centres of the patches along an axis, voxels."""
+    width = min(width, length)
+    starts = np.array([*range(0, length - width, step), length - width], np.float32)
+    return starts + np.float32((width - 1) / 2)
