@@ -20,10 +20,9 @@ from cnmf3d.movies.registered.origin import of_movie
 from cnmf3d.movies.registered.storing import holds_motion
 from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import MotionParameters, read_motion_parameters
-from cnmf3d.parameters.registering import MotionSource
+from cnmf3d.parameters.registering import KINDS, MotionSource
 
 STAGE = "register"
-KINDS = ("auto", "none", "rigid", "piecewise")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ from cnmf3d.parameters.reading import FORM_GROUPS, FORM_NAMES, complaints, conte
 
 GROUP = "motion"
 
+KINDS = ("auto", "none", "rigid", "piecewise")
+"""Whether a movie is registered before a run, and how."""
+
 LENGTHS = ("max_shifts", "strides", "max_deviation_rigid")
 """Parameters along axes, which may be in µm."""
 
