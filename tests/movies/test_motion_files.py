@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from scipy.io import savemat
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies import open_movie
@@ -136,6 +137,11 @@ def test_shifts_of_caiman(tmp_path):
     stands_still(open_movie(blob(), motion=path))
     np.save(path, caimans("yx"))
     stands_still(open_movie(blob(), motion=path))
+    savemat(tmp_path / "s.mat", {"shifts_rig": caimans("zyx")})
+    with h5py.File(tmp_path / "new.mat", "w") as file:  # as MATLAB writes version 7.3
+        file["shifts_rig"] = caimans("zyx").T
+    for name in ("s.mat", "new.mat"):
+        stands_still(open_movie(blob(), motion=tmp_path / name))
     np.savez(tmp_path / "s.npz", shifts_rig=caimans("yx"), other=np.zeros(3))
     stands_still(open_movie(blob(), motion=tmp_path / "s.npz"))
     with h5py.File(tmp_path / "s.hdf5", "w") as file:
@@ -231,6 +237,10 @@ def test_shifts_that_cannot_be_meant(tmp_path):
     refused("5 frames, the movie has 6", tmp_path / "short.npy")
     np.save(tmp_path / "pieces.npy", np.zeros((T, 4, 2)))
     refused("rigid shifts", tmp_path / "pieces.npy")
+    (tmp_path / "bad.mat").write_bytes(b"no MATLAB" * 40)
+    refused("can't be read as a file of MATLAB", tmp_path / "bad.mat")
+    savemat(tmp_path / "none.mat", {"something": np.zeros(3)})
+    refused("no shifts_rig", tmp_path / "none.mat")
     np.savez(tmp_path / "none.npz", something=np.zeros(3))
     refused("no shifts_rig", tmp_path / "none.npz")
     np.save(tmp_path / "nan.npy", np.full((T, 2), np.nan))

@@ -34,7 +34,7 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
     Parameters
     ----------
     path : Path
-        ``.npy``, ``.npz``, ``.hdf5`` with CaImAn's shifts; ``ops.npy``, ``reg_outputs.npy`` or a folder of Suite2p.
+        ``.npy``, ``.npz``, ``.hdf5``, ``.mat`` with CaImAn's shifts; ``ops.npy``, ``reg_outputs.npy`` or a folder of Suite2p.
     movie : Movie
         The recording, which the shifts are for.
 
@@ -56,16 +56,31 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
                 return _caiman(_named(file.files, path, lambda name: file[name]), path, movie)
         except (OSError, ValueError, BadZipFile) as error:
             raise InputError(f"{path} can't be read as .npz: {error}", "Take another copy of it.") from error
-    if path.suffix.lower() in (".hdf5", ".h5"):
+    if path.suffix.lower() == ".mat" and not h5py.is_hdf5(path):
+        return _caiman(_of_matlab(path), path, movie)
+    if path.suffix.lower() in (".hdf5", ".h5", ".mat"):
+        turned = path.suffix.lower() == ".mat"  # MATLAB's arrays of version 7.3 have their axes the other way round
         names: list[str] = []
         try:
             with h5py.File(path, "r") as file:
                 refuse_elsewhere(file, path)
                 file.visititems(lambda name, what: names.append(name) if isinstance(what, h5py.Dataset) else None)
-                return _caiman(_named(names, path, lambda name: file[name][()]), path, movie)
+                values = _named(names, path, lambda name: file[name][()])
+                return _caiman(values.T if turned else values, path, movie)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path} can't be read as HDF5: {error}", "Take another copy of it.") from error
     return None
+
+
+def _of_matlab(path: Path) -> npt.NDArray[Any]:
+    """The array with CaImAn's shifts in a file of MATLAB before version 7.3."""
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path, variable_names=list(CAIMAN_NAMES))
+    except Exception as error:  # noqa: BLE001 - of a file that is damaged it raises whatever it stumbles over
+        raise InputError(f"{path} can't be read as a file of MATLAB: {error}", "Take another copy of it.") from error
+    return np.asarray(_named(list(content), path, content.__getitem__))
 
 
 def _named(names: Sequence[str], path: Path, read: Any) -> Any:

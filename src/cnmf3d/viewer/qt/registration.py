@@ -39,7 +39,7 @@ USE_TIP = (
     "The registered movie takes the place of the recorded one: CNMF 3D, its preview and the other docks work on it. "
     "It is registered as it is read; nothing is copied."
 )
-FILES = "Motion (*.motion.hdf5 *.hdf5 *.h5 *.npy *.npz);;All files (*)"
+FILES = "Motion (*.motion.hdf5 *.hdf5 *.h5 *.npy *.npz *.mat);;All files (*)"
 
 
 class RegistrationDock(QWidget):
