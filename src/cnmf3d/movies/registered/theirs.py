@@ -34,7 +34,8 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
     Parameters
     ----------
     path : Path
-        ``.npy``, ``.npz``, ``.hdf5``, ``.mat`` with CaImAn's shifts; ``ops.npy``, ``reg_outputs.npy`` or a folder of Suite2p.
+        ``.npy``, ``.npz``, ``.hdf5``, ``.mat`` with CaImAn's shifts; ``ops.npy``, ``reg_outputs.npy`` or a folder
+        of Suite2p.
     movie : Movie
         The recording, which the shifts are for.
 
@@ -78,7 +79,7 @@ def _of_matlab(path: Path) -> npt.NDArray[Any]:
 
     try:
         content = loadmat(path, variable_names=list(CAIMAN_NAMES))
-    except Exception as error:  # noqa: BLE001 - of a file that is damaged it raises whatever it stumbles over
+    except Exception as error:  # of a file that is damaged it raises whatever it stumbles over
         raise InputError(f"{path} can't be read as a file of MATLAB: {error}", "Take another copy of it.") from error
     return np.asarray(_named(list(content), path, content.__getitem__))
 

@@ -43,7 +43,7 @@ ENGINE_TIP = (
 
 
 REGISTER_TIP = (
-    "Find the motion first, once for all items with this movie. auto: where a sample of it moves by what matters. Items "
+    "Find the motion first, once for all items with this movie. auto: where a sample moves by what matters. Items "
     "of the engine caiman take movies as they are."
 )
 REGISTER_WORDS = "register first motion registration"
