@@ -203,6 +203,11 @@ def test_a_project_knows_how_a_movie_was_registered(batch, scenes, tmp_path):
     assert [*map(list, env.history_trace)] == [["mcorr_3d"], ["cnmf_3d"]]
     assert isinstance(env.imgdata.movie.frames, Registered)
     assert batch.item("one").status is Status.DONE
+    source, opening = env.imgdata.source()
+    assert opening["motion"] == str(folder.motion.absolute())
+    again = batch.add(source, name="again", opening=opening)  # registers by itself, too: "one" may be deleted
+    assert "motion" not in again.input.opening and not again.input.item
+    assert again.input.fingerprint == batch.item("one").input.fingerprint
 
 
 def test_a_motion_that_is_damaged_is_made_again(batch, scenes):

@@ -21,7 +21,7 @@ from cnmf3d.batch.engines import check_module
 from cnmf3d.batch.glance import FILE as FILE
 from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.modules import CNMF, MCORR
-from cnmf3d.batch.motions import check_options, sweep
+from cnmf3d.batch.motions import KIND, PARAMETERS, check_options, sweep
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.database import is_made, reading
@@ -158,6 +158,8 @@ class Batch:
         if not name.strip():
             raise UsageError("an item needs a name", "Give one: item_name, or --name.")
         check_module(engine, module)
+        if module == CNMF:
+            opening, options = self._as_recorded(opening or {}, options or {})
         taken = self._taken(source, opening or {})
         model, own = as_asked(module, engine, taken, parameters, self.folder)
         made = Item(
@@ -178,6 +180,19 @@ class Batch:
             connection.execute(insert(schema.items).values(**_values(made)))
             _note(connection, made.uuid, Status.PENDING, "added")
         return made
+
+    def _as_recorded(
+        self, opening: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """How a movie is opened without the motion that another item found for itself, which may be deleted.
+
+        What that item asked of registration is asked again: the batch keeps the motion.
+        """
+        owner = self._item_of(opening.get("motion"), CNMF)
+        if owner is None:
+            return opening, options
+        asked = {name: owner.options[name] for name in (KIND, PARAMETERS) if name in owner.options}
+        return {name: value for name, value in opening.items() if name != "motion"}, {**asked, **options}
 
     def _taken(self, source: Any, opening: Mapping[str, Any]) -> Input:
         """The movie by reference, and the item that registers it, if one does."""
@@ -207,12 +222,12 @@ class Batch:
             )
         return dataclasses.replace(item.input, opening={**item.input.opening, **opening}, item=item.uuid)
 
-    def _item_of(self, motion: Any) -> Item | None:
-        """The item of this batch whose motion file it is."""
+    def _item_of(self, motion: Any, module: str = MCORR) -> Item | None:
+        """The item of this batch, of a module, whose motion file it is."""
         if not isinstance(motion, (str, Path)):
             return None
         file = Path(motion).absolute()
-        found = (item for item in self.items() if item.module == MCORR and item.uuid == file.parent.name)
+        found = (item for item in self.items() if item.module == module and item.uuid == file.parent.name)
         return next((item for item in found if _same(self.run_folder(item).motion, file)), None)
 
     def users(self, keys: Iterable[str]) -> list[Item]:

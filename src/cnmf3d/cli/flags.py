@@ -262,7 +262,7 @@ def _frames(text: str, frames: int) -> tuple[int, ...]:
     try:
         chosen = frames_in_text(text)
     except ValueError as error:
-        raise UsageError(f"--bad-frames is {text!r}", f"{error}.") from error
+        raise UsageError(f"--bad-frames is {text!r}", f"Write {error}.") from error
     outside = [each for each in chosen if each >= frames]
     if outside:
         raise UsageError(f"--bad-frames has {outside[0]}", f"The movie has frames from 0 to {frames - 1}.")

@@ -15,6 +15,8 @@ from cnmf3d.npy_objects import load_objects
 FILES = (".npy", ".txt", ".csv")
 """Endings of files with frame numbers."""
 
+WANTED = "whole numbers and ranges with commas between (200, 400-410)"
+
 MOST = 10_000_000
 """Frames that a range may have: no recording is longer, and a slip of the finger shouldn't fill the memory."""
 
@@ -33,10 +35,10 @@ def frames_in_text(text: str) -> tuple[int, ...]:
             continue
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if match is None:
-            raise ValueError(f"{part!r} is no frame: whole numbers and ranges with commas between: 200, 400-410")
+            raise ValueError(f"{WANTED}; {part!r} is no frame")
         first, last = int(match[1]), int(match[2] or match[1])
         if not first <= last < first + MOST:
-            raise ValueError(f"{part!r} is no range: the first frame, then the last one: 400-410")
+            raise ValueError(f"{WANTED}; {part!r} is no range")
         found.update(dict.fromkeys(range(first, last + 1)))
     return tuple(found)
 
