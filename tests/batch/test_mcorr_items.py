@@ -180,7 +180,6 @@ def test_what_cannot_be_is_refused_when_it_is_added(batch, noise):
     for source, given, text in (
         (plain, {}, "plain is of the module cnmf_3d"),
         (moved, {"opening": {"axes": "tzyx"}}, "axes can't be another"),
-        (noise, {"module": "mcorr_3d", "engine": "caiman"}, "caiman has no module mcorr_3d"),
         (noise, {"module": "mcorr_4d"}, "native has no module mcorr_4d"),
         (noise, {"module": "mcorr_3d", "parameters": {"max_shift": 3}}, "no parameter max_shift"),
         (noise, {"module": "mcorr_3d", "parameters": {"motion": {"strides": 3, "lengths": "um"}}}, "voxel size"),

@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from scipy.io import savemat
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies import open_movie
 from cnmf3d.movies.registered import Motion, motion_of, read_motion, write_motion
-from cnmf3d.movies.registered.theirs import read_bad_frames
 
 T, Z, Y, X = 6, 3, 20, 26
 MOVED = [(0, 0), (2, 0), (0, 3), (-1, -2), (4, -3), (1, 1)]
@@ -137,6 +137,11 @@ def test_shifts_of_caiman(tmp_path):
     stands_still(open_movie(blob(), motion=path))
     np.save(path, caimans("yx"))
     stands_still(open_movie(blob(), motion=path))
+    savemat(tmp_path / "s.mat", {"shifts_rig": caimans("zyx")})
+    with h5py.File(tmp_path / "new.mat", "w") as file:  # as MATLAB writes version 7.3
+        file["shifts_rig"] = caimans("zyx").T
+    for name in ("s.mat", "new.mat"):
+        stands_still(open_movie(blob(), motion=tmp_path / name))
     np.savez(tmp_path / "s.npz", shifts_rig=caimans("yx"), other=np.zeros(3))
     stands_still(open_movie(blob(), motion=tmp_path / "s.npz"))
     with h5py.File(tmp_path / "s.hdf5", "w") as file:
@@ -232,6 +237,10 @@ def test_shifts_that_cannot_be_meant(tmp_path):
     refused("5 frames, the movie has 6", tmp_path / "short.npy")
     np.save(tmp_path / "pieces.npy", np.zeros((T, 4, 2)))
     refused("rigid shifts", tmp_path / "pieces.npy")
+    (tmp_path / "bad.mat").write_bytes(b"no MATLAB" * 40)
+    refused("can't be read as a file of MATLAB", tmp_path / "bad.mat")
+    savemat(tmp_path / "none.mat", {"something": np.zeros(3)})
+    refused("no shifts_rig", tmp_path / "none.mat")
     np.savez(tmp_path / "none.npz", something=np.zeros(3))
     refused("no shifts_rig", tmp_path / "none.npz")
     np.save(tmp_path / "nan.npy", np.full((T, 2), np.nan))
@@ -244,24 +253,3 @@ def test_shifts_that_cannot_be_meant(tmp_path):
     refused("damaged|can't be read", tmp_path / "bad.npz")
     (tmp_path / "bad.hdf5").write_bytes(b"no hdf5")
     refused("can't be read", tmp_path / "bad.hdf5")
-
-
-def test_bad_frames_from_files(tmp_path):
-    expected = np.array([0, 1, 0, 0, 1, 0], bool)
-    np.save(tmp_path / "numbers.npy", np.array([1, 4]))
-    np.save(tmp_path / "flags.npy", expected)
-    np.save(tmp_path / "ones.npy", expected.astype(int))
-    (tmp_path / "list.txt").write_text("1, 4\n")
-    for name in ("numbers.npy", "flags.npy", "ones.npy", "list.txt"):
-        np.testing.assert_array_equal(read_bad_frames(tmp_path / name, T), expected)
-    (tmp_path / "list.txt").write_text("1 6")
-    with pytest.raises(InputError, match="frame 6"):
-        read_bad_frames(tmp_path / "list.txt", T)
-    (tmp_path / "list.txt").write_text("one")
-    with pytest.raises(InputError, match="else than numbers"):
-        read_bad_frames(tmp_path / "list.txt", T)
-    with pytest.raises(InputError, match="can't be read"):
-        read_bad_frames(tmp_path / "none.txt", T)
-    np.save(tmp_path / "flags.npy", expected[:-1])
-    with pytest.raises(InputError, match="5 frames"):
-        read_bad_frames(tmp_path / "flags.npy", T)

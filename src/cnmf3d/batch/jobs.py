@@ -9,6 +9,8 @@ from typing import Any
 
 from cnmf3d.batch.engines import engine_of
 from cnmf3d.batch.item import Item
+from cnmf3d.batch.modules import CNMF
+from cnmf3d.batch.motions import FOLDER, PLACE, own_motion
 from cnmf3d.batch.runfolder import Job
 from cnmf3d.batch.status import Status
 from cnmf3d.batch.store import Batch
@@ -41,14 +43,20 @@ def job_of(batch: Batch, item: Item, workers: int | None = None) -> Job:
 
 
 def _options(batch: Batch, item: Item) -> Mapping[str, Any]:
-    """An item's options; with the run folder of the item whose memory map it uses, which may lie anywhere."""
-    if not item.options.get("use_memmap"):
-        return item.options
+    """An item's options, and where its engine finds what the batch keeps, which may lie anywhere.
+
+    That are the motions of movies, and the run folder of the item whose memory map it uses.
+    """
+    options = dict(item.options)
+    if item.module == CNMF and not item.input.item:
+        options[PLACE] = str((batch.folder / FOLDER).absolute())
+    if not options.get("use_memmap"):
+        return options
     try:
         kept = batch.run_folder(batch.item(str(item.options.get("memmap_uuid"))))
     except UsageError:  # it was deleted: the engine says whether that matters
-        return item.options
-    return {**item.options, "memmap_folder": str(kept.path.absolute())}
+        return options
+    return {**options, "memmap_folder": str(kept.path.absolute())}
 
 
 def movie_of(batch: Batch, item: Item) -> tuple[str, ...]:
@@ -71,6 +79,8 @@ def movie_of(batch: Batch, item: Item) -> tuple[str, ...]:
 def opening_of(batch: Batch, item: Item) -> dict[str, Any]:
     """Keywords of `cnmf3d.open_movie` for an item's movie; with the motion that another item has found in it.
 
+    Where an item that is done has registered its movie by itself, with that motion.
+
     Raises
     ------
     InputError
@@ -78,7 +88,8 @@ def opening_of(batch: Batch, item: Item) -> dict[str, Any]:
     """
     opening = dict(item.input.opening)
     if not item.input.item:
-        return opening
+        alone = item.module == CNMF and item.status is Status.DONE
+        return opening | own_motion(batch.run_folder(item)) if alone else opening
     from cnmf3d.movies.registered import read_motion
 
     motion = batch.run_folder(_registering(batch, item)).motion

@@ -11,15 +11,17 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from cnmf3d.batch import schema, workdir
-from cnmf3d.batch.engines import check_module, separate
+from cnmf3d.batch.asked import Parameters, as_asked, both
+from cnmf3d.batch.engines import check_module
 from cnmf3d.batch.glance import FILE as FILE
 from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.modules import CNMF, MCORR
+from cnmf3d.batch.motions import KIND, PARAMETERS, check_options, sweep
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.database import is_made, reading
@@ -28,9 +30,6 @@ from cnmf3d.stored_names import readable, uuid_named
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
-    from cnmf3d.parameters import CnmfParameters, MotionParameters
-
-Parameters: TypeAlias = "CnmfParameters | MotionParameters | Mapping[str, Any] | str | Path | None"
 
 UNTRIED: dict[str, Any] = {
     "attempts": 0,
@@ -147,7 +146,9 @@ class Batch:
         opening : mapping, optional
             Keywords of `cnmf3d.open_movie`; on an item only ``rate`` and ``voxel_size``.
         options : mapping, optional
-            ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``, ``register_on`` (a channel), ...
+            ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``engine_python``; of the module ``mcorr_3d``
+            ``register_on`` (a channel); of ``cnmf_3d`` ``register`` (``auto``, the default, ``none``, ``rigid``,
+            ``piecewise``) and ``motion`` (parameters of registration): what is done with a movie that isn't registered.
 
         Raises
         ------
@@ -157,10 +158,10 @@ class Batch:
         if not name.strip():
             raise UsageError("an item needs a name", "Give one: item_name, or --name.")
         check_module(engine, module)
-        model, own = ({}, {}) if module == MCORR else _model(engine, parameters)
+        if module == CNMF:
+            opening, options = self._as_recorded(opening or {}, options or {})
         taken = self._taken(source, opening or {})
-        if module == MCORR:
-            model = _motion_model(taken, parameters, self.folder)
+        model, own = as_asked(module, engine, taken, parameters, self.folder)
         made = Item(
             uuid=str(uuid.uuid4()),
             name=readable(name),
@@ -168,15 +169,30 @@ class Batch:
             engine=engine,
             parameters=model,
             input=taken,
-            options=own | self._with_uuid(dict(options or {})),
+            options=both(own, self._with_uuid(dict(options or {}))),
             status=Status.PENDING,
             added=now(),
         )
         self._check_memmap(made)
+        if module == CNMF:
+            check_options(made.options, engine, registered=bool(taken.item) or "motion" in taken.opening)
         with self.engine.begin() as connection:
             connection.execute(insert(schema.items).values(**_values(made)))
             _note(connection, made.uuid, Status.PENDING, "added")
         return made
+
+    def _as_recorded(
+        self, opening: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """How a movie is opened without the motion that another item found for itself, which may be deleted.
+
+        What that item asked of registration is asked again: the batch keeps the motion.
+        """
+        owner = self._item_of(opening.get("motion"), CNMF)
+        if owner is None:
+            return opening, options
+        asked = {name: owner.options[name] for name in (KIND, PARAMETERS) if name in owner.options}
+        return {name: value for name, value in opening.items() if name != "motion"}, {**asked, **options}
 
     def _taken(self, source: Any, opening: Mapping[str, Any]) -> Input:
         """The movie by reference, and the item that registers it, if one does."""
@@ -206,12 +222,12 @@ class Batch:
             )
         return dataclasses.replace(item.input, opening={**item.input.opening, **opening}, item=item.uuid)
 
-    def _item_of(self, motion: Any) -> Item | None:
-        """The item of this batch whose motion file it is."""
+    def _item_of(self, motion: Any, module: str = MCORR) -> Item | None:
+        """The item of this batch, of a module, whose motion file it is."""
         if not isinstance(motion, (str, Path)):
             return None
         file = Path(motion).absolute()
-        found = (item for item in self.items() if item.module == MCORR and item.uuid == file.parent.name)
+        found = (item for item in self.items() if item.module == module and item.uuid == file.parent.name)
         return next((item for item in found if _same(self.run_folder(item).motion, file)), None)
 
     def users(self, keys: Iterable[str]) -> list[Item]:
@@ -355,6 +371,8 @@ class Batch:
             workdir.remove(self.home(item))
             with suppress(OSError):
                 caches.release(item.uuid)
+        with suppress(OSError):
+            sweep(self.folder, [item.input.fingerprint for item in self.items()])
         return found
 
     def abort(self, keys: Iterable[str]) -> list[Item]:
@@ -441,32 +459,6 @@ class Batch:
                 connection.execute(query.values(input=changed))
             mended.append(self.item(item.uuid))
         return mended
-
-
-def _model(engine: str, parameters: Parameters) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters of ours as plain values, and options with those that only the engine has."""
-    from cnmf3d.parameters import CnmfParameters, MotionParameters, read_parameters
-
-    if isinstance(parameters, MotionParameters):
-        raise UsageError(f"these are parameters of registration, not of {CNMF}", f"Give the module: {MCORR}.")
-    ours, own = separate(engine, parameters)
-    model = ours if isinstance(ours, CnmfParameters) else read_parameters(ours)
-    return model.to_dict(), own
-
-
-def _motion_model(taken: Input, parameters: Parameters, folder: Path) -> dict[str, Any]:
-    """Parameters of registration as plain values, lengths in voxels; refused for a movie that is registered already."""
-    from cnmf3d.movies import open_movie
-    from cnmf3d.parameters import CnmfParameters, read_motion_parameters
-
-    if taken.item or "motion" in taken.opening:
-        raise UsageError("the movie is registered already", f"Give the recording itself to {MCORR}.")
-    if isinstance(parameters, CnmfParameters):
-        raise UsageError(f"these are parameters of {CNMF}, not of registration", f"Give the module: {CNMF}.")
-    paths = taken.found(folder) or taken.paths
-    movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **taken.opening)
-    model = read_motion_parameters(parameters, voxel_size=movie.voxel_size)
-    return {"motion": model.model_dump(mode="json")}
 
 
 def _same(one: Path, other: Path) -> bool:

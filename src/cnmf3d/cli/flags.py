@@ -282,44 +282,63 @@ class MotionFlags:
         str | None,
         typer.Option(metavar="X,Y,Z", help="Largest shift of a patch beside the rigid one.", rich_help_panel=MOVING),
     ] = None
+
+    def changes(self) -> dict[str, Any]:
+        """What was given, under the parameters' names."""
+        told = {
+            "max_shifts": _lengths(self.max_shifts, "--max-shifts"),
+            "strides": _lengths(self.strides, "--strides"),
+            "max_deviation_rigid": _lengths(self.max_deviation, "--max-deviation"),
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class FrameFlags:
+    """Which frames show nothing that can be used."""
+
     bad_frames: Annotated[
         str | None,
         typer.Option(
-            metavar="FRAMES|FILE", help='Frames to leave out: "17,18", bad_frames.npy, text.', rich_help_panel=MOVING
+            metavar="FRAMES|FILE", help='Frames to leave out: "17,20-24", none, bad_frames.npy, or a text file.'
         ),
     ] = None
 
     def changes(self, frames: int) -> dict[str, Any]:
-        """What was given, under the parameters' names.
+        """What was given, under the parameter's name.
 
         Parameters
         ----------
         frames : int
             Volumes of the movie.
+
+        Raises
+        ------
+        UsageError, InputError
+            For what names no frames of the movie.
         """
-        told = {
-            "max_shifts": _lengths(self.max_shifts, "--max-shifts"),
-            "strides": _lengths(self.strides, "--strides"),
-            "max_deviation_rigid": _lengths(self.max_deviation, "--max-deviation"),
-            "bad_frames": None if self.bad_frames is None else _frames(self.bad_frames, frames),
-        }
-        return {name: value for name, value in told.items() if value is not None}
+        if self.bad_frames is None or self.bad_frames == "auto":
+            return {}
+        return {"bad_frames": _frames(self.bad_frames, frames)}
 
 
 def _frames(text: str, frames: int) -> tuple[int, ...]:
     """Frame numbers from text or a file."""
-    import numpy as np
-
     from cnmf3d.errors import UsageError
-    from cnmf3d.movies.registered.theirs import read_bad_frames
+    from cnmf3d.parameters.frames import frames_in_file, frames_in_text
 
+    if text in ("none", "[]"):
+        return ()
     if Path(text).suffix or Path(text).exists():
-        return tuple(int(each) for each in np.flatnonzero(read_bad_frames(Path(text), frames)))
-    chosen = numbers(text, "--bad-frames")
-    outside = [each for each in chosen if each != int(each) or not 0 <= each < frames]
+        return tuple(frames_in_file(Path(text), frames).tolist())
+    try:
+        chosen = frames_in_text(text)
+    except ValueError as error:
+        raise UsageError(f"--bad-frames is {text!r}", f"Write {error}.") from error
+    outside = [each for each in chosen if each >= frames]
     if outside:
-        raise UsageError(f"--bad-frames has {outside[0]:g}", f"The movie has frames from 0 to {frames - 1}.")
-    return tuple(int(each) for each in chosen)
+        raise UsageError(f"--bad-frames has {outside[0]}", f"The movie has frames from 0 to {frames - 1}.")
+    return chosen
 
 
 def combined(parts: Sequence[Mapping[str, Any]]) -> CnmfParameters:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cnmf3d.cli.flags import RUNNING, MotionFlags, MovieFlags, MoviePaths, with_flags
+from cnmf3d.cli.flags import RUNNING, FrameFlags, MotionFlags, MovieFlags, MoviePaths, with_flags
 from cnmf3d.cli.progress import shown
 from cnmf3d.cli.registering import PIECEWISE, Kind, check_motion_output, estimated
 from cnmf3d.errors import UsageError
@@ -30,6 +30,7 @@ def register(
     movie: MoviePaths,
     opening: MovieFlags,
     how: MotionFlags,
+    frames: FrameFlags,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Motion file; MOVIE.motion.hdf5 where not given.")
     ] = None,
@@ -73,10 +74,10 @@ def register(
         raise UsageError(f"{write} is there already", "Choose another name (--write), or remove it.")
     with shown(as_json=as_json, quiet=quiet) as reporter:
         if opening.motion is not None:
-            motion = _given(opening.motion, source, how, recording)
+            motion = _given(opening.motion, source, frames, recording)
         else:
             changes = {"pw_rigid": PIECEWISE.get(kind), "lengths": "um" if um else None}
-            changes |= how.changes(source.shape[0])
+            changes |= how.changes() | frames.changes(source.shape[0])
             motion = _found(movie, recording, source, register_on, params, changes, workers, reporter)
         write_motion(motion, out)
         if write is not None:
@@ -108,7 +109,7 @@ def _found(
     return of_movie(motion, source, opening.keywords(), other)
 
 
-def _given(path: Path, source: Movie, how: MotionFlags, opening: MovieFlags) -> Motion:
+def _given(path: Path, source: Movie, frames: FrameFlags, opening: MovieFlags) -> Motion:
     """A motion that is there, with more bad frames."""
     import numpy as np
 
@@ -117,7 +118,7 @@ def _given(path: Path, source: Movie, how: MotionFlags, opening: MovieFlags) -> 
 
     motion = motion_of(path, source)
     bad = motion.bad_frames.copy()
-    bad[np.array(how.changes(source.shape[0]).get("bad_frames", ()), np.intp)] = True
+    bad[np.array(frames.changes(source.shape[0]).get("bad_frames", ()), np.intp)] = True
     return of_movie(replace(motion, bad_frames=bad), source, opening.keywords())
 
 

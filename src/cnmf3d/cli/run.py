@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnmf3d.cli.flags import MOVING, RUNNING, MovieFlags, MoviePaths, ParameterFlags, combined, with_flags
+from cnmf3d.cli.flags import MOVING, RUNNING, FrameFlags, MovieFlags, MoviePaths, ParameterFlags, combined, with_flags
 from cnmf3d.cli.output import beside, check_output
 from cnmf3d.cli.progress import shown
 from cnmf3d.cli.registering import Registering, Registration, with_registration
@@ -26,6 +26,7 @@ def run(
     movie: MoviePaths,
     opening: MovieFlags,
     find: ParameterFlags,
+    frames: FrameFlags,
     register: Annotated[
         Registering,
         typer.Option(
@@ -73,6 +74,7 @@ def run(
     content, moving = separated(parts[0])
     parameters = combined([content, *parts[1:], {}])
     source = opening.of_functional(parameters).opened(movie)
+    parameters = combined([content, *parts[1:], frames.changes(source.shape[0])])
     out = output or beside(source)
     if not dry_run:
         check_output(out, source, force=force)

@@ -18,11 +18,11 @@ from cnmf3d.movies.registered import read_motion, registered, write_motion
 from cnmf3d.movies.registered.motion import Motion
 from cnmf3d.movies.registered.origin import of_movie
 from cnmf3d.movies.registered.storing import holds_motion
+from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import MotionParameters, read_motion_parameters
-from cnmf3d.parameters.registering import MotionSource
+from cnmf3d.parameters.registering import KINDS, MotionSource
 
 STAGE = "register"
-KINDS = ("auto", "none", "rigid", "piecewise")
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,10 @@ def carry_out(
     reporter(Note(STAGE, decision.why))
     motion = decision.motion
     if motion is None:
-        motion = of_movie(
-            estimate_motion(movie, parameters, reporter=reporter, workers=workers), movie, dict(opening or {})
-        )
+        watch = Watch.of(movie)
+        motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
+        watch.check(content=True)  # a motion of what somebody changes meanwhile is that of nothing
+        motion = of_movie(motion, movie, dict(opening or {}))
         if file is not None:
             write_motion(motion, file)
     if motion.still:

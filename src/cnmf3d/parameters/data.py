@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat
 
+from cnmf3d.parameters.frames import frame_numbers
 from cnmf3d.parameters.stage import Auto, Lengths, Stage
-
-
-def frame_numbers(value: Any) -> Any:
-    """Frame numbers: some, one, or text with commas between."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,)
-    if not isinstance(value, str) or value == "auto":
-        return value
-    try:
-        return tuple(int(part) for part in value.replace(";", ",").split(",") if part.strip())
-    except ValueError as error:
-        raise ValueError("whole numbers with commas between: 200, 400") from error
 
 
 class DataParameters(Stage):
@@ -45,8 +34,9 @@ class DataParameters(Stage):
     )
     bad_frames: Annotated[tuple[NonNegativeInt, ...] | Auto, BeforeValidator(frame_numbers)] = Field(
         "auto",
-        description="Frames that are left out, beside those that registration found: numbers from 0, or [] for none. "
-        "auto: flashes, blank and saturated ones, where they are plain.",
+        description="Frames that are left out, beside those that registration found: numbers and ranges from 0 "
+        "(17, 20-24), a file (text, .npy, Suite2p's bad_frames.npy), or [] for none. auto: flashes, blank and "
+        "saturated ones, where they are plain.",
     )
     exclude: str | None = Field(
         None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
-from cnmf3d.parameters.data import frame_numbers
+from cnmf3d.parameters.frames import frame_numbers
 from cnmf3d.parameters.stage import Auto, Lengths, Overlap, Stage
 
 
@@ -49,5 +49,7 @@ class MotionParameters(Stage):
         "auto", description="Whether odd rows are offset along x, as in scans that go both ways."
     )
     bad_frames: Annotated[tuple[NonNegativeInt, ...], BeforeValidator(frame_numbers)] = Field(
-        (), description="Frames, from 0, that are left out beside those that are found to be bad."
+        (),
+        description="Frames, from 0, that are left out beside those that are found to be bad: numbers and ranges (17, "
+        "20-24), or a file (text, .npy, Suite2p's bad_frames.npy).",
     )

@@ -17,6 +17,9 @@ from cnmf3d.parameters.reading import FORM_GROUPS, FORM_NAMES, complaints, conte
 
 GROUP = "motion"
 
+KINDS = ("auto", "none", "rigid", "piecewise")
+"""Whether a movie is registered before a run, and how."""
+
 LENGTHS = ("max_shifts", "strides", "max_deviation_rigid")
 """Parameters along axes, which may be in µm."""
 
@@ -70,7 +73,7 @@ def separated(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     content : mapping
         As a file holds it.
     """
-    motion = {name: value for name, value in content.items() if name == GROUP or _ours(name)}
+    motion = {name: value for name, value in content.items() if name == GROUP or (_ours(name) and not find(name))}
     return {name: value for name, value in content.items() if name not in motion}, motion
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import h5py
 
 from cnmf3d.batch import Input, RunFolder
-from cnmf3d.batch.modules import MCORR
+from cnmf3d.batch.modules import CNMF, MCORR
+from cnmf3d.batch.motions import own_motion
 from cnmf3d.batch.store import now
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.hdf5 import DAMAGE
@@ -119,13 +120,16 @@ def _of_item(path: Path, results: Results) -> Input | None:
     if folder.results.name != path.name:
         return None
     try:
-        source = folder.job.input
+        job = folder.job
     except InputError:
         return None
+    source = job.input
     batch = folder.path.parents[1]
     found = dataclasses.replace(source, paths=source.found(batch) or source.paths, relative=(), item="")
-    if source.item and "motion" in source.opening:  # an item's fingerprint is that of the recording
-        return dataclasses.replace(found, fingerprint=results.provenance.fingerprint)
+    own = own_motion(folder) if job.module == CNMF and not source.item else {}
+    if own or (source.item and "motion" in source.opening):  # an item's fingerprint is that of the recording
+        opening = {**found.opening, **own}
+        return dataclasses.replace(found, opening=opening, fingerprint=results.provenance.fingerprint)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cnmf3d.batch import Batch, Item
 from cnmf3d.batch.engines import separate
 from cnmf3d.batch.modules import MCORR
+from cnmf3d.batch.motions import KIND, PARAMETERS
 from cnmf3d.errors import InputError, UsageError, did_you_mean
 from cnmf3d.parameters import CnmfParameters, read_parameters, read_text
 from cnmf3d.workspace.carried import carry, to_carry
@@ -47,7 +48,8 @@ def add(batch: Batch, module: str, env: ViewerWorkEnv, params: Mapping[str, Any]
         parameters, options = _registration(given)
     else:
         source, opening = _on(batch, given.pop("input_item", None), env, source, opening)
-        options = _options(given)
+        before = _before(given)
+        options = _options(given) | before
         ours, own = separate(engine, given)
         parameters = read_parameters(ours)
         _check(env, parameters, engine)
@@ -81,6 +83,16 @@ def _registration(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise UsageError(f"register_on is {channel!r}", "Give the number of a channel, from 0.")
     return {"motion": dict(told or {})}, {} if channel is None else {"register_on": channel}
+
+
+def _before(given: dict[str, Any]) -> dict[str, Any]:
+    """Options that say whether the movie is registered first, taken out of the form's dict."""
+    told = {name: given.pop(name) for name in (KIND, "mc_kwargs") if given.get(name) is not None}
+    motion = told.pop("mc_kwargs", None)
+    motion = read_text(motion) if isinstance(motion, str) else motion
+    if motion is not None and not isinstance(motion, Mapping):
+        raise UsageError(f"mc_kwargs is {motion!r}", f"Give names and values: {MOTION_FORM}.")
+    return told | ({PARAMETERS: dict(motion)} if motion else {})
 
 
 def _on(

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnmf3d.batch import Batch, Item, Status
 from cnmf3d.batch.jobs import movie_of, opening_of
-from cnmf3d.batch.modules import MCORR
+from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.registered import read_motion
 from cnmf3d.results import load_results
@@ -48,13 +48,26 @@ def _history(batch: Batch, item: Item, told: tuple[dict[str, Any], ...]) -> list
     """What was done to an item's movie before, registration by another item included."""
     source = item.input.item
     known = any(entry.get(MCORR, {}).get("item_uuid") == source for entry in told if isinstance(entry.get(MCORR), dict))
-    if not source or known:
+    if not source:
+        return [*told, *_own_registration(batch, item)]
+    if known:
         return list(told)
     try:
         registering = batch.item(source)
         return [*told, {MCORR: _motion_entry(batch, registering)}]
     except (UsageError, InputError):  # it was deleted, or has no output any more
         return list(told)
+
+
+def _own_registration(batch: Batch, item: Item) -> list[dict[str, Any]]:
+    """What a history says of the motion that an item which finds cells found for itself; nothing where it did not."""
+    motion = batch.run_folder(item).motion
+    if item.module != CNMF or item.status is not Status.DONE or not motion.is_file():
+        return []
+    try:
+        return [{MCORR: motion_entry(read_motion(motion)) | {"item_uuid": item.uuid, "item_name": item.name}}]
+    except InputError:  # damaged: the movie can't be shown either
+        return []
 
 
 def _motion_entry(batch: Batch, item: Item) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from cnmf3d.batch.engines.caiman.interpreter import VARIABLE, environment
 from cnmf3d.batch.engines.caiman.memmap import file_name, write_memmap
 from cnmf3d.batch.supervisor import supervise
 from cnmf3d.events import silent
+from cnmf3d.movies.registered import read_motion
 from cnmf3d.simulate import load_truth, score, simulate
 from cnmf3d.simulate.scene import Scene
 
@@ -112,3 +113,24 @@ def test_memory_map_is_the_one_that_caiman_writes(movie, tmp_path):
     theirs = ask(SAVE, tmp_path, movie, tmp_path / "theirs")
     assert ours.name.removeprefix("ours") == Path(theirs).name.removeprefix("theirs")
     assert ours.read_bytes() == Path(theirs).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"pw_rigid": False}, {"pw_rigid": True, "strides": (24, 24, 6), "overlaps": (8, 8, 2)}]
+)
+def test_registration(tmp_path, parameters):
+    """Rigid motion comes back with our sign and axes, and patches follow it, as far as CaImAn finds them."""
+    moves = Scene(size=(64, 56, 6), frames=120, cells=14, snr=9.0, motion=(4.0, 4.0, 0.0))
+    simulate(tmp_path / "m.tif", moves, seed=3)
+    shifts = load_truth(tmp_path / "m.truth.h5").shifts
+    with Batch.create(tmp_path / "b") as batch:
+        asked = {"max_shifts": (10, 10, 1), **parameters}
+        batch.add(tmp_path / "m.tif", asked, name="m", module="mcorr_3d", engine="caiman")
+        supervise(batch, workers=1)
+        item = batch.item("m")
+        assert item.status is Status.DONE, item.error
+        motion = read_motion(batch.run_folder(item).motion)
+    for axis in (1, 2):
+        assert np.corrcoef(motion.rigid[:, axis], shifts[:, axis])[0, 1] > 0.8
+    if motion.field is not None:
+        assert [len(each) for each in motion.grid] == [1, 2, 3]

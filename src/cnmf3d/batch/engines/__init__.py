@@ -94,6 +94,20 @@ def divide(name: str, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], di
     return (content, {}) if own is None else own(content)
 
 
+def divide_motion(name: str, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """As `divide`, of parameters of registration; an engine that has parameters of its own has a method of this name.
+
+    Parameters
+    ----------
+    name : str
+        Of the engine.
+    content : mapping
+        Bare names, and the group ``motion``.
+    """
+    own = None if name == "native" else getattr(engine_of(name), "divide_motion", None)
+    return (content, {}) if own is None else own(content)
+
+
 def separate(name: str, parameters: Source | None) -> tuple[Source | None, dict[str, Any]]:
     """What of a user's parameters is ours, and options with those that only this engine has.
 

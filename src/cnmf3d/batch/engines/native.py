@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 
 from cnmf3d.batch.modules import MCORR, MODULES
+from cnmf3d.batch.motions import ready
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.caches import Caches, default_folder
 from cnmf3d.engine import run
@@ -35,6 +36,8 @@ class Native:
         ------
         UsageError
             Where the cache that is to be reused isn't there.
+        InputError
+            Where the movie can't be read, or its motion can't be kept.
         """
         if job.module == MCORR:
             from cnmf3d.batch.engines.registering import register
@@ -42,7 +45,9 @@ class Native:
             register(folder, job, reporter)
             return
         paths = job.input.paths
-        movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **job.input.opening)
+        recording = open_movie(paths[0] if len(paths) == 1 else list(paths), **job.input.opening)
+        registered = ready(folder, job, recording, reporter)
+        movie = registered.movie
         parameters = CnmfParameters.model_validate(job.parameters)
         caches = Caches(default_folder())
         kept = None
@@ -63,16 +68,11 @@ class Native:
         )
         if kept is not None and kept not in caches.kept_by(folder.uuid):
             reporter(Caution("ingest", f"keep_memmap: the cache of the movie could not be kept in {caches.folder}"))
-        results = with_registration(results, movie, _asked(job))
+        results = with_registration(results, movie, registered.asked, registered.why)
         reporter(Progress("write", 0, 1, "files"))
         write_results(results, folder.results)
         reporter(Progress("write", 1, 1, "files"))
         shutil.rmtree(folder.checkpoint, ignore_errors=True)
-
-
-def _asked(job: Job) -> str | None:
-    """Which item was to register the movie, if one was."""
-    return f"as the item {job.input.item[:8]} found" if job.input.item else None
 
 
 def _check(caches: Caches, key: str, owner: str, reporter: Reporter) -> None:

@@ -1,4 +1,4 @@
-"""The module mcorr_3d of the native engine: movie to motion file."""
+"""The module mcorr_3d: movie to motion file. What all engines share of it, and the native one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.events import Progress, Reporter
 from cnmf3d.motion import estimate_motion
 from cnmf3d.movies import Movie, open_movie
-from cnmf3d.movies.registered import write_motion
+from cnmf3d.movies.registered import Motion, write_motion
 from cnmf3d.movies.registered.origin import of_movie
 from cnmf3d.movies.watching import Watch
 from cnmf3d.parameters import MotionParameters
@@ -25,18 +25,53 @@ def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     UsageError
         For a channel to register on that isn't there, or has another size.
     """
-    from cnmf3d.results.motion_report import write_motion_report
-
-    movie = _opened(job)
-    channel = job.options.get("register_on")
-    seen = movie if channel is None else _opened(job, channel=channel)
-    if seen.shape != movie.shape:
-        raise UsageError(f"channel {channel} has another size than the movie", "Give a channel of the same recording.")
+    movie, seen, other = movies_of(job)
     parameters = MotionParameters.model_validate(job.parameters["motion"])
     watch = Watch.of(seen)
     motion = estimate_motion(seen, parameters, reporter=reporter, workers=job.workers)
     watch.check(content=True)
-    motion = of_movie(motion, movie, job.input.opening, None if channel is None else (channel, seen.fingerprint()))
+    keep(folder, job, motion, movie, other, reporter)
+
+
+def movies_of(job: Job) -> tuple[Movie, Movie, tuple[int, str] | None]:
+    """The movie, the one that its motion is estimated on, and channel and fingerprint of that where it is another.
+
+    Raises
+    ------
+    InputError
+        For a movie that can't be read.
+    UsageError
+        For a channel to register on that isn't there, or has another size.
+    """
+    movie = _opened(job)
+    channel = job.options.get("register_on")
+    if channel is None:
+        return movie, movie, None
+    seen = _opened(job, channel=channel)
+    if seen.shape != movie.shape:
+        raise UsageError(f"channel {channel} has another size than the movie", "Give a channel of the same recording.")
+    return movie, seen, (channel, seen.fingerprint())
+
+
+def keep(
+    folder: RunFolder, job: Job, motion: Motion, movie: Movie, other: tuple[int, str] | None, reporter: Reporter
+) -> None:
+    """Write the page, and then the motion file by rename.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    job : Job
+    motion : Motion
+    movie : Movie
+        That it is to be applied to.
+    other : (channel, fingerprint), optional
+        What it was estimated on, where that is another one.
+    reporter : Reporter
+    """
+    from cnmf3d.results.motion_report import write_motion_report
+
+    motion = of_movie(motion, movie, job.input.opening, other)
     reporter(Progress("write", 0, 2, "files"))
     write_motion_report(motion, folder.motion_page, movie, title=movie.paths[0].rpartition("/")[2])
     reporter(Progress("write", 1, 2, "files"))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cnmf3d.cli.batch.folder import Folder
-from cnmf3d.cli.flags import MOVING, Json, MotionFlags, MovieFlags, ParameterFlags, with_flags
-from cnmf3d.cli.registering import Kind
+from cnmf3d.cli.flags import MOVING, FrameFlags, Json, MotionFlags, MovieFlags, ParameterFlags, with_flags
+from cnmf3d.cli.registering import Kind, Registering
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch
@@ -33,6 +33,7 @@ def add(
     opening: MovieFlags,
     find: ParameterFlags,
     how: MotionFlags,
+    frames: FrameFlags,
     movie: Annotated[
         list[str] | None,
         typer.Argument(metavar="MOVIE...", help="Files, folders, patterns, URLs; each file of a pattern is a movie."),
@@ -51,6 +52,14 @@ def add(
         int | None,
         typer.Option(min=0, metavar="CHANNEL", help="Estimate motion on this channel.", rich_help_panel=MOVING),
     ] = None,
+    register: Annotated[
+        Registering,
+        typer.Option(
+            help="Find the motion first, once for all items with the movie. auto: where it moves by what matters; "
+            "items of the engine caiman take movies as they are.",
+            rich_help_panel=MOVING,
+        ),
+    ] = "auto",
     vary: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A value to try; several of one name are alternatives."),
@@ -80,14 +89,15 @@ def add(
     from cnmf3d.cli.batch.sources import given_by
     from cnmf3d.cli.batch.variants import variants
 
-    see_flags(module, find, how, kind, register_on)
+    see_flags(module, find, how, kind, register_on, register)
     tried = variants(vary or [], module)
     base = replace(find, seeds=_seeds(find.seeds))
     with Batch.open(folder) as batch:
         given = given_by(batch, movie or [], on or [], opening, joined=joined)
-        chosen = settings_of(module, engine, base, how, kind, tried, given)
+        chosen = settings_of(module, engine, base, (how, frames), kind, tried, given)
         options = _options(batch, keep_memmap, use_memmap, engine_python)
         options |= {} if register_on is None else {"register_on": register_on}
+        options |= {} if register == "auto" else {"register": register}
         items = [
             batch.add(
                 one.source,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from cnmf3d.cli.flags import MotionFlags, ParameterFlags, combined
-from cnmf3d.cli.registering import PIECEWISE, Kind
+from cnmf3d.cli.flags import FrameFlags, MotionFlags, ParameterFlags, combined
+from cnmf3d.cli.registering import PIECEWISE, Kind, Registering
 from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class Setting:
     options: dict[str, Any]
 
 
-def see_flags(module: str, find: ParameterFlags, how: MotionFlags, kind: Kind, register_on: int | None) -> None:
+def see_flags(
+    module: str, find: ParameterFlags, how: MotionFlags, kind: Kind, register_on: int | None, register: Registering
+) -> None:
     """See that all flags are of the module.
 
     Raises
@@ -45,7 +47,7 @@ def see_flags(module: str, find: ParameterFlags, how: MotionFlags, kind: Kind, r
     UsageError
         Naming one that is of the other one.
     """
-    finding = [name for name in _given(find) if name not in BOTH]
+    finding = [*(name for name in _given(find) if name not in BOTH), *(["register"] if register != "auto" else [])]
     moving = [
         *_given(how),
         *(["kind"] if kind != "auto" else []),
@@ -66,7 +68,7 @@ def settings_of(
     module: str,
     engine: str,
     find: ParameterFlags,
-    how: MotionFlags,
+    how: tuple[MotionFlags, FrameFlags],
     kind: Kind,
     tried: Sequence[Variant],
     given: Sequence[Given],
@@ -79,34 +81,61 @@ def settings_of(
         For parameters that can't be, or a movie that doesn't tell its rate.
     """
     if module == "mcorr_3d":
-        return [[Setting(each.label, _motion(find, how, kind, each, one), {}) for each in tried] for one in given]
-    settings = [_cnmf(find, engine, each) for each in tried]
+        return [[_motion(engine, find, how, kind, each, one) for each in tried] for one in given]
+    made = []
     for one in given:
+        changes = how[1].changes(one.movie.shape[0])
+        settings = [_cnmf(find, engine, each, changes) for each in tried]
         _see_rate(one, settings[0].parameters)
-    return [settings for _ in given]
+        made.append(settings)
+    return made
 
 
-def _cnmf(find: ParameterFlags, engine: str, variant: Variant) -> Setting:
-    """Parameters of a variant, and options with those that only its engine has; the later one wins."""
+def _cnmf(find: ParameterFlags, engine: str, variant: Variant, changes: dict[str, Any]) -> Setting:
+    """Parameters of a variant, and options with those that only its engine has; the later one wins.
+
+    A group ``motion`` of a file says how the movie is registered before.
+    """
     from cnmf3d.batch.engines import divide
+    from cnmf3d.parameters.registering import separated
 
-    divided = [divide(engine, part) for part in (*find.parts(), variant.changes)]
-    options: dict[str, Any] = {}
-    for _, own in divided:
-        for name, values in own.items():
-            options[name] = options.get(name, {}) | values
+    content, *rest = find.parts()
+    content, moving = separated(content)
+    divided = [divide(engine, part) for part in (content, *rest, {**changes, **variant.changes})]
+    options = _merged([own for _, own in divided]) | ({"motion": moving} if moving else {})
     return Setting(variant.label, combined([ours for ours, _ in divided]), options)
 
 
-def _motion(find: ParameterFlags, how: MotionFlags, kind: Kind, variant: Variant, given: Given) -> MotionParameters:
+def _merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Options with the parameters that only the engine has: the later one wins."""
+    options: dict[str, Any] = {}
+    for own in parts:
+        for name, values in own.items():
+            options[name] = options.get(name, {}) | values
+    return options
+
+
+def _motion(
+    engine: str,
+    find: ParameterFlags,
+    how: tuple[MotionFlags, FrameFlags],
+    kind: Kind,
+    variant: Variant,
+    given: Given,
+) -> Setting:
     """Parameters of registration: file, then text, then flags, then the variant; the later one wins."""
+    from cnmf3d.batch.engines import divide_motion
     from cnmf3d.parameters import read_motion_parameters, read_text
+    from cnmf3d.parameters.reading import content_of
 
     flags = {"pw_rigid": PIECEWISE.get(kind), "lengths": "um" if find.um else None}
-    told = {name: value for name, value in flags.items() if value is not None} | how.changes(given.movie.shape[0])
+    told = {name: value for name, value in flags.items() if value is not None}
+    told |= how[0].changes() | how[1].changes(given.movie.shape[0])
     text = {} if find.kwargs is None else read_text(find.kwargs)
-    changes = {**text, **told, **variant.changes}
-    return read_motion_parameters(find.params, voxel_size=given.movie.voxel_size, **changes)
+    divided = [divide_motion(engine, part) for part in (content_of(find.params), {**text, **told, **variant.changes})]
+    (content, _), (changes, _) = divided
+    parameters = read_motion_parameters(content, voxel_size=given.movie.voxel_size, **changes)
+    return Setting(variant.label, parameters, _merged([own for _, own in divided]))
 
 
 def _see_rate(given: Given, parameters: Any) -> None:

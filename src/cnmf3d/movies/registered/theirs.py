@@ -34,7 +34,8 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
     Parameters
     ----------
     path : Path
-        ``.npy``, ``.npz``, ``.hdf5`` with CaImAn's shifts; ``ops.npy``, ``reg_outputs.npy`` or a folder of Suite2p.
+        ``.npy``, ``.npz``, ``.hdf5``, ``.mat`` with CaImAn's shifts; ``ops.npy``, ``reg_outputs.npy`` or a folder
+        of Suite2p.
     movie : Movie
         The recording, which the shifts are for.
 
@@ -56,62 +57,31 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
                 return _caiman(_named(file.files, path, lambda name: file[name]), path, movie)
         except (OSError, ValueError, BadZipFile) as error:
             raise InputError(f"{path} can't be read as .npz: {error}", "Take another copy of it.") from error
-    if path.suffix.lower() in (".hdf5", ".h5"):
+    if path.suffix.lower() == ".mat" and not h5py.is_hdf5(path):
+        return _caiman(_of_matlab(path), path, movie)
+    if path.suffix.lower() in (".hdf5", ".h5", ".mat"):
+        turned = path.suffix.lower() == ".mat"  # MATLAB's arrays of version 7.3 have their axes the other way round
         names: list[str] = []
         try:
             with h5py.File(path, "r") as file:
                 refuse_elsewhere(file, path)
                 file.visititems(lambda name, what: names.append(name) if isinstance(what, h5py.Dataset) else None)
-                return _caiman(_named(names, path, lambda name: file[name][()]), path, movie)
+                values = _named(names, path, lambda name: file[name][()])
+                return _caiman(values.T if turned else values, path, movie)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path} can't be read as HDF5: {error}", "Take another copy of it.") from error
     return None
 
 
-def read_bad_frames(path: Path, frames: int) -> Bool:
-    """Bad frames from Suite2p's ``bad_frames.npy`` or a text file.
+def _of_matlab(path: Path) -> npt.NDArray[Any]:
+    """The array with CaImAn's shifts in a file of MATLAB before version 7.3."""
+    from scipy.io import loadmat
 
-    Parameters
-    ----------
-    path : Path
-        ``.npy`` with frame numbers from 0, or True and False for each frame; or text with numbers.
-    frames : int
-        Volumes of the movie.
-
-    Returns
-    -------
-    (frames,) bool
-
-    Raises
-    ------
-    InputError
-        Where it can't be read, or names a frame that isn't there.
-    """
-    values = load_objects(path) if path.suffix.lower() == ".npy" else _numbers(path)
-    flat = np.ravel(values)
-    bad = np.zeros(frames, bool)
-    if flat.dtype == bool or (flat.size == frames and frames > 2 and np.isin(flat, (0, 1)).all()):
-        if flat.size != frames:
-            raise InputError(f"{path} is for {flat.size} frames, the movie has {frames}", "Give that of this movie.")
-        return flat.astype(bool)
-    if flat.dtype.kind not in "iuf" or (flat != np.rint(flat)).any():
-        raise InputError(f"{path} doesn't hold frame numbers: {flat.dtype}", "Give whole numbers, from 0.")
-    outside = flat[(flat < 0) | (flat >= frames)]
-    if outside.size:
-        raise InputError(f"{path} names frame {int(outside[0])}", f"The movie has frames from 0 to {frames - 1}.")
-    bad[flat.astype(np.int64)] = True
-    return bad
-
-
-def _numbers(path: Path) -> npt.NDArray[np.float64]:
-    """Numbers of a text file."""
     try:
-        words = re.split(r"[\s,;]+", path.read_text(encoding="utf-8").strip())
-        return np.array([float(word) for word in words if word])
-    except OSError as error:
-        raise InputError(f"{path} can't be read: {error.strerror}", "Check the name.") from error
-    except ValueError as error:
-        raise InputError(f"{path} holds something else than numbers: {error}", "Give frame numbers, from 0.") from error
+        content = loadmat(path, variable_names=list(CAIMAN_NAMES))
+    except Exception as error:  # of a file that is damaged it raises whatever it stumbles over
+        raise InputError(f"{path} can't be read as a file of MATLAB: {error}", "Take another copy of it.") from error
+    return np.asarray(_named(list(content), path, content.__getitem__))
 
 
 def _named(names: Sequence[str], path: Path, read: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cnmf3d.movies import Movie
 from cnmf3d.movies.registered import Motion, registered
+from cnmf3d.results.motion_report.flow import residual_flow
 
 Float = npt.NDArray[np.float32]
 
@@ -40,6 +41,8 @@ class Comparison:
         Of each frame with the mean of the others, both band-passed.
     sharpness_before, sharpness_after : float
         Mean square of the gradient along y and x of the means, over that of the mean before.
+    flow_before, flow_after : (gy, gx) float64
+        Displacement in the plane of frames against their mean, tile by tile: rms in voxels.
     """
 
     frames: npt.NDArray[np.int64]
@@ -49,6 +52,8 @@ class Comparison:
     correlation_after: npt.NDArray[np.float64]
     sharpness_before: float
     sharpness_after: float
+    flow_before: npt.NDArray[np.float64]
+    flow_after: npt.NDArray[np.float64]
 
 
 def facts_of(motion: Motion) -> dict[str, Any]:
@@ -119,7 +124,8 @@ def compared(movie: Movie, motion: Motion) -> Comparison:
     before, after = _mean(movie, frames), _mean(moved, frames)
     common = np.isfinite(before) & np.isfinite(after)
     if not common.any():
-        return Comparison(frames, before, after, np.zeros(0), np.zeros(0), float("nan"), float("nan"))
+        none = np.full((1, 1), np.nan)
+        return Comparison(frames, before, after, np.zeros(0), np.zeros(0), float("nan"), float("nan"), none, none)
     sharp = [_sharpness(mean, common) for mean in (before, after)]
     reference = sharp[0] or 1.0
     return Comparison(
@@ -130,6 +136,8 @@ def compared(movie: Movie, motion: Motion) -> Comparison:
         _correlations(moved, after, frames),
         sharp[0] / reference,
         sharp[1] / reference,
+        residual_flow(movie, before, frames),
+        residual_flow(moved, after, frames),
     )
 
 

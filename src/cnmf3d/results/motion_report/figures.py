@@ -108,6 +108,21 @@ def correlations(found: Comparison, rate: float | None) -> Figure:
     return figure
 
 
+def flow(found: Comparison) -> Figure:
+    """What is left of the motion in each tile, before and after, with one scale."""
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    maps = {"as recorded": found.flow_before, "registered": found.flow_after}
+    known = np.concatenate([values[np.isfinite(values)] for values in maps.values()])
+    top = float(known.max()) if known.size else 1.0
+    for axes, (name, values) in zip(figure.subplots(1, 2), maps.items(), strict=True):
+        image = axes.imshow(values, cmap="magma", interpolation="nearest", vmin=0, vmax=top or 1.0)
+        axes.set_title(f"{name}, median {np.nanmedian(values):.2f} voxels" if np.isfinite(values).any() else name)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        figure.colorbar(image, ax=axes, label="voxels (rms)")
+    return figure
+
+
 def _mark(axes: Axes, times: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]) -> None:
     step = times[1] - times[0] if len(times) > 1 else 1.0
     for t in np.flatnonzero(bad):

@@ -83,6 +83,13 @@ def _sections(motion: Motion, movie: Movie | None, comparison: Comparison | None
         if len(comparison.correlation_after):
             text = "Of these frames with the mean of the others, without noise and shade."
             parts.append(("Correlation", text, figures.correlations(comparison, rate)))
+        if np.isfinite(comparison.flow_before).any() and np.isfinite(comparison.flow_after).any():
+            text = (
+                "Displacement in the plane of these frames against their mean, in tiles seen from above. More than a "
+                "structure's width comes out too small. Active cells look like displacement, too: where few cells fill "
+                "a tile, up to half a voxel of it is theirs."
+            )
+            parts.append(("Residual flow", text, figures.flow(comparison)))
     if np.isfinite(motion.template).any():
         parts.append(
             ("Template", "What the frames were registered to.", figures.images({"template": motion.template}, aspect))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from cnmf3d.batch import sync
-from cnmf3d.batch.modules import CNMF
+from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import read_parameters
 from cnmf3d.viewer.controllers.batch import Supervision, command_of, deletable, open_or_create
@@ -128,6 +128,29 @@ class Actions:
 
         return made[0] if self.app.attempt(do) else None
 
+    def add_registration(self, params: Mapping[str, Any], engine: str = "native") -> Item | None:
+        """Add an item that registers the movie of the work environment.
+
+        Parameters
+        ----------
+        params : mapping
+            As ``get_module('mcorr_3d').add_to_batch`` takes them, without a name: it is called after the movie.
+        engine : str
+        """
+        made: list[Item] = []
+
+        def do() -> None:
+            batch, env = self._opened(), self.app.environment
+            source, _ = env.imgdata.source()
+            name = Path(source if isinstance(source, str) else source[0]).name.split(".")[0]
+            named = {"item_name": f"{name} mcorr", **params}
+            made.append(add(batch, MCORR, env, named, engine))
+            self.recorder.item_added(named, made[0].uuid, engine, MCORR)
+            self.batch.poll()
+            self.app.tell(f"Added {made[0].name}: {len(self.batch.items)} items in {batch.folder.name}")
+
+        return made[0] if self.app.attempt(do) else None
+
     def start(self, *, start_at: str = "", at: str = "") -> bool:
         """Run the batch in a process of its own.
 
@@ -204,7 +227,7 @@ class Actions:
                 raise UsageError(f"{item.name} has parameters of {item.module}", f"The form is that of {CNMF}.")
             self.form.load(read_parameters(item.parameters), item.options, item.engine)
             self.form_wanted.emit()
-            without = ", ".join(sorted(item.options.keys() - {"keep_memmap", "use_memmap", "memmap_uuid"}))
+            without = ", ".join(sorted(item.options.keys() - {"keep_memmap", "use_memmap", "memmap_uuid", "register"}))
             self.app.tell(f"The form has the parameters of {item.name}{without and f', without options {without}'}.")
 
         return self.app.attempt(do)

@@ -67,12 +67,12 @@ class Recorder:
         """A batch was opened, or made."""
         self.add(f"{MANAGER}.open_or_make({folder!r})")
 
-    def item_added(self, params: Mapping[str, Any], uuid: str, engine: str = "native") -> None:
+    def item_added(self, params: Mapping[str, Any], uuid: str, engine: str = "native", module: str = "cnmf_3d") -> None:
         """The current movie was added to the batch."""
         name = f"item_{len(self._items) + 1}"
         text = pformat(dict(params), sort_dicts=False, width=100)
         by = "" if engine == "native" else f", engine={engine!r}"
-        self.add(f"params = {text}", f"{name} = get_module('cnmf_3d', hide=True).add_to_batch(params{by})")
+        self.add(f"params = {text}", f"{name} = get_module({module!r}, hide=True).add_to_batch(params{by})")
         self._items[uuid] = name
 
     def batch_started(self, start_at: str = "") -> None:

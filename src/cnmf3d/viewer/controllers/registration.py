@@ -163,6 +163,15 @@ class Registration:
 
         return done
 
+    def add_to_batch(self, engine: str = "native") -> bool:
+        """Add an item that registers the movie, with what is in the form; whether there is one now."""
+        from cnmf3d.viewer.controllers.actions import actions_of
+
+        wanted: list[dict[str, Any]] = []
+        if not self.app.attempt(lambda: wanted.append(self.form.params(self.channel))):
+            return False
+        return actions_of(self.app).add_registration(wanted[0], engine) is not None
+
     def cancel(self) -> None:
         """Estimate no more; the motion that was there stays."""
         if self._task is not None:

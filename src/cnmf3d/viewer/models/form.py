@@ -17,6 +17,7 @@ from cnmf3d.parameters.reading import complaints, read_text
 from cnmf3d.viewer.models.form_fields import fields
 
 CNMF, EVALUATION, MEMMAP, NAME, ENGINE = "cnmf_kwargs", "eval_kwargs", "memmap_uuid", "item_name", "engine"
+REGISTER = "register"
 """Entries of the form that are no parameters."""
 
 JUDGING = ("data.decay_time",)
@@ -49,6 +50,8 @@ class FormModel:
     item_name : str
     engine : str
         Which engine computes the item; previews are always of the native one.
+    register : str
+        Whether the movie is registered before its cells are looked for: a kind of `cnmf3d.register`.
     keep_memmap, use_memmap : bool
     memmap_uuid : str
         UUID of the item whose cache is used; empty where none is chosen.
@@ -60,7 +63,7 @@ class FormModel:
     def __init__(self) -> None:
         self._values: dict[str, Any] = {name: field.default for name, field in fields().items()}
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
-        self.item_name, self.engine = "", "native"
+        self.item_name, self.engine, self.register = "", "native", "auto"
         self._foreign: dict[str, Any] = {}
         self.keep_memmap = self.use_memmap = False
         self.memmap_uuid = ""
@@ -142,6 +145,12 @@ class FormModel:
             self.engine = name
             self._changed(ENGINE)
 
+    def set_register(self, kind: str) -> None:
+        """Choose whether the movie is registered first."""
+        if kind != self.register:
+            self.register = kind
+            self._changed(REGISTER)
+
     def set_memmap(self, *, keep: bool | None = None, use: bool | None = None, uuid: str | None = None) -> None:
         """Say what becomes of the item's cache: kept for others, or another item's used. One switches the other off."""
         before = (self.keep_memmap, self.use_memmap, self.memmap_uuid)
@@ -159,6 +168,7 @@ class FormModel:
         """Back to the defaults, by which whatever can be is measured on the data; or to the figures of Mesmerize."""
         self._values = {name: field.mesmerize if mesmerize else field.default for name, field in fields().items()}
         self._boxes = {CNMF: Box(), EVALUATION: Box()}
+        self.register = "auto"
         self._changed("")
 
     def load(
@@ -173,7 +183,8 @@ class FormModel:
         ----------
         parameters : CnmfParameters or mapping
         options : mapping, optional
-            Of the item: ``keep_memmap``, ``use_memmap``, ``memmap_uuid``; the form has no place for others.
+            Of the item: ``keep_memmap``, ``use_memmap``, ``memmap_uuid``, ``register``; the form has no place for
+            others.
         engine : str
             Of the item.
 
@@ -188,6 +199,7 @@ class FormModel:
         options, self.engine = options or {}, engine
         self.keep_memmap, self.use_memmap = bool(options.get("keep_memmap")), bool(options.get("use_memmap"))
         self.memmap_uuid = str(options.get("memmap_uuid") or "")
+        self.register = str(options.get(REGISTER, "auto"))
         self._changed("")
 
     def fill(self, values: Mapping[str, Any]) -> None:
@@ -240,6 +252,7 @@ class FormModel:
             "use_memmap": self.use_memmap,
             "memmap_uuid": self.memmap_uuid or None,
             "keep_memmap": self.keep_memmap,
+            **({REGISTER: self.register} if self.register != "auto" else {}),
         }
 
     def complain(self, name: str, why: str) -> None:

@@ -71,6 +71,23 @@ class MotionForm:
             raise UsageError(f"{motion_fields()[name].label}: {why}", "Mend it in the form.")
         return MotionParameters.model_validate(_bare(self._values))
 
+    def params(self, channel: int | None = None) -> dict[str, Any]:
+        """What ``get_module('mcorr_3d').add_to_batch`` takes, without the item's name.
+
+        Parameters
+        ----------
+        channel : int, optional
+            That motion is estimated on, where it isn't the movie's.
+
+        Raises
+        ------
+        UsageError
+            Where an entry can't be.
+        """
+        values, usual = (each.model_dump() for each in (self.parameters(), MotionParameters()))
+        given = {name: value for name, value in values.items() if value != usual[name]}
+        return {"mc_kwargs": given, **({} if channel is None else {"register_on": channel})}
+
     def _check(self) -> None:
         """See what can't be."""
         self.errors = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,12 +19,13 @@ from qtpy.QtWidgets import (
 )
 
 from cnmf3d.batch.engines import names
+from cnmf3d.parameters.registering import KINDS
 from cnmf3d.viewer.controllers.actions import actions_of
 from cnmf3d.viewer.models.form import CNMF, EVALUATION, MEMMAP, FormModel
 from cnmf3d.viewer.models.form_fields import GROUPS, fields
 from cnmf3d.viewer.qt.fold import Fold
-from cnmf3d.viewer.qt.form_fields import Row
-from cnmf3d.viewer.qt.parts import BAD, MUTED, Message, button, drop
+from cnmf3d.viewer.qt.form_fields import LABEL_WIDTH, Row
+from cnmf3d.viewer.qt.parts import BAD, MUTED, Message, beside, button, drop
 from cnmf3d.viewer.qt.preview import PreviewPanel
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ ENGINE_TIP = (
     "Which engine computes the item. caiman runs your own CaImAn; what only it has is given as keyword arguments. "
     "Preview and estimates are of the native one."
 )
+
+
+REGISTER_TIP = (
+    "Find the motion first, once for all items with this movie. auto: where a sample moves by what matters. Items "
+    "of the engine caiman take movies as they are."
+)
+REGISTER_WORDS = "register first motion registration"
+"""What the search finds it by."""
 
 
 class FormDock(QWidget):
@@ -109,6 +118,8 @@ class FormDock(QWidget):
                 if field.group == group:
                     self.rows[name] = Row(field, self.form)
                     column.addWidget(self.rows[name])
+            if group == "basic":
+                column.addWidget(self._register())
             self._group(box, group, TITLES[group], content)
         self.boxes = {name: KwargsBox(name, title, self.form) for name, title in BOXES.items()}
         kwargs = QWidget()
@@ -137,6 +148,28 @@ class FormDock(QWidget):
         self.use_patches.setChecked(self.form.use_patches)
         self.use_patches.toggled.connect(lambda on: setattr(self.form, "use_patches", on))
         return self.use_patches
+
+    def _register(self) -> QWidget:
+        """Whether the movie is registered before its cells are looked for."""
+        self.register = QComboBox()
+        self.register.addItems(KINDS)
+        self.register.setToolTip(REGISTER_TIP)
+        self.register.currentTextChanged.connect(self.form.set_register)
+        label = QLabel("Register first")
+        label.setFixedWidth(LABEL_WIDTH)
+        label.setToolTip(REGISTER_TIP)
+        self.registering = beside(label, self.register)
+        self._app.movie_changed.connect(self._show_register)
+        self._show_register()
+        return self.registering
+
+    def _show_register(self, *_: object) -> None:
+        """Show what is chosen; a movie that is registered as it is read has no choice."""
+        movie = self._app.movie
+        done = movie is not None and "motion" in movie.metadata
+        self.register.setEnabled(not done and self.form.engine == "native")
+        with QSignalBlocker(self.register):
+            self.register.setCurrentText("none" if done else self.form.register)
 
     def _foot(self) -> QHBoxLayout:
         """Name and Add to batch."""
@@ -172,6 +205,7 @@ class FormDock(QWidget):
         elif name in self.boxes:
             self.boxes[name].show_value()
         self.engine.setCurrentText(self.form.engine)
+        self._show_register()
         if self.name.text() != self.form.item_name:
             self.name.setText(self.form.item_name)
 
@@ -201,12 +235,14 @@ class FormDock(QWidget):
         for group, fold in self.groups.items():
             found = any(row.field.group == group and row.field.matches(text) for row in self.rows.values())
             special = group not in TITLES and text.lower() in group.lower()
+            special = special or (group == "basic" and bool(text) and text.lower() in REGISTER_WORDS)
             fold.setVisible(not text or found or special)
             if text and (found or special):
                 fold.open()
             elif not text:
                 fold.open(group not in FOLDED)
         self.use_patches.setVisible(not text or "patch" in text.lower())
+        self.registering.setVisible(not text or text.lower() in REGISTER_WORDS)
 
 
 BOXES = {CNMF: "Use CNMF kwargs", EVALUATION: "Use evaluation params"}

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from cnmf3d.batch.engines import names
 from cnmf3d.motion.stretch import stretch_of
 from cnmf3d.results.motion_report import facts_of
 from cnmf3d.viewer.controllers.registration import VIEWS, registration_of
@@ -38,7 +39,7 @@ USE_TIP = (
     "The registered movie takes the place of the recorded one: CNMF 3D, its preview and the other docks work on it. "
     "It is registered as it is read; nothing is copied."
 )
-FILES = "Motion (*.motion.hdf5 *.hdf5 *.h5 *.npy *.npz);;All files (*)"
+FILES = "Motion (*.motion.hdf5 *.hdf5 *.h5 *.npy *.npz *.mat);;All files (*)"
 
 
 class RegistrationDock(QWidget):
@@ -131,8 +132,8 @@ class RegistrationDock(QWidget):
     def _choose_channel(self, number: int) -> None:
         self.registration.channel = None if number < 0 else number
 
-    def _foot(self) -> QHBoxLayout:
-        """Estimate, open, defaults."""
+    def _foot(self) -> QVBoxLayout:
+        """Estimate, preview, open, defaults; an item of the batch."""
         started = "Find out how the tissue moves, in the background; the result is kept in MOVIE.motion.hdf5"
         self.start = button("Estimate motion", self.registration.estimate, started)
         looked = "Find it for 300 frames around this one, and show them before and after; nothing is kept"
@@ -143,7 +144,22 @@ class RegistrationDock(QWidget):
         row.addWidget(self.look)
         row.addWidget(self.choose)
         row.addWidget(button("Defaults", self.form.reset, "Everything from the data (auto)"))
-        return row
+        self.engine = QComboBox()
+        self.engine.addItems(sorted(names(), key=lambda name: name != "native"))
+        self.engine.setToolTip("Which engine computes the item of the batch; caiman runs your own CaImAn.")
+        later = "An item that registers this movie; items that find cells can be added on its output"
+        self.add = button("Add to batch", self._add, later)
+        second = QHBoxLayout()
+        second.addStretch(1)
+        second.addWidget(self.engine)
+        second.addWidget(self.add)
+        both = QVBoxLayout()
+        both.addLayout(row)
+        both.addLayout(second)
+        return both
+
+    def _add(self) -> None:
+        self.registration.add_to_batch(self.engine.currentText())
 
     def _progress(self) -> QWidget:
         """How far the estimation is, and Cancel."""
@@ -187,6 +203,7 @@ class RegistrationDock(QWidget):
         self.used.setVisible(self.registration.found is not None)
         for each in (self.start, self.look):
             each.setEnabled(movie is not None and not self.registration.busy)
+        self.add.setEnabled(movie is not None)
         self.choose.setEnabled(movie is not None)
         if found is None:
             self.told.setText(EMPTY if movie is None else NONE_YET)

@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cnmf3d.batch.engines.caiman import interpreter, settings
-from cnmf3d.batch.modules import CNMF
+from cnmf3d.batch.engines.caiman import interpreter, motion_settings, settings
+from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
-from cnmf3d.parameters import read_parameters
+from cnmf3d.parameters import MotionParameters, read_parameters
 from cnmf3d.parameters.reading import Source, content_of
 
 
 class CaimanEngine:
-    """Memory map, CNMF with or without patches, evaluation, refit, on the CaImAn that the user has installed."""
+    """Memory map, then motion correction, or CNMF with evaluation and refit, on the CaImAn that the user has."""
 
     name = "caiman"
-    modules = (CNMF,)
+    modules = (CNMF, MCORR)
 
     def unsuitable(self, job: Job) -> str | None:
         """Why this engine can't do a job, with what helps; None where it can."""
         if job.module not in self.modules:
             return f"the engine caiman has no module {job.module}"
-        reason = settings.unsuitable(read_parameters(job.parameters), settings.own_among(job.options))
+        own = settings.own_among(job.options)
+        if job.module == MCORR:
+            reason = motion_settings.unsuitable(MotionParameters.model_validate(job.parameters["motion"]), own)
+        else:
+            reason = settings.unsuitable(read_parameters(job.parameters), own)
         return reason or interpreter.missing(job.options)
 
     def separate(self, parameters: Source | None) -> tuple[Source | None, dict[str, Any]]:
@@ -39,6 +43,18 @@ class CaimanEngine:
         reason = settings.unsuitable(read_parameters(ours), own)
         if reason:
             raise UsageError(f"the engine caiman can't do this: {reason}")
+        return ours, {settings.OPTION: own} if own else {}
+
+    def divide_motion(self, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """Parameters of registration, which needn't be complete: ours, and CaImAn's own as the option.
+
+        Raises
+        ------
+        UsageError
+            For one of CaImAn's own that is of no use here.
+        """
+        ours, own = motion_settings.separate(content)
+        motion_settings.own_of(own)
         return ours, {settings.OPTION: own} if own else {}
 
     def divide(self, content: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -63,6 +79,11 @@ class CaimanEngine:
         EngineError
             Where CaImAn fails, or isn't there any more.
         """
+        if job.module == MCORR:
+            from cnmf3d.batch.engines.caiman.motion_work import work as correct
+
+            correct(folder, job, reporter)
+            return
         from cnmf3d.batch.engines.caiman.work import work
 
         work(folder, job, reporter)

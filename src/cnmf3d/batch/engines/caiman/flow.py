@@ -1,4 +1,4 @@
-"""CaImAn's 3D CNMF on a movie that is mapped already: runs in the user's CaImAn Python, with nothing of cnmf3d.
+"""CaImAn's 3D CNMF, or its motion correction, on a mapped movie: runs in the user's CaImAn Python, without cnmf3d.
 
     /path/to/caiman/python flow.py SETTINGS.json
 
@@ -56,7 +56,7 @@ def main(path: str) -> int:
         settings = json.loads(Path(path).read_text(encoding="utf-8"))
         if settings.get("ends_with_input"):
             threading.Thread(target=_end_with_input, daemon=True).start()
-        run(settings, tell)
+        (correct if settings.get("task") == "mcorr_3d" else run)(settings, tell)
     except Exception as error:  # noqa: BLE001 - whatever CaImAn raises is told to who asked
         traceback.print_exc()
         tell.say("failed", text=f"{type(error).__name__}: {error}")
@@ -75,12 +75,8 @@ def run(settings: dict[str, Any], tell: Teller) -> None:
     """
     with tell.stage("import", "compile"):
         import caiman
-        from caiman.cluster import setup_cluster, stop_server
         from caiman.source_extraction.cnmf import cnmf, params
-    processes, view = settings["processes"], None
-    if processes > 1:
-        _, view, processes = setup_cluster(backend="multiprocessing", n_processes=processes, single_thread=False)
-    try:
+    with _processes(settings["processes"]) as (processes, view):
         flat, dims, frames = caiman.load_memmap(settings["memmap"])
         images = flat.T.reshape((frames, *dims), order="F")
         options = params.CNMFParams()
@@ -95,10 +91,54 @@ def run(settings: dict[str, Any], tell: Teller) -> None:
         with tell.stage("save", "write"):
             _relative_change(model, tell)
             model.save(settings["output"])
-    finally:
-        if view is not None:
-            stop_server(dview=view)
     tell.say("done", seconds=tell.seconds, versions={"caiman": caiman.__version__, "numpy": version("numpy")})
+
+
+def correct(settings: dict[str, Any], tell: Teller) -> None:
+    """Find by how much each volume, and each of its patches, has to be moved; nothing is moved on disk.
+
+    Parameters
+    ----------
+    settings : dict
+        ``memmap`` and ``output`` (paths; the output is ``.npz``), ``processes``, ``parameters`` (of ``MotionCorrect``).
+    tell : Teller
+    """
+    with tell.stage("import", "compile"):
+        import caiman
+        import numpy as np
+        from caiman.motion_correction import MotionCorrect
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in settings["parameters"].items()}
+    volumes = {"is3D": True, "indices": (slice(None),) * 3, "border_nan": "copy"}  # the defaults are for planes
+    with _processes(settings["processes"]) as (_, view):
+        corrector = MotionCorrect([settings["memmap"]], dview=view, **volumes, **given)
+        with tell.stage("motion_correct", "register"):
+            corrector.motion_correct(save_movie=False)
+    found: dict[str, Any] = {"shifts_rig": np.asarray(corrector.shifts_rig, np.float64)}
+    if given.get("pw_rigid"):
+        for name in ("x_shifts_els", "y_shifts_els", "z_shifts_els"):
+            found[name] = np.asarray(getattr(corrector, name), np.float64)
+    for name in ("total_template_els", "total_template_rig"):
+        template = getattr(corrector, name, None)
+        if template is not None:
+            found["template"] = np.asarray(template, np.float32)
+            break
+    np.savez(settings["output"], **found)
+    tell.say("done", seconds=tell.seconds, versions={"caiman": caiman.__version__, "numpy": version("numpy")})
+
+
+@contextlib.contextmanager
+def _processes(count: int) -> Iterator[tuple[int, Any]]:
+    """How many processes CaImAn has, and what it shares work out by; they end afterwards."""
+    from caiman.cluster import setup_cluster, stop_server
+
+    if count <= 1:
+        yield count, None
+        return
+    _, view, count = setup_cluster(backend="multiprocessing", n_processes=count, single_thread=False)
+    try:
+        yield count, view
+    finally:
+        stop_server(dview=view)
 
 
 def _evaluate(model: Any, images: Any, view: Any, tell: Teller) -> None:

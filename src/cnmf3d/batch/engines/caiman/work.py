@@ -47,7 +47,7 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
         heard(Note("estimate", text))
     for text in settings.changed:
         heard(Caution("estimate", text))
-    with _temporary(folder.path / "scratch") as scratch:
+    with temporary(folder.path / "scratch") as scratch:
         watch = Watch.of(movie)
         memmap = memmap_for(movie, folder, job, scratch, heard)
         watch.check(content=True)
@@ -130,7 +130,7 @@ def fit(
 
 
 @contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
+def temporary(folder: Path) -> Iterator[Path]:
     """An empty folder, also where a killed attempt left one; removed afterwards."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -147,12 +147,23 @@ def _movie(job: Job, reporter: Reporter) -> Movie:
     for text in movie.warnings:
         if not text.endswith(NO_RATE):
             reporter(Caution("ingest", text))
+    volumes_of(movie)
+    return movie
+
+
+def volumes_of(movie: Movie) -> None:
+    """See that a movie is of volumes.
+
+    Raises
+    ------
+    InputError
+        Where it has one plane.
+    """
     if movie.shape[1] == 1:
         raise InputError(
             f"{name_of(movie)} has one plane, and this flow of CaImAn's is for volumes",
             "Take the engine native; or, if there are more, give the order of the axes (axes) or the planes (planes).",
         )
-    return movie
 
 
 def _rate(movie: Movie, parameters: CnmfParameters) -> float:
