@@ -39,7 +39,7 @@ from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, s
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
 from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, anchors_of, or_typical, transient
 from cnmf3d.engine.storage import Files
-from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
+from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil, without_cells
 from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
@@ -225,7 +225,10 @@ def finished(context: Context, draft: Draft) -> Outcome:
     """Traces demixed with the last footprints, deconvolved and judged: the last pass over the movie."""
     plan, cache, clock = draft.plan, draft.cache, context.clock
     with clock.stage("traces"):
-        last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
+        neuropil = without_cells(
+            draft.neuropil, draft.footprints, draft.source.scale, cache.statistics.valid, cache.shape
+        )
+        last = traces_of(draft.source, draft.footprints, neuropil, draft.traces)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, last.raw, context.workers)
         raw, denoised = deconvolved(last, plan.p, responses, context.workers)
@@ -239,7 +242,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         cache=cache,
         demixed=Demixed(draft.footprints, raw, denoised, last.courses, quality, draft.response, last.shares),
         accepted=accepted,
-        neuropil=draft.neuropil,
+        neuropil=neuropil,
         level=draft.source.level,
         scale=draft.source.scale,
         correlation=draft.correlation,
