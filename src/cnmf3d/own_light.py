@@ -43,12 +43,75 @@ class Near:
         Whose footprints the first columns are.
     own : int
         Which of them is the component's.
+    box : three slices
+        The voxels' bounding box.
     """
 
     voxels: Index
     design: npt.NDArray[np.float64]
     components: Index
     own: int
+    box: tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class OwnLight:
+    """Of whom the light is that footprints see in an image; NaN where too few voxels surround a component.
+
+    Attributes
+    ----------
+    value, error : (components,) float32
+        Own light, and its standard error by what the fit leaves, with its likeness from voxel to voxel: whatever is in
+        the tissue beside the components.
+    behind : (components,) float32
+        What the surround sends, seen through the footprint.
+    """
+
+    value: Float
+    error: Float
+    behind: Float
+
+
+def own_light(level: Float, footprints: sparse.csc_array[Any], shape: VolumeShape) -> OwnLight:
+    """Each component's own light in an image, as `own_part`, and what else its footprint sees there.
+
+    Parameters
+    ----------
+    level : (voxels,) float32
+        The image; NaN where nothing is known. A constant that is added to it changes nothing.
+    footprints : csc (voxels, components)
+    shape : (Z, Y, X)
+    """
+    seen = np.isfinite(level)
+    value, error, behind = np.full((3, footprints.shape[1]), np.nan, np.float32)
+    for k, near in enumerate(_neighbourhoods(footprints, shape, seen, np.arange(footprints.shape[1]))):
+        if near is None:
+            continue
+        image = level[near.voxels].astype(np.float64)
+        inverse = np.linalg.pinv(near.design)
+        found = inverse @ image
+        cells = len(near.components)
+        behind[k] = near.design[:, near.own] @ (near.design[:, cells:] @ found[cells:])
+        freedom = len(image) / (len(image) - len(found))
+        value[k] = found[near.own]
+        error[k] = np.sqrt(freedom * _power(inverse[near.own], image - near.design @ found, near, shape))
+    return OwnLight(value, error, behind)
+
+
+def _power(weights: npt.NDArray[np.float64], left: npt.NDArray[np.float64], near: Near, shape: VolumeShape) -> float:
+    """Variance of ``Σ weights x`` for x as alike from voxel to voxel as what is `left`."""
+    size = tuple(s.stop - s.start for s in near.box)
+    padded = tuple(2 * n for n in size)
+    place = np.unravel_index(near.voxels, shape)
+    where = tuple(p - s.start for p, s in zip(place, near.box, strict=True))
+    spectra = []
+    for values in (left, np.ones(len(left)), weights):
+        volume = np.zeros(size)
+        volume[where] = values
+        spectra.append(np.fft.irfftn(np.abs(np.fft.rfftn(volume, padded)) ** 2, padded))
+    product, pairs, shared = spectra
+    alike = np.where(pairs > 0.5, product / np.maximum(pairs, 0.5), 0.0)
+    return max(float((alike * shared).sum()), 0.0)
 
 
 def own_part(
@@ -98,7 +161,8 @@ def _neighbourhoods(
             yield None
             continue
         place = np.unravel_index(footprints.indices[entries][weights > EDGE * weights.max()], shape)
-        box = grid[_box(place, shape)].ravel()
+        around = _box(place, shape)
+        box = grid[around].ravel()
         box = box[seen[box]]
         part = by_voxel[box]
         components = np.unique(part.indices)
@@ -107,7 +171,7 @@ def _neighbourhoods(
             yield None
             continue
         design = np.concatenate([part[:, components].toarray(), surround], axis=1).astype(np.float64)
-        yield Near(box, design, components, int(np.searchsorted(components, k)))
+        yield Near(box, design, components, int(np.searchsorted(components, k)), around)
 
 
 def _box(place: tuple[Index, ...], shape: VolumeShape) -> tuple[slice, ...]:

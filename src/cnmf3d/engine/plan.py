@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnmf3d.components import VolumeShape
+from cnmf3d.components import RestingLight, VolumeShape
 from cnmf3d.engine.blocks import Box, cut, fitting_core
 from cnmf3d.engine.solve import Settings
 from cnmf3d.geometry import ZYX
@@ -63,12 +63,8 @@ class Plan:
         Fit once more with the accepted components only.
     offset : float or None
         Value of a pixel without light; None: from the data.
-    percentile : float or None
-        Of a drifting resting light F0; None: F0 is constant.
-    f0_window : int
-        Frames of that running percentile.
-    segments : tuple of int
-        First frames of stretches that it doesn't reach across.
+    resting : RestingLight
+        How F0 is taken, but for the offset.
     left_out : tuple of int or None
         Bad frames that were given; None: from the data.
     bridges : bool
@@ -100,9 +96,7 @@ class Plan:
     significance: float = 4.5
     refit: bool = False
     offset: float | None = None
-    percentile: float | None = None
-    f0_window: int = 0
-    segments: tuple[int, ...] = ()
+    resting: RestingLight = RestingLight()
     left_out: tuple[int, ...] | None = None
     bridges: bool = False
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnmf3d.components import VolumeShape
+from cnmf3d.components import RestingLight, VolumeShape
 from cnmf3d.engine.coarse import supervoxel
 from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.plan import Plan, bin_width
@@ -21,6 +21,7 @@ from cnmf3d.parameters import CnmfParameters
 from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.parameters.patch import PatchParameters
 from cnmf3d.parameters.stage import XYZ
+from cnmf3d.parameters.temporal import TemporalParameters
 
 LEAST_FRAMES = 20
 """Volumes below which nothing can be distinguished from noise."""
@@ -94,11 +95,21 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         significance=quality.reliability_z,
         refit=parameters.refit,
         offset=None if data.offset == "auto" else data.offset,
-        percentile=parameters.temporal.f0_percentile if parameters.temporal.f0 == "percentile" else None,
-        f0_window=max(1, round(parameters.temporal.f0_window * rate)),
-        segments=data.segments,
+        resting=resting_of(parameters.temporal, data.segments, rate),
         left_out=None if data.bad_frames == "auto" else data.bad_frames,
         bridges=parameters.temporal.unseen == "interpolate",
+    )
+
+
+def resting_of(temporal: TemporalParameters, segments: tuple[int, ...], rate: float) -> RestingLight:
+    """How F0 is taken, in frames; the offset is found later."""
+    return RestingLight(
+        percentile=temporal.f0_percentile if temporal.f0 == "percentile" else None,
+        window=max(1, round(temporal.f0_window * rate)),
+        segments=segments,
+        light=temporal.f0_light,
+        factor=temporal.f0_factor,
+        begin=round(temporal.f0_begin * rate) if temporal.f0 == "window" else None,
     )
 
 
@@ -232,6 +243,7 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)
     if plan.offset is None:
         values["data"]["offset"] = round(outcome.offset.value, 4)
+    values["temporal"]["f0_light"] = outcome.resting.light
     init, patch = values["init"], values["patch"]
     if plan.sigma is not None and init["gSig"] == "auto":
         init["gSig"] = [round(s, 3) for s in half_size_of(plan.sigma).xyz]
