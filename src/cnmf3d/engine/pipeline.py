@@ -34,12 +34,13 @@ from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.plausibility import check_decay
+from cnmf3d.engine.smooth_neuropil import without_cells
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
 from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, anchors_of, or_typical, transient
 from cnmf3d.engine.storage import Files
-from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil, without_cells
+from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
 from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
 from cnmf3d.movies import Movie
@@ -225,9 +226,8 @@ def finished(context: Context, draft: Draft) -> Outcome:
     """Traces demixed with the last footprints, deconvolved and judged: the last pass over the movie."""
     plan, cache, clock = draft.plan, draft.cache, context.clock
     with clock.stage("traces"):
-        neuropil = without_cells(
-            draft.neuropil, draft.footprints, draft.source.scale, cache.statistics.valid, cache.shape
-        )
+        source, seen = draft.source, cache.statistics.valid
+        neuropil = without_cells(draft.neuropil, draft.footprints, source.level, source.scale, seen, cache.shape)
         last = traces_of(draft.source, draft.footprints, neuropil, draft.traces)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, last.raw, context.workers)

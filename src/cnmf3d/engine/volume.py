@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Bool, Float, VolumeShape, centroids_of
-from cnmf3d.engine.block import Fit, Footprints, entry_columns, subset, with_data
+from cnmf3d.components import Float, VolumeShape, centroids_of
+from cnmf3d.engine.block import Fit, Footprints, subset
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cleaning import grow
 from cnmf3d.engine.merging import merge
-from cnmf3d.own_light import own_part
 
 SAMPLED, ENOUGH_ROWS = 4, 64
 """One row in so many is looked at for the neuropil's courses, in tiles with enough rows."""
@@ -162,49 +160,3 @@ def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeSh
     thin = [r[:: SAMPLED if len(r) >= ENOUGH_ROWS else 1] for r in runs]
     smooth = tuple(fit.temporal.shape[0] - 1 - fit.moving for fit in fits)
     return Neuropil(images, rest, np.concatenate(runs), np.concatenate(thin), len(boxes), smooth)
-
-
-def without_cells(
-    neuropil: Neuropil, footprints: Footprints, scale: Float, seen: Bool, volume: VolumeShape
-) -> Neuropil:
-    """Neuropil whose images are smooth across cells: what of them has the shape of a footprint is the cell's.
-
-    A fit can't tell ``C + w f`` beside the image ``B − a w`` from ``C`` beside ``B``, with ``f`` a course of the neuropil: what a
-    cell does for long, or below its rest, goes into the background as far as it happens to be like ``f``. Neuropil is
-    smooth, so that its surround says what it is under a cell.
-
-    Parameters
-    ----------
-    neuropil : Neuropil
-    footprints : csc (voxels, components)
-        In units of noise.
-    scale : (voxels,) float32
-        Noise of each voxel: images are smooth in units of the movie.
-    seen : (voxels,) bool
-    volume : (Z, Y, X)
-    """
-    if not any(neuropil.smooth) or not footprints.shape[1]:
-        return neuropil
-    images = neuropil.images.copy()
-    in_movie_units = with_data(footprints, footprints.data * np.where(seen, scale, 0)[footprints.indices])
-    homes = neuropil.tile_of[_brightest(footprints)]
-    for tile, rank in enumerate(neuropil.smooth):
-        here = neuropil.tile_of == tile
-        mine = np.flatnonzero(homes == tile)
-        if not rank or not mine.size:
-            continue
-        weights = np.zeros((rank, footprints.shape[1]), np.float32)
-        light = images[:rank] * np.where(seen, scale, 0)
-        found = own_part(light, in_movie_units, volume, seen & here, mine)
-        weights[:, mine] = np.nan_to_num(found)
-        inside = here[footprints.indices]
-        part = with_data(footprints, np.where(inside, footprints.data, np.float32(0)))
-        images[:rank] -= (part @ weights.T).T.astype(np.float32)
-    return dataclasses.replace(neuropil, images=images)
-
-
-def _brightest(footprints: Footprints) -> npt.NDArray[np.int64]:
-    """(components,) brightest voxel of each footprint."""
-    order = np.lexsort((footprints.data, entry_columns(footprints)))
-    last = footprints.indptr[1:] - 1
-    return np.asarray(footprints.indices[order[np.maximum(last, 0)]], np.int64)
