@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +69,10 @@ class Kinetics:
         return f"<Kinetics of {len(self.g)} components, p = {self.g.shape[1]}>"
 
 
+Light = Literal["auto", "own", "all", "surround"]
+"""Whose light a resting light is; see `RestingLight`."""
+
+
 @dataclass(frozen=True)
 class RestingLight:
     """How the resting light F0 of ΔF/F is taken; see `cnmf3d.dff`.
@@ -85,6 +89,12 @@ class RestingLight:
         Frames of the running percentile.
     segments : tuple of int
         First frames of stretches, beside frame 0, that no window reaches across.
+    light : str
+        Whose light F0 is: ``own`` the component's, beside what comes from around it; ``all`` that its footprint sees;
+        ``surround`` that without `factor` times what its surround sends; ``auto`` isn't decided yet.
+    factor : float
+    begin : int or None
+        F0 is the median of `window` frames from this one on; None: of the quiet part of the recording.
     """
 
     offset: float = 0.0
@@ -92,6 +102,9 @@ class RestingLight:
     percentile: float | None = None
     window: int = 0
     segments: tuple[int, ...] = ()
+    light: Light = "all"
+    factor: float = 0.7
+    begin: int | None = None
 
     def to_json(self) -> str:
         """As text, for a file."""

@@ -1,18 +1,25 @@
 """ΔF/F: what a trace is above its resting light F0, over that.
 
 With ``a`` the footprint (unit norm), ``b0`` the resting image and ``o`` the detector's offset (the value of a pixel
-without light), the light that the footprint sees at rest is ``aᵀ (b0 − o)``, and the trace adds to it::
+without light), the light that the footprint sees at rest is ``aᵀ (b0 − o)``. A part of it is the component's own: near
+it ``b0`` is a smooth surround and each footprint times its own light at rest ``r`` (`cnmf3d.own_light`). The trace adds
+to it::
 
-    F(t)    = aᵀ (b0 − o) + raw(t)
-    F0(t)   = aᵀ (b0 − o) + baseline(t)
+    F(t)    = rest + raw(t)
+    F0(t)   = rest + baseline(t)
     ΔF/F(t) = (F(t) − F0(t)) / F0(t)
 
+    rest = r                                       own
+    rest = aᵀ (b0 − o)                             all
+    rest = aᵀ (b0 − o) − factor (aᵀ surround − o)  surround
+
 Numerator and denominator are in the same unit, so ΔF/F has none, and it is linear in the trace: twice the light above
-rest is twice the ΔF/F. All light that the footprint sees at rest is in F0, also the background's.
+rest is twice the ΔF/F. A component's own light doesn't depend on the offset.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -21,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Float, RestingLight
+from cnmf3d.components import Float, RestingLight, VolumeShape
+from cnmf3d.own_light import own_light
 from cnmf3d.steps import steps
 from cnmf3d.traces import quiet_level
 
@@ -29,12 +37,24 @@ CLEAR = 3.0
 """Standard errors by which F0 has to be above zero: fewer let ΔF/F through whose scale is not known, more leave cells
 of dim recordings without a value."""
 
+MOST = 0.5
+"""Share of the cells whose own light has to be clear so that F0 is that of all cells: with less, ΔF/F would be NaN for
+most of them."""
+
+ALTERNATIVE = "temporal.f0_light: own, all or surround says whose light F0 is."
+
 STEPS = 4
 """A running percentile is computed this many times a window, and drawn on straight lines between."""
 
 
 def delta_f_over_f(
-    raw: Float, baseline: Float, noise: Float, footprints: sparse.csc_array[Any], level: Float, rule: RestingLight
+    raw: Float,
+    baseline: Float,
+    noise: Float,
+    footprints: sparse.csc_array[Any],
+    level: Float,
+    rule: RestingLight,
+    shape: VolumeShape | None = None,
 ) -> tuple[Float, Float]:
     """ΔF/F of raw traces, and the resting light F0 of each.
 
@@ -46,31 +66,82 @@ def delta_f_over_f(
         Of the raw traces: where they rest, and their standard deviation there.
     footprints : csc (voxels, components)
     level : (voxels,) float32
-        Resting image, with the offset.
+        Resting image, with the offset; NaN where nothing is known.
     rule : RestingLight
+    shape : (Z, Y, X), optional
+        Of the volume; needed where F0 isn't all light.
 
     Returns
     -------
     dff : (components, frames) float32
-        NaN where F0 isn't clearly above zero: not above the noise of one frame, or not above `CLEAR` of its own
-        standard errors, as far as the offset's is known.
+        NaN where F0 isn't clearly above zero: not above `CLEAR` of its standard errors, or, of all light, not above the
+        noise of one frame.
     f0 : (components,) float32
         F0 above the offset; its median over time where it drifts.
     """
-    weight = np.asarray(footprints.sum(axis=0)).ravel()
-    rest = np.asarray(footprints.T @ level, np.float64) - rule.offset * weight
+    rest, least = resting_light(footprints, level, noise, rule, shape)
     rest_at = np.broadcast_to(baseline[:, None], raw.shape)
-    if rule.percentile is not None:
+    if rule.begin is not None and raw.shape[1]:
+        first = min(rule.begin, raw.shape[1] - 1)
+        rest_at = np.broadcast_to(np.median(raw[:, first : first + rule.window], axis=1)[:, None], raw.shape)
+    elif rule.percentile is not None:
         rest_at = drifting_baseline(raw, rule)
     elif rule.segments and (apart := steps(raw, rule.segments)) is not None:
         rest_at = rest_at + apart
     f0 = (rest[:, None] + rest_at).astype(np.float32)
-    least = np.maximum(CLEAR * rule.error * np.abs(weight), noise)
     clear = f0 > np.maximum(least, np.finfo(np.float32).tiny)[:, None]
     with np.errstate(invalid="ignore"):
         dff = np.where(clear, (raw - rest_at) / np.where(clear, f0, 1), np.float32(np.nan)).astype(np.float32)
     middle = np.median(f0, axis=1) if raw.shape[1] else rest + baseline
     return dff, np.asarray(middle, np.float32)
+
+
+def resting_light(
+    footprints: sparse.csc_array[Any], level: Float, noise: Float, rule: RestingLight, shape: VolumeShape | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Light at rest beside the trace's baseline, and what F0 has to exceed to be known, (components,) float64 each."""
+    weight = np.asarray(footprints.sum(axis=0), np.float64).ravel()
+    if rule.light == "own" and shape is not None:
+        own = own_light(level, footprints, shape)
+        return own.value.astype(np.float64), np.nan_to_num(CLEAR * own.error.astype(np.float64))
+    rest = np.asarray(footprints.T @ np.nan_to_num(level), np.float64) - rule.offset * weight
+    error = rule.error * np.abs(weight)
+    if rule.light == "surround" and shape is not None:
+        rest = rest - rule.factor * (own_light(level, footprints, shape).behind - rule.offset * weight)
+        error = error * abs(1 - rule.factor)
+    return rest, np.maximum(CLEAR * error, noise)
+
+
+def whose_light(
+    rule: RestingLight, footprints: sparse.csc_array[Any], baseline: Float, level: Float, shape: VolumeShape
+) -> tuple[RestingLight, str]:
+    """The rule with ``auto`` decided for all cells alike, and why.
+
+    Parameters
+    ----------
+    rule : RestingLight
+    footprints : csc (voxels, cells)
+    baseline : (cells,) float32
+    level : (voxels,) float32
+        As for `delta_f_over_f`.
+    shape : (Z, Y, X)
+    """
+    if rule.light != "auto":
+        return rule, "given"
+    if not footprints.shape[1]:
+        return dataclasses.replace(rule, light="all"), "there are no cells"
+    own = own_light(level, footprints, shape)
+    light = own.value + baseline
+    everything = (
+        np.asarray(footprints.T @ np.nan_to_num(level)) - rule.offset * np.asarray(footprints.sum(axis=0)).ravel()
+    )
+    clear = light > CLEAR * own.error
+    part = float(np.nanmedian(light / np.maximum(everything, 1e-9)))
+    why = (
+        f"own light at rest is clear for {int(clear.sum())} of {len(clear)} cells, and {part:.0%} of all that their "
+        "footprints see"
+    )
+    return dataclasses.replace(rule, light="own" if clear.mean() >= MOST else "all"), why
 
 
 def drifting_baseline(raw: Float, rule: RestingLight) -> Float:
@@ -135,6 +206,11 @@ def about_unclear(numbers: Sequence[int], count: int, rule: RestingLight) -> str
     rule : RestingLight
     """
     some = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
+    if rule.light == "own":
+        return (
+            f"dF/F of {len(numbers)} of {count} components is NaN (numbers {some}): their own light at rest is not above "
+            f"{CLEAR:g} standard errors, as the tissue around them varies. {ALTERNATIVE}"
+        )
     return (
         f"dF/F of {len(numbers)} of {count} components is NaN (numbers {some}): their resting light is not clearly "
         f"above the detector's offset of {rule.offset:.5g}. Give the offset, the value of a pixel without light, if it "

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, hidden_traces
-from cnmf3d.dff import delta_f_over_f
+from cnmf3d.dff import delta_f_over_f, whose_light
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
 from cnmf3d.engine.stages import Outcome
 from cnmf3d.results.seen import in_bytes
+
+
+def with_light(outcome: Outcome) -> Outcome:
+    """The outcome with whose light F0 is decided by the accepted components, where that is left open."""
+    if outcome.resting.light != "auto":
+        return outcome
+    demixed, good = outcome.demixed, np.flatnonzero(outcome.accepted)
+    footprints, factor = in_movie_units(demixed.footprints, outcome.scale)
+    baseline = (demixed.deconvolved.kinetics.baseline * factor)[good]
+    chosen = sparse.csc_array(footprints[:, good])
+    rule, why = whose_light(outcome.resting, chosen, baseline, _level(outcome), outcome.cache.shape)
+    found = {**outcome.estimates, "f0_light": {"value": rule.light, "why": why}}
+    return dataclasses.replace(outcome, plan=outcome.plan.replace(resting=rule), estimates=found)
+
+
+def _level(outcome: Outcome) -> Float:
+    """The resting image, NaN where no voxel is used."""
+    return np.where(outcome.cache.statistics.valid, outcome.level, np.float32(np.nan))
 
 
 def components_of(outcome: Outcome) -> Components:
@@ -32,7 +52,9 @@ def components_of(outcome: Outcome) -> Components:
     )
     raw = demixed.raw * column
     rule = outcome.resting
-    dff, f0 = delta_f_over_f(raw, kinetics.baseline, kinetics.noise, footprints, outcome.level, rule)
+    dff, f0 = delta_f_over_f(
+        raw, kinetics.baseline, kinetics.noise, footprints, _level(outcome), rule, outcome.cache.shape
+    )
     seen = None if demixed.shares is None else in_bytes(demixed.shares)
     gaps = None if outcome.plan.bridges else seen
     mean = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)

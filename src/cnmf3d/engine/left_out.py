@@ -19,7 +19,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Note, Reporter
 from cnmf3d.movies import Movie
 from cnmf3d.movies.blanked import without_frames
-from cnmf3d.movies.registered.theirs import read_bad_frames
+from cnmf3d.parameters.frames import FILES, frames_in_file
 from cnmf3d.results.curation.rules import matching
 from cnmf3d.timeline import Timeline
 
@@ -30,9 +30,6 @@ GIVEN, PLAIN, MOVED = "given", "far brighter or darker than those around, all ov
 """Why frames are left out, as results have it; a rule and a file stand for themselves."""
 
 CHANNEL = re.compile(r"\bchannel(\d+)\b")
-FILES = (".npy", ".txt", ".csv")
-"""Endings of files of frames; a name that is there is one, too."""
-
 
 def usable(movie: Movie, plan: Plan, reporter: Reporter, workers: int) -> tuple[Movie, Timeline]:
     """The movie without the frames that are left out, and the timeline that says which and why; they are reported.
@@ -115,7 +112,7 @@ def excluded(movie: Movie, what: str, seconds: Double, workers: int) -> Bool:
         Where a rule can't be understood, a channel isn't there, or a file can't be read or doesn't fit.
     """
     if _is_file(what):
-        return read_bad_frames(Path(what), movie.shape[0])
+        return given_frames(movie, tuple(frames_in_file(Path(what), movie.shape[0]).tolist()))
     values: dict[str, npt.NDArray[Any]] = {"frame": np.arange(movie.shape[0]), "seconds": seconds}
     some = dict.fromkeys(("mean", "lowest", "highest"), np.zeros(movie.shape[0]))
     if any(re.search(rf"\b{name}\b", what) for name in some):

@@ -216,8 +216,10 @@ def _components(
     quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
     noise = kinetics.noise * factor
     rule = RestingLight.from_json(str(scene.resting))
-    dff, quality["f0"] = delta_f_over_f(raw, kinetics.baseline * factor, noise, local, level, rule)
     footprints = _in_volume(local, scene)
+    whole = np.full(footprints.shape[0], np.nan, np.float32)
+    whole[scene.voxels] = level
+    dff, quality["f0"] = delta_f_over_f(raw, kinetics.baseline * factor, noise, footprints, whole, rule, _shape(scene))
     quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     quality["smoothness"] = outline_smoothness(footprints, _shape(scene))
     quality["width"], quality["aspect"] = width_and_aspect(footprints, _shape(scene))

@@ -36,6 +36,7 @@ from cnmf3d.engine.offset import Offset, measured_offset
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.plausibility import check_decay
+from cnmf3d.engine.smooth_neuropil import without_cells
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
 from cnmf3d.engine.solve import Settings, solve, solve_seeded
@@ -234,9 +235,11 @@ def finished(context: Context, draft: Draft) -> Outcome:
     """Traces demixed with the last footprints, deconvolved and judged: the last pass over the movie."""
     plan, cache, clock = draft.plan, draft.cache, context.clock
     with clock.stage("traces"):
-        last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
+        source, seen = draft.source, cache.statistics.valid
+        neuropil = without_cells(draft.neuropil, draft.footprints, source.level, source.scale, seen, cache.shape)
+        last = traces_of(source, draft.footprints, neuropil, draft.traces)
         if plan.align:
-            last = in_time(last, plan, draft.footprints, cache.shape, draft.source.scale)
+            last = in_time(last, plan, draft.footprints, cache.shape, source.scale)
     level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, level.raw, context.workers)
@@ -253,7 +256,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
             draft.footprints, raw + (last.raw - level.raw), denoised, last.courses, quality, draft.response, last.shares
         ),
         accepted=accepted,
-        neuropil=draft.neuropil,
+        neuropil=neuropil,
         level=draft.source.level,
         scale=draft.source.scale,
         correlation=draft.correlation,

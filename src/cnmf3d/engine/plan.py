@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnmf3d.components import VolumeShape
+from cnmf3d.components import RestingLight, VolumeShape
 from cnmf3d.engine.blocks import Box, cut, fitting_core
 from cnmf3d.engine.solve import Settings
 from cnmf3d.geometry import ZYX
@@ -64,10 +64,8 @@ class Plan:
         Fit once more with the accepted components only.
     offset : float or None
         Value of a pixel without light; None: from the data.
-    percentile : float or None
-        Of a drifting resting light F0; None: F0 is constant.
-    f0_window : int
-        Frames of that running percentile.
+    resting : RestingLight
+        How F0 is taken, but for the offset.
     timeline : Timeline
         Segments, each with a resting level of its own, and times; deconvolution doesn't run across its breaks.
     exclude : str or None
@@ -105,8 +103,7 @@ class Plan:
     significance: float = 4.5
     refit: bool = False
     offset: float | None = None
-    percentile: float | None = None
-    f0_window: int = 0
+    resting: RestingLight = RestingLight()
     timeline: Timeline = dataclasses.field(default_factory=Timeline)
     exclude: str | None = None
     align: bool = False

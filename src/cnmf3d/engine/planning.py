@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnmf3d.components import VolumeShape
+from cnmf3d.components import RestingLight, VolumeShape
 from cnmf3d.engine.coarse import supervoxel
 from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.plan import Plan, bin_width
@@ -22,6 +22,7 @@ from cnmf3d.parameters import CnmfParameters
 from cnmf3d.parameters.lengths import lengths_in_voxels
 from cnmf3d.parameters.patch import PatchParameters
 from cnmf3d.parameters.stage import XYZ
+from cnmf3d.parameters.temporal import TemporalParameters
 from cnmf3d.timeline import Segment, Timeline
 
 LEAST_FRAMES = 20
@@ -92,8 +93,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         significance=quality.reliability_z,
         refit=parameters.refit,
         offset=None if data.offset == "auto" else data.offset,
-        percentile=parameters.temporal.f0_percentile if parameters.temporal.f0 == "percentile" else None,
-        f0_window=max(1, round(parameters.temporal.f0_window * rate)),
+        resting=resting_of(parameters.temporal, timeline.starts, rate),
         timeline=timeline,
         exclude=data.exclude,
         align=parameters.temporal.align_planes,
@@ -128,6 +128,18 @@ def timeline_of(movie: Movie, parameters: CnmfParameters) -> Timeline:
     known = {segment.start: segment.name for segment in timeline.segments}
     named = tuple(Segment(known.get(start, str(n)), start) for n, start in enumerate(starts, 1))
     return replace(timeline, segments=named if len(starts) > 1 else ())
+
+
+def resting_of(temporal: TemporalParameters, segments: tuple[int, ...], rate: float) -> RestingLight:
+    """How F0 is taken, in frames; the offset is found later."""
+    return RestingLight(
+        percentile=temporal.f0_percentile if temporal.f0 == "percentile" else None,
+        window=max(1, round(temporal.f0_window * rate)),
+        segments=segments,
+        light=temporal.f0_light,
+        factor=temporal.f0_factor,
+        begin=round(temporal.f0_begin * rate) if temporal.f0 == "window" else None,
+    )
 
 
 def name_of(movie: Movie) -> str:
@@ -261,6 +273,7 @@ def used(parameters: CnmfParameters, movie: Movie, outcome: Outcome) -> dict[str
         values["data"]["decay_time"] = round(response.decay / plan.rate, 4)
     if plan.offset is None:
         values["data"]["offset"] = round(outcome.offset.value, 4)
+    values["temporal"]["f0_light"] = outcome.resting.light
     init, patch = values["init"], values["patch"]
     if plan.sigma is not None and init["gSig"] == "auto":
         init["gSig"] = [round(s, 3) for s in half_size_of(plan.sigma).xyz]

@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from cnmf3d.caches import Caches
 from cnmf3d.components import Components
-from cnmf3d.dff import about_unclear, unclear
-from cnmf3d.engine.assemble import components_of
+from cnmf3d.dff import ALTERNATIVE, about_unclear, unclear
+from cnmf3d.engine.assemble import components_of, with_light
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.channels import with_channels
 from cnmf3d.engine.left_out import asked_of, usable
@@ -138,7 +138,7 @@ def _results(
         warmed_up(kernel_type(movie.dtype), heard, workers),
     ):
         context = Context(movie, workers, heard, clock)
-        outcome = run_plan(context, plan, files, start)
+        outcome = with_light(run_plan(context, plan, files, start))
         about_voxels(outcome.cache.statistics, recorded, heard, saturation="saturation" not in told)
         about_empty_frames(outcome.cache.statistics, movie, heard)
         components = components_of(outcome)
@@ -301,14 +301,21 @@ def about_resting_light(outcome: Outcome, components: Components, movie: Movie, 
     give = "Give the value of a pixel without light if you know it (--offset, data.offset)."
     lowest = lowest_light(movie, outcome.cache.statistics)
     below = f"the movie has values below zero (down to {lowest:.5g}): " if lowest < 0 else ""
-    if outcome.plan.offset is None and not offset.found:
+    needed = outcome.resting.light != "own"  # a cell's own light is the same with any offset
+    if not needed:
+        pass
+    elif outcome.plan.offset is None and not offset.found:
         text = f"{below}dF/F takes 0 for no light, for the detector's offset is {offset.why}. {give}"
         reporter(Caution("evaluate", text))
     elif outcome.plan.offset is None and below:
         text = f"{below}dF/F takes {offset.value:.5g} for no light, {offset.why}. {give}"
         reporter(Caution("evaluate", text))
-    elif outcome.plan.offset is None:
+    if outcome.plan.offset is None and offset.found and not (needed and below):
         reporter(Note("evaluate", f"detector's offset {offset.value:.5g}: {offset.why}"))
+    if light := outcome.estimates.get("f0_light"):
+        whose = {"own": "each cell's own light", "all": "all light that a footprint sees"}[str(light["value"])]
+        kind = Note if light["value"] == "own" else Caution
+        reporter(kind("evaluate", f"F0 of dF/F is {whose}: {light['why']}. {ALTERNATIVE}"))
     numbers = unclear(components.dff, components.raw)
     if numbers.size:
         reporter(Caution("evaluate", about_unclear(numbers.tolist(), components.count, outcome.resting)))

@@ -15,7 +15,7 @@ from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, entry_columns, norms_of
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.deconvolution import Deconvolved, Response
+from cnmf3d.engine.deconvolution import Deconvolved, Response, without_falls
 from cnmf3d.engine.evaluation.motion import following
 from cnmf3d.engine.offset import Offset
 from cnmf3d.engine.plan import TYPICAL_DECAY, Plan
@@ -97,7 +97,7 @@ class Outcome:
     def resting(self) -> RestingLight:
         """How the resting light of ΔF/F is taken."""
         plan, offset = self.plan, self.offset
-        return RestingLight(offset.value, offset.error, plan.percentile, plan.f0_window, plan.timeline.starts)
+        return dataclasses.replace(plan.resting, offset=offset.value, error=offset.error)
 
 
 @dataclass(frozen=True)
@@ -236,13 +236,13 @@ class Draft:
 
     def quality(self, raw: Float) -> dict[str, Float]:
         """All measures, with what these raw traces tell."""
-        known = self.measures
+        known, events = self.measures, without_falls(raw)
         found = {
-            "snr": trace_snr(raw, transient(self.kinetics)),
+            "snr": trace_snr(events, transient(self.kinetics)),
             "r_value": known["r_value"],
             "reliability": reliability(binned(raw, self.plan.width)),
-            "skewness": skewness(raw, self.plan.width),
-            "skewness_error": skewness_error(raw, self.plan.width),
+            "skewness": skewness(events, self.plan.width),
+            "skewness_error": skewness_error(events, self.plan.width),
             "compactness": known["compactness"],
             "smoothness": known["smoothness"],
             "width": known["width"],

@@ -36,6 +36,8 @@ class Neuropil:
         The runs on which courses are fitted: neuropil is smooth, a quarter of the rows tells it.
     tiles : int
         Number of tiles.
+    smooth : tuple of int
+        How many of each tile's images, the first ones, are neuropil's; the others are of brightness and displacement.
     """
 
     images: Float
@@ -43,6 +45,7 @@ class Neuropil:
     runs: npt.NDArray[np.int64]
     sampled: npt.NDArray[np.int64]
     tiles: int
+    smooth: tuple[int, ...] = ()
 
     @property
     def rank(self) -> int:
@@ -155,4 +158,5 @@ def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeSh
         starts = voxel[..., 0].ravel()
         runs.append(np.stack([np.full(starts.size, tile), starts, starts + voxel.shape[2]], axis=1).astype(np.int64))
     thin = [r[:: SAMPLED if len(r) >= ENOUGH_ROWS else 1] for r in runs]
-    return Neuropil(images, rest, np.concatenate(runs), np.concatenate(thin), len(boxes))
+    smooth = tuple(fit.temporal.shape[0] - 1 - fit.moving for fit in fits)
+    return Neuropil(images, rest, np.concatenate(runs), np.concatenate(thin), len(boxes), smooth)

@@ -210,7 +210,6 @@ class FieldModel:
             filled = np.where(unseen[..., None], out, filled)
         return np.asarray(out)
 
-
     def confirmed(self, deviations: Double, errors: Double) -> FieldModel:
         """Keep the field along axes where it is right in other frames than those that it was learned from.
 

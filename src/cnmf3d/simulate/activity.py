@@ -28,12 +28,19 @@ class Activity:
         Response to them; one spike's response peaks at 1.
     decay, rise : (cells,) float64
         Time constants, s.
+    dips : (cells, frames) float64
+        Share of a cell's resting light that inhibition takes.
     """
 
     spikes: npt.NDArray[np.int16]
     calcium: Float
     decay: Float
     rise: Float
+    dips: Float
+
+    def light(self, saturation: float) -> Float:
+        """Light that the calcium gives, in that of a single spike far from saturation: ``c / (1 + saturation c)``."""
+        return self.calcium / (1 + saturation * self.calcium)
 
 
 def draw_activity(scene: Scene, rng: np.random.Generator) -> Activity:
@@ -41,18 +48,48 @@ def draw_activity(scene: Scene, rng: np.random.Generator) -> Activity:
 
     Bursts come at random times; a burst holds 1 + Poisson spikes at exponential delays. A share of the bursts
     are those of the cell's group. Calcium follows ``c[t] = g1 c[t-1] + g2 c[t-2] + s[t]`` with the roots
-    ``exp(-1 / (rate τ))`` of decay and rise (Pnevmatikakis 2016, eq. 2).
+    ``exp(-1 / (rate τ))`` of decay and rise (Pnevmatikakis 2016, eq. 2). The last cells are those with long stretches
+    of activity, the first ones those that are inhibited.
     """
-    decay = scene.decay * rng.lognormal(0, scene.kinetics_spread, scene.cells)
-    rise = np.minimum(scene.rise * rng.lognormal(0, scene.kinetics_spread, scene.cells), 0.9 * decay)
+    decay, rise = _constants(scene, rng)
     seconds = scene.frames / scene.rate
     groups = [rng.uniform(0, seconds, rng.poisson(scene.bursts * seconds / 60) + 1) for _ in range(GROUPS)]
     spikes = np.zeros((scene.cells, scene.frames), np.int16)
     calcium = np.zeros(spikes.shape)
     for k in range(scene.cells):
         spikes[k] = _spikes(scene, groups[k % GROUPS], rng)
+        if k >= scene.cells - round(scene.sustained * scene.cells):
+            within = _stretches(scene, scene.sustained_time, rng)
+            spikes[k] += np.where(within, rng.poisson(scene.sustained_rate / scene.rate, scene.frames), 0)
         calcium[k] = _respond(spikes[k], scene.rate, decay[k], rise[k])
-    return Activity(spikes, calcium, decay, rise)
+    dips = np.zeros(calcium.shape)
+    for k in range(round(scene.inhibited * scene.cells)):
+        fade = np.exp(-1 / (scene.rate * decay[k]))
+        below = _stretches(scene, scene.inhibition_time, rng)
+        dips[k] = scene.inhibition * lfilter([1 - fade], [1.0, -fade], below)
+    return Activity(spikes, calcium, decay, rise, dips)
+
+
+def _constants(scene: Scene, rng: np.random.Generator) -> tuple[Float, Float]:
+    """Decay and rise of each cell, s."""
+    spread = rng.lognormal(0, scene.kinetics_spread, scene.cells)
+    decay, share = scene.decay * spread, np.ones(scene.cells)
+    low, high = scene.decay_range
+    if high > 0:
+        decay = np.exp(rng.uniform(np.log(low), np.log(high), scene.cells))
+        share = decay / scene.decay
+    rise = scene.rise * share * rng.lognormal(0, scene.kinetics_spread, scene.cells)
+    return decay, np.minimum(rise, 0.9 * decay)
+
+
+def _stretches(scene: Scene, duration: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Frames within stretches of this mean length, s: one at the least, a third of the recording together."""
+    seconds = scene.frames / scene.rate
+    number = 1 + rng.poisson(max(seconds / (3 * duration) - 1, 0))
+    starts = rng.uniform(0, max(seconds - duration, 0), number)[:, None]
+    lengths = duration * rng.uniform(0.5, 1.5, number)[:, None]
+    time = np.arange(scene.frames) / scene.rate
+    return np.asarray(((time >= starts) & (time < starts + lengths)).any(axis=0))
 
 
 def _spikes(scene: Scene, group: Float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -78,7 +115,7 @@ def _respond(spikes: npt.NDArray[np.int16], rate: float, decay: float, rise: flo
     return np.asarray(lfilter([1.0], recursion, spikes) / lfilter([1.0], recursion, impulse).max())
 
 
-def recorded(scene: Scene, cells: int, rng: np.random.Generator) -> tuple[Activity, Float]:
+def recorded(scene: Scene, cells: int, rng: np.random.Generator) -> tuple[Activity, Float, Float]:
     """Draw the activity of cells as a scene's frames see it.
 
     Time between trials is lived through but not seen; where planes are taken in turn, each sees the calcium of its
@@ -87,9 +124,10 @@ def recorded(scene: Scene, cells: int, rng: np.random.Generator) -> tuple[Activi
     Returns
     -------
     Activity
-        Spikes of each frame; calcium at the frame's beginning.
-    calcium : (cells, frames, moments) float64
-        One moment, or one for each plane.
+        Spikes of each frame; calcium and dips at the frame's beginning.
+    light, dips : (cells, frames, moments) float64
+        Light of the calcium, as `Activity.light`, and share of the resting light that is lost; one moment, or one for
+        each plane.
     """
     moments = scene.shape[0] if scene.in_turn else 1
     gap = round(scene.trial_gap * scene.rate) if scene.trials > 1 else 0
@@ -98,5 +136,7 @@ def recorded(scene: Scene, cells: int, rng: np.random.Generator) -> tuple[Activi
     activity = draw_activity(long, rng)
     seen = np.arange(scene.frames) + gap * scene.trial
     spikes = activity.spikes.reshape(cells, lived, moments).sum(axis=2, dtype=np.int16)[:, seen]
-    calcium = activity.calcium.reshape(cells, lived, moments)[:, seen]
-    return Activity(spikes, calcium[:, :, 0], activity.decay, activity.rise), calcium
+    shape = (cells, lived, moments)
+    calcium, dips = activity.calcium.reshape(shape)[:, seen, 0], activity.dips.reshape(shape)[:, seen]
+    light = activity.light(scene.saturation).reshape(shape)[:, seen]
+    return Activity(spikes, calcium, activity.decay, activity.rise, dips[:, :, 0]), light, dips

@@ -50,6 +50,7 @@ class _Tissue:
     silent: Columns
     neurites: Columns
     vessels: Columns
+    glow: Float
     rest: Float
     images: Float
     courses: Float
@@ -69,6 +70,8 @@ class _Signals:
         Counts of ΔF at the brightest voxel.
     traces : (objects, frames) float64
         ΔF in units of the columns.
+    rest, height : (objects,) float64
+        The objects' own light at rest, and what a single spike adds to it at its highest, in these units.
     """
 
     columns: Columns
@@ -76,6 +79,8 @@ class _Signals:
     snr: Float
     peaks: Float
     traces: Float
+    rest: Float
+    height: Float
 
 
 def draw(scene: Scene, seed: int = 0) -> Recording:
@@ -97,9 +102,10 @@ def draw(scene: Scene, seed: int = 0) -> Recording:
     light = bleach.mean() * tissue.rest + np.tensordot((tissue.courses * bleach).mean(axis=1), tissue.images, 1)
     noise = np.sqrt(noise_variance(scene, light))[scene.view].ravel()
     snr = _draw_snr(scene, scene.snr, scene.cells, streams.brightness)
-    found = _signals(scene, tissue.cells, snr, bleach, noise, streams.activity)
+    found = _signals(scene, tissue.cells, tissue.glow, snr, bleach, noise, streams.activity)
     snr = _draw_snr(scene, scene.snr * scene.neurite_snr, scene.neurites, streams.others)
-    processes = _signals(scene, tissue.neurites, snr, bleach, noise, streams.others)
+    dark = np.zeros(scene.neurites)
+    processes = _signals(scene, tissue.neurites, dark, snr, bleach, noise, streams.others)
     return Recording(
         scene=scene,
         seed=seed,
@@ -126,21 +132,25 @@ def _tissue(scene: Scene, columns: Columns, centres: Float, streams: _Streams) -
     images = images * rest
     glow = scene.resting_cell * scene.resting * streams.brightness.lognormal(0, 0.3, scene.cells)
     rest += (cells @ glow).reshape(scene.canvas)
-    glow = scene.silent_glow * scene.resting * streams.others.lognormal(0, 0.3, scene.silent)
-    rest += (silent @ glow).reshape(scene.canvas)
+    still = scene.silent_glow * scene.resting * streams.others.lognormal(0, 0.3, scene.silent)
+    rest += (silent @ still).reshape(scene.canvas)
     neurites = draw_neurites(scene, streams.others)
-    return _Tissue(cells, centres[: scene.cells], silent, neurites, vessels, rest, images, courses)
+    return _Tissue(cells, centres[: scene.cells], silent, neurites, vessels, glow, rest, images, courses)
 
 
 def _signals(
-    scene: Scene, columns: Columns, snr: Float, bleach: Float, noise: Float, rng: np.random.Generator
+    scene: Scene, columns: Columns, glow: Float, snr: Float, bleach: Float, noise: Float, rng: np.random.Generator
 ) -> _Signals:
-    """Draw what objects do, and scale it to the noise of their brightest voxels, (voxels of the volume,)."""
-    activity, calcium = recorded(scene, columns.shape[1], rng)
+    """Draw what objects do, and scale it to the noise of their brightest voxels, (voxels of the volume,).
+
+    `glow` are the counts of each brightest voxel at rest that are the object's own.
+    """
+    activity, light, dips = recorded(scene, columns.shape[1], rng)
     seen = inside_view(columns, scene)
     brightest = seen.indices[_tops(seen)]
-    top = (calcium * bleach[:, None]).max(axis=(1, 2), initial=0)
-    peaks = (snr * noise[brightest] / np.maximum(top, 1e-12))[:, None, None] * calcium
+    top = (light * bleach[:, None]).max(axis=(1, 2), initial=0)
+    scale = snr * noise[brightest] / np.maximum(top, 1e-12)
+    peaks = scale[:, None, None] * light - glow[:, None, None] * dips
     squares = seen.multiply(seen)
     norms = np.sqrt(np.asarray(squares.sum(axis=0)).ravel())
     if peaks.shape[2] == 1:
@@ -148,7 +158,8 @@ def _signals(
     else:
         in_planes = sparse.kron(sparse.eye_array(scene.shape[0]), np.ones((1, seen.shape[0] // scene.shape[0])))
         traces = np.einsum("zk,ktz->kt", (in_planes @ squares).toarray() / norms, peaks)
-    return _Signals(_unit(seen, norms), activity, snr, peaks, traces)
+    height = norms * scale / (1 + scene.saturation)
+    return _Signals(_unit(seen, norms), activity, snr, peaks, traces, norms * glow, height)
 
 
 def _unit(columns: Columns, norms: Float) -> Columns:
@@ -174,6 +185,8 @@ def _truth(
         neuropil_courses=tissue.courses.astype(np.float32),
         bleach=bleach.astype(np.float32),
         shifts=motion.shifts.astype(np.float32),
+        rest=cells.rest.astype(np.float32),
+        height=cells.height.astype(np.float32),
         undone=motion.undone.astype(np.float32) if scene.fill != "none" else np.zeros((0, 3), np.float32),
         others=_others(scene, tissue, neurites),
         scene={"seed": seed, **scene.model_dump(mode="json")},

@@ -72,11 +72,12 @@ def inject(
     cells, centres = draw_cells(scene, rngs[0], avoid=avoid)
     norms = np.sqrt(np.asarray(cells.multiply(cells).sum(axis=0)).ravel())
     columns = sparse.csc_array(cells @ sparse.diags_array(1 / np.maximum(norms, 1e-30)), dtype=np.float32)
-    activity, _ = recorded(scene.model_copy(update={"in_turn": False}), scene.cells, rngs[1])
-    tops = np.maximum(activity.calcium.max(axis=1), 1e-12)
-    traces = (snr * trace_noise(movie, columns) / tops)[:, None] * activity.calcium
+    activity, light, _ = recorded(scene.model_copy(update={"in_turn": False}), scene.cells, rngs[1])
+    tops = np.maximum(light.max(axis=(1, 2), initial=0), 1e-12)
+    heights = snr * trace_noise(movie, columns) / tops
+    traces = heights[:, None] * light[:, :, 0]
     added = _with_light(movie, columns, traces, gain_of(movie), rngs[2])
-    return Injected(added, _truth(scene, columns, centres, activity, traces, snr))
+    return Injected(added, _truth(scene, columns, centres, activity, traces, snr, heights))
 
 
 def trace_noise(movie: npt.NDArray[Any], columns: sparse.csc_array[Any]) -> Float:
@@ -127,7 +128,13 @@ def _with_light(
 
 
 def _truth(
-    scene: Scene, columns: sparse.csc_array[Any], centres: Float, activity: Activity, traces: Float, snr: float
+    scene: Scene,
+    columns: sparse.csc_array[Any],
+    centres: Float,
+    activity: Activity,
+    traces: Float,
+    snr: float,
+    heights: Float,
 ) -> Truth:
     """Truth of the injected cells; what is unknown of the recording is NaN."""
     return Truth(
@@ -145,5 +152,7 @@ def _truth(
         neuropil_courses=np.zeros((0, scene.frames), np.float32),
         bleach=np.ones(scene.frames, np.float32),
         shifts=np.zeros((scene.frames, 3), np.float32),
+        height=(heights / (1 + scene.saturation)).astype(np.float32),
+        rest=np.full(columns.shape[1], np.nan, np.float32),
         scene=scene.model_dump(mode="json"),
     )

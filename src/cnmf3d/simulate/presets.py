@@ -54,6 +54,7 @@ _FEW_PHOTONS: dict[str, Any] = {
     "dtype": "uint16",
 }
 _FIELD: dict[str, Any] = {"size": (96, 96, 6), "frames": 400, "cells": 45}
+_ACTIVE: dict[str, Any] = {**_FIELD, "frames": 600}
 _ONE_PLANE: dict[str, Any] = {"blur": (0.8, 0.8, 0.0), "cell_size": (4.0, 4.0, 0.25)}
 HARD: Mapping[str, Scene] = {
     "photons": Scene(**{**_FIELD, **_FEW_PHOTONS, "snr": 2.5}),
@@ -194,6 +195,13 @@ HARD: Mapping[str, Scene] = {
         fill="zero",
         jitter=(0.3, 0.3, 0.0),
         warp=(0.3, 0.3, 0.0),
+    ),
+    "kinetics": Scene(**_ACTIVE, decay_range=(0.2, 3.0)),
+    "saturation": Scene(**_ACTIVE, saturation=0.2, burst_spikes=6.0),
+    "inhibition": Scene(**_ACTIVE, inhibited=0.5, resting_cell=1.0),
+    "sustained": Scene(**_ACTIVE, sustained=0.5),
+    "indicators": Scene(
+        **_ACTIVE, decay_range=(0.2, 3.0), saturation=0.05, sustained=0.25, inhibited=0.25, resting_cell=0.7
     ),
     "toy2d": Scene(
         size=(50, 50, 1), frames=300, cells=5, look="blob", cell_size=(4.0, 4.0, 0.25), blur=(0.8, 0.8, 0.0)

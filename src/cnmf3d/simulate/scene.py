@@ -62,10 +62,26 @@ class Scene(BaseModel):
     decay: Positive = Field(0.85, description="median decay time constant, s")
     rise: Positive = Field(0.1, description="median rise time constant, s")
     kinetics_spread: NotNegative = Field(0.2, description="lognormal sigma of both time constants from cell to cell")
+    decay_range: tuple[NotNegative, NotNegative] = Field(
+        (0.0, 0.0),
+        description="bounds of the decay times, s, drawn evenly on a log scale, with rises in proportion; 0,0: around "
+        "`decay`",
+    )
+    saturation: NotNegative = Field(
+        0.0,
+        description="light is c / (1 + saturation c), with c the calcium in responses to a single spike: 0.1 halves that "
+        "of ten spikes",
+    )
     bursts: Positive = Field(5.0, description="median number of bursts a minute; at least 3 in a recording")
     burst_spikes: Positive = Field(2.5, description="mean number of spikes in a burst")
     burst_duration: Positive = Field(0.6, description="mean duration of a burst, s")
     activity_spread: NotNegative = Field(0.4, description="lognormal sigma of the burst rate from cell to cell")
+    sustained: Fraction = Field(0.0, description="share of the cells that also fire for long stretches")
+    sustained_time: Positive = Field(10.0, description="mean length of such a stretch, s")
+    sustained_rate: Positive = Field(4.0, description="spikes a second in it")
+    inhibited: Fraction = Field(0.0, description="share of the cells that fall below their resting light at times")
+    inhibition: Fraction = Field(0.7, description="share of a cell's own resting light that is lost then")
+    inhibition_time: Positive = Field(3.0, description="mean time for which it is, s")
     coactivity: Fraction = Field(0.1, description="share of the bursts that a cell has together with a group of others")
 
     snr: Positive = Field(5.0, description="median over cells of peak dF over noise at the cell's brightest voxel")

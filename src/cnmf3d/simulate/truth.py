@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -18,7 +18,7 @@ from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere, written
 from cnmf3d.written import whole_file
 
 Float = npt.NDArray[np.float32]
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,10 @@ class Truth:
     undone : (frames, 3) float32
         Displacement that registration took out, whole voxels, order z, y, x: where the fill is; no rows where
         nothing was taken out.
+    rest : (cells,) float32
+        Each cell's own light at rest seen through its footprint, in units of `traces`; NaN where the file doesn't say.
+    height : (cells,) float32
+        What a single spike adds to a cell at rest at its highest, in units of `traces`: the scale of spikes.
     others : Others
         Objects that nobody asks for.
     scene : mapping
@@ -96,6 +100,8 @@ class Truth:
     neuropil_courses: Float
     bleach: Float
     shifts: Float
+    rest: Float = field(default_factory=lambda: np.zeros(0, np.float32))
+    height: Float = field(default_factory=lambda: np.zeros(0, np.float32))
     undone: Float = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     others: Others = field(default_factory=lambda: Others())
     scene: Mapping[str, Any] = field(default_factory=dict)
@@ -110,9 +116,27 @@ class Truth:
         """Number of voxels of the volume."""
         return int(np.prod(self.shape))
 
+    def f0(self, light: Literal["all", "own"] = "all") -> Float:
+        """Light at rest that each footprint sees, in units of `traces`, (cells,) float32; NaN where it isn't known.
+
+        Parameters
+        ----------
+        light : str
+            all: ``aᵀ (resting + mean neuropil)``, with ``a`` the footprint; own: the cell's own part of it, `rest`.
+        """
+        if light == "own":
+            return self.rest if self.rest.size == self.count else np.full(self.count, np.nan, np.float32)
+        mean = self.resting + np.tensordot(self.neuropil_courses.mean(axis=1), self.neuropil_images, 1)
+        return np.asarray(self.footprints.T @ mean.ravel(), np.float32)
+
+    def dff(self, light: Literal["all", "own"] = "all") -> Float:
+        """ΔF/F of each cell without noise, ``traces / f0``, (cells, frames) float32; bleaching takes part of both."""
+        return np.asarray(self.traces / self.f0(light)[:, None], np.float32)
+
 
 _TISSUE = ("resting", "neuropil_images", "neuropil_courses", "bleach", "shifts")
 _ARRAYS = ("traces", "spikes", "centres", "decay", "rise", "snr", *_TISSUE)
+_LATER = ("undone", "rest", "height")
 
 
 def save_truth(truth: Truth, path: str | Path) -> None:
@@ -127,7 +151,9 @@ def save_truth(truth: Truth, path: str | Path) -> None:
         for name in _ARRAYS:
             file.create_dataset(name, data=getattr(truth, name), compression="gzip", compression_opts=1)
         _put_columns(file, "footprints", truth.footprints)
-        file.create_dataset("undone", data=truth.undone, compression="gzip", compression_opts=1)
+        for name in _LATER:
+            file.create_dataset(name, data=getattr(truth, name), compression="gzip", compression_opts=1)
+        file.create_dataset("f0", data=truth.f0())
         _put_columns(file, "others/footprints", truth.others.footprints)
         file["others/traces"] = truth.others.traces
         file["others"].attrs["kinds"] = json.dumps(truth.others.kinds)
@@ -162,6 +188,7 @@ def _from_hdf5(path: Path) -> Truth:
         footprints = _columns(file, "footprints", z * y * x)
         more = _parts_of_version_2(file, z * y * x) if int(file.attrs["version"]) >= 2 else {}
         arrays = {name: file[name][()] for name in _ARRAYS}
+        more |= {name: file[name][()] for name in _LATER if name in file}
         rate = float(file.attrs["rate"])
         scene = json.loads(file.attrs["scene"])
     return Truth((z, y, x), footprints, rate=None if np.isnan(rate) else rate, scene=scene, **arrays, **more)
@@ -180,7 +207,7 @@ def _columns(file: h5py.File, name: str, voxels: int) -> sparse.csc_array[Any]:
 def _parts_of_version_2(file: h5py.File, voxels: int) -> dict[str, Any]:
     kinds = tuple(json.loads(file["others"].attrs["kinds"]))
     others = Others(_columns(file, "others/footprints", voxels if kinds else 0), kinds, file["others/traces"][()])
-    return {"undone": file["undone"][()], "others": others}
+    return {"others": others}
 
 
 def _from_npz(path: Path) -> Truth:

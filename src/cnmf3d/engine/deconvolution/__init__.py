@@ -5,6 +5,7 @@ J Neurophysiol 104:3691; Friedrich, Zhou & Paninski 2017, PLoS Comput Biol 13:e1
 (Pnevmatikakis et al. 2013), found by sampling.
 """
 
+from cnmf3d.engine.deconvolution.inhibition import without_falls
 from cnmf3d.engine.deconvolution.kinetics import measured_response, own_responses, strongest
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
@@ -20,4 +21,5 @@ __all__ = [
     "noise_level",
     "own_responses",
     "strongest",
+    "without_falls",
 ]

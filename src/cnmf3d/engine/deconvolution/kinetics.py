@@ -8,16 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float
+from cnmf3d.engine.deconvolution.inhibition import without_falls
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import solve
-from cnmf3d.engine.kernels.numba import deconvolution as kernels
 from cnmf3d.engine.parallel import in_order
 from cnmf3d.traces import quiet_level
-
-EVIDENCE = 5.0
-"""Spikes' L1 penalty where decays are compared, in units of the noise of the best estimate of one spike: a spike must
-pay for itself, or short decays would always win."""
 
 FASTEST, SLOWEST = 0.05, 8.0
 """Plausible decay times in seconds."""
@@ -34,7 +30,7 @@ al. 2013), somewhat more from bursts, whose first spikes raise the light by less
 RISE_SPREAD = 0.5
 """Standard deviation of the logarithm of that share."""
 
-RISE_WEIGHT = 10.0
+RISE_WEIGHT = 20.0
 """Units of description length that one such deviation costs in each cell: as much as the sampler's cost of one trace is
 uncertain. Responses aren't the model's, in all cells alike: so it doesn't matter less if there are many."""
 
@@ -55,8 +51,15 @@ LONGEST = 2000
 OWN_LONGEST = 600
 """Frames on which a cell's own decay is measured: more cost time, which is that of a third of deconvolution."""
 
-OWN_ROUNDS = 3
-"""Sweeps of the solution for each decay, which starts from that of the one before: as many as tell decays apart."""
+TRIED, OWN_TRIED = 10, 5
+"""Decay times that are tried first, for the movie's over all that is plausible, for a cell's own around that: three
+finer ones follow. Fewer may miss the best one, more cost time."""
+
+TRIAL = (14, 6)
+"""Sweeps of the sampler for each response that is tried, see `solve`: as many as tell responses apart."""
+
+ROUNDS = 2
+"""Times that decays and the way calcium rises are sought in turn."""
 
 SHORTEST = 20
 """Frames below which nothing can be measured."""
@@ -90,24 +93,41 @@ def measured_response(
         if decay is None:
             return None
         return Response(decay * rate, 0.0 if p == 1 else RISE * decay * rate, bool(averaged))
-    traces, noise = strongest(raw)
-    if decay is None:
-        grid = np.geomspace(max(FASTEST * rate, 0.7), max(SLOWEST * rate, 2.0), 16)
-        best, _ = _decays(traces, noise, grid, RISE if p > 1 else 0.0, p > 1 and averaged is not False, workers)
-        middle = float(np.exp(np.median(best)))
-        if not 1.1 * grid[0] < middle < grid[-1] / 1.1:  # beyond what is plausible, so that a caution can say so
-            around = middle * np.geomspace(0.4, 2.5, 9)
-            best, _ = _decays(traces, noise, around, RISE if p > 1 else 0.0, p > 1 and averaged is not False, workers)
-        weight = 1 / (1 + MISFIT**2 / TYPICAL_SPREAD**2) if len(traces) == 1 else 1.0  # one trace says less than many
-        slow = float(np.exp(weight * np.median(best) + (1 - weight) * np.log(TYPICAL * rate)))
-    else:
-        slow = decay * rate
-    if p < 2:
-        return Response(slow, 0.0, bool(averaged))
+    traces, noise = strongest(without_falls(raw))
     kinds = (True, False) if averaged is None else (averaged,)
-    tried = [Response(slow, share * slow, kind) for kind in kinds for share in SHARES]
-    unlikely = [len(traces) * RISE_WEIGHT * 0.5 * (np.log(r.rise / slow / RISE) / RISE_SPREAD) ** 2 for r in tried]
-    lengths = _descriptions(traces, noise, tried, workers).sum(axis=0) + unlikely
+    if p < 2:
+        if decay is not None:
+            return Response(decay * rate, 0.0, bool(averaged))
+        best, _ = _decays(traces, noise, _plausible(rate), 0.0, bool(averaged), workers)
+        return Response(_shared(best, rate), 0.0, bool(averaged))
+    best, share, kind = np.full(len(traces), np.log((decay or TYPICAL) * rate)), RISE, kinds[0]
+    for _ in range(ROUNDS):  # decays depend on how calcium rises, and the other way round
+        if decay is None:
+            best, _ = _decays(traces, noise, _plausible(rate), share, kind, workers)
+        share, kind = _rises(traces, noise, np.exp(best), kinds, workers)
+    slow = decay * rate if decay is not None else _shared(best, rate)
+    return Response(slow, share * slow, kind)
+
+
+def _plausible(rate: float) -> npt.NDArray[np.float64]:
+    """Decay times in frames that are tried, evenly spaced on a log scale."""
+    return np.geomspace(max(FASTEST * rate, 0.7), max(SLOWEST * rate, 2.0), TRIED)
+
+
+def _shared(best: npt.NDArray[np.float64], rate: float) -> float:
+    """The decay time in frames that stands for all, of those (logarithms) that the cells' traces say."""
+    weight = 1 / (1 + MISFIT**2 / TYPICAL_SPREAD**2) if len(best) == 1 else 1.0  # one trace says less than many
+    return float(np.exp(weight * np.median(best) + (1 - weight) * np.log(TYPICAL * rate)))
+
+
+def _rises(
+    traces: Float, noise: Float, decays: npt.NDArray[np.float64], kinds: Sequence[bool], workers: int
+) -> tuple[float, bool]:
+    """The rise, as a share of each cell's decay, and whether frames are averages, that describe all traces in least."""
+    tried = [(share, kind) for kind in kinds for share in SHARES]
+    responses = [[Response(float(d), share * float(d), kind) for share, kind in tried] for d in decays]
+    unlikely = [len(traces) * RISE_WEIGHT * 0.5 * (np.log(share / RISE) / RISE_SPREAD) ** 2 for share, _ in tried]
+    lengths = _descriptions(traces, noise, responses, workers).sum(axis=0) + unlikely
     return tried[int(np.argmin(lengths))]
 
 
@@ -126,11 +146,11 @@ def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Respon
     """
     if len(raw) == 0 or raw.shape[1] < SHORTEST:
         return [shared] * len(raw)
-    noise = noise_level(raw)
+    noise, raw = noise_level(raw), without_falls(raw)
     traces = [_liveliest(trace[None] - quiet_level(trace[None])[0][:, None], OWN_LONGEST)[0] for trace in raw]
-    grid = shared.decay * np.geomspace(0.25, 4.0, 6)
+    grid = shared.decay * np.geomspace(0.25, 4.0, OWN_TRIED)
     grid = grid[grid > 0.5]
-    found, variance = _decays(traces, noise, grid, shared.rise / shared.decay, shared.averaged, workers, OWN_ROUNDS)
+    found, variance = _decays(traces, noise, grid, shared.rise / shared.decay, shared.averaged, workers)
     shift = found - np.log(shared.decay)
     certain = variance < 1.0
     if not certain.any():
@@ -176,20 +196,25 @@ def _decays(
     share: float,
     averaged: bool,
     workers: int,
-    rounds: int = 10,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Logarithm of each cell's decay time (frames) with the least cost, and its variance by the cost's curvature.
+    """Logarithm of each cell's decay time (frames) of the shortest description, and its variance by the bend there.
 
-    `share` is the rise time's of the decay; a cost that isn't noise alone counts by as much less.
+    `share` is the rise time's of the decay. The grid first, evenly spaced on a log scale, then between its best times.
     """
-    costs = _costs(traces, noise, [Response(float(d), share * float(d), averaged) for d in grid], workers, rounds)
-    steps = np.log(grid)
-    found, variance = np.empty(len(costs)), np.empty(len(costs))
-    for k, row in enumerate(costs):
-        scale = min(1.0, 0.5 * len(traces[k]) / max(float(row.min()), 1e-9))
-        found[k], bend = _vertex(steps, row)
-        variance[k] = 1 / max(scale * bend, 1e-9)
+    count, step = len(traces), float(np.log(grid[1] / grid[0])) if len(grid) > 1 else 1.0
+    lengths = _descriptions(traces, noise, [[_at(d, share, averaged) for d in grid]] * count, workers)
+    middle = np.log(grid[np.argmin(lengths, axis=1)])
+    found, variance = np.empty(count), np.empty(count)
+    fine = np.array([-0.5, 0.0, 0.5]) * step
+    near = [[_at(float(np.exp(m + by)), share, averaged) for by in fine] for m in middle]
+    for k, row in enumerate(_descriptions(traces, noise, near, workers)):
+        by, bend = _vertex(fine, row)
+        found[k], variance[k] = middle[k] + by, 1 / max(bend, 1e-9)
     return found, variance
+
+
+def _at(decay: float, share: float, averaged: bool) -> Response:
+    return Response(float(decay), share * float(decay), averaged)
 
 
 def _vertex(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -203,36 +228,18 @@ def _vertex(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[flo
     return float(x[k] + np.clip(shift, -1, 1) * step), float(bend) / step**2
 
 
-def _costs(
-    traces: Sequence[Float] | Float, noise: Float, responses: Sequence[Response], workers: int, rounds: int
+def _descriptions(
+    traces: Sequence[Float] | Float, noise: Float, responses: Sequence[Sequence[Response]], workers: int
 ) -> npt.NDArray[np.float64]:
-    """(cells, responses) cost of explaining each trace: half its residual power in noise, and the spikes' penalty."""
-    shapes = [response.kernel(len(traces[0])) for response in responses]
+    """(cells, responses) length of describing each trace by each of its responses.
 
-    def cost(k: int) -> npt.NDArray[np.float64]:
-        row = np.empty(len(shapes))
-        sigma = float(noise[k])
-        residual = np.empty(len(traces[k]), np.float32)
-        spikes = np.zeros(len(traces[k]), np.float32)
-        for j, kernel in enumerate(shapes):  # from what explained it with the response before: soon there
-            norm = float(np.linalg.norm(kernel))
-            kernels.nonnegative_spikes(
-                traces[k], kernel, EVIDENCE * sigma * norm, 0.02 * sigma, rounds, spikes, residual
-            )
-            unexplained = float(np.dot(residual, residual)) / sigma**2
-            row[j] = 0.5 * unexplained + EVIDENCE * float(spikes.sum()) * norm / sigma
-
-        return row
-
-    return np.array(list(in_order(cost, range(len(traces)), workers)))
-
-
-def _descriptions(traces: Float, noise: Float, responses: Sequence[Response], workers: int) -> npt.NDArray[np.float64]:
-    """(cells, responses) length of describing each trace: ``n log σ`` of what is left, and ``log n`` for each spike."""
-    n = traces.shape[1]
+    ``n log σ`` of what is left, and ``log n`` for each spike (Rissanen 1978, Automatica 14:465). Half as much again, for
+    spikes' sizes, finds longer decays in recordings, with which spikes are followed less well.
+    """
 
     def lengths(k: int) -> npt.NDArray[np.float64]:
-        found = [solve(traces[k], response, 0.0, float(noise[k]), 14, 6) for response in responses]
+        n = len(traces[k])
+        found = [solve(traces[k], response, 0.0, float(noise[k]), *TRIAL) for response in responses[k]]
         return np.array([n * np.log(one.noise) + one.share * n * np.log(n) for one in found])
 
     return np.array(list(in_order(lengths, range(len(traces)), workers)))

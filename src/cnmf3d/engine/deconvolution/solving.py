@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cnmf3d.components import Float, Kinetics
+from cnmf3d.engine.deconvolution.inhibition import resting_levels
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.kernels.numba import deconvolution as kernels
@@ -69,6 +70,8 @@ def deconvolve(
 ) -> Deconvolved:
     """Calcium and spikes of each trace: their posterior means, see `sampled_spikes`.
 
+    Of traces that fall below their rest (`inhibition`) calcium is negative there.
+
     Parameters
     ----------
     raw : (components, frames) float32
@@ -93,7 +96,11 @@ def deconvolve(
     if p == 1:
         responses = [replace(each, rise=0.0) for each in responses]
 
+    rests = resting_levels(raw, noise)
+
     def solved(k: int) -> Solved:
+        if np.isfinite(rests[k]):
+            return solve_both_ways(raw[k], responses[k], float(rests[k]), float(noise[k]))
         return solve(raw[k], responses[k], float(min(lowest[k], baseline[k])), float(noise[k]))
 
     calcium, spikes = np.empty((count, frames), np.float32), np.empty((count, frames), np.float32)
@@ -122,6 +129,18 @@ def solve(
     kernels.unexplained(trace, kernel, expected, residual)
     calcium = trace - residual + np.float32(told[1]) * (fade ** np.arange(len(raw))).astype(np.float32)
     return Solved(calcium, expected, *(float(value) for value in told))
+
+
+def solve_both_ways(raw: Float, response: Response, rest: float, noise: float) -> Solved:
+    """One trace that also falls below its `rest`: what falls is inhibition with the response's shape, and no baseline.
+
+    Calcium is below zero where inhibition outweighs spikes, which are what the trace has beside it.
+    """
+    fall = solve(rest - np.minimum(raw, np.float32(rest)), response, 0.0, noise).calcium
+    found = solve(raw + fall, response, rest, noise)
+    fall = solve(rest - (raw - found.calcium), response, 0.0, noise).calcium
+    found = solve(raw + fall, response, rest, noise)
+    return replace(found, calcium=found.calcium - fall)
 
 
 def resting_level(raw: Float, noise: Float) -> Float:

@@ -164,7 +164,7 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     traces, residuals = linear @ whole, linear @ rest
     raw = traces + residuals
     noise = np.sqrt(linear**2 @ kinetics.noise**2)
-    dff, f0 = delta_f_over_f(raw, baseline, noise, footprints, rest_level(rois.background), rois.resting)
+    dff, f0 = delta_f_over_f(raw, baseline, noise, footprints, rest_level(rois.background), rois.resting, rois.shape)
     quality = quality_of(raw, kinetics.g, list(rois.quality))
     if "f0" in quality:
         quality["f0"] = f0

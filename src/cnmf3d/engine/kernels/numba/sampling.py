@@ -27,6 +27,9 @@ HELD = 5
 """Sweeps in which the baseline is the first guess: without spikes it would be the mean, and what busy cells do would be
 too little ever after."""
 
+KNOWN = 5.0
+"""Spikes that the spread of sizes assumed beforehand counts as: fewer let chance make few spikes alike."""
+
 LOG_NEGLIGIBLE = -6.2
 """Log odds (2 in 1000) below which a frame has no spike: most frames, which need no more than a comparison."""
 
@@ -337,6 +340,15 @@ def _each_spike(  # noqa: PLR0913 - arrays of the inner loop
 
 
 @njit(cache=True, nogil=True)
+def _spread_of_sizes(count: int, total: float, power: float, spread: float) -> float:
+    """Standard deviation of spikes' sizes over their mean: at most `spread`, less where the trace shows spikes alike."""
+    if count < 2:
+        return spread
+    scatter = max(power * count / (total * total) - 1.0, 0.0)
+    return min(spread, math.sqrt((KNOWN * spread * spread + count * scatter) / (KNOWN + count)))
+
+
+@njit(cache=True, nogil=True)
 def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     trace: Any,
     kernel: Any,
@@ -364,7 +376,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     noise : float
         Standard deviation of white noise, the least that is assumed.
     spread : float
-        Standard deviation of spikes' sizes in units of their mean.
+        Standard deviation of spikes' sizes in units of their mean, at most.
     burn, sweeps : int
         Sweeps over all frames before means are taken, and of which they are.
     spikes : (frames,) float32, changed
@@ -385,7 +397,6 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     gain = np.empty(n, np.float32)
     prior, before = np.empty(3), np.empty(2)
     smallest = 2 * noise / math.sqrt(products[length, 0])  # a spike that stands out of the noise just so
-    inside = _log_above(1 / spread)
     sigma = noise
     mean[:] = 0
     largest, start = 0.0, told[0]
@@ -393,15 +404,17 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         if sweep == 0:
             _gains(trace - np.float32(told[0]), kernel, gain)
             largest = max(float(gain.max()) / products[length, 0], smallest)
-        count, total = 0, 0.0
+        count, total, power = 0, 0.0, 0.0
         for t in range(n):
             if spikes[t] > 0:
                 count += 1
                 total += spikes[t]
+                power += spikes[t] * spikes[t]
         share = min(max((count + 1.0) / (n + 10.0), 1e-4), 0.5)
         size = max((total + smallest) / (count + 1.0), smallest, largest * 0.5 ** (sweep + 1))
-        prior[1], prior[2] = size, spread * size
-        prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - inside - 0.5 / (spread * spread)
+        alike = _spread_of_sizes(count, total, power, spread)
+        prior[1], prior[2] = size, alike * size
+        prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - _log_above(1 / alike) - 0.5 / (alike * alike)
         unexplained(trace, kernel, spikes, residual)
         _seed(sweep, 3, 0, state)
         baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)

@@ -46,12 +46,20 @@ METRICS = {
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
-    "f0": "resting light F0 seen through the footprint, above the detector's offset, in units of the raw traces",
+    "f0": "resting light F0 (whose it is: see DfOverF) seen through the footprint, above the detector's offset, in units of the raw traces",
     "red": "mean of the structural channel in the footprint, in units of that channel",
     "red_z": "significance of that: standard deviations above the same footprint at other places; above 3 is labelled",
     "time_offset": "time of the ROI's plane or planes since their volume began, weighted by the squared footprint",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }
+
+
+F0_LIGHT = {
+    "own": "the ROI's own resting light",
+    "all": "all resting light",
+    "surround": "the resting light without a share of the surround's",
+}
+"""What F0 is, by the rule of resting light."""
 
 
 def images(name: str) -> str:
