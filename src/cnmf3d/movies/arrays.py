@@ -107,7 +107,7 @@ class Mapped:
         span = (count - 1) * pitch + math.prod(inner) * self.dtype.itemsize
         raw = file.into(at, span)
         sizes = [math.prod(inner[place + 1 :]) * self.dtype.itemsize for place in range(len(inner))]
-        whole = np.ndarray((count, *inner), self.dtype, raw, 0, (pitch, *sizes))
+        whole = np.ndarray((count, *inner), self.dtype, raw.data, 0, (pitch, *sizes))
         part = np.asarray(whole[(slice(None, None, numbers.step), *rest)])
         return part.copy() if 2 * part.nbytes < span else part
 

@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
 
 class Reader:
     """An open file of which parts are read.
@@ -57,8 +60,10 @@ class Reader:
             data += more
         return data
 
-    def into(self, offset: int, size: int) -> bytearray:
+    def into(self, offset: int, size: int) -> npt.NDArray[np.uint8]:
         """Read `size` bytes from `offset` on into memory that can be written to.
+
+        The memory is numpy's: it asks for large pages of memory, without which taking memory costs more than reading.
 
         Raises
         ------
@@ -67,7 +72,7 @@ class Reader:
         """
         if size > self.size - offset:
             raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
-        data = bytearray(size)
+        data = np.empty(size, np.uint8)
         view, done = memoryview(data), 0
         self._file.seek(offset)
         while done < size:
