@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -70,17 +70,30 @@ class Reader:
         EOFError
             Where the file ends before.
         """
-        if size > self.size - offset:
+        if size > self.size - offset:  # before memory is taken
             raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
         data = np.empty(size, np.uint8)
-        view, done = memoryview(data), 0
+        self.fill(offset, data)
+        return data
+
+    def fill(self, offset: int, out: npt.NDArray[Any]) -> None:
+        """Read from `offset` on what fills an array that is contiguous in memory.
+
+        Raises
+        ------
+        EOFError
+            Where the file ends before.
+        """
+        size = out.nbytes
+        if size > self.size - offset:
+            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        view, done = out.reshape(-1).view(np.uint8).data, 0
         self._file.seek(offset)
         while done < size:
             more = self._file.readinto(view[done:])
             if not more:
                 raise EOFError(f"it ends before byte {offset + size}")
             done += more
-        return data
 
     def exactly(self, offset: int, size: int) -> bytes:
         """Read `size` bytes from `offset` on.
