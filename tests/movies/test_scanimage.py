@@ -254,7 +254,7 @@ def test_leftovers_of_a_stack_that_is_off(tmp_path):
     assert movie.rate == 30 and movie.voxel_size is None and "no distance of planes" in said(movie)
     with pytest.raises(InputError, match="3 channels") as error:
         open_movie(path)
-    assert 'axes="tzyx"' in error.value.fix
+    assert 'plane_order="0,1,2,..."' in error.value.fix
 
 
 def test_stacks_of_versions_that_cannot_switch_them_off(tmp_path):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.positional import Reader
+from cnmf3d.movies.side_by_side import empty, fill, is_whole
 from cnmf3d.movies.stored import Index, LazyArray
 
 PIECE_BYTES = 64 * 2**20
@@ -68,10 +69,35 @@ class Mapped:
             with Reader(self.path) as file:
                 whole = (*index, *(slice(None),) * (len(self.shape) - len(index)))
                 return self._part(file, 0, self.offset, whole)
-        except EOFError as error:
-            raise InputError(f"{self.path} was cut short: {error}", "Copy it again from where it was saved.") from error
-        except OSError as error:
-            raise InputError(f"{self.path} can't be read: {error.strerror}", "Is it still there?") from error
+        except (EOFError, OSError) as error:
+            raise self._fault(error) from error
+
+    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+        """Read parts of items into memory; see `side_by_side.fill`."""
+        pitch = self.stride or self.item_bytes
+        whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype
+        alone = whole and self.item_bytes > SMALL and out[0].flags.c_contiguous
+        try:
+            with Reader(self.path) as file:
+                ends = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)]
+                for start, stop in pairwise(ends):
+                    at = self.offset + int(numbers[start]) * pitch
+                    if whole and self.gapless and out.flags.c_contiguous:
+                        file.fill(at, out[start:stop])
+                    elif alone:
+                        for number in range(start, stop):
+                            file.fill(self.offset + int(numbers[number]) * pitch, out[number])
+                    else:
+                        span = slice(int(numbers[start]), int(numbers[stop - 1]) + 1)
+                        out[start:stop] = self._part(file, 0, self.offset, (span, *rest))
+        except (EOFError, OSError) as error:
+            raise self._fault(error) from error
+
+    def _fault(self, error: EOFError | OSError) -> InputError:
+        """What is said where the file is gone, or ends before."""
+        if isinstance(error, EOFError):
+            return InputError(f"{self.path} was cut short: {error}", "Copy it again from where it was saved.")
+        return InputError(f"{self.path} can't be read: {error.strerror}", "Is it still there?")
 
     def _part(self, file: Reader, axis: int, at: int, index: Index) -> npt.NDArray[Any]:
         """Read what `index` says of the dimensions from `axis` on, of the item that begins at the byte `at`."""
@@ -107,7 +133,7 @@ class Mapped:
         span = (count - 1) * pitch + math.prod(inner) * self.dtype.itemsize
         raw = file.into(at, span)
         sizes = [math.prod(inner[place + 1 :]) * self.dtype.itemsize for place in range(len(inner))]
-        whole = np.ndarray((count, *inner), self.dtype, raw, 0, (pitch, *sizes))
+        whole = np.ndarray((count, *inner), self.dtype, raw.data, 0, (pitch, *sizes))
         part = np.asarray(whole[(slice(None, None, numbers.step), *rest)])
         return part.copy() if 2 * part.nbytes < span else part
 
@@ -150,18 +176,13 @@ class Stacked:
         lead = self.numbers.ndim
         chosen, rest = np.asarray(self.numbers[index[:lead]]), index[lead:]
         flat = chosen.ravel()
-        order = np.argsort(flat, kind="stable")
-        ends = [0, *(np.flatnonzero(np.diff(flat[order]) != 1) + 1).tolist(), flat.size]
-        runs = [order[start:stop] for start, stop in pairwise(ends)] if flat.size else [order]
-        spans = [slice(int(flat[run[0]]), int(flat[run[-1]]) + 1) if run.size else slice(0, 0) for run in runs]
-        block = np.asarray(self.pages[(spans[0], *rest)])
-        if len(runs) == 1 and np.all(order[1:] > order[:-1]):
+        if flat.size and (np.diff(flat) == 1).all():  # as they lie
+            block = np.asarray(self.pages[(slice(int(flat[0]), int(flat[-1]) + 1), *rest)])
             return block.reshape(chosen.shape + block.shape[1:])
-        whole = np.empty((flat.size, *block.shape[1:]), block.dtype)
-        whole[runs[0]] = block
-        for run, span in zip(runs[1:], spans[1:], strict=True):
-            whole[run] = self.pages[(span, *rest)]
-        return whole.reshape(chosen.shape + whole.shape[1:])
+        out = empty(flat, tuple(self.pages.shape[1:]), rest, np.dtype(self.pages.dtype))
+        if flat.size:
+            fill(self.pages, flat, rest, out)
+        return out.reshape(chosen.shape + out.shape[1:])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.side_by_side import empty, fill
 from cnmf3d.movies.stored import Index, LazyArray
 
 OPEN_FILES = 32
@@ -88,15 +90,32 @@ class Chained:
             number = int(np.searchsorted(self._starts, first, "right")) - 1
             return np.asarray(self._opened(number)[(int(first) - int(self._starts[number]), *rest)])
         start, stop, step = first.indices(self.shape[0])
-        blocks, at = [], start
-        while at < stop:
-            number = int(np.searchsorted(self._starts, at, "right")) - 1
-            before, last = int(self._starts[number]), min(stop, int(self._starts[number + 1]))
-            blocks.append(np.asarray(self._opened(number)[(slice(at - before, last - before, step), *rest)]))
-            at += -(-(last - at) // step) * step
-        if not blocks:
-            return np.empty((0, *self.inner), self.dtype)[(slice(None), *rest)]
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        number = int(np.searchsorted(self._starts, start, "right")) - 1
+        if start < stop <= self._starts[number + 1]:
+            before = int(self._starts[number])
+            return np.asarray(self._opened(number)[(slice(start - before, stop - before, step), *rest)])
+        numbers = np.arange(start, stop, step, dtype=np.intp)
+        out = empty(numbers, self.inner, rest, self.dtype)
+        self.fill(numbers, rest, out)
+        return out
+
+    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+        """Read parts of items into memory, file by file; see `side_by_side.fill`."""
+        if not numbers.size:
+            return
+        files = np.searchsorted(self._starts, numbers, "right") - 1
+        order = np.argsort(files, kind="stable")
+        ends = [0, *(np.flatnonzero(np.diff(files[order])) + 1).tolist(), len(order)]
+        for start, stop in pairwise(ends):
+            part, number = order[start:stop], int(files[order[start]])
+            inside, source = numbers[part] - self._starts[number], self._opened(number)
+            step = int(part[1] - part[0]) if len(part) > 1 else 1
+            if (np.diff(part) == step).all():  # also planes that each have a file of their own
+                fill(source, inside, rest, out[part[0] : part[-1] + 1 : step])
+            else:
+                block = np.empty((len(part), *out.shape[1:]), out.dtype)
+                fill(source, inside, rest, block)
+                out[part] = block
 
 
 def _same(one: np.dtype[Any], other: np.dtype[Any]) -> bool:

@@ -79,16 +79,20 @@ class Joined:
 
     def read(self, start: int, stop: int, step: int = 1) -> npt.NDArray[Any]:
         """Read the volumes ``start:stop:step`` as (t, Z, Y, X)."""
-        blocks, at = [], start
+        inside = bisect.bisect_right(self.ends, start)
+        if start < stop <= self.ends[inside]:
+            before = self.ends[inside] - self.parts[inside].volumes
+            return self._opened(inside).read(start - before, stop - before, step)
+        out, at, done = np.empty((len(range(start, stop, step)), *self.volume), self.dtype), start, 0
         while at < stop:
             number = bisect.bisect_right(self.ends, at)
             before = self.ends[number] - self.parts[number].volumes
             last = min(stop, self.ends[number])
-            blocks.append(self._opened(number).read(at - before, last - before, step))
+            block = self._opened(number).read(at - before, last - before, step)
+            out[done : done + len(block)] = block
+            done += len(block)
             at += -(-(last - at) // step) * step
-        if not blocks:
-            return np.empty((0, *self.volume), self.dtype)
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return out
 
     def read_rows(self, time: int, plane: int, rows: slice) -> npt.NDArray[Any]:
         """Read rows of one plane of one volume as (rows, X)."""

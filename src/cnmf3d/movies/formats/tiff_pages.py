@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.formats.tiff_errors import truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
 from cnmf3d.movies.positional import Reader
+from cnmf3d.movies.side_by_side import empty, in_threads
 from cnmf3d.movies.stored import Index, LazyArray, Place
 
 if TYPE_CHECKING:
@@ -183,13 +185,24 @@ class Pages:
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
         """Read a part, from whole pages."""
         first, rest = index[0], index[1:]
-        with self._open() as reader:
-            if not isinstance(first, slice):
+        if not isinstance(first, slice):
+            with self._open() as reader:
                 return np.asarray(self._page(first, reader)[rest])
-            numbers = range(*first.indices(self.shape[0]))
-            if not numbers:
-                return np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
-            return np.stack([self._page(number, reader)[rest] for number in numbers])
+        numbers = np.arange(*first.indices(self.shape[0]), dtype=np.intp)
+        out = empty(numbers, self.shape[1:], rest, self.dtype)
+        self.fill(numbers, rest, out)
+        return out
+
+    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+        """Read parts of pages into memory, on all cores where they are compressed; see `side_by_side.fill`."""
+
+        def work(part: range) -> None:
+            with self._open() as reader:
+                for at in part:
+                    out[at] = self._page(int(numbers[at]), reader)[rest]
+
+        packed = any(not _plain(page) for page in self.index.kinds)
+        in_threads(work, len(numbers), math.prod(self.shape[1:]) * self.dtype.itemsize * len(numbers) if packed else 0)
 
     def _open(self) -> Reader:
         """Open the file for one read."""

@@ -24,6 +24,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.positional import Reader
+from cnmf3d.movies.side_by_side import in_threads
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
 from cnmf3d.movies.units import micrometres, voxel_size
 
@@ -68,11 +69,15 @@ class Blocks:
             range(*part.indices(length)) if isinstance(part, slice) else range(int(part), int(part) + 1)
             for part, length in zip(index, self.shape, strict=True)
         ]
-        out = np.empty([len(span) for span in spans], self.dtype)
-        try:
+        out, touched = np.empty([len(span) for span in spans], self.dtype), list(self._touched(spans))
+
+        def work(part: range) -> None:
             with Reader(self.path) as file:
-                for place, here, there in self._touched(spans):
+                for place, here, there in (touched[number] for number in part):
                     out[here] = self._decoded(file, place)[there]
+
+        try:
+            in_threads(work, len(touched), out.nbytes if self.compression else 0)
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise _broken(str(self.path), error) from error
         return out[tuple(slice(None) if isinstance(part, slice) else 0 for part in index)]

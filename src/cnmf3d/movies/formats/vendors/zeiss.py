@@ -23,6 +23,7 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import whole_volumes
 from cnmf3d.movies.formats.vendors.czi_segments import Block, Contents, Damaged, data_of, read_contents
 from cnmf3d.movies.positional import Reader
+from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
 from cnmf3d.movies.timing import rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
@@ -71,16 +72,34 @@ class Images:
 
     def __getitem__(self, index: Index, /) -> npt.NDArray[Any]:
         """Read a part; each read opens the file for itself."""
-        first, rest = index[0], (*index[1:], *(slice(None),) * (len(self.shape) - len(index)))
-        numbers = range(*first.indices(len(self.blocks))) if isinstance(first, slice) else [int(first)]
-        try:
+        first, rest = index[0], index[1:]
+        chosen = range(*first.indices(len(self.blocks))) if isinstance(first, slice) else range(first, first + 1)
+        numbers = np.array(chosen, np.intp)
+        out = empty(numbers, self.shape[1:], rest, self.dtype)
+        self.fill(numbers, rest, out)
+        return out if isinstance(first, slice) else np.asarray(out[0])
+
+    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+        """Read parts of images into memory, on all cores where they are compressed; see `side_by_side.fill`."""
+        whole = is_whole(rest, self.shape[1:]) and len(self.shape) == 3 and out.dtype == self.dtype
+
+        def work(part: range) -> None:
             with Reader(self.path) as file:
-                pages = [np.array(self._page(file, self.blocks[number])[rest]) for number in numbers]
+                for at in part:
+                    block = self.blocks[int(numbers[at])]
+                    if whole and not block.compression and out[at].flags.c_contiguous:
+                        start, size = data_of(file, block)
+                        if size < out[at].nbytes:
+                            raise Damaged(f"an image of {out[at].nbytes} bytes has {size}")
+                        file.fill(start, out[at])
+                    else:
+                        out[at] = self._page(file, block)[rest]
+
+        packed = any(block.compression for block in self.blocks[:1])
+        try:
+            in_threads(work, len(numbers), out.nbytes if packed else 0)
         except (OSError, EOFError, Damaged) as error:
             raise _broken(str(self.path), error) from error
-        if not isinstance(first, slice):
-            return pages[0]
-        return np.stack(pages) if pages else np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
 
     def _page(self, file: Reader, block: Block) -> npt.NDArray[Any]:
         """One image."""
@@ -119,6 +138,9 @@ def _unpacked(data: bytes, compression: int, shape: tuple[int, ...], dtype: np.d
                 flat = np.frombuffer(imagecodecs.zstd_decode(data, out=room), np.uint8)
             if flat.size != out.nbytes:
                 raise Damaged(f"an image of {out.nbytes} bytes has {flat.size}")
+            if halves and dtype.itemsize == 2:
+                low, high = flat.reshape(2, -1).astype(np.uint16)
+                return (low | high << 8).view(dtype.newbyteorder("=")).reshape(shape)
             if halves:
                 flat = np.ascontiguousarray(flat.reshape(dtype.itemsize, -1).T).reshape(-1)
             return flat.view(dtype).reshape(shape)
@@ -156,7 +178,9 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     _check(place, blocks, contents.part)
     numbers, cautions = _numbers(place, blocks)
     images = Images(place.path, blocks)
-    images[(slice(0, 1),)]  # a file that is cut short fails here and not amid a run
+    images[
+        (slice(0, 1), *(slice(0, 1),) * (len(images.shape) - 1))
+    ]  # a file that is cut short fails here and not amid a run
     letters = ORDER.lower()
     if len(images.shape) == 4:
         if numbers.shape[2] > 1:
