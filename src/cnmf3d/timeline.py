@@ -124,14 +124,14 @@ class Timeline:
 
     @classmethod
     def from_json(cls, text: str, stamps: Double | None = None) -> Timeline:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`; what is missing or null is as of a recording of which nothing is known."""
         told = json.loads(text)
         return cls(
-            segments=tuple(Segment(str(name), int(start)) for name, start in told.get("segments", ())),
+            segments=tuple(Segment(str(name), int(start)) for name, start in told.get("segments") or ()),
             stamps=stamps,
-            planes=tuple(float(each) for each in told.get("planes", ())),
-            source=str(told.get("source", "")),
-            left_out={why: tuple(frames) for why, frames in told.get("left_out", {}).items()},
+            planes=tuple(float(each) for each in told.get("planes") or ()),
+            source=str(told.get("source") or ""),
+            left_out={why: tuple(frames) for why, frames in (told.get("left_out") or {}).items()},
             aligned=bool(told.get("aligned", False)),
         )
 
