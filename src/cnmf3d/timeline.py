@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -141,6 +142,21 @@ def frame_at(seconds: Double, when: float) -> int:
     after = int(np.clip(np.searchsorted(seconds, when), 0, len(seconds) - 1))
     before = max(after - 1, 0)
     return before if when - seconds[before] < seconds[after] - when else after
+
+
+def with_gaps(seconds: Double, values: npt.NDArray[Any], gaps: tuple[int, ...]) -> tuple[Double, npt.NDArray[Any]]:
+    """A course to draw: NaN where time is missing, so that no line is drawn across.
+
+    Parameters
+    ----------
+    seconds, values : (frames,) array
+    gaps : tuple of int
+        Frames before which time is missing.
+    """
+    if not gaps:
+        return seconds, values
+    where = np.array(gaps)
+    return np.insert(seconds, where, seconds[where]), np.insert(values.astype(np.float64), where, np.nan)
 
 
 def gaps_of(intervals: Double) -> npt.NDArray[np.bool_]:

@@ -70,7 +70,9 @@ def recording():
     second = truth.resting.ravel() + np.asarray(footprints @ courses).T
     second = second.reshape(first.shape) + noise * rng.standard_normal(first.shape)
     label = np.arange(footprints.shape[1]) % 2 == 0
-    red = 100 + np.asarray(footprints @ (label * 300.0 / footprints.max(axis=0).toarray().ravel())).reshape(first.shape[1:])
+    red = 100 + np.asarray(footprints @ (label * 300.0 / footprints.max(axis=0).toarray().ravel())).reshape(
+        first.shape[1:]
+    )
     third = rng.poisson(np.broadcast_to(red, first.shape))
     shutter = np.zeros_like(first)
     shutter[50:54] = 900
@@ -93,7 +95,10 @@ def test_a_label_and_a_second_channel_on_the_same_cells(recording, tmp_path):
     kept = np.r_[0:50, 54:240]
     for k in good:
         cell = int(likeness[:, k].argmax())
-        own, other = (np.corrcoef(parts.channels["channel1"].traces[k, kept], c[cell, kept])[0, 1] for c in (courses, truth.traces))
+        own, other = (
+            np.corrcoef(parts.channels["channel1"].traces[k, kept], c[cell, kept])[0, 1]
+            for c in (courses, truth.traces)
+        )
         assert own > 0.95 and own > other + 0.2
         assert (parts.quality["red_z"][k] > 4) == label[cell]
     with pytest.raises(UsageError, match="channel is 7"):

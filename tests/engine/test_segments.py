@@ -1,4 +1,4 @@
-"""Segments: each has its own resting level, and nothing is carried from one into the next. Planes brought to one time."""
+"""Segments: each has its own resting level, and nothing is carried into the next. Planes brought to one time."""
 
 from __future__ import annotations
 

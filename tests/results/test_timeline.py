@@ -56,7 +56,9 @@ def test_what_is_written_is_read_again(tmp_path, timed, later):
     assert alike(found.timeline, timed.timeline) and np.array_equal(found.seconds, timed.timeline.stamps)
     assert found.components.plane_times == timed.components.plane_times
     for name in TRACES:
-        assert np.array_equal(getattr(found.components.channels["channel1"], name), getattr(timed.components.channels["channel1"], name))
+        assert np.array_equal(
+            getattr(found.components.channels["channel1"], name), getattr(timed.components.channels["channel1"], name)
+        )
     assert found.components.quality["time_offset"] == pytest.approx(timed.components.quality["time_offset"])
 
 
@@ -133,7 +135,9 @@ def test_nwb_has_time_stamps_segments_and_channels_and_comes_back(tmp_path, time
     assert alike(back.timeline, timed.timeline) and back.rate == timed.rate
     assert np.array_equal(back.components.traces, timed.components.traces)
     for name in TRACES:
-        assert np.array_equal(getattr(back.components.channels["channel1"], name), getattr(timed.components.channels["channel1"], name))
+        assert np.array_equal(
+            getattr(back.components.channels["channel1"], name), getattr(timed.components.channels["channel1"], name)
+        )
 
 
 def test_stimuli_follow_the_times_of_volumes():
