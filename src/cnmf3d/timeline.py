@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -124,14 +125,14 @@ class Timeline:
 
     @classmethod
     def from_json(cls, text: str, stamps: Double | None = None) -> Timeline:
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`; what is missing or null is as of a recording of which nothing is known."""
         told = json.loads(text)
         return cls(
-            segments=tuple(Segment(str(name), int(start)) for name, start in told.get("segments", ())),
+            segments=tuple(Segment(str(name), int(start)) for name, start in told.get("segments") or ()),
             stamps=stamps,
-            planes=tuple(float(each) for each in told.get("planes", ())),
-            source=str(told.get("source", "")),
-            left_out={why: tuple(frames) for why, frames in told.get("left_out", {}).items()},
+            planes=tuple(float(each) for each in told.get("planes") or ()),
+            source=str(told.get("source") or ""),
+            left_out={why: tuple(frames) for why, frames in (told.get("left_out") or {}).items()},
             aligned=bool(told.get("aligned", False)),
         )
 
@@ -141,6 +142,21 @@ def frame_at(seconds: Double, when: float) -> int:
     after = int(np.clip(np.searchsorted(seconds, when), 0, len(seconds) - 1))
     before = max(after - 1, 0)
     return before if when - seconds[before] < seconds[after] - when else after
+
+
+def with_gaps(seconds: Double, values: npt.NDArray[Any], gaps: tuple[int, ...]) -> tuple[Double, npt.NDArray[Any]]:
+    """A course to draw: NaN where time is missing, so that no line is drawn across.
+
+    Parameters
+    ----------
+    seconds, values : (frames,) array
+    gaps : tuple of int
+        Frames before which time is missing.
+    """
+    if not gaps:
+        return seconds, values
+    where = np.array(gaps)
+    return np.insert(seconds, where, seconds[where]), np.insert(values.astype(np.float64), where, np.nan)
 
 
 def gaps_of(intervals: Double) -> npt.NDArray[np.bool_]:

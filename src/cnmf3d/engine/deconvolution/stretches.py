@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.components import Float, Kinetics
 from cnmf3d.engine.deconvolution.noise import noise_level
@@ -31,8 +32,8 @@ def deconvolve_stretches(
     Returns
     -------
     Deconvolved
-        The baseline is the mean of the stretches' own, each weighted by its length; initial calcium is that of the
-        first.
+        Baseline and noise are means of the stretches' own, each weighted by its length; initial calcium is that of
+        the first.
     """
     spans = stretches(raw.shape[1], breaks)
     noise = noise_level(raw)
@@ -40,16 +41,20 @@ def deconvolve_stretches(
         return deconvolve(raw, p, response, workers)
     parts = [deconvolve(np.ascontiguousarray(raw[:, a:b]), p, response, workers, noise) for a, b in spans]
     lengths = np.array([b - a for a, b in spans], np.float64)
-    baselines = np.stack([part.kinetics.baseline for part in parts], axis=1)
     first = parts[0].kinetics
     return Deconvolved(
         np.concatenate([part.traces for part in parts], axis=1),
         np.concatenate([part.spikes for part in parts], axis=1),
         Kinetics(
             g=first.g,
-            baseline=(baselines @ lengths / lengths.sum()).astype(np.float32),
+            baseline=_mean([part.kinetics.baseline for part in parts], lengths),
             initial=first.initial,
-            noise=noise,
+            noise=_mean([part.kinetics.noise for part in parts], lengths),
             sparsity=first.sparsity,
         ),
     )
+
+
+def _mean(values: Sequence[Float], lengths: npt.NDArray[np.float64]) -> Float:
+    """Mean over stretches, weighted by their lengths, (components,) float32."""
+    return np.asarray(np.stack(values, axis=1) @ lengths / lengths.sum(), np.float32)

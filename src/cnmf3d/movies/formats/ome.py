@@ -75,8 +75,8 @@ def _plane_times(pixels: ElementTree.Element) -> dict[str, list[float]]:
     """Seconds of each plane of the first channel since its volume began, as an entry; none where one isn't stamped."""
     found: dict[tuple[int, int], float] = {}
     for plane in children(pixels, "Plane"):
-        late = seconds(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
-        if int(plane.get("TheC", 0)) == 0 and late is not None:
+        if int(plane.get("TheC", 0)) == 0 and plane.get("DeltaT") is not None:
+            late = seconds(plane.get("DeltaT"), plane.get("DeltaTUnit", "s")) or 0.0
             found[int(plane.get("TheT", 0)), int(plane.get("TheZ", 0))] = late
     times, planes = ({place[axis] for place in found} for axis in (0, 1))
     if len(found) < len(times) * len(planes) or len(planes) != int(pixels.get("SizeZ", 1)) or len(planes) < 2:

@@ -15,6 +15,7 @@ from cnmf3d.components import bridged
 from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, limits, outline, seen
+from cnmf3d.timeline import with_gaps
 
 ACCEPTED, REJECTED, RAW, SPIKE, NEUROPIL = "#19d3a2", "#ff5d5d", "#9aa3ad", "#c2410c", "#4c6ef5"
 MAX_NUMBERS = 80
@@ -119,7 +120,7 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
     components, rows = results.components, max(1, len(chosen))
     figure = Figure(figsize=(WIDTH, 0.9 * rows + 0.4), layout="constrained")
     grid = figure.add_gridspec(rows, 3, width_ratios=(1, 0.6, 12))
-    seconds = results.seconds
+    seconds, gaps = results.seconds, results.timeline.gaps()
     volume = background_of(results, "mean")
     raw = components.raw
     last = None
@@ -127,8 +128,8 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
         _thumbnail(figure.add_subplot(grid[row, 0]), results, volume, index, TOP)
         _thumbnail(figure.add_subplot(grid[row, 1]), results, volume, index, SIDE)
         axis = figure.add_subplot(grid[row, 2], sharex=last)
-        axis.plot(seconds, raw[index], color=RAW, linewidth=0.5)
-        axis.plot(seconds, components.traces[index], color="black", linewidth=0.9)
+        axis.plot(*with_gaps(seconds, raw[index], gaps), color=RAW, linewidth=0.5)
+        axis.plot(*with_gaps(seconds, components.traces[index], gaps), color="black", linewidth=0.9)
         spikes, known = np.nan_to_num(components.spikes[index]), np.nan_to_num(raw[index])
         top, low = float(known.max(initial=0)), min(0.0, float(known.min(initial=0)))
         if spikes.max(initial=0) > 0:
@@ -268,7 +269,8 @@ def neuropil(results: Results) -> Figure | None:
         axis.set_xticks([])
         axis.set_yticks([])
         axis = figure.add_subplot(grid[row, 1])
-        axis.plot(seconds, background.temporal[index], color=NEUROPIL, linewidth=0.8)
+        course = with_gaps(seconds, background.temporal[index], results.timeline.gaps())
+        axis.plot(*course, color=NEUROPIL, linewidth=0.8)
         axis.set_yticks([])
         axis.tick_params(labelsize=7, labelbottom=row == varying.size - 1)
         axis.spines[["top", "right", "left"]].set_visible(False)

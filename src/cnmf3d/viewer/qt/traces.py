@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError
-from cnmf3d.timeline import frame_at
+from cnmf3d.timeline import frame_at, with_gaps
 from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
 
@@ -26,6 +26,12 @@ COLOURS = ("#4cc3ff", "#ffb84c", "#7be07b", "#d79bff", "#ffe066", "#5fe0c8", "#f
 
 DARK = ("#1667a8", "#b85a00", "#1f8a2c", "#7b3fb5", "#8a6d00", "#00807a", "#b3155a", "#3b4cc0")
 """The same on light ground."""
+
+SEGMENT = pg.mkPen("#808080", width=1, style=Qt.PenStyle.DotLine)
+"""Line at the beginning of a segment."""
+
+MOST_SEGMENTS = 200
+"""How many of them are drawn: more would be a grey field."""
 
 LONG = 5000
 """Frames from which only what can be seen of a trace is drawn; that takes a second drawing."""
@@ -106,6 +112,10 @@ class TraceDock(QWidget):
         if store is None or not ids.size or not store.frames:  # masks of other programs have no traces
             return
         seconds, late = store.seconds, store.metrics.get("time_offset")
+        gaps = store.timeline.gaps()
+        for start in store.timeline.starts[:MOST_SEGMENTS]:
+            if start < store.frames:
+                self.plot.addItem(pg.InfiniteLine(seconds[start], angle=90, pen=SEGMENT), ignoreBounds=True)
         self.plot.setLabel("bottom", "time (s)" if store.rate > 0 else "frame")
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
@@ -128,7 +138,7 @@ class TraceDock(QWidget):
                 if not np.isfinite(values[kind][row]).any():
                     continue
                 own = 0.0 if late is None else float(np.nan_to_num(late[store.positions([int(roi)])[0]]))
-                self._curve(seconds + own, values[kind][row] + base, kind, colour, str(roi))
+                self._curve(*with_gaps(seconds + own, values[kind][row] + base, gaps), kind, colour, str(roi))
             if self.apart.isChecked() and len(ids) > 1:
                 label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
                 label.setPos(0, base)

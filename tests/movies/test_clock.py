@@ -1,0 +1,155 @@
+"""When planes, volumes and segments were taken: as files say, as it is given, and never guessed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import vendor_files
+from files import write_scanimage
+from test_scanimage import SLICES, STATE, VALUES, VOLUMES, frames
+
+from cnmf3d import open_movie
+from cnmf3d.errors import InputError, UsageError
+from cnmf3d.movies.cropped import cropped
+from cnmf3d.movies.timing import plane_times
+
+PERIOD = 1 / 30
+
+
+@pytest.fixture
+def values():
+    """(T, Z, Y, X), every value its own place."""
+    return np.arange(6 * 3 * 4 * 5, dtype=np.uint16).reshape(6, 3, 4, 5)
+
+
+def test_planes_are_taken_at_once_where_nobody_says_otherwise(tmp_path, values):
+    tifffile.imwrite(tmp_path / "m.tif", values, imagej=True, metadata={"axes": "TZYX", "finterval": 0.2})
+    movie = open_movie(tmp_path / "m.tif")
+    assert not movie.plane_times.any() and movie.timeline.planes == () and movie.timeline.source == ""
+    np.testing.assert_allclose(movie.seconds, np.arange(6) / 5)
+
+
+@pytest.mark.parametrize("flyback", [0, 1])
+def test_scanimage_has_planes_in_the_order_of_the_scan_or_by_their_stamps(tmp_path, flyback):
+    state = STATE | {"SI.hStackManager.numFramesPerVolumeWithFlyback": SLICES + flyback}
+    write_scanimage(tmp_path / "m.tif", frames(flyback), state)
+    movie = open_movie(tmp_path / "m.tif")
+    np.testing.assert_allclose(movie.plane_times, np.arange(SLICES) * PERIOD)
+    late = [0.0, 0.05, 0.06]  # planes whose times aren't even
+
+    def stamp(number):
+        volume, plane = divmod(number - 1, SLICES + flyback)
+        return f"frameTimestamps_sec = {volume / 10 + [*late, 0.09][plane]:.9f}"
+
+    write_scanimage(tmp_path / "n.tif", frames(flyback), state, headers=stamp)
+    np.testing.assert_allclose(open_movie(tmp_path / "n.tif").plane_times, late, atol=1e-6)
+
+
+def test_volumes_that_scanimage_did_not_save_are_gaps_in_time(tmp_path):
+    kept = np.array([n for n in range(VOLUMES * SLICES) if n // SLICES not in (4, 5)])
+    write_scanimage(tmp_path / "m.tif", frames()[kept], STATE, numbers=kept + 1)
+    movie = open_movie(tmp_path / "m.tif")
+    assert np.array_equal(movie.read(0, 99), np.delete(VALUES, [4, 5], axis=0))
+    np.testing.assert_allclose(movie.seconds, np.delete(np.arange(VOLUMES), [4, 5]) / 10)
+    assert movie.timeline.gaps() == (4,) == movie.timeline.breaks()
+
+
+def test_acquisitions_of_a_recording_are_segments_at_their_own_times(tmp_path):
+    def header(number):
+        acquisition, within = divmod(number - 1, 6 * SLICES)
+        stamp = acquisition * 20 + within / SLICES / 10
+        return (
+            f"acquisitionNumbers = {acquisition + 1}\nframeNumberAcquisition = {within + 1}\n"
+            f"frameTimestamps_sec = {stamp:.6f}"
+        )
+
+    write_scanimage(tmp_path / "m.tif", frames(), STATE, headers=header)
+    movie = open_movie(tmp_path / "m.tif")
+    assert [(s.name, s.start) for s in movie.timeline.segments] == [("acquisition 1", 0), ("acquisition 2", 6)]
+    np.testing.assert_allclose(movie.seconds[[5, 6, 7]], [0.5, 20, 20.1])
+
+
+def test_bruker_and_thorlabs_and_scanbox(tmp_path):
+    shape = (6, 3, 2, 5, 7)
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    step = {"bruker": vendor_files.PERIOD, "thor": 1 / 60, "scanbox": 5 / 8000}
+    for name, seconds in step.items():
+        (tmp_path / name).mkdir()
+        movie = open_movie(vendor_files.WRITERS[name](tmp_path / name, values), channel=0)
+        np.testing.assert_allclose(movie.plane_times, np.arange(3) * seconds, atol=1e-9, err_msg=name)
+    (tmp_path / "back").mkdir()
+    both = open_movie(vendor_files.write_bruker(tmp_path / "back", values, both_ways=True), channel=0)
+    assert not both.plane_times.any()  # a plane's time is not the same in each volume
+    (tmp_path / "fly").mkdir()
+    fly = open_movie(vendor_files.write_thor(tmp_path / "fly", values, flyback=2), channel=0)
+    np.testing.assert_allclose(fly.plane_times, np.arange(3) / 60)
+
+
+def test_ome_tiff_has_planes_and_gaps_by_its_stamps(tmp_path, values):
+    starts = [0, 0.5, 1.0, 2.5, 3.0, 3.5]
+    times = [t + 0.1 * z for t in starts for z in range(3)]
+    labels = {"axes": "TZYX", "Plane": {"DeltaT": times}}
+    tifffile.imwrite(tmp_path / "m.ome.tif", values, ome=True, metadata=labels)
+    movie = open_movie(tmp_path / "m.ome.tif")
+    np.testing.assert_allclose(movie.plane_times, [0, 0.1, 0.2], atol=1e-6)
+    np.testing.assert_allclose(movie.seconds, starts, atol=1e-6)
+    assert movie.timeline.breaks() == (3,)
+    other = open_movie(tmp_path / "m.ome.tif", rate=20)  # then its stamps are wrong
+    np.testing.assert_allclose(other.seconds, np.arange(6) / 20)
+    part = cropped(movie, (2, 6), (1, 3), (0, 4), (0, 5))
+    np.testing.assert_allclose(part.seconds, [0, 1.5, 2, 2.5], atol=1e-6)
+    np.testing.assert_allclose(part.plane_times, [0.1, 0.2], atol=1e-6)
+
+
+def test_times_that_are_given_win(tmp_path, values):
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, values, imagej=True, metadata={"axes": "TZYX"})
+    np.testing.assert_allclose(open_movie(path, rate=2, plane_times=0.1).plane_times, [0, 0.1, 0.2])
+    np.testing.assert_allclose(open_movie(path, rate=2, plane_times="0.2,0.1,0").plane_times, [0.2, 0.1, 0])
+    sidecar = {"origin": "a", "fps": 2, "date": "20260131_142500", "plane_times": [0, 0.05, 0.1]}
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    assert open_movie(path).plane_times.tolist() == [0, 0.05, 0.1]
+    assert not open_movie(path, plane_times="none").plane_times.any()
+    with pytest.raises(UsageError, match="2 times, but the movie 3 planes"):
+        open_movie(path, plane_times=[0, 0.1])
+    with pytest.raises(UsageError, match="plane_times is 'soon'"):
+        open_movie(path, plane_times="soon")
+    assert "span 1 s, but a volume lasts 0.5 s" in " ".join(open_movie(path, plane_times=0.5).warnings)
+    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": "x"}))
+    with pytest.raises(InputError, match="plane_times"):
+        open_movie(path)
+
+
+def test_files_are_segments_where_each_holds_several_volumes(tmp_path, values):
+    for n, part in enumerate((values[:2], values[2:])):
+        tifffile.imwrite(tmp_path / f"trial_{n}.tif", part, imagej=True, metadata={"axes": "TZYX", "finterval": 0.2})
+    movie = open_movie(tmp_path)
+    assert [(s.name, s.start) for s in movie.timeline.segments] == [("trial_0.tif", 0), ("trial_1.tif", 2)]
+    assert "segments" not in movie.metadata
+    for n, volume in enumerate(values):
+        tifffile.imwrite(tmp_path / f"v{n}.tif", volume, imagej=True, metadata={"axes": "ZYX"})
+    assert open_movie(str(tmp_path / "v*.tif"), rate=5).timeline.segments == ()
+
+
+def test_other_channels_are_opened_in_the_same_way(tmp_path, values):
+    both = np.stack([values, values + 500], axis=2)
+    tifffile.imwrite(tmp_path / "m.tif", both, imagej=True, metadata={"axes": "TZCYX"})
+    movie = open_movie(tmp_path / "m.tif", channel=0, rate=2)
+    assert np.array_equal(movie.channel(1).read(0, 6), values + 500)
+    part = cropped(movie, (1, 4), (0, 2), (1, 3), (0, 5))
+    assert np.array_equal(part.channel(1).read(0, 3), values[1:4, :2, 1:3] + 500)
+    with pytest.raises(UsageError, match="channel is 2"):
+        movie.channel(2)
+
+
+def test_planes_without_a_time_of_their_own():
+    rng = np.random.default_rng(0)
+    even = np.arange(4) * 0.1 + np.arange(50)[:, None]
+    assert plane_times(even + rng.normal(0, 0.002, even.shape))["plane_times_s"] == pytest.approx(
+        [0, 0.1, 0.2, 0.3], abs=0.003
+    )
+    assert plane_times(np.where(np.arange(50)[:, None] % 2, even, even[:, ::-1])) == {}
+    assert plane_times(np.full((5, 3), np.nan)) == {} and plane_times(np.ones((5, 3))) == {}
