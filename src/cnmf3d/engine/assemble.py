@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, hidden_traces
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
+from cnmf3d.engine.deconvolution import Errors
 from cnmf3d.engine.stages import Outcome
+from cnmf3d.results.errors import in_halves
 from cnmf3d.results.seen import in_bytes
+from cnmf3d.traces import time_constants
 
 
 def components_of(outcome: Outcome) -> Components:
@@ -33,6 +38,8 @@ def components_of(outcome: Outcome) -> Components:
     raw = demixed.raw * column
     rule = outcome.resting
     dff, f0 = delta_f_over_f(raw, kinetics.baseline, kinetics.noise, footprints, outcome.level, rule)
+    decay, rise = (constant / np.float32(outcome.plan.rate) for constant in time_constants(kinetics.g))
+    found = {"decay": decay, "rise": rise, "noise": kinetics.noise, "f0": f0}
     seen = None if demixed.shares is None else in_bytes(demixed.shares)
     gaps = None if outcome.plan.bridges else seen
     mean = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
@@ -45,11 +52,29 @@ def components_of(outcome: Outcome) -> Components:
         background=background_of(outcome),
         kinetics=kinetics,
         dff=hidden_traces(dff, gaps),
-        quality={**demixed.quality, "seen": mean, "f0": f0},
+        quality={**demixed.quality, "seen": mean, **found},
         accepted=outcome.accepted,
         resting=rule,
         seen=seen,
+        **errors_in_units(demixed.deconvolved.errors, column, gaps),
     )
+
+
+def errors_in_units(errors: Errors | None, factor: Float, gaps: Float | None) -> dict[str, Any]:
+    """Standard errors as fields of `Components`.
+
+    Parameters
+    ----------
+    errors : Errors or None
+    factor : (components, 1) float32
+        By which traces are multiplied.
+    gaps : (components, frames) float32 or None
+        As for `hidden_traces`.
+    """
+    if errors is None:
+        return {}
+    found = {"traces_sd": errors.traces, "spikes_sd": errors.spikes, "events_sd": errors.events}
+    return {name: hidden_traces(in_halves(values * factor), gaps) for name, values in found.items()}
 
 
 def in_movie_units(footprints: Footprints, scale: Float) -> tuple[Footprints, Float]:

@@ -228,7 +228,8 @@ def finished(context: Context, draft: Draft) -> Outcome:
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, last.raw, context.workers)
-        raw, denoised = deconvolved(last, plan.p, responses, context.workers)
+        given = plan.decay is not None
+        raw, denoised = deconvolved(last, plan.p, responses, context.workers, errors=True, known=given)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
@@ -433,20 +434,20 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
 
 
 def deconvolved(
-    seen: Traces, order: int, kinetics: Response | Sequence[Response], workers: int
+    seen: Traces, order: int, kinetics: Response | Sequence[Response], workers: int, **errors: bool
 ) -> tuple[Float, Deconvolved]:
     """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
 
-    Both in turn, so that these frames have no say (expectation and maximisation).
+    Both in turn, so that these frames have no say (expectation and maximisation). `errors` as for `deconvolve`.
     """
     raw = seen.raw
-    found = deconvolve(raw, order, kinetics, workers)
+    found = deconvolve(raw, order, kinetics, workers, **errors)
     gaps = None if seen.shares is None else seen.shares < UNSEEN
     if gaps is None or not gaps.any():
         return raw, found
     for _ in range(ROUNDS):
         raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-        found = deconvolve(raw, order, kinetics, workers)
+        found = deconvolve(raw, order, kinetics, workers, **errors)
     return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
 
 

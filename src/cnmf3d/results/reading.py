@@ -23,6 +23,7 @@ from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
+from cnmf3d.results.errors import read_errors
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
@@ -221,7 +222,8 @@ def _components(
             lambda: stored.read(lambda: _background(stored.file["estimates"], order, frames))
         )
         return StoredComponents.of(stored, names, {**rest, "background": background})
-    whole = Components(**rest, **_traces(estimates, footprints, order))
+    errors = {} if own is None else read_errors(own.file)
+    whole = Components(**rest, **_traces(estimates, footprints, order), **errors)
     if own is None or (seen := read_seen(own.file)) is None:
         return whole
     traces: dict[str, Any] = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}

@@ -9,5 +9,15 @@ from cnmf3d.engine.deconvolution.kinetics import measured_response, own_response
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
+from cnmf3d.engine.deconvolution.uncertainty import Errors
 
-__all__ = ["Deconvolved", "Response", "deconvolve", "measured_response", "noise_level", "own_responses", "strongest"]
+__all__ = [
+    "Deconvolved",
+    "Errors",
+    "Response",
+    "deconvolve",
+    "measured_response",
+    "noise_level",
+    "own_responses",
+    "strongest",
+]

@@ -130,6 +130,7 @@ def _results(found: Found, given: Given) -> Results:
     shape, footprints = _footprints(found, given)
     count = footprints.shape[1]
     traces = _traces(found, count)
+    errors: dict[str, Any] = {field: traces.get(name) for field, (name, _) in names.ERRORS.items()}
     frames = traces["Denoised"].shape[1]
     components = Components(
         shape=shape,
@@ -143,6 +144,7 @@ def _results(found: Found, given: Given) -> Results:
         quality=_quality(found, count),
         accepted=_accepted(found, count),
         seen=traces.get(names.SEEN),
+        **errors,
     )
     pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
     known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
@@ -226,7 +228,7 @@ def _kind(name: str) -> str:
     """Which trace a series is, by its name or its container's; empty where it is none of ROIs."""
     lower = name.lower()
     for words, kind in (
-        ((names.SEEN.lower(),), names.SEEN),
+        *(((known.lower(),), known) for known in (names.SEEN, *(name for name, _ in names.ERRORS.values()))),
         (("residual",), "Residuals"),
         (("neuropil", "background"), ""),
         (("deconv", "spike", "event"), "Deconvolved"),

@@ -103,9 +103,13 @@ TITLES = {
     "width": "width",
     "aspect": "aspect",
     "soma": "soma",
+    "p_cell": "p cell",
     "motion_r": "motion",
     "size": "size",
     "seen": "seen",
+    "decay": "decay (s)",
+    "rise": "rise (s)",
+    "noise": "noise",
 }
 """Of the measures that are looked at most, in the order of the table."""
 
@@ -119,8 +123,12 @@ TIPS = {
     "width": "Width of the footprint across its narrow side, in voxels",
     "aspect": "Length of the footprint over its width: 1 for a disk",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
+    "p_cell": "Probability of being a cell, calibrated on simulated movies; it has no part in the verdict",
     "motion_r": "Correlation of the trace with the motion: cells have less than 0.6, edges that move more",
     "size": "Voxels of the footprint",
+    "decay": "Decay time of calcium, in seconds",
+    "rise": "Rise time of calcium, in seconds; 0 where the model has none",
+    "noise": "Standard deviation of the trace's noise in one frame, in units of the trace",
     "seen": "Share of the footprint that the movie shows, mean over the frames: less where registration moved it out",
 }
 
