@@ -29,8 +29,8 @@ def test_the_error_of_an_event_is_that_of_its_sum_over_draws():
     found = event_errors(spikes, drawn, 1.0)
     assert np.flatnonzero(found).tolist() == [9, 10, 11, 12]  # frame 20 has too little to be an event
     assert found[10] == pytest.approx(FEW * np.std([1, 1, 1.2, 1.2], ddof=1))
-    with_shape = event_errors(spikes, drawn, 1.0, 0.1, 0.3)
-    assert with_shape[10] == pytest.approx(np.sqrt(found[10] ** 2 + 0.1**2 + 0.3**2))
+    with_misfit = event_errors(spikes, drawn, 1.0, np.linspace(0, 0.29, 30, dtype=np.float32))
+    assert with_misfit[9] == pytest.approx(np.hypot(found[10], 0.12))
 
 
 def test_events_are_listed_with_sizes_and_errors():
@@ -78,7 +78,7 @@ def simulated(rate=1.0, height=8.0, cells=8, frames=2000):
 @pytest.mark.parametrize("height", [4.0, 8.0])
 def test_ninety_percent_intervals_hold_most_events_and_calcium(height):
     raw, calcium, spikes, response = simulated(height=height)
-    found = deconvolve(raw, 2, response, errors=True, known=True)
+    found = deconvolve(raw, 2, response, errors=True)
     events = events_of(found.spikes, found.errors.events)
     truth = [
         spikes[c, a : b + 1].sum() for c, a, b in zip(events["component"], events["first"], events["last"], strict=True)
@@ -94,8 +94,8 @@ def test_ninety_percent_intervals_hold_most_events_and_calcium(height):
 def test_errors_change_nothing_else_and_unknown_kinetics_make_them_wider():
     raw, _, _, response = simulated(cells=3, frames=600)
     plain, known, unknown = (
-        deconvolve(raw, 2, response, errors=errors, known=known)
-        for errors, known in ((False, False), (True, True), (True, False))
+        deconvolve(raw, 2, response, errors=errors, shape=shape)
+        for errors, shape in ((False, 0.1), (True, 0.0), (True, 0.1))
     )
     assert plain.errors is None
     assert np.array_equal(plain.spikes, known.spikes) and np.array_equal(known.spikes, unknown.spikes)

@@ -22,7 +22,7 @@ from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.assemble import errors_in_units
 from cnmf3d.engine.block import entry_columns
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant
-from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.deconvolution import DEMIXED, Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
@@ -210,7 +210,11 @@ def _components(
     count, order = weights.shape[1], scene.g.size
     if response is None and scene.rate > 0:
         response = measured_response(traces, 1, float(scene.rate), None)
-    denoised = _calcium(traces, response) if response is None else deconvolve(traces, order, response, errors=True)
+    denoised = (
+        _calcium(traces, response)
+        if response is None
+        else deconvolve(traces, order, response, errors=True, shape=DEMIXED)
+    )
     local, factor = unit(sparse.csc_array((weights * scene.noise[:, None]).astype(np.float32)))
     scale = factor[:, None]
     kinetics = denoised.kinetics

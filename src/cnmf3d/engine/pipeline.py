@@ -18,7 +18,7 @@ from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
-from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response, own_responses
+from cnmf3d.engine.deconvolution import DEMIXED, Deconvolved, Response, deconvolve, measured_response, own_responses
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
@@ -228,8 +228,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         last = traces_of(draft.source, draft.footprints, draft.neuropil, draft.traces)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, last.raw, context.workers)
-        given = plan.decay is not None
-        raw, denoised = deconvolved(last, plan.p, responses, context.workers, errors=True, known=given)
+        raw, denoised = deconvolved(last, plan.p, responses, context.workers, errors=True)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
@@ -434,20 +433,20 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
 
 
 def deconvolved(
-    seen: Traces, order: int, kinetics: Response | Sequence[Response], workers: int, **errors: bool
+    seen: Traces, order: int, kinetics: Response | Sequence[Response], workers: int, *, errors: bool = False
 ) -> tuple[Float, Deconvolved]:
     """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
 
     Both in turn, so that these frames have no say (expectation and maximisation). `errors` as for `deconvolve`.
     """
     raw = seen.raw
-    found = deconvolve(raw, order, kinetics, workers, **errors)
+    found = deconvolve(raw, order, kinetics, workers, errors=errors, shape=DEMIXED)
     gaps = None if seen.shares is None else seen.shares < UNSEEN
     if gaps is None or not gaps.any():
         return raw, found
     for _ in range(ROUNDS):
         raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-        found = deconvolve(raw, order, kinetics, workers, **errors)
+        found = deconvolve(raw, order, kinetics, workers, errors=errors, shape=DEMIXED)
     return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
 
 

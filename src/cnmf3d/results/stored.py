@@ -189,7 +189,7 @@ class StoredComponents(Later, Components):
 
     def has(self, field: str) -> bool:
         """Whether ``seen`` or an error is there, without reading it."""
-        return field in self.__dict__["_later"] or super().has(field)
+        return field in self.__dict__.get("_later", {}) or super().has(field)
 
     @property
     def _stored(self) -> Stored:

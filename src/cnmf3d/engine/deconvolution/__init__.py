@@ -9,9 +9,11 @@ from cnmf3d.engine.deconvolution.kinetics import measured_response, own_response
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
-from cnmf3d.engine.deconvolution.uncertainty import Errors
+from cnmf3d.engine.deconvolution.uncertainty import DEMIXED, ESTIMATED, Errors
 
 __all__ = [
+    "DEMIXED",
+    "ESTIMATED",
     "Deconvolved",
     "Errors",
     "Response",

@@ -13,6 +13,7 @@ from cnmf3d.components import Float
 from cnmf3d.engine.deconvolution.kinetics import RISE, TYPICAL, measured_response, own_responses
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import deconvolve as solved
+from cnmf3d.engine.deconvolution.uncertainty import ESTIMATED
 from cnmf3d.engine.parallel import cores
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Caution, Note, Progress, Reporter, silent
@@ -136,7 +137,8 @@ def deconvolve(
     rows = np.flatnonzero(seen)
     for part in _parts(len(raw)):
         tell(Progress("deconvolve", part.start, len(raw), "traces"))
-        found = solved(raw[part], order, responses[part], threads, errors=True, known=decay is not None)
+        shape = ESTIMATED if decay is None else 0.0
+        found = solved(raw[part], order, responses[part], threads, errors=True, shape=shape)
         calcium[rows[part]], spikes[rows[part]] = found.traces, found.spikes
         if found.errors is not None:
             calcium_sd[rows[part]], spikes_sd[rows[part]] = found.errors.traces, found.errors.spikes

@@ -78,7 +78,7 @@ def deconvolve(
     workers: int = 1,
     *,
     errors: bool = False,
-    known: bool = False,
+    shape: float = 0.0,
 ) -> Deconvolved:
     """Calcium and spikes of each trace: their posterior means, see `sampled_spikes`.
 
@@ -93,8 +93,8 @@ def deconvolve(
         Threads; the result doesn't depend on it.
     errors : bool
         Whether standard errors are wanted.
-    known : bool
-        Whether the response was given: then its error is no part of them.
+    shape : float
+        Share of the calcium by which the response is wrong, which is part of them; 0 where it is known.
     """
     count, frames = raw.shape
     noise = noise_level(raw)
@@ -110,7 +110,7 @@ def deconvolve(
 
     def solved(k: int) -> Solved:
         rest = float(min(lowest[k], baseline[k]))
-        return solve(raw[k], responses[k], rest, float(noise[k]), errors=errors, known=known)
+        return solve(raw[k], responses[k], rest, float(noise[k]), errors=errors, shape=shape)
 
     calcium, spikes = np.empty((count, frames), np.float32), np.empty((count, frames), np.float32)
     told = np.zeros((3, count), np.float32)
@@ -134,11 +134,11 @@ def solve(
     sweeps: int = SWEEPS,
     *,
     errors: bool = False,
-    known: bool = False,
+    shape: float = 0.0,
 ) -> Solved:
     """One trace (frames,) float32; `baseline` is a first guess, `noise` the standard deviation of its white noise.
 
-    `errors` and `known` as for `deconvolve`.
+    `errors` and `shape` as for `deconvolve`.
     """
     trace = np.ascontiguousarray(raw, np.float32)
     if np.ptp(trace) <= ROUNDING * np.abs(trace).max(initial=0):
@@ -159,7 +159,7 @@ def solve(
     one = Solved(calcium, expected, baseline, initial, found, share, size)
     if not errors:
         return one
-    return replace(one, errors=errors_of(expected, drawn, deviations, one.size, one.noise, response.peak, known))
+    return replace(one, errors=errors_of(calcium, expected, drawn, deviations, size, found, response.peak, shape))
 
 
 def resting_level(raw: Float, noise: Float) -> Float:

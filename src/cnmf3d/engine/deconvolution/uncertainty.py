@@ -28,14 +28,15 @@ FEW = 1.1
 """Factor of spreads over draws: draws that follow one another are alike, so that twenty spread a tenth too little. A
 hundred draws need none, and five times the time."""
 
-SHAPE = 0.05
-"""Relative error of an event's size where kinetics were estimated, however little noise there is: by as much, and by
-half of what `FAINTER` says, estimated decay times are off in simulated traces that aren't busy. More would make
-intervals of clear events too wide, less those of cells whose decay is off too narrow."""
+ESTIMATED, DEMIXED = 0.05, 0.12
+"""Share of the calcium that there is by which the response is wrong: of traces whose kinetics were estimated, and of
+cells of a volume, which also hold what demixing leaves of others. In simulated traces the former is too much where a
+cell fires seldom and its decay is right, too little where it is busy and its decay isn't; with less than the latter
+echoes of large events in simulated volumes look certain."""
 
-FAINTER = 0.6
-"""What is added to that (in squares), in units of noise over the height of the event: noisier traces say less of their
-kinetics."""
+FAINTER = 0.5
+"""What is added to that (in squares) to an event's size, in units of noise over the height of the response: noisier
+traces say less of their kinetics."""
 
 UNLIKE = 0.25
 """Error of calcium where kinetics were estimated, in units of the noise of one frame: a response that is off by more
@@ -65,7 +66,7 @@ def runs(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     return np.asarray(edges.reshape(-1, 2))
 
 
-def event_errors(spikes: Float, drawn: Float, size: float, shape: float = 0.0, faintness: float = 0.0) -> Float:
+def event_errors(spikes: Float, drawn: Float, size: float, misfit: Float | None = None) -> Float:
     """Standard error of the size of the event that each frame belongs to, (frames,) float32; zero outside events.
 
     An event is a stretch of frames with at least `FAINT` times a typical spike each, and `LIKELY` together, and
@@ -79,8 +80,8 @@ def event_errors(spikes: Float, drawn: Float, size: float, shape: float = 0.0, f
         Draws of the spikes.
     size : float
         Typical size of a spike.
-    shape, faintness : float
-        What the response's error adds: a share of the size, and an error in units of the spikes.
+    misfit : (frames,) float32, optional
+        Error that the response adds in each frame, in units of the spikes; an event has the largest of its frames.
     """
     out = np.zeros(spikes.size, np.float32)
     inside = spikes > FAINT * size
@@ -94,35 +95,39 @@ def event_errors(spikes: Float, drawn: Float, size: float, shape: float = 0.0, f
     for (first, end), total in zip(found, sums, strict=True):
         if total > LIKELY * size:
             spread = FEW * float(drawn[:, first:end].sum(axis=1).std(ddof=1))
-            out[first:end] = np.sqrt(spread**2 + (shape * total) ** 2 + faintness**2)
+            other = 0.0 if misfit is None else float(misfit[first:end].max())
+            out[first:end] = np.hypot(spread, other)
     return out
 
 
 def errors_of(
+    calcium: Float,
     spikes: Float,
     drawn: Float,
     deviations: npt.NDArray[np.float64],
     size: float,
     noise: float,
     peak: float,
-    known: bool,
+    shape: float,
 ) -> Errors:
     """Standard errors of one trace.
 
     Parameters
     ----------
-    spikes : (frames,) float32
+    calcium, spikes : (frames,) float32
         Posterior means.
     drawn : (draws, frames) float32
     deviations : (2, frames) float64
         Posterior standard deviations of spikes and calcium, as the sampler has them.
     size, noise, peak : float
         Typical size of a spike; of white noise; height of the response to a spike of size 1.
-    known : bool
-        Whether kinetics were given; otherwise their error is part of it.
+    shape : float
+        Share of the calcium by which the response is wrong; 0 where kinetics are known.
     """
-    other = 0.0 if known else UNLIKE * noise
-    faintness = 0.0 if known else FAINTER * noise / max(peak, 1e-9)
-    events = event_errors(spikes, drawn, size, 0.0 if known else SHAPE, faintness)
-    calcium = np.sqrt((FEW * deviations[1]) ** 2 + other**2).astype(np.float32)
-    return Errors(calcium, (FEW * deviations[0]).astype(np.float32), events)
+    misfit, other = None, 0.0
+    if shape > 0:
+        other = UNLIKE * noise
+        misfit = np.hypot(shape * calcium, FAINTER * noise) / np.float32(max(peak, 1e-9))
+    events = event_errors(spikes, drawn, size, misfit)
+    uncertain = np.sqrt((FEW * deviations[1]) ** 2 + other**2).astype(np.float32)
+    return Errors(uncertain, (FEW * deviations[0]).astype(np.float32), events)
