@@ -37,23 +37,21 @@ Array = np.ndarray[Any, Any]
 
 FITTED = (
     ("tiny", 0), ("small", 0), ("dim", 0), ("neuropil", 0), ("photons", 0), ("photons_empty", 0), ("jitter06", 0),
-    ("jitter10", 0), ("silent", 0), ("trials", 0), ("planes", 0), ("toy3d", 0), ("borders", 0), ("short", 0),
-    ("mixed", 0), ("startles", 0), ("beads", 0),
+    ("jitter10", 0), ("silent", 0), ("trials", 0), ("planes", 0), ("toy3d", 0),
 )  # fmt: skip
 HELD_OUT = (
     ("tiny", 7), ("dim", 7), ("photons_blurred", 7), ("photons_skewed", 7), ("jitter03", 7), ("jitter10", 7),
-    ("warp", 7), ("drift", 7), ("flicker", 7), ("detector", 7), ("borders_nan", 7), ("zebrafish", 7), ("mixed", 7),
-    ("silent", 7), ("toy2d", 7), ("dense", 7),
+    ("warp", 7), ("drift", 7), ("flicker", 7), ("detector", 7), ("borders_nan", 7),
 )  # fmt: skip
-LARGEST = {
+LARGEST: Mapping[str, Mapping[str, str]] = {
     "small": {"frames": "300"},
-    "dense": {"frames": "300"},
     "dim": {"frames": "400"},
     "neuropil": {"frames": "300"},
 }
 """Scenes that are made shorter: it is their components that count."""
-RIDGE = 1.0
-"""Prior precision of a weight, of a feature of variance one."""
+RIDGE = 3.0
+"""Prior precision of a weight, of a feature of variance one: of 0.3 to 30 the one with the least log loss where each
+movie of `FITTED` in turn is left out. Less makes it too sure, more too doubtful."""
 BINS = 10
 
 
