@@ -24,6 +24,9 @@ alone, whose trace is ten times as noisy."""
 TRACES = ("traces", "residuals", "spikes", "dff")
 """Fields that are NaN where nothing of a component was seen."""
 
+ERRORS = ("traces_sd", "spikes_sd", "events_sd")
+"""Fields of standard errors, which are NaN there, too; None where they aren't known."""
+
 
 @dataclass(frozen=True)
 class Background:
@@ -164,8 +167,9 @@ class Components:
     quality : mapping of name to (components,) float32
         ``snr`` (CaImAn's SNR_comp), ``r_value`` (r_values), ``reliability`` (how far the trace outlasts a moment),
         ``skewness``, ``compactness``, ``smoothness`` (of the outline), ``width`` (narrow side, voxels), ``soma``
-        (probability of being a cell body), ...; also ``f0``, the resting light in units of the traces, and ``seed``,
-        which seed it was.
+        (probability of being a cell body), ``p_cell`` (of being a cell), ...; also ``decay`` and ``rise`` in
+        seconds, ``noise`` of the trace and ``f0``, the resting light, in units of the traces, and ``seed``, which seed
+        it was.
     accepted : (components,) bool
         Passed the evaluation. Rejected components are kept.
     resting : RestingLight
@@ -177,6 +181,10 @@ class Components:
         Seconds of each plane since its volume began; empty where all are taken at once, or it isn't known.
     channels : mapping of name to Traced
         Traces of other functional channels, ``channel1``, ....
+    traces_sd, spikes_sd, events_sd : (components, frames) float32 or None
+        Standard errors in units of the traces: of calcium (without noise), of each frame's spikes, and of the size of
+        the event that a frame belongs to, zero outside events; the size is the sum of its spikes. None where they
+        aren't known. See docs/traces.md.
     """
 
     shape: VolumeShape
@@ -193,6 +201,9 @@ class Components:
     seen: Float | None = field(default_factory=lambda: None)  # no class attribute: one that is stored is read later
     plane_times: tuple[float, ...] = ()
     channels: Mapping[str, Traced] = field(default_factory=lambda: {})  # as above
+    traces_sd: Float | None = field(default_factory=lambda: None)
+    spikes_sd: Float | None = field(default_factory=lambda: None)
+    events_sd: Float | None = field(default_factory=lambda: None)
 
     @property
     def count(self) -> int:
@@ -227,9 +238,13 @@ class Components:
         return centroids_of(self.footprints, self.shape)
 
     def rows(self, field: str, index: npt.NDArray[np.integer[Any]]) -> Float:
-        """(k, frames) some rows of ``traces``, ``residuals``, ``spikes``, ``dff`` or ``seen``."""
+        """(k, frames) some rows of ``traces``, ``residuals``, ``spikes``, ``dff``, ``seen`` or an error."""
         values: Float = getattr(self, field)[index]
         return values
+
+    def has(self, field: str) -> bool:
+        """Whether ``seen`` or an error is there."""
+        return getattr(self, field) is not None
 
     def share_seen(self) -> Float:
         """(components, frames) `seen`, ones where it is None."""
@@ -246,6 +261,9 @@ class Components:
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""
         index = np.flatnonzero(keep) if keep.dtype == bool else keep
+        optional: dict[str, Any] = {
+            name: self.rows(name, index) if self.has(name) else None for name in ("seen", *ERRORS)
+        }
         return dataclasses.replace(
             self,
             footprints=sparse.csc_array(self.footprints[:, index]),
@@ -256,8 +274,8 @@ class Components:
             dff=self.rows("dff", index),
             quality={name: values[index] for name, values in self.quality.items()},
             accepted=self.accepted[index],
-            seen=None if self.seen is None else self.rows("seen", index),
             channels={name: channel.select(index) for name, channel in self.channels.items()},
+            **optional,
         )
 
 

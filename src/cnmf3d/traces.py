@@ -5,6 +5,8 @@ As published by Giovannucci et al. 2019, eLife 8:e38173, under CaImAn's names wh
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -13,6 +15,9 @@ from cnmf3d.components import Float
 
 GONE = 0.05
 """Autocorrelation that counts as none: half a standard error of one at a hundred values."""
+
+NO_RISE = 1e-6
+"""Root of the coefficients' polynomial below which there is no rise: coefficients in single precision say no more."""
 
 
 def quiet_level(traces: Float) -> tuple[Float, Float]:
@@ -142,3 +147,65 @@ def decay_frames(g: Float) -> float:
     root = 0.5 * (first + np.sqrt(np.maximum(first**2 + 4 * second, 0)))
     good = root[(root > 0) & (root < 1)]
     return float(np.median(-1 / np.log(good))) if good.size else 0.0
+
+
+def time_constants(g: Float) -> tuple[Float, Float]:
+    """Decay and rise times in frames that AR coefficients mean, (components,) float32 each.
+
+    ``x² − g1 x − g2`` has the roots ``exp(−1 / decay)`` and ``exp(−1 / rise)``.
+
+    Parameters
+    ----------
+    g : (components, p) float32
+        Coefficients a frame.
+
+    Returns
+    -------
+    decay, rise : (components,) float32
+        NaN where coefficients mean no decay. A rise is 0 where there is none (p = 1, or a second coefficient of 0).
+    """
+    padded = np.zeros((len(g), 2))
+    padded[:, : g.shape[1]] = g[:, :2]
+    first, second = padded.T
+    apart = first**2 + 4 * second
+    root = np.sqrt(np.maximum(apart, 0))
+    slow, fast = 0.5 * (first + root), 0.5 * (first - root)
+    usable = (apart >= 0) & (slow > 0) & (slow < 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decay = np.where(usable, -1 / np.log(slow), np.nan)
+        rise = np.where(usable, np.where(fast > NO_RISE, -1 / np.log(np.maximum(fast, NO_RISE)), 0), np.nan)
+    return decay.astype(np.float32), rise.astype(np.float32)
+
+
+def events_of(spikes: Float, errors: Float) -> dict[str, npt.NDArray[Any]]:
+    """Events of traces, one after another: stretches of frames with one standard error, ``events_sd``.
+
+    Parameters
+    ----------
+    spikes : (components, frames) float32
+    errors : (components, frames) float32
+        Standard error of the size of the event that a frame belongs to; zero outside events, NaN where unknown.
+
+    Returns
+    -------
+    mapping of name to (events,) array
+        ``component``, ``first``, ``peak`` and ``last`` frame, int64; ``size``, the sum of the event's spikes, and
+        its standard error ``size_sd``, float32.
+    """
+    inside = np.nan_to_num(errors) > 0
+    edges = np.diff(inside.astype(np.int8), axis=1, prepend=0, append=0)
+    component, first = np.nonzero(edges == 1)
+    last = np.nonzero(edges == -1)[1] - 1
+    flat = np.where(inside, np.nan_to_num(spikes), 0).ravel()
+    width = spikes.shape[1]
+    starts = component * width + first
+    size = np.add.reduceat(flat, starts) if starts.size else np.zeros(0)  # between events there is nothing
+    peak = [int(a + spikes[c, a : b + 1].argmax()) for c, a, b in zip(component, first, last, strict=True)]
+    return {
+        "component": component.astype(np.int64),
+        "first": first.astype(np.int64),
+        "peak": np.array(peak, np.int64),
+        "last": last.astype(np.int64),
+        "size": size.astype(np.float32),
+        "size_sd": errors[component, first].astype(np.float32),
+    }

@@ -140,10 +140,10 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
         seen.seeds += footprints.shape[1] if traces is None else 0
         return solver(block, footprints, settings, traces)
 
-    def deconvolve(raw, p, response, workers=1, solver=pipeline.deconvolve):
+    def deconvolve(raw, p, response, workers=1, solver=pipeline.deconvolve, **errors):
         seen.orders.append(p)
         seen.response = response
-        return solver(raw, p, response, workers)
+        return solver(raw, p, response, workers, **errors)
 
     def judge(quality, plan, *further, judged=pipeline.judge):
         seen.plans.append(plan)

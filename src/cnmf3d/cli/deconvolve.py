@@ -93,9 +93,22 @@ def deconvolve(
         found = found_in(
             table.values, rate, p=order, decay=decay, rise=rise, own=not shared, workers=workers, reporter=reporter
         )
-    names = ("traces", "calcium", "spikes", "baseline", "noise", "decay", "rise", "peak")
+    names = (
+        "traces",
+        "calcium",
+        "spikes",
+        "calcium_sd",
+        "spikes_sd",
+        "events_sd",
+        "baseline",
+        "noise",
+        "decay",
+        "rise",
+        "peak",
+    )
     arrays = {name: getattr(found, name) for name in names}
-    written = write_deconvolution(arrays, {"rate": found.rate, "averaged": int(found.averaged)}, out, force=force)
+    facts = {"rate": found.rate, "averaged": int(found.averaged)}
+    written = write_deconvolution(arrays, facts, out, events=found.events(), force=force)
     if plot is not None:
         written.append(_plotted(found, plot, shown_cells, force=force))
     if as_json:
@@ -120,4 +133,5 @@ def _plotted(found: Deconvolution, path: Path, count: int, *, force: bool) -> Pa
         for k in chosen
     ]
     fitted = found.calcium[chosen] + found.baseline[chosen, None]
-    return plot_traces(found.traces[chosen], fitted, found.spikes[chosen], found.rate, titles, path, force=force)
+    shown = (found.traces[chosen], fitted, found.spikes[chosen], found.rate, titles, path)
+    return plot_traces(*shown, errors=found.calcium_sd[chosen], force=force)

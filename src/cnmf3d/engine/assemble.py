@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -10,8 +11,11 @@ from scipy import sparse
 from cnmf3d.components import Background, Components, Float, Kinetics, hidden_traces
 from cnmf3d.dff import delta_f_over_f, whose_light
 from cnmf3d.engine.block import Footprints, entry_columns, with_data
+from cnmf3d.engine.deconvolution import Errors
 from cnmf3d.engine.stages import Outcome
+from cnmf3d.results.errors import in_halves
 from cnmf3d.results.seen import in_bytes
+from cnmf3d.traces import time_constants
 
 
 def with_light(outcome: Outcome) -> Outcome:
@@ -55,6 +59,8 @@ def components_of(outcome: Outcome) -> Components:
     dff, f0 = delta_f_over_f(
         raw, kinetics.baseline, kinetics.noise, footprints, _level(outcome), rule, outcome.cache.shape
     )
+    decay, rise = (constant / np.float32(outcome.plan.rate) for constant in time_constants(kinetics.g))
+    measures = {"decay": decay, "rise": rise, "noise": kinetics.noise, "f0": f0}
     seen = None if demixed.shares is None else in_bytes(demixed.shares)
     gaps = None if outcome.plan.bridges else seen
     mean = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
@@ -67,13 +73,31 @@ def components_of(outcome: Outcome) -> Components:
         background=background_of(outcome),
         kinetics=kinetics,
         dff=hidden_traces(dff, gaps),
-        quality={**demixed.quality, "seen": mean, "f0": f0},
+        quality={**demixed.quality, "seen": mean, **measures},
         accepted=outcome.accepted,
         resting=rule,
         seen=seen,
         plane_times=outcome.plan.timeline.late,
+        **errors_in_units(demixed.deconvolved.errors, column, gaps),
     )
     return found.timed()
+
+
+def errors_in_units(errors: Errors | None, factor: Float, gaps: Float | None) -> dict[str, Any]:
+    """Standard errors as fields of `Components`.
+
+    Parameters
+    ----------
+    errors : Errors or None
+    factor : (components, 1) float32
+        By which traces are multiplied.
+    gaps : (components, frames) float32 or None
+        As for `hidden_traces`.
+    """
+    if errors is None:
+        return {}
+    found = {"traces_sd": errors.traces, "spikes_sd": errors.spikes, "events_sd": errors.events}
+    return {name: hidden_traces(in_halves(values * factor), gaps) for name, values in found.items()}
 
 
 def in_movie_units(footprints: Footprints, scale: Float) -> tuple[Footprints, Float]:

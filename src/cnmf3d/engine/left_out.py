@@ -31,6 +31,7 @@ GIVEN, PLAIN, MOVED = "given", "far brighter or darker than those around, all ov
 
 CHANNEL = re.compile(r"\bchannel(\d+)\b")
 
+
 def usable(movie: Movie, plan: Plan, reporter: Reporter, workers: int) -> tuple[Movie, Timeline]:
     """The movie without the frames that are left out, and the timeline that says which and why; they are reported.
 

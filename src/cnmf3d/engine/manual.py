@@ -19,9 +19,10 @@ from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, RestingLight, hidden_traces
 from cnmf3d.dff import delta_f_over_f
+from cnmf3d.engine.assemble import errors_in_units
 from cnmf3d.engine.block import entry_columns
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant
-from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.deconvolution import DEMIXED, Deconvolved, Response, deconvolve, measured_response
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
@@ -35,7 +36,7 @@ from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
 from cnmf3d.results.footprints import Footprints, unit
 from cnmf3d.results.seen import in_bytes
-from cnmf3d.traces import decay_frames
+from cnmf3d.traces import decay_frames, time_constants
 
 ROUNDS = 12
 """Alternations of traces and footprints."""
@@ -43,7 +44,10 @@ ROUNDS = 12
 ROWS = 512
 """Voxels whose residual is worked out at once."""
 
-MEASURES = ("snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma", "seen")
+MEASURES = (
+    "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma", "p_cell",
+    "seen", "decay", "rise", "noise",
+)  # fmt: skip
 
 
 def demix_rois(movie: Movie, scene: Scene, *, reporter: Reporter = silent) -> Components:
@@ -206,7 +210,11 @@ def _components(
     count, order = weights.shape[1], scene.g.size
     if response is None and scene.rate > 0:
         response = measured_response(traces, 1, float(scene.rate), None)
-    denoised = _calcium(traces, response) if response is None else deconvolve(traces, order, response)
+    denoised = (
+        _calcium(traces, response)
+        if response is None
+        else deconvolve(traces, order, response, errors=True, shape=DEMIXED)
+    )
     local, factor = unit(sparse.csc_array((weights * scene.noise[:, None]).astype(np.float32)))
     scale = factor[:, None]
     kinetics = denoised.kinetics
@@ -215,6 +223,9 @@ def _components(
     quality = quality_of(raw, kinetics.g, MEASURES)
     quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
     noise = kinetics.noise * factor
+    quality["noise"] = noise
+    if scene.rate > 0:
+        quality["decay"], quality["rise"] = (each / np.float32(scene.rate) for each in time_constants(kinetics.g))
     rule = RestingLight.from_json(str(scene.resting))
     footprints = _in_volume(local, scene)
     whole = np.full(footprints.shape[0], np.nan, np.float32)
@@ -241,6 +252,7 @@ def _components(
         accepted=np.ones(count, bool),
         resting=rule,
         seen=seen,
+        **errors_in_units(denoised.errors, scale, seen),
     )
 
 

@@ -20,7 +20,14 @@ from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
 from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
-from cnmf3d.engine.deconvolution import Deconvolved, Response, deconvolve_stretches, measured_response, own_responses
+from cnmf3d.engine.deconvolution import (
+    DEMIXED,
+    Deconvolved,
+    Response,
+    deconvolve_stretches,
+    measured_response,
+    own_responses,
+)
 from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
@@ -243,7 +250,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
     level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, level.raw, context.workers)
-        raw, denoised = deconvolved(level, plan.p, responses, plan.timeline.breaks(), context.workers)
+        raw, denoised = deconvolved(level, plan.p, responses, plan.timeline.breaks(), context.workers, errors=True)
     with clock.stage("evaluate"):
         quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
@@ -458,20 +465,26 @@ def in_time(seen: Traces, plan: Plan, footprints: Footprints, shape: VolumeShape
 
 
 def deconvolved(
-    seen: Traces, order: int, kinetics: Response | Sequence[Response], breaks: tuple[int, ...], workers: int
+    seen: Traces,
+    order: int,
+    kinetics: Response | Sequence[Response],
+    breaks: tuple[int, ...],
+    workers: int,
+    *,
+    errors: bool = False,
 ) -> tuple[Float, Deconvolved]:
     """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
 
-    Both in turn, so that these frames have no say (expectation and maximisation).
+    Both in turn, so that these frames have no say (expectation and maximisation). `errors` as for `deconvolve`.
     """
     raw = seen.raw
-    found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
+    found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
     gaps = None if seen.shares is None else seen.shares < UNSEEN
     if gaps is None or not gaps.any():
         return raw, found
     for _ in range(ROUNDS):
         raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-        found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
+        found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
     return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
 
 

@@ -200,7 +200,18 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
         ),
         "unexplained": lambda: deconvolution.unexplained(traces[0], traces[0].copy(), out[0], out[1]),
         "sampled_spikes": lambda: sampling.sampled_spikes(
-            traces[0], traces[0].copy(), 0.5, 0.1, 0.5, 1, 1, out[0], np.zeros(4), np.zeros(5)
+            traces[0],
+            traces[0].copy(),
+            0.5,
+            0.1,
+            0.5,
+            1,
+            1,
+            out[0],
+            np.zeros(4),
+            np.zeros(5),
+            np.zeros((2, 4)),
+            np.empty((1, 4), np.float32),
         ),
         "main_parts": lambda: supports.main_parts(
             indptr, indices, data, np.ones(1, np.float32), 2, 2, np.empty(8, bool)

@@ -24,6 +24,7 @@ from cnmf3d.results.curation.curation import state_of, with_log
 from cnmf3d.results.curation.journal import with_journal
 from cnmf3d.results.curation.making import rest_level
 from cnmf3d.results.curation.storing import GROUP, read_curation
+from cnmf3d.results.errors import read_errors
 from cnmf3d.results.model import Provenance, Results
 from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
@@ -249,7 +250,8 @@ def _components(
         )
         return StoredComponents.of(stored, names, {**rest, "background": background})
     channels = {} if own is None else read_channels(own.file)
-    whole = Components(**rest, **_traces(estimates, footprints, order), channels=channels)
+    errors = {} if own is None else read_errors(own.file)
+    whole = Components(**rest, **_traces(estimates, footprints, order), channels=channels, **errors)
     if own is None or (seen := read_seen(own.file)) is None:
         return whole
     traces: dict[str, Any] = {name: hidden(own.file, getattr(whole, name)) for name in TRACES}

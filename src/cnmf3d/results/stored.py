@@ -12,9 +12,10 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Background, Components, Float, hidden_traces
+from cnmf3d.components import ERRORS, Background, Components, Float, hidden_traces
 from cnmf3d.errors import InputError
 from cnmf3d.results.channels import read_channels
+from cnmf3d.results.errors import GROUP
 from cnmf3d.results.seen import SEEN, WHOLE, hides
 
 ROWS = 2**24
@@ -77,6 +78,11 @@ class Stored:
     def seen(self, index: npt.NDArray[np.integer[Any]]) -> Float:
         """Some rows of the shares that were seen."""
         return self.rows(SEEN, index) / np.float32(WHOLE)
+
+    def errors(self, name: str, index: npt.NDArray[np.integer[Any]]) -> Float:
+        """Some rows of standard errors."""
+        scale = self.read(lambda: self.file[f"{GROUP}/{name}_scale"][()])
+        return np.asarray(self.rows(f"{GROUP}/{name}", index) * scale[index, None])
 
     def read(self, do: Callable[[], Any]) -> Any:
         """Call what reads from the file.
@@ -160,6 +166,11 @@ class StoredComponents(Later, Components):
         else:
             out.__dict__["seen"] = None
         later["channels"] = lambda: stored.read(lambda: read_channels(stored.file))
+        for name in ERRORS:
+            if f"{GROUP}/{name}" in stored.file:
+                later[name] = lambda name=name: stored.errors(name, every)  # type: ignore[misc]
+            else:
+                out.__dict__[name] = None
         out.__dict__.update(fields, _stored=stored, _names=dict(names), _later=later)
         return out
 
@@ -174,7 +185,13 @@ class StoredComponents(Later, Components):
         """Some rows of a field; see `Components.rows`."""
         if field in self.__dict__ or 2 * len(index) > self.count:  # most of it: then it is kept for the next time
             return super().rows(field, index)
+        if field in ERRORS:
+            return self._stored.errors(field, index)
         return self._stored.seen(index) if field == "seen" else self._stored.traces(self._names[field], index)
+
+    def has(self, field: str) -> bool:
+        """Whether ``seen`` or an error is there, without reading it."""
+        return field in self.__dict__.get("_later", {}) or super().has(field)
 
     @property
     def _stored(self) -> Stored:

@@ -206,7 +206,12 @@ def _without_time(values: Array) -> tuple[Array, bool]:
 
 
 def write_deconvolution(
-    arrays: Mapping[str, Array], facts: Mapping[str, float], path: Path, *, force: bool = False
+    arrays: Mapping[str, Array],
+    facts: Mapping[str, float],
+    path: Path,
+    *,
+    events: Mapping[str, Array] | None = None,
+    force: bool = False,
 ) -> list[Path]:
     """Write arrays of a deconvolution: all in one ``.npz`` or ``.hdf5``, or ``.csv`` tables.
 
@@ -218,6 +223,8 @@ def write_deconvolution(
     path : Path
         A ``.csv`` is a table of cells (their numbers, one line each); ``NAME_spikes.csv`` and so on beside it hold
         courses, a column for each cell.
+    events : mapping of name to (events,) array, optional
+        A table of their own: ``events_NAME`` in the npz, a group ``events`` in HDF5, ``NAME_events.csv``.
     force : bool
         Whether files may be replaced.
 
@@ -232,27 +239,33 @@ def write_deconvolution(
             f"{path}: a deconvolution is written as {', '.join(FORMATS)}", "Give a name that ends so: -o spikes.npz."
         )
     if suffix == ".csv":
-        return _write_tables(arrays, path, force=force)
+        return _write_tables(arrays, events or {}, path, force=force)
     with new_file(path, force=force) as draft:
         if suffix == ".npz":
             named: dict[str, Any] = {**arrays, **{name: np.asarray(value) for name, value in facts.items()}}
+            named |= {f"events_{name}": values for name, values in (events or {}).items()}
             np.savez_compressed(draft, **named)
         else:
             with h5py.File(draft, "w") as file:
                 for name, values in arrays.items():
                     file.create_dataset(name, data=values, compression="gzip" if values.ndim == 2 else None)
+                for name, values in (events or {}).items():
+                    file[f"events/{name}"] = values
                 file.attrs.update(facts)
     return [path]
 
 
-def _write_tables(arrays: Mapping[str, Array], path: Path, *, force: bool) -> list[Path]:
-    """One table of cells, and one of each course."""
+def _write_tables(arrays: Mapping[str, Array], events: Mapping[str, Array], path: Path, *, force: bool) -> list[Path]:
+    """One table of cells, one of each course, and one of the events."""
     flat = {name: values for name, values in arrays.items() if values.ndim == 1}
     courses = {name: values for name, values in arrays.items() if values.ndim == 2}
     cells = len(next(iter(flat.values())))
     tables = {path: (["cell", *flat], np.column_stack([np.arange(cells), *flat.values()]))}
     for name, values in courses.items():
         tables[path.with_name(f"{path.stem}_{name}.csv")] = ([f"cell_{k}" for k in range(cells)], values.T)
+    if events:
+        place = path.with_name(f"{path.stem}_events.csv")
+        tables[place] = ([*events], np.column_stack([*events.values()]))
     for place, (header, rows) in tables.items():
         with new_file(place, force=force) as draft, draft.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)

@@ -15,18 +15,31 @@ if TYPE_CHECKING:
 
 Float = npt.NDArray[np.float32]
 
+INTERVAL = 1.645
+"""Standard errors on both sides: 90 % of a normal distribution."""
+
 MOST_FRAMES = 3000
 """Frames of each trace that are drawn: its liveliest stretch."""
 
 
 def plot_traces(
-    traces: Float, fitted: Float, spikes: Float, rate: float, titles: list[str], path: Path, *, force: bool = False
+    traces: Float,
+    fitted: Float,
+    spikes: Float,
+    rate: float,
+    titles: list[str],
+    path: Path,
+    *,
+    errors: Float | None = None,
+    force: bool = False,
 ) -> Path:
     """Draw traces (grey), what was fitted (black) and spikes (red, below), one row a cell, as PNG, SVG or PDF.
 
+    Blue is where what was fitted lies with 90 % probability, where its standard `errors` are given.
+
     Parameters
     ----------
-    traces, fitted, spikes : (cells, frames) float32
+    traces, fitted, spikes, errors : (cells, frames) float32
     rate : float
         Frames a second.
     titles : list of str
@@ -35,11 +48,13 @@ def plot_traces(
         Whether a file of that name may be replaced.
     """
     with new_file(path, force=force) as draft:
-        figure_of(traces, fitted, spikes, rate, titles).savefig(draft, format=path.suffix[1:].lower(), dpi=110)
+        figure_of(traces, fitted, spikes, rate, titles, errors).savefig(draft, format=path.suffix[1:].lower(), dpi=110)
     return path
 
 
-def figure_of(traces: Float, fitted: Float, spikes: Float, rate: float, titles: list[str]) -> Figure:
+def figure_of(
+    traces: Float, fitted: Float, spikes: Float, rate: float, titles: list[str], errors: Float | None = None
+) -> Figure:
     """The figure itself."""
     from matplotlib.figure import Figure
 
@@ -55,6 +70,11 @@ def figure_of(traces: Float, fitted: Float, spikes: Float, rate: float, titles: 
         tallest = max(float(np.nanmax(spikes[k][part])), 1e-9)
         axis.plot(seconds, traces[k][part], color="0.65", linewidth=0.6)
         axis.plot(seconds, fitted[k][part], color="black", linewidth=0.9)
+        if errors is not None:
+            middle, reach = fitted[k][part], INTERVAL * errors[k][part]
+            axis.fill_between(
+                seconds, middle - reach, middle + reach, color="tab:blue", alpha=0.35, linewidth=0, zorder=3
+            )
         axis.fill_between(
             seconds, low - room, low - room + 0.9 * room * spikes[k][part] / tallest, color="tab:red", linewidth=0.4
         )

@@ -24,6 +24,7 @@ from cnmf3d.results.caiman_params import caiman_parameters
 from cnmf3d.results.channels import write_channels
 from cnmf3d.results.curation.curation import found_of
 from cnmf3d.results.curation.storing import write_curation
+from cnmf3d.results.errors import write_errors
 from cnmf3d.results.model import Results
 from cnmf3d.results.seen import finite, write_seen
 from cnmf3d.results.voxel_order import Order, dims_of, order_of, stored
@@ -116,6 +117,7 @@ def _write(file: h5py.File, results: Results) -> None:
     _own(file.create_group("cnmf3d"), results)
     write_seen(file, components)
     write_channels(file, components)
+    write_errors(file, components)
 
 
 def _none(group: h5py.Group, name: str) -> None:

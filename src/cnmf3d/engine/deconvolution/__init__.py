@@ -11,9 +11,13 @@ from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
 from cnmf3d.engine.deconvolution.stretches import deconvolve_stretches
+from cnmf3d.engine.deconvolution.uncertainty import DEMIXED, ESTIMATED, Errors
 
 __all__ = [
+    "DEMIXED",
+    "ESTIMATED",
     "Deconvolved",
+    "Errors",
     "Response",
     "deconvolve",
     "deconvolve_stretches",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,11 @@ from cnmf3d.components import Float
 from cnmf3d.engine.deconvolution.kinetics import RISE, TYPICAL, measured_response, own_responses
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import deconvolve as solved
+from cnmf3d.engine.deconvolution.uncertainty import ESTIMATED
 from cnmf3d.engine.parallel import cores
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Caution, Note, Progress, Reporter, silent
+from cnmf3d.traces import events_of
 
 LEAST_FRAMES = 20
 """Frames of a trace below which nothing can be told of it."""
@@ -33,6 +35,9 @@ class Deconvolution:
     traces, calcium, spikes : (cells, frames) float32
         ``traces = baseline + calcium + noise``. Spikes are posterior means; see docs/traces.md for their scale. NaN
         where a trace has no values at all.
+    calcium_sd, spikes_sd, events_sd : (cells, frames) float32
+        Standard errors: of calcium, of each frame's spikes, and of the size of the event that a frame belongs to, zero
+        outside events. `events` lists these.
     baseline, noise, decay, rise, peak : (cells,) float32
         Decay and rise in seconds; `peak` is the height of the response to a spike of size 1, so that
         ``spikes * peak`` is what each spike adds to the trace at its highest.
@@ -45,6 +50,9 @@ class Deconvolution:
     traces: Float
     calcium: Float
     spikes: Float
+    calcium_sd: Float
+    spikes_sd: Float
+    events_sd: Float
     baseline: Float
     noise: Float
     decay: Float
@@ -52,6 +60,10 @@ class Deconvolution:
     peak: Float
     rate: float
     averaged: bool
+
+    def events(self) -> dict[str, npt.NDArray[Any]]:
+        """Events one after another, with their sizes and standard errors; see `cnmf3d.traces.events_of`."""
+        return events_of(self.spikes, self.events_sd)
 
     def __repr__(self) -> str:
         """How much there is: never the values."""
@@ -120,19 +132,37 @@ def deconvolve(
         tell(Caution("deconvolve", f"{int((~seen).sum())} traces have no values and are left NaN: {empty}"))
     raw = _filled(array[seen], missing[seen])
     responses = _responses(raw, rate, order, p is None, decay, rise, own, threads, tell)
-    calcium, spikes = (np.full(array.shape, np.nan, np.float32) for _ in range(2))
+    calcium, spikes, calcium_sd, spikes_sd, events_sd = (np.full(array.shape, np.nan, np.float32) for _ in range(5))
     told = np.full((5, len(array)), np.nan, np.float32)
     rows = np.flatnonzero(seen)
     for part in _parts(len(raw)):
         tell(Progress("deconvolve", part.start, len(raw), "traces"))
-        found = solved(raw[part], order, responses[part], threads)
+        shape = ESTIMATED if decay is None else 0.0
+        found = solved(raw[part], order, responses[part], threads, errors=True, shape=shape)
         calcium[rows[part]], spikes[rows[part]] = found.traces, found.spikes
+        if found.errors is not None:
+            calcium_sd[rows[part]], spikes_sd[rows[part]] = found.errors.traces, found.errors.spikes
+            events_sd[rows[part]] = found.errors.events
         constants = np.array([[r.decay / rate, r.rise / rate, r.peak] for r in responses[part]], np.float32).T
         told[:, rows[part]] = np.concatenate([[found.kinetics.baseline, found.kinetics.noise], constants])
     tell(Progress("deconvolve", len(raw), len(raw), "traces"))
     spikes[missing & np.expand_dims(seen, 1)] = 0
     baseline, noise, decays, rises, peaks = told
-    return Deconvolution(array, calcium, spikes, baseline, noise, decays, rises, peaks, float(rate), p is None)
+    return Deconvolution(
+        traces=array,
+        calcium=calcium,
+        spikes=spikes,
+        calcium_sd=calcium_sd,
+        spikes_sd=spikes_sd,
+        events_sd=events_sd,
+        baseline=baseline,
+        noise=noise,
+        decay=decays,
+        rise=rises,
+        peak=peaks,
+        rate=float(rate),
+        averaged=p is None,
+    )
 
 
 def _responses(  # noqa: PLR0913 - what was given, passed on

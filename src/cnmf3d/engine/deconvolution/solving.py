@@ -11,6 +11,7 @@ from cnmf3d.components import Float, Kinetics
 from cnmf3d.engine.deconvolution.inhibition import resting_levels
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
+from cnmf3d.engine.deconvolution.uncertainty import Errors, errors_of
 from cnmf3d.engine.kernels.numba import deconvolution as kernels
 from cnmf3d.engine.kernels.numba.sampling import sampled_spikes
 from cnmf3d.engine.parallel import in_order
@@ -36,11 +37,14 @@ class Deconvolved:
     ----------
     traces, spikes : (components, frames) float32
     kinetics : Kinetics
+    errors : Errors or None
+        Standard errors, (components, frames) each, where they were asked for.
     """
 
     traces: Float
     spikes: Float
     kinetics: Kinetics
+    errors: Errors | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Solved:
         Initial calcium is what decays from before the first frame.
     share, size : float
         Share of frames with a spike, and spikes' typical size.
+    errors : Errors or None
+        Standard errors, where they were asked for.
     """
 
     calcium: Float
@@ -63,10 +69,18 @@ class Solved:
     noise: float
     share: float
     size: float
+    errors: Errors | None = None
 
 
 def deconvolve(
-    raw: Float, p: int, response: Response | Sequence[Response], workers: int = 1, noise: Float | None = None
+    raw: Float,
+    p: int,
+    response: Response | Sequence[Response],
+    workers: int = 1,
+    *,
+    noise: Float | None = None,
+    errors: bool = False,
+    shape: float = 0.0,
 ) -> Deconvolved:
     """Calcium and spikes of each trace: their posterior means, see `sampled_spikes`.
 
@@ -83,6 +97,10 @@ def deconvolve(
         Threads; the result doesn't depend on it.
     noise : (components,) float32, optional
         Standard deviation of white noise, where more is known of it than these frames tell.
+    errors : bool
+        Whether standard errors are wanted.
+    shape : float
+        Share of the calcium by which the response is wrong, which is part of them; 0 where it is known.
     """
     count, frames = raw.shape
     noise = noise_level(raw) if noise is None else noise
@@ -99,23 +117,39 @@ def deconvolve(
     rests = resting_levels(raw, noise)
 
     def solved(k: int) -> Solved:
+        rest, own = float(min(lowest[k], baseline[k])), float(noise[k])
         if np.isfinite(rests[k]):
-            return solve_both_ways(raw[k], responses[k], float(rests[k]), float(noise[k]))
-        return solve(raw[k], responses[k], float(min(lowest[k], baseline[k])), float(noise[k]))
+            return solve_both_ways(raw[k], responses[k], float(rests[k]), own, errors=errors, shape=shape)
+        return solve(raw[k], responses[k], rest, own, errors=errors, shape=shape)
 
     calcium, spikes = np.empty((count, frames), np.float32), np.empty((count, frames), np.float32)
     told = np.zeros((3, count), np.float32)
+    uncertain = Errors(*np.zeros((3, count, frames), np.float32)) if errors else None
     for k, one in enumerate(in_order(solved, range(count), workers)):
         calcium[k], spikes[k] = one.calcium, one.spikes
         told[:, k] = one.baseline, one.initial, one.noise
+        if uncertain is not None and one.errors is not None:
+            uncertain.traces[k], uncertain.spikes[k] = one.errors.traces, one.errors.spikes
+            uncertain.events[k] = one.errors.events
     g = np.array([each.coefficients()[:p] for each in responses], np.float32).reshape(count, p)
-    return Deconvolved(calcium, spikes, Kinetics(g, told[0], told[1], told[2], nothing))
+    return Deconvolved(calcium, spikes, Kinetics(g, told[0], told[1], told[2], nothing), uncertain)
 
 
 def solve(
-    raw: Float, response: Response, baseline: float, noise: float, burn: int = BURN, sweeps: int = SWEEPS
+    raw: Float,
+    response: Response,
+    baseline: float,
+    noise: float,
+    burn: int = BURN,
+    sweeps: int = SWEEPS,
+    *,
+    errors: bool = False,
+    shape: float = 0.0,
 ) -> Solved:
-    """One trace (frames,) float32; `baseline` is a first guess, `noise` the standard deviation of its white noise."""
+    """One trace (frames,) float32; `baseline` is a first guess, `noise` the standard deviation of its white noise.
+
+    `errors` and `shape` as for `deconvolve`.
+    """
     trace = np.ascontiguousarray(raw, np.float32)
     if np.ptp(trace) <= ROUNDING * np.abs(trace).max(initial=0):
         nothing = np.zeros_like(trace)
@@ -123,15 +157,24 @@ def solve(
     kernel = response.kernel(len(raw))
     spikes = np.zeros(len(raw), np.float32)
     mean, told, residual = np.empty(len(raw)), np.full(5, baseline), np.empty(len(raw), np.float32)
+    deviations, drawn = np.zeros((2, len(raw))), np.empty((sweeps if errors else 0, len(raw)), np.float32)
     fade = response.roots[0]
-    sampled_spikes(trace, kernel, fade, noise, SPREAD, burn, sweeps, spikes, mean, told)
+    sampled_spikes(trace, kernel, fade, noise, SPREAD, burn, sweeps, spikes, mean, told, deviations, drawn)
     expected = mean.astype(np.float32)
     kernels.unexplained(trace, kernel, expected, residual)
-    calcium = trace - residual + np.float32(told[1]) * (fade ** np.arange(len(raw))).astype(np.float32)
-    return Solved(calcium, expected, *(float(value) for value in told))
+    calcium = trace - residual
+    if told[1] > 0:
+        calcium += np.float32(told[1]) * (fade ** np.arange(len(raw))).astype(np.float32)
+    baseline, initial, found, share, size = (float(value) for value in told)
+    one = Solved(calcium, expected, baseline, initial, found, share, size)
+    if not errors:
+        return one
+    return replace(one, errors=errors_of(calcium, expected, drawn, deviations, size, found, response.peak, shape))
 
 
-def solve_both_ways(raw: Float, response: Response, rest: float, noise: float) -> Solved:
+def solve_both_ways(
+    raw: Float, response: Response, rest: float, noise: float, *, errors: bool = False, shape: float = 0.0
+) -> Solved:
     """One trace that also falls below its `rest`: what falls is inhibition with the response's shape, and no baseline.
 
     Calcium is below zero where inhibition outweighs spikes, which are what the trace has beside it.
@@ -139,7 +182,7 @@ def solve_both_ways(raw: Float, response: Response, rest: float, noise: float) -
     fall = solve(rest - np.minimum(raw, np.float32(rest)), response, 0.0, noise).calcium
     found = solve(raw + fall, response, rest, noise)
     fall = solve(rest - (raw - found.calcium), response, 0.0, noise).calcium
-    found = solve(raw + fall, response, rest, noise)
+    found = solve(raw + fall, response, rest, noise, errors=errors, shape=shape)
     return replace(found, calcium=found.calcium - fall)
 
 

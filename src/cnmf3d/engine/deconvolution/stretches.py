@@ -11,11 +11,19 @@ from cnmf3d.components import Float, Kinetics
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
+from cnmf3d.engine.deconvolution.uncertainty import Errors
 from cnmf3d.timeline import stretches
 
 
 def deconvolve_stretches(
-    raw: Float, p: int, response: Response | Sequence[Response], breaks: tuple[int, ...], workers: int = 1
+    raw: Float,
+    p: int,
+    response: Response | Sequence[Response],
+    breaks: tuple[int, ...],
+    workers: int = 1,
+    *,
+    errors: bool = False,
+    shape: float = 0.0,
 ) -> Deconvolved:
     """Calcium and spikes of each stretch by itself, with the noise and the kinetics of the whole trace.
 
@@ -24,7 +32,7 @@ def deconvolve_stretches(
     Parameters
     ----------
     raw : (components, frames) float32
-    p, response, workers
+    p, response, workers, errors, shape
         As for `deconvolve`.
     breaks : tuple of int
         First frames of stretches, beside 0.
@@ -36,10 +44,13 @@ def deconvolve_stretches(
         the first.
     """
     spans = stretches(raw.shape[1], breaks)
-    noise = noise_level(raw)
     if len(spans) < 2:
-        return deconvolve(raw, p, response, workers)
-    parts = [deconvolve(np.ascontiguousarray(raw[:, a:b]), p, response, workers, noise) for a, b in spans]
+        return deconvolve(raw, p, response, workers, errors=errors, shape=shape)
+    noise = noise_level(raw)
+    parts = [
+        deconvolve(np.ascontiguousarray(raw[:, a:b]), p, response, workers, noise=noise, errors=errors, shape=shape)
+        for a, b in spans
+    ]
     lengths = np.array([b - a for a, b in spans], np.float64)
     first = parts[0].kinetics
     return Deconvolved(
@@ -52,6 +63,16 @@ def deconvolve_stretches(
             noise=_mean([part.kinetics.noise for part in parts], lengths),
             sparsity=first.sparsity,
         ),
+        _in_a_row([part.errors for part in parts if part.errors is not None]),
+    )
+
+
+def _in_a_row(parts: Sequence[Errors]) -> Errors | None:
+    """Standard errors of stretches as those of whole traces; None where there are none."""
+    if not parts:
+        return None
+    return Errors(
+        *(np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("traces", "spikes", "events"))
     )
 
 

@@ -10,6 +10,7 @@ from cnmf3d.components import Bool, Float
 from cnmf3d.engine.block import Footprints
 from cnmf3d.engine.evaluation.doubles import is_double
 from cnmf3d.engine.evaluation.kinds import soma_probability
+from cnmf3d.engine.evaluation.probability import cell_probability
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.reliability import required
 
@@ -54,13 +55,15 @@ def judge(
 
     Returns
     -------
-    quality : with ``soma``, the probability that a component is a cell body
+    quality : with ``soma``, the probability that a component is a cell body, and ``p_cell``, that it is a cell at all
+        (which decides nothing)
     accepted : (components,) bool
     """
     real = decide(quality, plan, bins)
     real = real & ~is_double(footprints, raw, plan.width, real, quality["r_value"])
     soma = soma_probability(quality["width"], quality["aspect"], real)
-    return {**quality, "soma": soma}, np.asarray(real & (soma >= plan.least_soma))
+    found = {**quality, "soma": soma, "p_cell": cell_probability(quality, bins)}
+    return found, np.asarray(real & (soma >= plan.least_soma))
 
 
 def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import (
+    ERRORS,
     TRACES,
     Background,
     Components,
@@ -27,6 +28,7 @@ from cnmf3d.components import (
 )
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import UsageError
+from cnmf3d.results.errors import in_halves
 from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
 from cnmf3d.results.seen import in_bytes
 from cnmf3d.traces import decay_frames, skewness, trace_snr
@@ -171,7 +173,13 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     seen = seen_together(rois, weights)
     if "seen" in quality:
         quality["seen"] = np.ones(len(raw), np.float32) if seen is None else seen.mean(axis=1)
+    for name in ("decay", "rise"):  # kinetics are those of the ROI that has most of it
+        if name in quality:
+            quality[name] = rois.quality[name][main]
+    if "noise" in quality:
+        quality["noise"] = noise.astype(np.float32)
     gaps = seen if np.isnan(rois.traces).any() else None
+    errors: dict[str, Any] = {name: _hidden(_added_up(getattr(rois, name), linear), gaps) for name in ERRORS}
     new = dataclasses.replace(
         rois,
         footprints=footprints,
@@ -193,8 +201,22 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
             name: Traced(**{n: linear @ np.nan_to_num(getattr(channel, n)) for n in TRACES[:3]}, dff=channel.dff[main])
             for name, channel in rois.channels.items()
         },
+        **errors,
     )
     return new.timed()
+
+
+def _hidden(errors: Float | None, gaps: Float | None) -> Float | None:
+    return None if errors is None else hidden_traces(errors, gaps)
+
+
+def _added_up(errors: Float | None, weights: Float) -> Float | None:
+    """Standard errors of weighted sums, (new, frames), of what is independent; NaN where one isn't known."""
+    if errors is None:
+        return None
+    unknown = (np.isnan(errors).all(axis=1) & (weights != 0)).any(axis=1)
+    found = np.sqrt(weights**2 @ np.nan_to_num(errors) ** 2)
+    return in_halves(np.where(unknown[:, None], np.float32(np.nan), found).astype(np.float32))
 
 
 def seen_together(rois: Components, weights: npt.NDArray[np.float64]) -> Float | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import TRACES, Components, Float, Kinetics, Traced
+from cnmf3d.components import ERRORS, TRACES, Components, Float, Kinetics, Traced
 
 Ints = npt.NDArray[np.int64]
 
@@ -35,6 +36,7 @@ def joined(one: Components, other: Components) -> Components:
     names = ("baseline", "initial", "noise", "sparsity")
     rest = {n: np.concatenate([getattr(one.kinetics, n), getattr(other.kinetics, n)]) for n in names}
     footprints = sparse.csc_array(sparse.hstack([one.footprints, other.footprints], format="csc"), dtype=np.float32)
+    errors: dict[str, Any] = {name: _errors(one, other, name) for name in ERRORS}
     return dataclasses.replace(
         one,
         footprints=footprints,
@@ -47,6 +49,7 @@ def joined(one: Components, other: Components) -> Components:
         accepted=np.concatenate([one.accepted, other.accepted]),
         seen=_either(one, other),
         channels=_both(one, other),
+        **errors,
     )
 
 
@@ -61,6 +64,15 @@ def _both(one: Components, other: Components) -> dict[str, Traced]:
         name: Traced(*(np.concatenate([rows(one, name, field), rows(other, name, field)]) for field in TRACES))
         for name in dict.fromkeys([*one.channels, *other.channels])
     }
+
+
+def _errors(one: Components, other: Components, name: str) -> Float | None:
+    """Standard errors of the components of both, NaN for those of which they aren't known; None where none is."""
+    parts = [getattr(each, name) for each in (one, other)]
+    if all(part is None for part in parts):
+        return None
+    unknown = [np.full(each.traces.shape, np.nan, np.float32) for each in (one, other)]
+    return np.concatenate([u if part is None else part for part, u in zip(parts, unknown, strict=True)])
 
 
 def _either(one: Components, other: Components) -> Float | None:

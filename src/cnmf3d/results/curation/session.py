@@ -282,6 +282,16 @@ class CurationSession:
             out[mine] = values + part.components.rows("residuals", columns) if kind == "raw" else values
         return out
 
+    def errors(self, ids: Ids) -> Float | None:
+        """(k, T) standard errors of the denoised traces of some ROIs, NaN where unknown; None where all are."""
+        rows = self._view.rows[self.positions(ids)]
+        out = np.full((len(rows), self.frames), np.nan, np.float32)
+        known = False
+        for part, mine, columns in self._pool.among(rows):
+            if part.components.has("traces_sd"):
+                out[mine], known = part.components.rows("traces_sd", columns), True
+        return out if known else None
+
     def unseen(self, ids: Ids) -> npt.NDArray[np.bool_]:
         """(k, T) frames that show nothing of some ROIs."""
         rows = self._view.rows[self.positions(ids)]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import xxhash
 from scipy import sparse
 
-from cnmf3d.components import TRACES, Components, Kinetics, Traced
+from cnmf3d.components import ERRORS, TRACES, Components, Kinetics, Traced
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.hdf5 import refuse_elsewhere, written
 from cnmf3d.results.curation.curation import Curation
@@ -41,7 +41,7 @@ def arrays_of(rois: Components) -> dict[str, npt.NDArray[Any]]:
         "indices": footprints.indices.astype(np.int64),
         "indptr": footprints.indptr.astype(np.int64),
         **{name: getattr(rois, name) for name in TRACES},
-        **({} if rois.seen is None else {SEEN: rois.seen}),
+        **{name: getattr(rois, name) for name in (SEEN, *ERRORS) if getattr(rois, name) is not None},
         **{name: getattr(rois.kinetics, name) for name in KINETICS},
         **{f"{CHANNEL}{c}.{name}": getattr(of, name) for c, of in rois.channels.items() for name in TRACES},
         **{QUALITY + name: values for name, values in rois.quality.items()},
@@ -62,12 +62,15 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
     footprints = sparse.csc_array(parts, shape=(voxels, count))
     footprints.check_format(full_check=True)
     others = [name for name in arrays if name.startswith(CHANNEL)]
-    for name in (*TRACES, *others, *([SEEN] if SEEN in arrays else [])):
+    for name in (*TRACES, *others, *(name for name in (SEEN, *ERRORS) if name in arrays)):
         if arrays[name].shape != (count, like.frames):
             raise ValueError(f"{name} has the shape {arrays[name].shape}, not {(count, like.frames)}")
     each = [arrays[n] for n in arrays if n in KINETICS or n.startswith(QUALITY) or n == "accepted"]
     if any(len(values) != count for values in each) or arrays["g"].ndim != 2:
         raise ValueError(f"not all ROIs have every value: {count} footprints")
+    optional: dict[str, Any] = {
+        name: arrays[name].astype(np.float32) if name in arrays else None for name in (SEEN, *ERRORS)
+    }
     traces, residuals, spikes, dff = (arrays[name].astype(np.float32) for name in TRACES)
     rois = dataclasses.replace(
         no_rois(like),
@@ -79,11 +82,11 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
         kinetics=Kinetics(**{name: arrays[name].astype(np.float32) for name in KINETICS}),
         quality={n.removeprefix(QUALITY): v.astype(np.float32) for n, v in arrays.items() if n.startswith(QUALITY)},
         accepted=arrays["accepted"].astype(bool),
-        seen=arrays[SEEN].astype(np.float32) if SEEN in arrays else None,
         channels={
             name: Traced(*(arrays[f"{CHANNEL}{name}.{each}"].astype(np.float32) for each in TRACES))
             for name in dict.fromkeys(other.removeprefix(CHANNEL).rpartition(".")[0] for other in others)
         },
+        **optional,
     )
     return rois.timed()
 

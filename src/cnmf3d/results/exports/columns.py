@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.components import Float
 from cnmf3d.results.exports.exporter import Export
 from cnmf3d.results.exports.nwb.names import METRICS
+from cnmf3d.traces import events_of
 
 RATIO = "1"
 """Unit of what is a ratio or a count of standard deviations."""
@@ -45,6 +49,14 @@ KINDS: Mapping[str, Kind] = {
         lambda export: export.results.components.spikes,
         About(TRACE, "deconvolved activity: by how much calcium jumps in each volume; it doesn't count spikes"),
     ),
+    "denoised_sd": Kind(
+        lambda export: errors_of(export, "traces_sd"),
+        About(TRACE, "standard error of the denoised trace (posterior standard deviation)"),
+    ),
+    "spikes_sd": Kind(
+        lambda export: errors_of(export, "spikes_sd"),
+        About(TRACE, "standard error of each volume's spikes; those of an event are uncertain together: see events"),
+    ),
     "seen": Kind(
         lambda export: export.results.components.share_seen(),
         About(RATIO, "share of the footprint's light that the volume shows; traces are NaN where it is hardly any"),
@@ -53,10 +65,14 @@ KINDS: Mapping[str, Kind] = {
 """Name of a table of traces, and what is in it."""
 
 
+FIELDS = {"seen": "seen", "denoised_sd": "traces_sd", "spikes_sd": "spikes_sd"}
+"""Tables that there are only where results have this field: seen only where something wasn't, errors where known."""
+
+
 def kinds_of(export: Export) -> dict[str, Kind]:
-    """The tables of an export; shares that were seen only where something wasn't."""
+    """The tables of traces of an export."""
     components = export.results.components
-    found = {name: kind for name, kind in KINDS.items() if name != "seen" or components.seen is not None}
+    found = {name: kind for name, kind in KINDS.items() if name not in FIELDS or components.has(FIELDS[name])}
     for channel in components.channels:
         found |= {f"{name}_{channel}": _of_channel(name, channel) for name in CHANNEL_FIELDS}
     return found
@@ -73,6 +89,37 @@ def _of_channel(name: str, channel: str) -> Kind:
         lambda export: getattr(export.results.components.channels[channel], CHANNEL_FIELDS[name]),
         About(about.unit, f"{channel} on the same footprints: {about.text}"),
     )
+
+
+def errors_of(export: Export, field: str) -> Float:
+    """Standard errors of an export; NaN where they aren't known."""
+    values: Float | None = getattr(export.results.components, field)
+    return np.full_like(export.results.components.traces, np.nan) if values is None else values
+
+
+EVENTS = {
+    "roi": About("", "number of the ROI"),
+    "start": About("s", "time of the event's first volume (its number where the rate isn't known)"),
+    "peak": About("s", "time of the volume with most of it"),
+    "end": About("s", "time of the event's last volume"),
+    "size": About(TRACE, "sum of the spikes of its volumes"),
+    "size_sd": About(TRACE, "standard error of the size"),
+}
+"""Columns of the table of events."""
+
+
+def event_table(export: Export) -> dict[str, npt.NDArray[Any]] | None:
+    """Events with their sizes and standard errors, a row each; None where errors aren't known."""
+    components = export.results.components
+    if components.events_sd is None:
+        return None
+    found, seconds = events_of(components.spikes, components.events_sd), export.results.seconds
+    return {
+        "roi": np.asarray(export.ids)[found["component"]],
+        **{name: seconds[found[of]] for name, of in (("start", "first"), ("peak", "peak"), ("end", "last"))},
+        "size": found["size"],
+        "size_sd": found["size_sd"],
+    }
 
 
 TIMES = {
@@ -92,6 +139,9 @@ FIXED = {
 
 MEASURES = {
     "f0": TRACE,
+    "noise": TRACE,
+    "decay": "s",
+    "rise": "s",
     "radius": "pixels",
     "width": "voxels",
     "label": "",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import Float, bridged
+from cnmf3d.components import Components, Float, bridged
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.suite2p_settings import diameter_of, settings_of
 from cnmf3d.results.footprints import voxels_of
@@ -67,7 +67,7 @@ def _main_plane(results: Results, index: int) -> int:
 
 def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[np.intp], raw: Float) -> None:
     components = export.results.components
-    likely = components.quality.get("r_value", components.accepted.astype(np.float32))[chosen]
+    likely = _probability(components)[chosen]
     folder.mkdir()
     np.save(folder / "F.npy", raw)
     np.save(folder / "Fneu.npy", np.zeros_like(raw))
@@ -82,6 +82,15 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
     for row in rows:
         row["npix_norm"] = row["npix"] / np.mean(sizes)
     np.save(folder / "stat.npy", rows, allow_pickle=True)
+
+
+def _probability(components: Components) -> Float:
+    """What stands for a classifier's probability: that of being a cell; the r value, or the verdict, without it."""
+    out = components.accepted.astype(np.float32)
+    for name in ("r_value", "p_cell"):
+        values = components.quality.get(name, out)
+        out = np.where(np.isnan(values), out, values)
+    return out
 
 
 def _course(trace: Float) -> dict[str, float]:

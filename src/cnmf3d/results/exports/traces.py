@@ -14,7 +14,17 @@ import numpy.typing as npt
 from cnmf3d.components import Float
 from cnmf3d.csv_cells import guarded
 from cnmf3d.errors import UsageError
-from cnmf3d.results.exports.columns import CHANNEL_FIELDS, KINDS, TIMES, About, about_rois, kinds_of, metadata_of
+from cnmf3d.results.exports.columns import (
+    CHANNEL_FIELDS,
+    EVENTS,
+    KINDS,
+    TIMES,
+    About,
+    about_rois,
+    event_table,
+    kinds_of,
+    metadata_of,
+)
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.roi_table import Column, roi_table
 from cnmf3d.results.exports.time_tables import TIME_TABLES, time_tables
@@ -24,6 +34,8 @@ if TYPE_CHECKING:
 
 COLUMNS = "columns"
 """Table of all columns with their units; CSV has no other place for these."""
+
+EVENT_TABLE = "events"
 
 
 def write_csv(export: Export, folder: Path) -> tuple[str, ...]:
@@ -43,6 +55,8 @@ def write_csv(export: Export, folder: Path) -> tuple[str, ...]:
         _rows(folder / f"{name}.csv", table)
     for name, kind in kinds_of(export).items():
         _wide(folder / f"{name}.csv", export, kind.values(export))
+    if (events := event_table(export)) is not None:
+        _rows(folder / f"{EVENT_TABLE}.csv", events)
     return ()
 
 
@@ -77,6 +91,8 @@ def write_parquet(export: Export, folder: Path) -> tuple[str, ...]:
         table = pyarrow.table({**_times(export), **columns})
         about = dict.fromkeys(columns, kind.about) | {head: TIMES[head] for head in _times(export)}
         parquet.write_table(_described(table, about, export), folder / f"{name}.parquet", use_dictionary=False)
+    if (events := event_table(export)) is not None:
+        parquet.write_table(_described(pyarrow.table(events), EVENTS, export), folder / f"{EVENT_TABLE}.parquet")
     return ()
 
 
@@ -99,12 +115,14 @@ def _columns(export: Export, rois: Mapping[str, Column]) -> dict[str, list[str]]
         lines.append((name, "roi_ID", *kind.about))
     for name, (_, about) in time_tables(export.results).items():
         lines += [(name, head, *meaning) for head, meaning in about.items()]
+    if export.results.components.has("events_sd"):
+        lines += [(EVENT_TABLE, name, *about) for name, about in EVENTS.items()]
     return {head: [line[k] for line in lines] for k, head in enumerate(("table", "column", "unit", "description"))}
 
 
 def ours(folder: Path, suffix: str) -> bool:
     """Whether a folder holds nothing but what an export to these tables writes."""
-    names = {f"{name}{suffix}" for name in ("rois", COLUMNS, *TIME_TABLES, *KINDS)}
+    names = {f"{name}{suffix}" for name in ("rois", COLUMNS, EVENT_TABLE, *TIME_TABLES, *KINDS)}
     others = re.compile(rf"({'|'.join(CHANNEL_FIELDS)})_channel\d+{re.escape(suffix)}")
     return all(path.name in names or others.fullmatch(path.name) for path in folder.iterdir())
 

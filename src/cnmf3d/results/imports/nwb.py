@@ -136,6 +136,7 @@ def _results(found: Found, given: Given) -> Results:
     shape, footprints = _footprints(found, given)
     count = footprints.shape[1]
     traces, timeline = _traces(found, count), _timeline(found)
+    errors: dict[str, Any] = {field: traces.get(name) for field, (name, _) in names.ERRORS.items()}
     frames = traces["Denoised"].shape[1]
     components = Components(
         shape=shape,
@@ -151,6 +152,7 @@ def _results(found: Found, given: Given) -> Results:
         seen=traces.get(names.SEEN),
         plane_times=timeline.late,
         channels=_channels(found, count),
+        **errors,
     )
     pictures = {name: _picture(file, name) for name in [*(found.told.get("projections") or []), names.NOISE]}
     known = {name: volume for name, volume in pictures.items() if volume is not None and volume.shape == shape}
@@ -250,7 +252,7 @@ def _kind(name: str) -> str:
     """Which trace a series is, by its name or its container's; empty where it is none of ROIs."""
     lower = name.lower()
     for words, kind in (
-        ((names.SEEN.lower(),), names.SEEN),
+        *(((known.lower(),), known) for known in (names.SEEN, *(name for name, _ in names.ERRORS.values()))),
         (("residual",), "Residuals"),
         (("neuropil", "background"), ""),
         (("deconv", "spike", "event"), "Deconvolved"),

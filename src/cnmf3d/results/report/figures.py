@@ -18,6 +18,9 @@ from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, l
 from cnmf3d.timeline import with_gaps
 
 ACCEPTED, REJECTED, RAW, SPIKE, NEUROPIL = "#19d3a2", "#ff5d5d", "#9aa3ad", "#c2410c", "#4c6ef5"
+BAND = "#4c6ef5"
+INTERVAL = 1.645
+"""Standard errors on both sides of a trace: 90 % of a normal distribution."""
 MAX_NUMBERS = 80
 """Most components that get their number in a picture."""
 
@@ -130,6 +133,10 @@ def traces(results: Results, chosen: Sequence[int], thresholds: Mapping[str, flo
         axis = figure.add_subplot(grid[row, 2], sharex=last)
         axis.plot(*with_gaps(seconds, raw[index], gaps), color=RAW, linewidth=0.5)
         axis.plot(*with_gaps(seconds, components.traces[index], gaps), color="black", linewidth=0.9)
+        if components.traces_sd is not None:
+            middle, reach = components.traces[index], INTERVAL * components.traces_sd[index]
+            low_edge, high_edge = (with_gaps(seconds, edge, gaps) for edge in (middle - reach, middle + reach))
+            axis.fill_between(low_edge[0], low_edge[1], high_edge[1], color=BAND, alpha=0.35, linewidth=0, zorder=3)
         spikes, known = np.nan_to_num(components.spikes[index]), np.nan_to_num(raw[index])
         top, low = float(known.max(initial=0)), min(0.0, float(known.min(initial=0)))
         if spikes.max(initial=0) > 0:

@@ -17,7 +17,10 @@ ROWS = 8
 """Components a picture of traces shows."""
 
 
-TRACES = "Grey: demixed raw trace; black: denoised; below: deconvolved activity. Numbers: SNR / r value."
+TRACES = (
+    "Grey: demixed raw trace; black: denoised, blue: where that lies with 90 % probability (where errors are known); "
+    "below: deconvolved activity. Numbers: SNR / r value."
+)
 
 LACKS = " Under them: other measures that are beyond their threshold."
 
@@ -35,6 +38,10 @@ THRESHOLDS = {
 MEANINGS = {
     "smoothness": "of the footprint's outline (a disk has about 0.6 to 0.8)",
     "soma": "probability of being a cell body and not a thinner thing, as a dendrite",
+    "p_cell": "probability of being a cell, calibrated on simulated movies; it decides nothing",
+    "decay": "decay time of calcium in seconds",
+    "rise": "rise time of calcium in seconds",
+    "noise": "standard deviation of the trace's noise in one frame",
     "motion_r": "correlation of the trace with the motion; above its threshold four times min_SNR is asked for",
     "seen": "share of the footprint that the movie shows, mean over the frames",
 }

@@ -36,6 +36,12 @@ MOST_SEGMENTS = 200
 LONG = 5000
 """Frames from which only what can be seen of a trace is drawn; that takes a second drawing."""
 
+HALF = 1.645
+"""Standard errors on both sides of a denoised trace that its band covers: 90 % of a normal distribution."""
+
+BAND_POINTS = 4000
+"""Points of a band at the most: of more, each point has the greatest reach of several frames."""
+
 NAMES = {"raw": "raw", "dff": "ΔF/F", "denoised": "denoised", "spikes": "spikes"}
 EMPTY = "Select ROIs in the picture or in the table to see their traces."
 
@@ -59,7 +65,10 @@ class TraceDock(QWidget):
         self.apart.setChecked(True)
         bar = QHBoxLayout()
         bar.setContentsMargins(0, 0, 0, 0)
-        for box in (*self.kinds.values(), self.apart):
+        self.band = QCheckBox("90 % band")
+        self.band.setToolTip("Where the denoised trace lies with 90 % probability; see docs/traces.md")
+        self.band.setChecked(True)
+        for box in (*self.kinds.values(), self.band, self.apart):
             box.toggled.connect(self.draw)
             bar.addWidget(box)
         self.channel = QComboBox()
@@ -123,6 +132,7 @@ class TraceDock(QWidget):
             channel = self.channel.currentData()
             values = {kind: store.traces(kind, ids, channel) for kind in chosen}  # type: ignore[arg-type]
             unseen = store.unseen(ids)
+            errors = store.errors(ids) if self.band.isChecked() and "denoised" in chosen else None
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
@@ -132,6 +142,8 @@ class TraceDock(QWidget):
             colour = pg.mkColor(colours[row % len(colours)])
             if unseen[row].any():
                 self.told.setText(f"{self.told.text()}; {roi} isn't seen in {unseen[row].sum()} frames")
+            if errors is not None and np.isfinite(errors[row]).any():
+                self._band(seconds, values["denoised"][row] + base, errors[row], colour)
             for kind in chosen:
                 if np.isnan(values[kind][row][~unseen[row]]).any():
                     self.told.setText(f"{self.told.text()}; no {NAMES[kind]} of {roi}: F0 isn't clearly above zero")
@@ -163,6 +175,18 @@ class TraceDock(QWidget):
         if len(values) > LONG:
             curve.setDownsampling(auto=True, method="peak")
             curve.setClipToView(True)
+
+    def _band(self, seconds: Any, values: Any, errors: Any, colour: Any) -> None:
+        """Where the denoised trace may lie."""
+        low, high = values - HALF * errors, values + HALF * errors
+        step = -(-len(values) // BAND_POINTS)
+        starts = np.arange(0, len(values), step)
+        edges = (np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts))
+        middle = (starts + np.minimum(starts + step, len(values)) - 1) / 2 * (seconds[1] if len(seconds) > 1 else 1)
+        faint = pg.mkColor(colour)
+        faint.setAlpha(70)
+        curves = [pg.PlotCurveItem(middle, np.nan_to_num(edge), pen=None) for edge in edges]
+        self.plot.addItem(pg.FillBetweenItem(*curves, brush=pg.mkBrush(faint)), ignoreBounds=True)
 
     def _tell(self, drawn: int) -> None:
         store = self._app.rois

@@ -61,9 +61,10 @@ def unexplained(trace: Any, kernel: Any, spikes: Any, residual: Any) -> None:
     for t in range(n):
         residual[t] = trace[t]
     for t in range(n):
-        if spikes[t] != 0:
+        amount = spikes[t]
+        if amount != 0:
             for i in range(min(kernel.size, n - t)):
-                residual[t + i] -= spikes[t] * kernel[i]
+                residual[t + i] -= amount * kernel[i]
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -35,6 +35,15 @@ LOG_NEGLIGIBLE = -6.2
 
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
 
+CERTAIN = 5.0
+"""Standard deviations above zero from which on a normal number counts as positive: it isn't with 3 in ten million."""
+
+FADED = 1e-9
+"""What is left of calcium from before the first frame when it is passed over."""
+
+UNLIKELY = 30.0
+"""Log odds by which a frame is less likely than the best one so that a spike never moves there (1 in 10¹³)."""
+
 
 @njit(cache=True, nogil=True)
 def _uniform(state: Any) -> float:
@@ -88,6 +97,8 @@ def _positive_normal(mean: float, deviation: float, state: Any) -> float:
 @njit(cache=True, nogil=True)
 def _log_above(z: float) -> float:
     """``log Φ(z)``: log of the probability that a normal number lies above ``−z``."""
+    if z > CERTAIN:
+        return 0.0
     if z > -5.0:
         return math.log(0.5 * math.erfc(-z * 0.7071067811865476))
     return -0.5 * z * z - math.log(-z) - LOG_ROOT
@@ -119,6 +130,12 @@ def _gains(residual: Any, kernel: Any, gain: Any) -> None:
         gain[t] = total
 
 
+@njit(cache=True, nogil=True)
+def _lasting(fade: float, n: int) -> int:
+    """Frames of n after which calcium from before the first one has faded."""
+    return n if fade >= 1.0 else min(n, int(math.log(FADED) / math.log(max(fade, 1e-30))) + 1)
+
+
 @njit(cache=True, nogil=True, fastmath=True)
 def _lower(gain: Any, kernel: Any, fade: float, baseline: float, initial: float) -> None:
     """`gain` where the residual is lower by ``baseline + initial · fadeᵗ``."""
@@ -130,10 +147,17 @@ def _lower(gain: Any, kernel: Any, fade: float, baseline: float, initial: float)
         level[i + 1] = level[i] + kernel[i]
         faded[i + 1] = faded[i] + kernel[i] * weight
         weight *= fade
+    whole = max(n - length, 0)
+    steady = np.float32(baseline * level[length])
+    for t in range(whole):
+        gain[t] -= steady
+    for t in range(whole, n):
+        gain[t] -= np.float32(baseline * level[n - t])
+    if initial == 0:
+        return
     weight = initial
-    for t in range(n):
-        reach = min(length, n - t)
-        gain[t] -= np.float32(baseline * level[reach] + weight * faded[reach])
+    for t in range(_lasting(fade, n)):
+        gain[t] -= np.float32(weight * faded[min(length, n - t)])
         weight *= fade
 
 
@@ -146,14 +170,15 @@ def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, sta
     """
     n = residual.size
     mixed, power, level, start = 0.0, 1e-3, 0.0, 0.0
-    weight = 1.0
     for t in range(n):
         level += residual[t]
-        if weight > 1e-4:
-            mixed += weight
-            power += weight * weight
-            start += weight * residual[t]
-            weight *= fade
+    weight, t = 1.0, 0
+    while t < n and weight > 1e-4:
+        mixed += weight
+        power += weight * weight
+        start += weight * residual[t]
+        weight *= fade
+        t += 1
     # twice as much as one frame's worth for both: a recording shorter than its decay tells nothing of either
     apart = n * power - mixed * mixed
     initial = (n * start - mixed * level) / apart if apart > 0.5 * n * power else 0.0
@@ -162,11 +187,14 @@ def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, sta
     baseline = (level - initial * mixed) / n + noise / math.sqrt(n) * _normal(state)
     if hold:
         baseline, initial = held, max((start - held * mixed) / power, 0.0)
-    squares = 0.0
-    weight = initial
+    if initial > 0:
+        weight = initial
+        for t in range(_lasting(fade, n)):
+            residual[t] -= np.float32(weight)
+            weight *= fade
+    squares, lower = 0.0, np.float32(baseline)
     for t in range(n):
-        residual[t] -= np.float32(baseline + weight)
-        weight *= fade
+        residual[t] -= lower
         squares += residual[t] * residual[t]
     return baseline, initial, squares / n
 
@@ -182,9 +210,10 @@ def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
     sweep: int,
     keep: bool,
     sums: Any,
+    squares: Any,
     state: Any,
 ) -> None:
-    """Whether each frame has a spike, and its size, drawn given all others (Gibbs)."""
+    """Whether each frame has a spike, and its size, drawn given all others (Gibbs); `keep` adds up their moments."""
     n = spikes.size
     length = products.shape[1]
     log_odds, size, width = prior[0], prior[1], prior[2]
@@ -196,6 +225,8 @@ def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
     least = math.sqrt(2 * need) if need > 0 else -3.0
     cut = (least / deviation - pull) * variance
     for t in range(n):
+        if spikes[t] == 0 and gain[t] < cut and n - t >= length:  # most frames
+            continue
         own = products[min(length, n - t), 0]
         evidence = spikes[t] * own + gain[t]
         if n - t < length:
@@ -214,6 +245,7 @@ def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
         if keep and probability > 0:
             expected = mean + deviation * math.exp(-0.5 * z * z - above - LOG_ROOT)
             sums[t] += probability * expected
+            squares[t] += probability * (mean * expected + deviation * deviation)
         new = 0.0
         _seed(sweep, 0, t, state)
         if _uniform(state) < probability:
@@ -273,25 +305,41 @@ def _split(
 
 
 @njit(cache=True, nogil=True)
-def _move(t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, state: Any) -> int:
+def _move(  # noqa: PLR0913 - arrays of the inner loop
+    t: int,
+    spikes: Any,
+    gain: Any,
+    products: Any,
+    mirrored: Any,
+    prior: Any,
+    variance: float,
+    logs: Any,
+    state: Any,
+) -> int:
     """The frame of a spike drawn anew among its neighbours, whatever its size, and then its size; the new frame."""
     n = spikes.size
     size, width = prior[1], prior[2]
     old = float(spikes[t])
     first, last = max(0, t - REACH + 1), min(n - 1, t + REACH - 1)
-    logs = np.full(2 * REACH, -1e300)
+    pull = size / (width * width)
+    whole = products[products.shape[1], 0] / variance + 1 / (width * width)  # precision but at the end
     top = -1e300
     for u in range(first, last + 1):
+        logs[u - first] = -1e300
         if u != t and spikes[u] > 0:
             continue
-        precision = _overlap(products, n, u, u) / variance + 1 / (width * width)
-        mean = ((gain[u] + old * _overlap(products, n, t, u)) / variance + size / (width * width)) / precision
-        z = mean * math.sqrt(precision)
-        logs[u - first] = 0.5 * z * z + _log_above(z) - 0.5 * math.log(precision)
+        mean = (gain[u] + old * _overlap(products, n, t, u)) / variance + pull
+        if n - u >= products.shape[1]:
+            z = mean / math.sqrt(whole)
+            logs[u - first] = 0.5 * z * z + _log_above(z)
+        else:
+            precision = _overlap(products, n, u, u) / variance + 1 / (width * width)
+            z = mean / math.sqrt(precision)
+            logs[u - first] = 0.5 * z * z + _log_above(z) - 0.5 * math.log(precision / whole)
         top = max(top, logs[u - first])
     total = 0.0
     for i in range(last - first + 1):
-        logs[i] = math.exp(logs[i] - top)
+        logs[i] = math.exp(logs[i] - top) if logs[i] > top - UNLIKELY else 0.0
         total += logs[i]
     left = _uniform(state) * total
     u = first
@@ -301,7 +349,7 @@ def _move(t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: A
     if u == t or spikes[u] > 0:
         return t
     precision = _overlap(products, n, u, u) / variance + 1 / (width * width)
-    mean = ((gain[u] + old * _overlap(products, n, t, u)) / variance + size / (width * width)) / precision
+    mean = ((gain[u] + old * _overlap(products, n, t, u)) / variance + pull) / precision
     _add(-old, t, spikes, gain, products, mirrored)
     spikes[t] = 0
     _add(_positive_normal(mean, 1 / math.sqrt(precision), state), u, spikes, gain, products, mirrored)
@@ -322,6 +370,7 @@ def _each_spike(  # noqa: PLR0913 - arrays of the inner loop
 ) -> None:
     """Each spike is merged with the one before, or split, and moved."""
     n = spikes.size
+    logs = np.empty(2 * REACH)
     last = -1
     t = 0
     while t < n:
@@ -334,9 +383,29 @@ def _each_spike(  # noqa: PLR0913 - arrays of the inner loop
                     continue
             elif _uniform(state) < 0.5:
                 _split(t, spikes, gain, products, mirrored, prior, variance, state)
-            last = _move(t, spikes, gain, products, mirrored, prior, variance, state)
+            last = _move(t, spikes, gain, products, mirrored, prior, variance, logs, state)
             t = max(t, last)
         t += 1
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _counted(spikes: Any) -> Any:
+    """How many spikes there are, their sum, and that of their squares."""
+    count, total, power = 0, 0.0, 0.0
+    for t in range(spikes.size):
+        count += spikes[t] > 0
+        total += spikes[t]
+        power += spikes[t] * spikes[t]
+    return count, total, power
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _add_calcium(trace: Any, residual: Any, sums: Any, squares: Any) -> None:
+    """Add up a draw of calcium, ``trace − residual``, and its square."""
+    for t in range(trace.size):
+        calcium = float(trace[t] - residual[t])
+        sums[t] += calcium
+        squares[t] += calcium * calcium
 
 
 @njit(cache=True, nogil=True)
@@ -360,8 +429,10 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     spikes: Any,
     mean: Any,
     told: Any,
+    deviations: Any,
+    drawn: Any,
 ) -> None:
-    """Posterior mean of spikes, baseline and noise given a response.
+    """Posterior mean of spikes, baseline and noise given a response, and how uncertain spikes and calcium are.
 
     How often there are spikes, and how large they are, is learnt from the trace on the way (empirical Bayes). What the
     response doesn't explain counts as noise.
@@ -386,6 +457,10 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     told : (5,) float64, changed
         First guess of the baseline, not too high. Then posterior means of baseline, initial calcium and
         noise, and the last share of frames with a spike and spikes' size.
+    deviations : (2, frames) float64, written
+        Posterior standard deviations of each frame's spikes and of its calcium.
+    drawn : (sweeps, frames) float32, written
+        The spikes of each sweep. Without sweeps in it neither it nor the deviations are written.
     """
     n = trace.size
     length = kernel.size
@@ -396,6 +471,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
     residual = np.empty(n, np.float32)
     gain = np.empty(n, np.float32)
     prior, before = np.empty(3), np.empty(2)
+    calcium, squares = np.zeros(n), np.zeros((2, n))
     smallest = 2 * noise / math.sqrt(products[length, 0])  # a spike that stands out of the noise just so
     sigma = noise
     mean[:] = 0
@@ -404,22 +480,20 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         if sweep == 0:
             _gains(trace - np.float32(told[0]), kernel, gain)
             largest = max(float(gain.max()) / products[length, 0], smallest)
-        count, total, power = 0, 0.0, 0.0
-        for t in range(n):
-            if spikes[t] > 0:
-                count += 1
-                total += spikes[t]
-                power += spikes[t] * spikes[t]
+        count, total, power = _counted(spikes)
         share = min(max((count + 1.0) / (n + 10.0), 1e-4), 0.5)
         size = max((total + smallest) / (count + 1.0), smallest, largest * 0.5 ** (sweep + 1))
         alike = _spread_of_sizes(count, total, power, spread)
         prior[1], prior[2] = size, alike * size
         prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - _log_above(1 / alike) - 0.5 / (alike * alike)
+        keep = sweep >= burn
         unexplained(trace, kernel, spikes, residual)
+        with_calcium = keep and drawn.shape[0] > 0
+        if with_calcium:
+            _add_calcium(trace, residual, calcium, squares[1])
         _seed(sweep, 3, 0, state)
         baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)
         sigma = max(noise, math.sqrt(variance))
-        keep = sweep >= burn
         if sweep == 0 or sweep == burn:  # anew, without what rounding has added up
             _gains(residual, kernel, gain)
         else:
@@ -427,7 +501,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         before[0], before[1] = baseline, initial
         if sweep == 0:
             told[:] = 0
-        _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, keep, mean, state)
+        _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, keep, mean, squares[0], state)
         for again in range(1 if keep else MOVES):
             _each_spike(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, 1 + again, state)
         told[3], told[4] = share, size
@@ -435,5 +509,12 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
             told[0] += baseline / sweeps
             told[1] += initial / sweeps
             told[2] += sigma / sweeps
+        if with_calcium:
+            drawn[sweep - burn] = spikes
     for t in range(n):
         mean[t] /= sweeps
+    if drawn.shape[0] > 1:
+        for t in range(n):
+            deviations[0, t] = math.sqrt(max(squares[0, t] / sweeps - mean[t] * mean[t], 0.0))
+            spread_of = squares[1, t] - calcium[t] * calcium[t] / sweeps
+            deviations[1, t] = math.sqrt(max(spread_of, 0.0) / (sweeps - 1))

@@ -20,6 +20,15 @@ TRACES = {
 DFF, SEEN = "DfOverF", "ShareSeen"
 CHANNEL_TRACES = {"Raw": "raw", "Denoised": "traces", "Residuals": "residuals", "Deconvolved": "spikes", DFF: "dff"}
 """Series of each further functional channel, ``Raw_channel1``, and its traces' names."""
+ERRORS = {
+    "traces_sd": ("DenoisedError", "standard error of the denoised calcium"),
+    "spikes_sd": ("DeconvolvedError", "standard error of the deconvolved activity of each volume"),
+    "events_sd": (
+        "EventSizeError",
+        "standard error of the size of the event that a volume belongs to; 0 outside events",
+    ),
+}
+"""Fields of `Components`, the series that hold them, and what these are."""
 
 COURSES = "Background"
 """Series of ``Fluorescence`` with a column for each row of `BACKGROUND`."""
@@ -44,8 +53,12 @@ METRICS = {
     "width": "width of the footprint's outline across its narrow side in the plane, in voxels",
     "aspect": "length of the footprint's outline over its width",
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
+    "p_cell": "probability of being a cell, calibrated on simulated movies; it has no part in the verdict",
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
+    "decay": "decay time of calcium after a spike, in seconds",
+    "rise": "rise time of calcium after a spike, in seconds; 0 where the model has none",
+    "noise": "standard deviation of the trace's noise in one volume, in units of the raw traces",
     "f0": "resting light F0 (whose it is: see DfOverF) seen through the footprint, above the detector's offset, in units of the raw traces",
     "red": "mean of the structural channel in the footprint, in units of that channel",
     "red_z": "significance of that: standard deviations above the same footprint at other places; above 3 is labelled",

@@ -154,6 +154,9 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
     if components.seen is not None:
         text = "share of the footprint's light that a volume shows; traces are NaN where it is hardly any"
         fluorescence.add_roi_response_series(series(names.SEEN, components.seen, rows, results, text))
+    for field, (name, text) in names.ERRORS.items():
+        if components.has(field):
+            fluorescence.add_roi_response_series(series(name, getattr(components, field), rows, results, text))
     ratio = DfOverF()
     module.add(ratio)
     rule = components.resting
