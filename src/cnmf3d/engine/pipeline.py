@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import UNSEEN, Float, VolumeShape
+from cnmf3d.components import UNSEEN, Bool, Float, VolumeShape
 from cnmf3d.engine import refine
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
@@ -122,7 +122,7 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
     if plan.refit:
         with clock.stage("evaluate"):
             quality = draft.quality(draft.raw)
-            good = np.flatnonzero(judge(quality, plan, cache.bins, draft.footprints, draft.raw)[1])
+            good = np.flatnonzero(judged(draft, quality, draft.raw)[1])
         if good.size:
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
             about_rejected(draft, good, reporter)
@@ -221,6 +221,12 @@ def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str
     }
 
 
+def judged(draft: Draft, quality: dict[str, Float], raw: Float) -> tuple[dict[str, Float], Bool]:
+    """Quality with the kind of each component, and which are accepted; see `judge`."""
+    cache = draft.cache
+    return judge(quality, draft.plan, cache.bins, draft.footprints, raw, draft.source.scale, cache.shape)
+
+
 def finished(context: Context, draft: Draft) -> Outcome:
     """Traces demixed with the last footprints, deconvolved and judged: the last pass over the movie."""
     plan, cache, clock = draft.plan, draft.cache, context.clock
@@ -230,7 +236,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         responses = own_kinetics(plan, draft, last.raw, context.workers)
         raw, denoised = deconvolved(last, plan.p, responses, context.workers)
     with clock.stage("evaluate"):
-        quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
+        quality, accepted = judged(draft, draft.quality(raw), raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)
