@@ -196,7 +196,7 @@ def fit_volume(
         footprints=footprints,
         raw=raw,
         traces=scaled,
-        measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
+        measures={"r_value": r_values, **looks_of(footprints, source.scale, cache.shape, plan.sigma)},
         boxes=boxes,
         courses=tuple(moved),
         response=measured,
@@ -210,8 +210,13 @@ def fit_volume(
     return draft.select(left)
 
 
-def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
-    """What quality measures say of footprints alone, each (components,) float32."""
+def looks_of(footprints: Footprints, scale: Float, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
+    """What quality measures say of footprints alone, each (components,) float32.
+
+    In the movie's units, as results show them: in units of noise, `scale` (voxels,), outlines are ragged where the noise
+    differs from voxel to voxel.
+    """
+    footprints = with_data(footprints, footprints.data * scale[footprints.indices])
     width, aspect = width_and_aspect(footprints, shape)
     return {
         "compactness": compactness(footprints, shape, sigma),
