@@ -65,7 +65,16 @@ def test_outlines_of_disks_and_squares_are_smooth_and_what_noise_makes_is_ragged
     # a disk of pixels has the sides of the square around it: 16 π r² / (8 r + 4)² for one with a middle pixel
     assert smooth[0] == pytest.approx(16 * np.pi * 9**2 / 76**2, abs=0.01) and smooth[1] == pytest.approx(1, abs=1e-6)
     assert smooth[2] == pytest.approx(16 * np.pi * 4 * 12 / (2 * (9 + 25)) ** 2, abs=0.03)
-    assert smooth[3] < 0.1 and smooth[4] < 0.1
+    assert smooth[3] < 0.45 and smooth[4] < 0.1  # holes are filled, but what noise leaves is ragged outside, too
+
+
+def test_the_hole_of_a_ring_says_nothing_of_its_outline():
+    """Where the indicator keeps out of the nucleus, cells are rings."""
+    whole = disk(2, 24, 24, 7)
+    ring = whole & ~disk(2, 24, 24, 5)
+    open_ring = ring & ~((np.abs(Y - 24) < 2) & (X > 24))
+    found = outline_smoothness(columns(whole, ring, open_ring), SHAPE)
+    assert found[1] == found[0] > 0.6 and found[2] < 0.3
 
 
 def test_in_a_volume_the_plane_where_it_is_largest_counts():
@@ -225,6 +234,15 @@ def test_traces_that_go_against_one_another_are_two_cells():
     assert not is_double(footprints, raw, 1, REAL[:2], np.array([0.9, 0.7])).any()
 
 
+def test_two_in_the_same_place_are_one_cell_whatever_their_traces():
+    rng = np.random.default_rng(8)
+    footprints, traces = columns(blob(20, 20, 4.0), blob(20.5, 20, 4.2)), transients(rng, 2)
+    raw = np.stack([3 * traces[0], 1.6 * traces[1] - 0.5 * traces[0]]).astype(np.float32)
+    assert is_double(footprints, raw, 1, REAL[:2], STEADY[:2]).tolist() == [False, True]
+    apart = columns(blob(20, 20, 4.0), blob(26, 20, 4.2))
+    assert not is_double(apart, raw, 1, REAL[:2], STEADY[:2]).any()
+
+
 def test_one_component_and_none_are_no_doubles():
     footprints, raw = pair(np.random.default_rng(4), 1.0)
     assert is_double(footprints[:, [0]], raw[:1], 1, REAL[:1], STEADY[:1]).tolist() == [False]
@@ -234,8 +252,8 @@ def test_one_component_and_none_are_no_doubles():
 # ---- the verdict
 
 
-def judged(plan, count=80, thin=40):
-    """Cell bodies and thin ones, all real, the last one the double of the first."""
+def judged(plan, count=80, thin=40, snr=6.0, dim=()):
+    """Cell bodies and thin ones, all real, the last one the double of the first; those in `dim` are faint."""
     rng = np.random.default_rng(5)
     raw = transients(rng, count).astype(np.float32)
     raw[-1] = 0.3 * raw[0]
@@ -248,8 +266,10 @@ def judged(plan, count=80, thin=40):
     quality = {name: np.full(count, value, np.float32) for name, value in good.items()}
     quality["skewness_error"], quality["motion_r"] = np.full((2, count), 0.1, np.float32)
     quality["width"], quality["aspect"] = width, round_ones(width)
+    quality["snr"][list(dim)] = snr
     quality["snr"][3] = 0.1
-    return judge(quality, plan, raw.shape[1], footprints, raw)
+    raw[list(dim)] *= 0.05
+    return judge(quality, plan, raw.shape[1], footprints, raw, np.ones(footprints.shape[0], np.float32), SHAPE)
 
 
 def test_bodies_are_accepted_once_and_thin_things_rejected_beside_them():
@@ -266,6 +286,14 @@ def test_both_kinds_are_accepted_where_that_is_asked_for_but_no_doubles():
     expected[[3, 79]] = False
     assert np.array_equal(accepted, expected) and quality["soma"].min() < 0.1
     assert np.array_equal(decide(quality, Plan(rate=10), 600), np.arange(80) != 3)
+
+
+@pytest.mark.parametrize(("snr", "kept"), [(4.9, False), (5.1, True)])
+def test_what_is_far_fainter_than_the_cells_needs_a_clear_trace(snr, kept):
+    accepted = judged(Plan(rate=10), snr=snr, dim=(7, 11))[1]
+    expected = np.arange(80) < 40
+    expected[3], expected[[7, 11]] = False, kept
+    assert np.array_equal(accepted, expected)
 
 
 # ---- size

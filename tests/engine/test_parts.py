@@ -259,7 +259,11 @@ def test_the_error_of_skewness_grows_with_how_slow_a_trace_is(memory):
         ({"snr": 0.9, "skewness": 0.1, "r_value": 0.99}, False),  # silent: no r value shows a cell
         ({"snr": 1.1, "skewness": 0.1, "r_value": 0.99}, True),
         ({"snr": 0.9, "r_value": 0.99}, True),  # weak, but its transients only go up
+        ({"snr": 1.1, "skewness": 0.05, "r_value": 0.99}, False),  # skewed by chance: it swings down as far as up
+        ({"snr": 3, "skewness": 0.05, "r_value": 0.99}, True),  # a cell that never rests
         ({"snr": 1, "r_value": 0.5}, False),
+        ({"snr": 3.9, "r_value": 0.55}, False),  # its active frames don't show it
+        ({"snr": 4.1, "r_value": 0.55}, True),
         ({"snr": 0.4}, False),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import UNSEEN, Float, VolumeShape, time_offsets
+from cnmf3d.components import UNSEEN, Bool, Float, VolumeShape, time_offsets
 from cnmf3d.engine import refine
 from cnmf3d.engine.aligning import aligned
 from cnmf3d.engine.assemble import in_movie_units
@@ -138,7 +138,7 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
     if plan.refit:
         with clock.stage("evaluate"):
             quality = draft.quality(draft.raw)
-            good = np.flatnonzero(judge(quality, plan, cache.bins, draft.footprints, draft.raw)[1])
+            good = np.flatnonzero(judged(draft, quality, draft.raw)[1])
         if good.size:
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
             about_rejected(draft, good, reporter)
@@ -213,7 +213,7 @@ def fit_volume(
         footprints=footprints,
         raw=raw,
         traces=scaled,
-        measures={"r_value": r_values, **looks_of(footprints, cache.shape, plan.sigma)},
+        measures={"r_value": r_values, **looks_of(footprints, source.scale, cache.shape, plan.sigma)},
         boxes=boxes,
         courses=tuple(moved),
         response=measured,
@@ -227,8 +227,13 @@ def fit_volume(
     return draft.select(left)
 
 
-def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
-    """What quality measures say of footprints alone, each (components,) float32."""
+def looks_of(footprints: Footprints, scale: Float, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
+    """What quality measures say of footprints alone, each (components,) float32.
+
+    In the movie's units, as results show them: in units of noise (`scale`, a voxel each) outlines are ragged where noise
+    differs from one voxel to the next.
+    """
+    footprints = with_data(footprints, footprints.data * scale[footprints.indices])
     width, aspect = width_and_aspect(footprints, shape)
     return {
         "compactness": compactness(footprints, shape, sigma),
@@ -236,6 +241,12 @@ def looks_of(footprints: Footprints, shape: VolumeShape, sigma: ZYX) -> dict[str
         "width": width,
         "aspect": aspect,
     }
+
+
+def judged(draft: Draft, quality: dict[str, Float], raw: Float) -> tuple[dict[str, Float], Bool]:
+    """Quality with the kind of each component, and which are accepted; see `judge`."""
+    cache = draft.cache
+    return judge(quality, draft.plan, cache.bins, draft.footprints, raw, draft.source.scale, cache.shape)
 
 
 def finished(context: Context, draft: Draft) -> Outcome:
@@ -252,7 +263,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         responses = own_kinetics(plan, draft, level.raw, context.workers)
         raw, denoised = deconvolved(level, plan.p, responses, plan.timeline.breaks(), context.workers, errors=True)
     with clock.stage("evaluate"):
-        quality, accepted = judge(draft.quality(raw), plan, cache.bins, draft.footprints, raw)
+        quality, accepted = judged(draft, draft.quality(raw), raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
         offset = detector_offset(context, plan, cache)

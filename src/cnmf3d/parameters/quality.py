@@ -17,7 +17,8 @@ class QualityParameters(Stage):
         0.7,
         ge=-1,
         le=1,
-        description="Space correlation from which a component is accepted (footprint against active frames).",
+        description="Space correlation from which a component is accepted (footprint against active frames); below 0.8 "
+        "times that the trace SNR must be 1.6 times min_SNR.",
     )
     SNR_lowest: float = Field(0.5, description="Trace SNR below which a component is rejected in any case.")
     rval_lowest: float = Field(
@@ -39,9 +40,9 @@ class QualityParameters(Stage):
         0.5,
         ge=0,
         le=1,
-        description="Smoothness of the footprint's outline (16 area / perimeter²; a disk has about 0.6 to 0.8) "
-        "below which a component needs twice min_SNR; below three quarters of it it is rejected: noise and neuropil "
-        "are ragged.",
+        description="Smoothness of the footprint's outline (16 area / perimeter², holes filled; a disk has 0.6 to "
+        "0.8) below which a component needs twice min_SNR; below three quarters of it it is rejected: noise and "
+        "neuropil are ragged.",
     )
     soma_thr: float = Field(
         0.5,

@@ -3,7 +3,8 @@
 Such a component follows the brighter one: what it holds is that cell's light, times its displacement. Of two cells that
 overlap the traces mostly go against one another, as each footprint holds a little of the other's light and takes that
 away: in presets with truth three of four such pairs do, but one of five pairs of a cell and what it left over. So
-traces that go against one another are no reason to reject.
+traces that go against one another are no reason to reject. Where two footprints are nearly the same (`SAME_PLACE`), no
+traces make them two cells: it is one whose activity the model has shared out between both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cnmf3d.engine.block import Footprints, cosines_of, norms_of, with_data
 from cnmf3d.engine.echoes import FAINTER, IN_ITS_PLACE
 from cnmf3d.engine.evaluation.kinds import outlined
 from cnmf3d.engine.lasting import noise_free_correlation, standardised
+from cnmf3d.engine.merging import SAME_PLACE
 from cnmf3d.traces import binned
 
 WITHIN = 0.55
@@ -38,7 +40,7 @@ FOLLOWS = 0.25
 
 
 def is_double(footprints: Footprints, raw: Float, width: int, real: Bool, r_values: Float) -> Bool:
-    """Which components lie within a brighter real one or at its edge and follow it, or are its faint copy; (n,) bool.
+    """Which components lie within a brighter real one or at its edge and follow it, or are its copy; (n,) bool.
 
     Parameters
     ----------
@@ -65,10 +67,11 @@ def is_double(footprints: Footprints, raw: Float, width: int, real: Bool, r_valu
     cosine = cosines_of(footprints, shared.row, shared.col)
     near = (ratio < 1) & (shared.data >= np.where(ratio < FAINT, WITHIN_FAINT, WITHIN) * total[shared.col])
     near |= (ratio < FAINTER_EDGE) & (cosine > OVERLAPS) & (r_values[shared.col] < REPEATS)
+    near |= (ratio < 1) & (cosine > SAME_PLACE)
     bright, weak = shared.row[near], shared.col[near]
     follows = noise_free_correlation(standardised(traces), bright, weak, stands_out=0) > FOLLOWS
     faint = brightness[weak] < FAINTER * brightness[bright]
-    follows |= faint & (cosine[near] > IN_ITS_PLACE)
+    follows |= (faint & (cosine[near] > IN_ITS_PLACE)) | (cosine[near] > SAME_PLACE)
     for n in np.argsort(-brightness[weak], kind="stable"):  # a double has no doubles of its own
         if follows[n] and real[bright[n]] and not double[bright[n]]:
             double[weak[n]] = True

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import Footprints, entry_columns
@@ -76,22 +79,30 @@ def outline_smoothness(footprints: Footprints, shape: VolumeShape) -> Float:
     ``16 area / perimeter²``, the perimeter counted along the sides of pixels: one for a square, about 0.6 to 0.8 for a
     disk (of 7 pixels' width and more), 0.5 for an ellipse three times as long as wide. Footprints of noise, neuropil
     or edges are ragged and have less than 0.4.
+
+    Holes are filled first: where the indicator keeps out of the nucleus, cells are rings, and the inner side of a ring
+    says nothing of its outline.
     """
-    columns, count = entry_columns(footprints), footprints.shape[1]
-    inside = outlined(footprints)
-    voxel = footprints.indices[inside].astype(np.int64)
-    key = columns[inside] * int(np.prod(shape)) + voxel
-    key.sort()
-    place = key % int(np.prod(shape))
-    right = np.isin(key + 1, key, assume_unique=True) & (place % shape[2] < shape[2] - 1)
-    below = np.isin(key + shape[2], key, assume_unique=True) & (place // shape[2] % shape[1] < shape[1] - 1)
-    plane = key // (shape[1] * shape[2])
-    planes = count * shape[0]
-    area = np.bincount(plane, minlength=planes).reshape(count, shape[0])
-    sides = 4 * area - 2 * np.bincount(plane, right.astype(int) + below, minlength=planes).reshape(count, shape[0])
-    largest = area.argmax(axis=1)
-    rows = np.arange(count)
-    return np.asarray(16 * area[rows, largest] / np.maximum(sides[rows, largest], 1) ** 2, np.float32)
+    columns = entry_columns(footprints)
+    keep = outlined(footprints)
+    voxel, which = footprints.indices[keep].astype(np.int64), columns[keep]
+    ends = np.searchsorted(which, np.arange(footprints.shape[1] + 1))
+    out = np.zeros(footprints.shape[1], np.float32)
+    for k, (first, last) in enumerate(pairwise(ends)):
+        plane, place = np.divmod(voxel[first:last], shape[1] * shape[2])
+        if place.size:
+            out[k] = _smoothness(place[plane == np.bincount(plane).argmax()], shape[2])
+    return out
+
+
+def _smoothness(pixels: npt.NDArray[np.int64], row: int) -> float:
+    """``16 area / perimeter²`` of pixels of a plane whose rows have `row` of them, holes filled."""
+    y, x = np.divmod(pixels, row)
+    mask = np.zeros((int(np.ptp(y)) + 3, int(np.ptp(x)) + 3), bool)
+    mask[y - y.min() + 1, x - x.min() + 1] = True
+    mask = ndimage.binary_fill_holes(mask)
+    sides = int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
+    return float(16 * mask.sum() / sides**2)
 
 
 def soma_probability(width: Float, aspect: Float, real: Bool) -> Float:
