@@ -195,17 +195,19 @@ def cells(seeds: list[int]) -> None:
             print(f"{name:14} {kernel:14} F1 {f1:.3f}  false {false:.1f}  {courses}")
 
 
-ENGINES: Mapping[str, tuple[bool, dict[str, object]]] = {
-    "neither": (False, {"quality": {"motion_thr": 1.0}}),
-    "courses": (True, {"quality": {"motion_thr": 1.0}}),
-    "motion_r": (False, {}),
-    "both": (True, {}),
-    "no blur": (True, {}),
+NO_COURSES = ("cnmf3d.engine.coarse.repeated", lambda block, courses: courses[:0])
+NO_BLUR = ("cnmf3d.engine.motion_courses.blur_of", lambda motion: np.zeros((0, motion.frames)))
+ENGINES: Mapping[str, tuple[tuple[str, Callable[..., object]] | None, dict[str, object]]] = {
+    "neither": (NO_COURSES, {"quality": {"motion_thr": 1.0}}),
+    "courses": (None, {"quality": {"motion_thr": 1.0}}),
+    "motion_r": (NO_COURSES, {}),
+    "both": (None, {}),
+    "no blur": (NO_BLUR, {}),
 }
-"""Whether the blocks know the motion, and parameters; "no blur": without the errors that registration expects."""
+"""What the blocks aren't given to know, and parameters; "no blur": the errors that registration expects."""
 
 
-def errors(seeds: list[int], chosen: list[str], uneven: bool) -> None:
+def errors(seeds: list[int], chosen: list[str], uneven: bool, engines: list[str], sizes: list[float]) -> None:
     """Detection after moving the movie back by shifts that are wrong by 0 to 0.6 voxel rms (along z by less).
 
     Where they are uneven, some frames are more wrong than others, and registration expects it.
@@ -222,17 +224,15 @@ def errors(seeds: list[int], chosen: list[str], uneven: bool) -> None:
             wrong = rng.normal(0, motion.rigid.std(axis=0) / motion.rigid.std(axis=0).max(), motion.rigid.shape)
             spread = np.ones(len(wrong)) if not uneven else rng.lognormal(0, 0.8, len(wrong))
             spread /= np.sqrt((spread**2).mean())
-            for error in (0.0, 0.1, 0.3, 0.6):
+            for error in sizes:
                 sure = confidence(np.ones(len(wrong)), error * spread if uneven else np.zeros(len(wrong)))
                 rigid = (motion.rigid + error * spread[:, None] * wrong).astype(np.float32)
                 moving = replace(motion, rigid=rigid, confidence=sure.astype(np.float32))
                 template = np.nanmean(registered(values, moving).read(0, len(values)), axis=0)
                 movie = registered(values, replace(moving, template=template))
-                for engine, (knows, parameters) in ENGINES.items():
-                    known = patch("cnmf3d.engine.coarse.repeated", lambda block, courses: courses[:0])
-                    if engine == "no blur":
-                        known = patch("cnmf3d.engine.motion_courses.blur_of", lambda motion: np.zeros((0, motion.frames)))
-                    with nullcontext() if knows and engine != "no blur" else known:
+                for engine in engines:
+                    without, parameters = ENGINES[engine]
+                    with patch(*without) if without else nullcontext():
                         found = cnmf3d.run(movie, parameters, reporter=cnmf3d.silent, workers=2).components
                     told = score(found, recording.truth)
                     figures = (told.accepted.f1, told.false_positives, told.trace_mean, told.trace_p5)
@@ -278,6 +278,8 @@ def main() -> None:
     parser.add_argument("what", choices=("speed", "flicker", "cells", "errors"))
     parser.add_argument("--scenes", nargs="+", choices=tuple(SCENES), default=list(SCENES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--engines", nargs="+", choices=tuple(ENGINES), default=list(ENGINES), help="errors: which")
+    parser.add_argument("--sizes", nargs="+", type=float, default=[0.0, 0.1, 0.3, 0.6], help="errors: voxels rms")
     parser.add_argument("--uneven", action="store_true", help="errors: larger in some frames, which registration knows")
     given = parser.parse_args()
     if given.what == "speed":
@@ -285,7 +287,7 @@ def main() -> None:
     elif given.what == "flicker":
         flicker(given.seeds[0])
     elif given.what == "errors":
-        errors(given.seeds, given.scenes, given.uneven)
+        errors(given.seeds, given.scenes, given.uneven, given.engines, given.sizes)
     else:
         cells(given.seeds)
 

@@ -103,7 +103,7 @@ def test_an_image_of_blur_is_known_from_both_halves(seed):
     sure = confidence(np.ones(FRAMES), error).astype(np.float32)
     still = np.zeros((FRAMES, 3), np.float32)
     courses = MotionCourses(motion(seed, rigid=still, confidence=sure), 2, 120).within(BOX)
-    z, y, x = np.indices(SHAPE)
+    _, y, x = np.indices(SHAPE)
     image = np.exp(-((y - 14) ** 2 + (x - 15) ** 2) / 30.0)
     bent = np.diff(image, 2, axis=1, prepend=image[:, :1], append=image[:, -1:])
     bent = 10 * bent.reshape(-1, 1)

@@ -232,3 +232,74 @@ def test_lines_and_planes_that_lie_off(movie_of: Any) -> None:
     assert (error(motion, true) < 0.15).all()
     apart = motion.planes - off
     assert (np.abs(apart - np.median(apart, axis=0)) < 0.5).all()
+
+
+SHORT: dict[str, Any] = {
+    **{"size": (48, 48, 4), "frames": 60, "cells": 12, "snr": 6.0, "motion": (2, 2, 0.3), "jitter": (0.4, 0.4, 0.1)},
+}
+
+
+def test_saturated_frames_are_no_edge_of_the_template(movie_of: Any) -> None:
+    """They lie nowhere, and put anywhere their brightness ends where the template goes on."""
+    frames, true = recorded(seed=1, **SHORT)
+    spoiled = frames.copy()
+    spoiled[10:14] = 65535
+    motion = estimate_motion(movie_of(spoiled))
+    assert np.flatnonzero(motion.bad_frames).tolist() == [10, 11, 12, 13]
+    assert (error(motion, true, ~motion.bad_frames)[1:] < 0.15).all()
+
+
+def test_frames_that_are_infinite_stop_nothing(movie_of: Any) -> None:
+    frames, true = recorded(seed=1, **SHORT)
+    spoiled = frames.astype(np.float32)
+    spoiled[5], spoiled[7], spoiled[9, :, :10] = np.nan, np.inf, np.nan
+    motion = estimate_motion(movie_of(spoiled))
+    assert set(np.flatnonzero(motion.bad_frames)) <= {5, 7, 9} and motion.bad_frames[[5, 7]].all()
+    assert (error(motion, true, ~motion.bad_frames)[1:] < 0.15).all()
+
+
+def test_what_may_not_move_stays(movie_of: Any) -> None:
+    frames, _ = recorded(seed=1, **SHORT)
+    motion = estimate_motion(movie_of(frames), MotionParameters(max_shifts=(0, 0, 0)))
+    assert motion.still and motion.confidence.min() > 0.5
+
+
+def test_frames_beyond_the_largest_shift_are_bad_and_said_to_be_there(movie_of: Any) -> None:
+    frames, _ = recorded(seed=1, **SHORT)
+    far = frames.copy()
+    far[20:30] = np.roll(frames[20:30], (6, -5), axis=(2, 3))
+    heard: list[Event] = []
+    motion = estimate_motion(movie_of(far), MotionParameters(max_shifts=(3, 3, 1)), reporter=heard.append)
+    assert motion.bad_frames[20:30].mean() > 0.5 and not motion.bad_frames[:20].any()
+    assert any("largest shift that is looked for (3, 3, 1" in note.text for note in heard if isinstance(note, Note))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cells": 3, "silent": 0},  # sparse structure
+        {"cells": 60, "snr": 10.0},  # much activity
+        {"warp": (0.1, 0.1, 0)},  # hardly a warp
+        {"frames": 20},
+    ],
+    ids=["sparse", "busy", "weak warp", "few frames"],
+)
+def test_what_differs_from_place_to_place_is_never_worse_than_rigid(movie_of: Any, fields: dict[str, Any]) -> None:
+    scene = Scene(**{**SHORT, "size": (80, 80, 4), "frames": 120, "cells": 25, "motion": (1.5, 1.5, 0), **fields})
+    recording = draw(scene, 2)
+    motion = estimate_motion(movie_of(np.stack(list(recording.frames(1)))))
+    if motion.plane_shifts is not None:
+        true = recording.truth.shifts[:, None, 1:] + 0.0
+        found = [motion.rigid[:, None, 1:], motion.rigid[:, None, 1:] + motion.plane_shifts]
+    elif motion.field is not None and motion.grid is not None:
+        points = np.stack([part.ravel() for part in np.meshgrid(*motion.grid, indexing="ij")], axis=1)
+        at = np.rint(points + np.array(scene.margin)).astype(int)
+        images = recording.motion.warps[:, :, at[:, 0], at[:, 1], at[:, 2]]
+        true = recording.truth.shifts[:, None] + np.einsum("mt,map->tpa", recording.motion.warp_courses, images)
+        rigid = motion.rigid[:, None].astype(float)
+        found = [rigid, rigid + motion.field.reshape(len(true), -1, 3)]
+    else:
+        return  # rigid as a whole
+    apart = [each - true for each in found]
+    rms = [np.sqrt(((each - np.median(each, axis=0)) ** 2).mean()) for each in apart]
+    assert rms[1] <= rms[0]

@@ -124,7 +124,7 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
     motion = assemble(source, asked, rigid, shifts, field, offsets=offsets, phase=phase)
     if forced and field is None:
         report(Note(STAGE, "volumes are too small for three patches: all of them moves as one"))
-    for text in _notes(rigid, field, source, motion):
+    for text in _notes(rigid, field, source, motion, reach):
         report(Note(STAGE, text))
     return motion
 
@@ -173,7 +173,7 @@ def _reach(source: Source, asked: MotionParameters) -> tuple[int, int, int]:
     return z, y, x
 
 
-def _notes(rigid: Rigid, field: Field | None, source: Source, motion: Motion) -> list[str]:
+def _notes(rigid: Rigid, field: Field | None, source: Source, motion: Motion, reach: tuple[int, int, int]) -> list[str]:
     """What was found, in sentences."""
     agreement, scale = rigid.agreement, np.array([1, source.by, source.by])
     x, y, z = (agreement.motion * scale)[::-1]
@@ -187,6 +187,12 @@ def _notes(rigid: Rigid, field: Field | None, source: Source, motion: Motion) ->
         out.append(f"planes lie up to {np.abs(motion.planes).max():.1f} voxels off their neighbours")
     if motion.scan_phase:
         out.append(f"odd lines lie {motion.scan_phase:.2f} voxels off along x")
+    if rigid.beyond.any():
+        z, y, x = (int(most) for most in np.array(reach) * scale)
+        out.append(
+            f"{int(rigid.beyond.sum())} frames lie at or beyond the largest shift that is looked for "
+            f"({x}, {y}, {z} voxels along x, y, z); --max-shifts X,Y,Z allows more"
+        )
     if rigid.bad.any():
         out.append(f"{int(rigid.bad.sum())} frames show nothing that can be registered")
     return out

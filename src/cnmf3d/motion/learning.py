@@ -20,7 +20,7 @@ Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 GROUP = 16
-"""Frames that one thread multiplies at once: more read the images less often, fewer share a chunk among more threads."""
+"""Frames that one thread multiplies at once: more read the images less often, fewer are shared among more threads."""
 BOUND = 3.0
 """Standard deviations of a voxel's noise that it counts at most: bright cells lie beyond, and 0.3 % of normal noise."""
 BOUNDED_FITS = 4
@@ -116,7 +116,8 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     average = average_frames(frames, shifts, level, average.mean, bound, workers)
     basis = Basis.of(average.template(), whitening, axes)
     return Learned(
-        basis, whitening, level, shifts, error, float(np.median(error[:, list(axes)])), limit, average.mean, bound
+        *(basis, whitening, level, shifts, error, float(np.median(error[:, list(axes)])) if axes else 0.0),
+        *(limit, average.mean, bound),
     )
 
 
@@ -374,9 +375,8 @@ def residual_frames(
 
 def _difference_noise(frames: npt.NDArray[Any]) -> Float:
     """Noise of each voxel before anything is registered, from pairs of frames in a row."""
-    some = np.nan_to_num(
-        frames[pairs_of(len(frames), residual_count(int(np.prod(frames.shape[1:]))))].astype(np.float32)
-    )
+    few = frames[pairs_of(len(frames), residual_count(int(np.prod(frames.shape[1:]))))].astype(np.float32)
+    some = np.nan_to_num(few, posinf=0, neginf=0)
     return _regular((some[::2] - some[1::2]).var(axis=0) / 2 if len(some) > 3 else np.ones(some.shape[1:], np.float32))
 
 

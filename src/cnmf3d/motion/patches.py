@@ -210,6 +210,10 @@ class FieldModel:
             filled = np.where(unseen[..., None], out, filled)
         return np.asarray(out)
 
+    def without_field(self) -> FieldModel:
+        """Nothing deviates."""
+        return replace(self, gains=np.zeros_like(self.gains))
+
     def confirmed(self, deviations: Double, errors: Double) -> FieldModel:
         """Keep the field along axes where it is right in other frames than those that it was learned from.
 
@@ -222,7 +226,8 @@ class FieldModel:
             From the rigid shift, of frames that nothing was learned from, in their order.
         """
         keep = np.zeros(3, np.bool_)
-        gains, unseen = self.gains.copy(), ~np.isfinite(errors).all(axis=2)
+        gains = self.gains.copy()
+        unseen: npt.NDArray[np.bool_] = np.asarray(~np.isfinite(errors).all(axis=2))
         weights = 1 / np.maximum(np.median(np.where(unseen[..., None], np.inf, errors), axis=0), 1e-3) ** 2
         for axis in np.flatnonzero(self.gains.any(axis=(1, 2))):
             gain = self.gains[axis]

@@ -21,7 +21,7 @@ ROUNDS = 2
 LOOK = 40
 """Frames of a first look."""
 HELD, LEAST_HELD = 48, 16
-"""Frames that nothing was learned from, which say at the end whether there is a field; with fewer there is no asking."""
+"""Frames that nothing was learned from, which say at the end whether there is a field; with fewer there is none."""
 UNLIKELY = 0.05
 """Share of the variance that patches predict in them from which the others are asked, too."""
 
@@ -114,10 +114,10 @@ def register_patches(
 
 
 def _held_out(start: _Start, source: Source, rigid: Rigid, shifts: Double) -> _Start:
-    """Keep what frames say, too, that nothing was learned from; all where there are none."""
+    """Keep what frames say, too, that nothing was learned from; nothing where there are too few."""
     others = np.setdiff1d(np.flatnonzero(~rigid.bad), rigid.numbers)
     if len(others) < LEAST_HELD:
-        return start
+        return replace(start, model=start.model.without_field())
     others = others[np.unique(np.linspace(0, len(others) - 1, HELD).astype(int))]
     base = np.repeat(shifts[others][:, None], start.resting.shape[0], axis=1)
     found, errors = start.registrar.fit(source.pick(others), base, source.workers)

@@ -25,6 +25,8 @@ DARK = 0.08
 """Voxels of expected error from which the template needs more frames."""
 DARK_FRAMES = 640
 """Frames that it is learned from then."""
+LEARNT = 2 / 3
+"""Share of the frames that the template is learned from at most: others say whether what was learned holds."""
 LEARNING_BYTES = 2**27
 """Memory that these frames may take."""
 
@@ -42,6 +44,8 @@ class Rigid:
     confidence : (T,) float64
         0 to 1.
     bad : (T,) bool
+    beyond : (T,) bool
+        Of these, frames that lie at the largest shift that is looked for.
     learned : Learned
     agreement : Agreement
     numbers : (n,) int64
@@ -54,6 +58,7 @@ class Rigid:
     error: Double
     confidence: Double
     bad: Bool
+    beyond: Bool
     learned: Learned
     agreement: Agreement
     numbers: npt.NDArray[np.int64]
@@ -113,9 +118,10 @@ def _frames_to_learn_from(
     """Read frames spread over the recording that look like others; tell which don't."""
     time = source.shape[0]
     item = source.movie.dtype.itemsize if source.by == 1 else 4
+    most = min(most, max(8, int(LEARNT * time)))
     count = int(np.clip(LEARNING_BYTES // (item * np.prod(source.shape[1:])), 8, most))
     some = source.pick(np.unique(np.linspace(0, time - 1, 16).astype(int))).astype(np.float32)
-    contrast = float(np.median(np.nan_to_num(some), axis=0).std())
+    contrast = float(np.median(np.nan_to_num(some[:, :, ::2, ::2], posinf=0, neginf=0), axis=0).std())
     odd = given | odd_levels(start.level, contrast)
     good = np.flatnonzero(~odd & (start.peaks > 0.25 * np.median(start.peaks[~odd]))) if not odd.all() else np.arange(0)
     if len(good) < min(8, time):
@@ -132,8 +138,8 @@ def _all_frames(
     numbers: npt.NDArray[np.int64],
     reach: tuple[int, int, int],
     tell: Callable[[int], None],
-) -> tuple[Double, Double, Double, Bool]:
-    """Fit every frame to what was learned: shifts, errors, confidence, and which frames are bad."""
+) -> tuple[Double, Double, Double, Bool, Bool]:
+    """Fit every frame to what was learned: shifts, errors, confidence, bad frames, and those beyond the reach."""
     time = source.shape[0]
     shifts, error = np.zeros((time, 3)), np.zeros((time, 4))
     brightness = np.ones(time)
@@ -159,4 +165,4 @@ def _all_frames(
     shifts = shifts - np.median(shifts[good], axis=0)
     unsure = np.sqrt((error[:, moving] ** 2).mean(axis=1)) if moving else np.zeros(time)
     sure = np.where(bad, 0.0, confidence(brightness / np.median(brightness[good]), unsure))
-    return shifts, error[:, :3], sure, bad
+    return shifts, error[:, :3], sure, bad, out & ~odd

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from cnmf3d.motion.bad_frames import OFF
 from cnmf3d.motion.correlation import Field, Matcher, Spectra, Waves, path, usual_step
 from cnmf3d.motion.frames import Source, bin_frames, parts, spread
 from cnmf3d.motion.kernels import add
@@ -19,6 +20,8 @@ Double = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 FRAMES = 32
 """Frames that the first template is made of, spread over the recording, and as many that follow them."""
+LEAST = 4
+"""Frames that must be left of these when odd ones are left out."""
 GROUP = 8
 """Frames that are transformed at once."""
 ROUNDS = 3
@@ -126,6 +129,7 @@ def first_search(source: Source, reach: tuple[int, int, int]) -> Search:
     time = source.shape[0]
     few = np.unique(np.linspace(0, max(time - 2, 0), min(FRAMES, time)).astype(int))
     pairs = source.pick(np.stack([few, np.minimum(few + 1, time - 1)], axis=1).ravel())
+    pairs, few = _usual(pairs, few)
     window = _window(pairs, reach)
     small = window.of(pairs, source.workers)
     most = np.float32(np.percentile(small[np.isfinite(small)], BRIGHT) if np.isfinite(small).any() else np.inf)
@@ -135,6 +139,25 @@ def first_search(source: Source, reach: tuple[int, int, int]) -> Search:
     spectra = Spectra.of(field, waves)
     template = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
     return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most)
+
+
+def _usual(pairs: npt.NDArray[Any], few: Whole) -> tuple[npt.NDArray[Any], Whole]:
+    """Leave out pairs with a frame whose level is far from that of the others: flashes, blank and saturated frames.
+
+    They show no place, so that they are put anywhere, and what they have above the others is an edge of the template.
+    """
+    some = np.where(np.isfinite(pairs[:, :, ::2, ::2]), pairs[:, :, ::2, ::2], np.nan).astype(np.float32)
+    level = np.array([np.nanmean(frame) if np.isfinite(frame).any() else np.nan for frame in some])
+    finite = np.isfinite(level)
+    if not finite.any():
+        return pairs, few
+    around = np.abs(level - np.median(level[finite]))
+    contrast = float(np.median(np.nan_to_num(some), axis=0).std())
+    good = finite & ~(around > max(OFF * 1.4826 * float(np.median(around[finite])), contrast))
+    kept = np.flatnonzero(good[::2] & good[1::2])
+    if len(kept) < min(LEAST, len(few)):
+        return pairs, few
+    return pairs.reshape(len(few), 2, *pairs.shape[1:])[kept].reshape(-1, *pairs.shape[1:]), few[kept]
 
 
 def _within(reach: tuple[int, int, int], shape: tuple[int, ...], by: int) -> tuple[int, int, int]:
