@@ -171,3 +171,26 @@ def test_rows_of_mesmerize_core_keep_what_they_build_on(say, folder, noise):
     given = one["parameters"]["motion"]
     assert (given["pw_rigid"], given["border_nan"]) == (True, "copy")
     assert "gSig_filt" not in given  # no effect here
+
+
+def test_items_say_whether_their_movie_is_registered_and_which_frames_are_left_out(say, folder, noise, tmp_path):
+    np.save(tmp_path / "bad_frames.npy", np.arange(30) % 10 == 3)
+    (tmp_path / "p.yaml").write_text("min_SNR: 2\nmotion:\n  max_shifts: [4, 4, 1]\n")
+    words = ("--fps", 5, "--bad-frames", tmp_path / "bad_frames.npy", "--params", tmp_path / "p.yaml")
+    code, _, told = say("add", folder, noise, *words, "--register", "rigid", "--vary", "p=1", "--vary", "p=2")
+    assert code == 0, told
+    assert say("add", folder, noise, "--fps", 5, "--bad-frames", "4,20-22", "--name", "plain")[0] == 0
+    one, two, plain = items(say, folder)
+    for item in (one, two):
+        assert item["parameters"]["data"]["bad_frames"] == [3, 13, 23]
+        assert item["options"] == {"register": "rigid", "motion": {"motion": {"max_shifts": [4, 4, 1]}}}
+    assert plain["parameters"]["data"]["bad_frames"] == [4, 20, 21, 22] and plain["options"] == {}
+    for wrong, text in (
+        (("--bad-frames", "30"), "from 0 to 29"),
+        (("--bad-frames", "3-"), "ranges with commas"),
+        (("--register", "none", "--module", "mcorr_3d"), "--register is of the module cnmf_3d"),
+        (("--register", "rigid", "--engine", "caiman", "--gsig", "3", "--k", "3"), "doesn't register movies by itself"),
+    ):
+        code, _, told = say("add", folder, noise, "--fps", 5, "--name", "x", *wrong)
+        assert code in (2, 3) and text in told, told
+    assert len(items(say, folder)) == 3

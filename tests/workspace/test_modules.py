@@ -213,3 +213,13 @@ def test_a_form_is_asked_for_where_it_is_not_hidden(space):
     space.asked.append(asked.append)
     module = space.get_module("cnmf_3d", hide=True)
     assert asked == [] and space.get_module("cnmf_3d") is module and asked == [module]
+
+
+def test_whether_the_movie_is_registered_first(space, add):
+    asked = {"item_name": "m", "register": "rigid", "mc_kwargs": "max_shifts=(6, 6, 2)"}
+    item = space.manager.item(space.get_module("cnmf_3d").add_to_batch(asked))
+    assert item.options == {"register": "rigid", "motion": {"max_shifts": [6, 6, 2]}}
+    for wrong in ({"register": "rigd"}, {"mc_kwargs": {"max_shift": 3}}, {"mc_kwargs": 3}):
+        with pytest.raises(UsageError, match=r"rigd|max_shift|mc_kwargs is 3"):
+            space.get_module("cnmf_3d").add_to_batch({"item_name": "x", **wrong})
+    assert len(space.manager.items) == 1

@@ -144,8 +144,9 @@ Lengths are (x, y, z): one number, three, or `{"x": 4, "y": 4, "z": 2}`; in voxe
 
 _MOTION_HEAD = """## Registration
 
-Of `cnmf3d register` and `cnmf3d run --register` (see [registration.md](registration.md)): from the group `motion` of a
-parameter file, flags, or in Python from `read_motion_parameters`.
+Of `cnmf3d register`, of `--register` of `run` and of batches, and of items of `mcorr_3d` (see
+[registration.md](registration.md)): from the group `motion` of a parameter file, flags, or in Python from
+`read_motion_parameters`.
 
 | name | default | meaning | CaImAn's name |
 |---|---|---|---|"""
@@ -153,7 +154,8 @@ parameter file, flags, or in Python from `read_motion_parameters`.
 _CAIMAN_HEAD = """## CaImAn's, one by one
 
 Every name of CaImAn 1.12.1 and what becomes of it. What is refused is an error with this reason, never ignored; only
-CaImAn's own default, which says nothing, passes."""
+CaImAn's own default, which says nothing, passes. Items of a batch that [your CaImAn](caiman.md) computes take what has
+no effect here as CaImAn has it, those of motion correction included."""
 
 
 def schema() -> dict[str, Any]:

@@ -223,3 +223,16 @@ def test_a_foreign_item_is_refused_whole():
     with pytest.raises(UsageError):
         form.load({"init": {"nothing": 1}})
     assert form.parameters() == before
+
+
+def test_whether_the_movie_is_registered_first():
+    form = FormModel()
+    assert form.register == "auto" and "register" not in form.params()
+    heard = []
+    form.changed.connect(heard.append)
+    form.set_register("rigid")
+    assert form.params()["register"] == "rigid" and heard == ["register"]
+    form.load(CnmfParameters(), {"register": "none"})
+    assert form.register == "none"
+    form.reset()
+    assert form.register == "auto"

@@ -213,3 +213,16 @@ def test_an_item_for_caiman_takes_what_only_caiman_has(opened, app, tmp_path, fa
     assert opened.actions.fill_form(item.uuid)
     assert opened.engine.currentText() == opened.form.engine == "caiman"
     assert told[-1] == "The form has the parameters of c, without options caiman."
+
+
+def test_registration_before_is_chosen_and_found_by_the_search(dock, opened):
+    assert dock.register.currentText() == "auto" and dock.register.isEnabled()
+    dock.register.setCurrentText("none")
+    assert dock.form.register == "none"
+    dock.form.reset()
+    assert dock.register.currentText() == "auto"
+    dock.search.setText("registration")
+    assert dock.registering.isVisible() and not dock.rows["init.K"].isVisible()
+    dock.search.clear()
+    dock.form.set_engine("caiman")
+    assert not dock.register.isEnabled()

@@ -162,3 +162,20 @@ def test_the_motion_is_taken_out_and_compared(docks, window):
     assert np.count_nonzero(np.diff(columns) > 3) == 1  # two pictures, and a gap between them
     dock.used.setChecked(False)
     assert window.app.movie.dtype == np.uint16 and dock.view.currentText() == "as recorded"
+
+
+def test_an_item_that_registers_is_added_to_the_batch(docks, window, tmp_path):
+    from cnmf3d.batch import Batch
+
+    dock, _ = docks
+    Batch.create(tmp_path / "b").close()
+    window.app.open_batch(tmp_path / "b")
+    dock.form.set("motion.pw_rigid", False)
+    dock.channel.setValue(1)
+    dock.add.click()
+    (item,) = window.app.batch.items()
+    assert (item.name, item.module, item.engine) == ("movie mcorr", "mcorr_3d", "native")
+    assert item.parameters["motion"]["pw_rigid"] is False and item.options == {"register_on": 1}
+    dock.registration.use(True)
+    dock.add.click()  # the recording is registered, not what comes out
+    assert len(window.app.batch.items()) == 1
