@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class Plan:
     significance: float = 4.5
     refit: bool = False
     offset: float | None = None
-    resting: RestingLight = RestingLight()
+    resting: RestingLight = field(default_factory=RestingLight)
     left_out: tuple[int, ...] | None = None
     bridges: bool = False
 

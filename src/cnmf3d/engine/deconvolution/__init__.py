@@ -11,4 +11,13 @@ from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
 
-__all__ = ["Deconvolved", "Response", "deconvolve", "measured_response", "noise_level", "own_responses", "strongest", "without_falls"]
+__all__ = [
+    "Deconvolved",
+    "Response",
+    "deconvolve",
+    "measured_response",
+    "noise_level",
+    "own_responses",
+    "strongest",
+    "without_falls",
+]

@@ -42,7 +42,7 @@ METRICS = {
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
-    "f0": "resting light F0 (whose it is: see DfOverF) seen through the footprint, above the detector's offset, in units of the raw traces",
+    "f0": "resting light F0 (whose: see DfOverF), without the detector's offset, in units of the raw traces",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }
 
