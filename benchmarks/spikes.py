@@ -190,8 +190,8 @@ def table_of_synthetic() -> None:
             goal, best = TARGETS[p, noise], bound((traces - 10).astype(float), spikes, g, noise)
             level = found.kinetics
             print(
-                f"| {p} | {noise} | {score:.3f} {'✓' if score >= goal else '✗'} {goal} | {best:.3f} | {plain:.3f} | {follows:.3f}"
-                f" | {found.spikes.sum() / spikes.sum():.3f} | {level.baseline.mean():.3f}"
+                f"| {p} | {noise} | {score:.3f} {'✓' if score >= goal else '✗'} {goal} | {best:.3f} | {plain:.3f}"
+                f" | {follows:.3f} | {found.spikes.sum() / spikes.sum():.3f} | {level.baseline.mean():.3f}"
                 f" | {level.noise.mean():.3f} |",
                 flush=True,
             )

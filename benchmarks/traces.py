@@ -3,11 +3,11 @@
     python benchmarks/traces.py                           kinetics' presets, and hard ones for ΔF/F
     python benchmarks/traces.py --presets kinetics --seeds 0 1 2
 
-Automatic parameters. ΔF/F is compared with that of the light that the run took F0 of (`temporal.f0_light`): the cell's own,
-or all that its footprint sees. The slope is that of ΔF/F on the true one over frames: median, 10th and 90th percentile over
-cells, of those that have a ΔF/F. Gain of small events: spikes found over true ones in events of up to a third of the
-cell's largest, over the same in larger ones, less one. Ticks stand for what is asked: traces 0.95 (5 %: 0.85), spikes 0.88,
-slopes 0.9 to 1.1.
+Automatic parameters. ΔF/F is compared with that of the light that the run took F0 of (`temporal.f0_light`): the cell's
+own, or all that its footprint sees. The slope is that of ΔF/F on the true one over frames: median, 10th and 90th
+percentile over the cells that have a ΔF/F. Gain of small events: spikes found over true ones in events of up to a third
+of the cell's largest, over the same in larger ones, less one. Ticks stand for what is asked: traces 0.95 (5 %: 0.85),
+spikes 0.88, slopes 0.9 to 1.1.
 """
 
 from __future__ import annotations

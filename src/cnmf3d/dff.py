@@ -132,11 +132,9 @@ def whose_light(
         return dataclasses.replace(rule, light="all"), "there are no cells"
     own = own_light(level, footprints, shape)
     light = own.value + baseline
-    everything = (
-        np.asarray(footprints.T @ np.nan_to_num(level)) - rule.offset * np.asarray(footprints.sum(axis=0)).ravel()
-    )
+    seen = np.asarray(footprints.T @ np.nan_to_num(level)) - rule.offset * np.asarray(footprints.sum(axis=0)).ravel()
     clear = light > CLEAR * own.error
-    part = float(np.nanmedian(light / np.maximum(everything, 1e-9)))
+    part = float(np.nanmedian(light / np.maximum(seen, 1e-9)))
     why = (
         f"own light at rest is clear for {int(clear.sum())} of {len(clear)} cells, and {part:.0%} of all that their "
         "footprints see"
@@ -208,8 +206,8 @@ def about_unclear(numbers: Sequence[int], count: int, rule: RestingLight) -> str
     some = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
     if rule.light == "own":
         return (
-            f"dF/F of {len(numbers)} of {count} components is NaN (numbers {some}): their own light at rest is not above "
-            f"{CLEAR:g} standard errors, as the tissue around them varies. {ALTERNATIVE}"
+            f"dF/F of {len(numbers)} of {count} components is NaN (numbers {some}): their own light at rest is not "
+            f"above {CLEAR:g} standard errors, as the tissue around them varies. {ALTERNATIVE}"
         )
     return (
         f"dF/F of {len(numbers)} of {count} components is NaN (numbers {some}): their resting light is not clearly "

@@ -1,8 +1,8 @@
 """What of an image is a component's own: the part that has the shape of its footprint, beside its surround.
 
-Light that comes from behind and around a cell, at rest and when it swings, goes on under the cell as it is beside it: it
-is smooth. So near a component an image is the sum of a polynomial of second order, and of each footprint there times a
-weight. The weight is the component's own part; a constant, such as a detector's offset, has none.
+Light that comes from behind and around a cell, at rest and when it swings, goes on under the cell as it is beside it:
+it is smooth. So near a component an image is the sum of a polynomial of second order, and of each footprint there times
+a weight. The weight is the component's own part; a constant, such as a detector's offset, has none.
 """
 
 from __future__ import annotations

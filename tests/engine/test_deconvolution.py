@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import nnls
 
 from cnmf3d.engine.deconvolution import Response, deconvolve, measured_response, noise_level, own_responses
-from cnmf3d.engine.kernels.numba import deconvolution as kernels
 
 
 def convolution(kernel, frames):
@@ -17,14 +15,6 @@ def convolution(kernel, frames):
         part = kernel[: frames - t]
         matrix[t : t + len(part), t] = part
     return matrix
-
-
-def sparse_solution(trace, kernel, penalty):
-    """Numpy twin: ``½‖y − H s‖² + penalty Σ s`` as non-negative least squares, by completing the square."""
-    matrix = convolution(kernel, trace.size)
-    root = np.linalg.cholesky(matrix.T @ matrix + 1e-9 * np.eye(trace.size)).T
-    target = np.linalg.solve(root.T, matrix.T @ trace - penalty)
-    return nnls(root, target)[0]
 
 
 def recording(cells=12, frames=600, decay=8.0, rise=1.0, noise=0.25, seed=0):
@@ -41,23 +31,6 @@ def mean_correlation(a, b):
 
 
 traces = st.lists(st.floats(-3, 6, width=32), min_size=3, max_size=40).map(lambda v: np.array(v, np.float32))
-
-
-@settings(deadline=None, max_examples=60)
-@given(traces, st.floats(1.5, 10), st.floats(0, 1.4), st.floats(0.1, 2))
-def test_coordinate_descent_finds_the_minimum(trace, decay, rise, penalty):
-    kernel = Response(decay, rise).kernel(trace.size)
-    spikes, residual = np.zeros_like(trace), np.empty_like(trace)
-    kernels.nonnegative_spikes(trace, kernel, penalty, 1e-5, 2000, spikes, residual)
-    matrix = convolution(kernel.astype(float), trace.size)
-    assert np.allclose(residual, trace - matrix @ spikes, atol=1e-3)
-
-    def cost(s):
-        return 0.5 * np.sum((matrix @ s - trace) ** 2) + penalty * s.sum()
-
-    best = cost(sparse_solution(trace.astype(float), kernel.astype(float), penalty))
-    assert spikes.min() >= 0
-    assert cost(spikes.astype(float)) <= best + 1e-2 * (1 + abs(best))
 
 
 @given(st.floats(1, 50), st.floats(0, 0.9), st.booleans())

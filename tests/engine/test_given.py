@@ -72,6 +72,9 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "temporal.p": (1, lambda s: s.orders[-1]),
     "temporal.unseen": ("interpolate", lambda s: "interpolate" if s.plans[-1].bridges else "nan"),
     "temporal.f0": ("percentile", lambda s: "percentile" if s.results.components.resting.percentile else "constant"),
+    "temporal.f0_light": ("all", lambda s: s.results.components.resting.light),
+    "temporal.f0_factor": (0.4, lambda s: s.results.components.resting.factor),
+    "temporal.f0_begin": (0.0, lambda s: 0.0),  # of f0: window alone, see below
     "temporal.f0_percentile": (12.0, lambda s: s.results.components.resting.percentile),
     "temporal.f0_window": (9.0, lambda s: s.results.components.resting.window / RATE),
     "merging.do_merge": (True, lambda s: s.settings[0].merge_threshold < NEVER),

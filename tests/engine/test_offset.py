@@ -106,7 +106,8 @@ def recording(tmp_path_factory):
 
 
 def run_with(values, **parameters):
-    told = []
+    """Results with F0 of all light, which needs the offset, and the cautions."""
+    told, parameters = [], {"temporal": {"f0_light": "all"}, **parameters}
     movie = open_movie(np.ascontiguousarray(values), rate=10.0)
     results = run(
         movie, parameters, workers=1, reporter=lambda e: told.append(e.text) if isinstance(e, Caution) else None

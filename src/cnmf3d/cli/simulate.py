@@ -23,7 +23,8 @@ def simulate(
             help="tiny, small, large, dense, dim, neuropil, lightsheet, motion or noise; and those as hard as "
             "recordings: photons, photons_empty, photons_blurred, photons_skewed, short, borders, borders_nan, "
             "jitter03, jitter06, jitter10, drift, warp, startles, silent, trials, flicker, detector, planes, mixed, "
-            "beads, zebrafish, fly, smeared, cortex, toy2d or toy3d."
+            "beads, zebrafish, fly, smeared, cortex, toy2d or toy3d; and those whose cells differ "
+            "in what they do: kinetics, saturation, inhibition, sustained or indicators (all of these)."
         ),
     ] = "small",
     seed: Annotated[int, typer.Option(help="The same seed gives the same movie.")] = 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -103,8 +103,8 @@ class Plan:
     significance: float = 4.5
     refit: bool = False
     offset: float | None = None
-    resting: RestingLight = RestingLight()
-    timeline: Timeline = dataclasses.field(default_factory=Timeline)
+    resting: RestingLight = field(default_factory=RestingLight)
+    timeline: Timeline = field(default_factory=Timeline)
     exclude: str | None = None
     align: bool = False
     left_out: tuple[int, ...] | None = None

@@ -1,8 +1,8 @@
 """Neuropil that goes on smoothly under cells, so that it takes nothing of what they do.
 
-A fit can't tell ``C + w f`` beside the image ``B − a w`` from ``C`` beside ``B``, with ``f`` a course of the neuropil: what a
-cell does for long, or below its rest, goes into the background as far as it happens to be like ``f``. But neuropil is
-smooth, so that its surround says what it is under a cell (`cnmf3d.own_light`).
+A fit can't tell ``C + w f`` beside the image ``B − a w`` from ``C`` beside ``B``, with ``f`` a course of the neuropil:
+what a cell does for long, or below its rest, goes into the background as far as it happens to be like ``f``. But
+neuropil is smooth, so that its surround says what it is under a cell (`cnmf3d.own_light`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def without_cells(
 ) -> Neuropil:
     """Neuropil without what of its images has the shape of a footprint, but for bleaching.
 
-    Bleaching dims a cell's own light as it does everything: that part of the images is in proportion to the cells' light
-    at rest, by one factor for all cells of a tile (least absolute deviations), and stays.
+    Bleaching dims a cell's own light as it does everything: that part of the images is in proportion to the cells'
+    light at rest, by one factor for all cells of a tile (least absolute deviations), and stays.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def without_cells(
 
 
 def _in_proportion(weights: Float, rest: Float) -> Float:
-    """What of the weights (images, cells) is in proportion to the cells' light at `rest`; nothing where cells are few."""
+    """What of the weights (images, cells) is in proportion to the cells' `rest`; nothing where cells are few."""
     if np.count_nonzero(rest) < ENOUGH:
         return np.zeros_like(weights)
     ratios = weights / np.where(rest == 0, np.float32(np.inf), rest)

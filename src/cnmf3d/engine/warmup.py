@@ -191,9 +191,6 @@ def _calls(dtype: npt.DTypeLike) -> dict[str, Callable[[], object]]:
             indptr, indices, data, np.ones(8, bool), 0.3, 2, 2, np.empty(8, bool)
         ),
         "grow": lambda: supports.grow(indptr, indices, 2, 2, 2),
-        "nonnegative_spikes": lambda: deconvolution.nonnegative_spikes(
-            traces[0], traces[0].copy(), 0.1, 0.1, 1, out[0], out[1]
-        ),
         "products_between": lambda: deconvolution.products_between(traces[0], np.empty((5, 4), np.float32)),
         "lower_gain": lambda: deconvolution.lower_gain(
             np.float32(1), 1, out[0], np.ones((5, 4), np.float32), np.ones(7, np.float32)

@@ -34,8 +34,8 @@ class TemporalParameters(Stage):
     f0_light: Literal["auto", "own", "all", "surround"] = Field(
         "auto",
         description="Whose light F0 is. own: the cell's, without what comes from around it; all: that its footprint "
-        "sees; surround: that without f0_factor times what its surround sends; auto: own if the movie shows it for most "
-        "cells, else all.",
+        "sees; surround: that without f0_factor times what its surround sends; auto: own if the movie shows it for "
+        "most cells, else all.",
     )
     f0_factor: Annotated[float, Field(ge=0, le=1)] = Field(
         0.7, description="Share of the surround's light that f0_light: surround takes out."

@@ -69,8 +69,8 @@ class Scene(BaseModel):
     )
     saturation: NotNegative = Field(
         0.0,
-        description="light is c / (1 + saturation c), with c the calcium in responses to a single spike: 0.1 halves that "
-        "of ten spikes",
+        description="light is c / (1 + saturation c), with c the calcium in responses to a single spike: 0.1 halves "
+        "that of ten spikes",
     )
     bursts: Positive = Field(5.0, description="median number of bursts a minute; at least 3 in a recording")
     burst_spikes: Positive = Field(2.5, description="mean number of spikes in a burst")

@@ -19,6 +19,10 @@ BELOW, DEEP = 0.03, 6.0
 """Share of the frames that are so many standard deviations below it: noise has none, and shallower falls can't be told
 from those of neuropil that is left."""
 
+FLAT, LATER = 1.5, 5
+"""Change of the trace at rest over so many frames, in standard deviations of its noise, up to which it is flat: of
+medians of three frames of white noise it is 1, of activity that goes on 2 and more. What neuropil leaves is slow."""
+
 LASTING = 3
 """Frames over whose median they are: a single one is an artefact."""
 
@@ -65,4 +69,7 @@ def _level(trace: Float, sigma: float) -> float:
     near = steady[np.abs(steady - 0.5 * (edges[top] + edges[top + 1])) < WITHIN * sigma]
     level = float(np.median(near)) if near.size else float("nan")
     falls = float((steady < level - DEEP * sigma).mean())
-    return level if within[top] >= AT_REST * steady.size and falls >= BELOW else float("nan")
+    rests = np.abs(steady - level) < WITHIN * sigma
+    changes = (steady[LATER:] - steady[:-LATER])[rests[LATER:] & rests[:-LATER]]
+    flat = changes.size > 0 and 1.4826 * float(np.median(np.abs(changes))) < FLAT * sigma
+    return level if flat and within[top] >= AT_REST * steady.size and falls >= BELOW else float("nan")

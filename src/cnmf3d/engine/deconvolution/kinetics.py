@@ -203,12 +203,15 @@ def _decays(
     """
     count, step = len(traces), float(np.log(grid[1] / grid[0])) if len(grid) > 1 else 1.0
     lengths = _descriptions(traces, noise, [[_at(d, share, averaged) for d in grid]] * count, workers)
-    middle = np.log(grid[np.argmin(lengths, axis=1)])
+    best = np.argmin(lengths, axis=1)
+    middle = np.log(grid[best])
     found, variance = np.empty(count), np.empty(count)
     fine = np.array([-0.5, 0.0, 0.5]) * step
     near = [[_at(float(np.exp(m + by)), share, averaged) for by in fine] for m in middle]
     for k, row in enumerate(_descriptions(traces, noise, near, workers)):
-        by, bend = _vertex(fine, row)
+        around = np.arange(max(best[k] - 1, 0), min(best[k] + 2, len(grid)))
+        places = np.concatenate([fine, step * (around - best[k])])
+        by, bend = _vertex(places, np.concatenate([row, lengths[k, around]]))
         found[k], variance[k] = middle[k] + by, 1 / max(bend, 1e-9)
     return found, variance
 
@@ -218,14 +221,11 @@ def _at(decay: float, share: float, averaged: bool) -> Response:
 
 
 def _vertex(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Where the parabola through the least of `y` and its neighbours is least, and its curvature; `x` evenly spaced."""
-    k = int(np.argmin(y))
-    step = float(x[1] - x[0]) if len(x) > 1 else 1.0
-    if k in (0, len(y) - 1):
-        return float(x[k]), 0.0 if len(y) < 2 else float(abs(y[k] - y[1 if k == 0 else -2])) / step**2
-    bend = y[k - 1] - 2 * y[k] + y[k + 1]
-    shift = 0.5 * (y[k - 1] - y[k + 1]) / bend if bend > 0 else 0.0
-    return float(x[k] + np.clip(shift, -1, 1) * step), float(bend) / step**2
+    """Where the parabola that fits best is least, within the range of `x`, and its curvature; sampling scatters `y`."""
+    half, slope, _ = np.polyfit(x, y, 2)
+    if half <= 0:
+        return float(x[np.argmin(y)]), 0.0
+    return float(np.clip(-0.5 * slope / half, x.min(), x.max())), float(2 * half)
 
 
 def _descriptions(
@@ -233,8 +233,8 @@ def _descriptions(
 ) -> npt.NDArray[np.float64]:
     """(cells, responses) length of describing each trace by each of its responses.
 
-    ``n log σ`` of what is left, and ``log n`` for each spike (Rissanen 1978, Automatica 14:465). Half as much again, for
-    spikes' sizes, finds longer decays in recordings, with which spikes are followed less well.
+    ``n log σ`` of what is left, and ``log n`` for each spike (Rissanen 1978, Automatica 14:465). Half as much again,
+    for spikes' sizes, finds longer decays in recordings, with which spikes are followed less well.
     """
 
     def lengths(k: int) -> npt.NDArray[np.float64]:

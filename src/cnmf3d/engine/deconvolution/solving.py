@@ -179,9 +179,11 @@ def solve_both_ways(
 
     Calcium is below zero where inhibition outweighs spikes, which are what the trace has beside it.
     """
-    fall = solve(rest - np.minimum(raw, np.float32(rest)), response, 0.0, noise).calcium
+    below = np.asarray(rest - np.minimum(raw, np.float32(rest)), np.float32)
+    fall = solve(below, response, 0.0, noise).calcium
     found = solve(raw + fall, response, rest, noise)
-    fall = solve(rest - (raw - found.calcium), response, 0.0, noise).calcium
+    below = np.asarray(rest - (raw - found.calcium), np.float32)
+    fall = solve(below, response, 0.0, noise).calcium
     found = solve(raw + fall, response, rest, noise, errors=errors, shape=shape)
     return replace(found, calcium=found.calcium - fall)
 

@@ -410,7 +410,7 @@ def _add_calcium(trace: Any, residual: Any, sums: Any, squares: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def _spread_of_sizes(count: int, total: float, power: float, spread: float) -> float:
-    """Standard deviation of spikes' sizes over their mean: at most `spread`, less where the trace shows spikes alike."""
+    """Standard deviation of spikes' sizes over their mean: at most `spread`, less where spikes are seen to be alike."""
     if count < 2:
         return spread
     scatter = max(power * count / (total * total) - 1.0, 0.0)

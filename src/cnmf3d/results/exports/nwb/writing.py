@@ -162,8 +162,8 @@ def _traces(module: Any, segmentation: Any, results: Results) -> None:
     rule = components.resting
     drift = "" if rule.percentile is None else f", following percentile {rule.percentile:g} of {rule.window} volumes"
     text = (
-        f"dF/F = (F - F0) / F0 of the raw trace; F0 is {names.F0_LIGHT[rule.light]} seen through the footprint, above the "
-        f"detector's offset of {rule.offset:.6g}{drift}; NaN where F0 is not clearly above zero"
+        f"dF/F = (F - F0) / F0 of the raw trace; F0 is {names.F0_LIGHT[rule.light]} seen through the footprint, above "
+        f"the detector's offset of {rule.offset:.6g}{drift}; NaN where F0 is not clearly above zero"
     )
     ratio.add_roi_response_series(series(names.DFF, components.dff, rows, results, text))
 
