@@ -59,6 +59,9 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "data.offset": (17.5, lambda s: s.results.components.resting.offset),
     "data.bad_frames": ([11, 60], lambda s: list(s.plans[-1].left_out)),
     "data.segments": ([90, 160], lambda s: list(s.results.components.resting.segments)),
+    "data.exclude": ("frame == 33", lambda s: next(iter(set(s.results.timeline.left_out) - {"given"}))),
+    "data.structural": (0, lambda s: 0 if "red_z" in s.results.components.quality else None),
+    "data.functional": ([0], lambda s: [0] if not s.results.components.channels else []),  # that is where cells are
     "init.K": (2, lambda s: s.settings[0].limit),
     "init.gSig": ([3.1, 2.9, 0.9], lambda s: xyz(half_size_of(s.settings[0].sigma))),
     "init.gSiz": ([9.0, 11.0, 5.0], lambda s: [2 * side for side in xyz(s.settings[0].reach)]),
@@ -71,6 +74,7 @@ GIVEN: dict[str, tuple[Any, Callable[[Seen], Any]]] = {
     "background.nb": (3, lambda s: s.settings[0].rank if set(s.courses) == {4} else s.courses),
     "temporal.p": (1, lambda s: s.orders[-1]),
     "temporal.unseen": ("interpolate", lambda s: "interpolate" if s.plans[-1].bridges else "nan"),
+    "temporal.align_planes": (True, lambda s: s.results.timeline.aligned),
     "temporal.f0": ("percentile", lambda s: "percentile" if s.results.components.resting.percentile else "constant"),
     "temporal.f0_light": ("all", lambda s: s.results.components.resting.light),
     "temporal.f0_factor": (0.4, lambda s: s.results.components.resting.factor),
@@ -117,7 +121,7 @@ def overlap(seen: Seen, axis: int) -> float:
 def movie(tmp_path_factory):
     path = tmp_path_factory.mktemp("given") / "m.tif"
     simulate(path, "tiny", seed=1, overrides={"size": (36, 34, 5), "cells": 9, "frames": FRAMES})
-    return cnmf3d.open_movie(path)
+    return cnmf3d.open_movie(path, plane_times=0.001)
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +147,10 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
         seen.seeds += footprints.shape[1] if traces is None else 0
         return solver(block, footprints, settings, traces)
 
-    def deconvolve(raw, p, response, workers=1, solver=pipeline.deconvolve, **errors):
+    def deconvolve(raw, p, response, breaks, workers=1, solver=pipeline.deconvolve_stretches, **errors):
         seen.orders.append(p)
         seen.response = response
-        return solver(raw, p, response, workers, **errors)
+        return solver(raw, p, response, breaks, workers, **errors)
 
     def judge(quality, plan, *further, judged=pipeline.judge):
         seen.plans.append(plan)
@@ -163,7 +167,7 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
     for name, spy in (
         ("solve", solve),
         ("solve_seeded", seeded),
-        ("deconvolve", deconvolve),
+        ("deconvolve_stretches", deconvolve),
         ("judge", judge),
         ("fit_volume", fit_volume),
         ("solve_blocks", solve_blocks),

@@ -163,6 +163,47 @@ def test_traces_follow_selection_and_time(opened: Any) -> None:
     assert opened.viewer.dims.current_step[0] == 11
 
 
+def test_traces_are_drawn_at_their_own_times_and_by_channel(
+    window: Any, qtbot: Any, results_file: Path, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from cnmf3d.components import TRACES, Traced
+    from cnmf3d.results import load_results, write_results
+    from cnmf3d.timeline import Segment, Timeline
+
+    results = load_results(results_file)
+    parts, seconds = results.components, np.arange(12) / 7.5
+    seconds[8:] += 4
+    late = np.arange(parts.shape[0]) / 20.0
+    other = Traced(*(getattr(parts, name) * 0 + 3 for name in TRACES))
+    parts = replace(parts, plane_times=tuple(late), channels={"channel1": other}).timed()
+    line = Timeline((Segment("a", 0), Segment("b", 8)), seconds, tuple(late))
+    write_results(replace(results, components=parts, timeline=line), results_file)
+    window.app.open(results_file)
+    qtbot.waitUntil(lambda: not window.app.tasks.running and window.app.rois is not None, timeout=20_000)
+    dock, store = window.docks["Traces"], window.app.rois
+    store.select([3])
+    curve = next(item for item in dock.plot.getPlotItem().listDataItems() if item.name() == "3")
+    times, values = curve.getOriginalDataset()
+    offset = store.metrics["time_offset"][3]
+    assert 0 < offset < late[-1]
+    np.testing.assert_allclose(np.delete(times, 8), seconds + offset)
+    assert np.flatnonzero(np.isnan(values)).tolist() == [8]  # no line is drawn over the gap
+    window.viewer.dims.set_current_step(0, 9)
+    assert dock.now.value() == pytest.approx(seconds[9])
+    dock._go(2.0)
+    assert window.viewer.dims.current_step[0] == 7
+    assert [dock.channel.itemData(n) for n in range(dock.channel.count())] == ["", "channel1"]
+    dock.channel.setCurrentIndex(1)
+    curve = next(item for item in dock.plot.getPlotItem().listDataItems() if item.name() == "3")
+    assert np.nanmax(curve.getOriginalDataset()[1]) == 6  # raw: traces and residuals
+    heat = window.show_dock("Heat map")
+    store.accept([3])
+    heat.draw()
+    assert "gaps" in heat.plot.getAxis("bottom").labelText
+
+
 def test_traces_whose_file_is_gone_are_told(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(kind: str, ids: Any) -> Any:
         raise InputError("results.hdf5 can't be read any more", "Open the file again.")

@@ -129,8 +129,8 @@ class TraceDock(QWidget):
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
         try:
-            channel = self.channel.currentData()
-            values = {kind: store.traces(kind, ids, channel) for kind in chosen}  # type: ignore[arg-type]
+            channel = [name for name in (self.channel.currentData(),) if name]
+            values = {kind: store.traces(kind, ids, *channel) for kind in chosen}  # type: ignore[arg-type]
             unseen = store.unseen(ids)
             errors = store.errors(ids) if self.band.isChecked() and "denoised" in chosen else None
         except Cnmf3dError as error:  # their file isn't there any more
