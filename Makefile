@@ -8,7 +8,7 @@ DEMO := demo-output
 JOBS ?= 2
 SCREEN = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: help demo test test-latest lint bench screenshots docs clean
+.PHONY: help demo test test-latest test-slow lint bench screenshots docs clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -26,6 +26,9 @@ test-latest:  ## The newest versions of all dependencies: readers, files, and th
 	@sh tools/setup.sh $(LATEST) latest
 	$(LATEST)/bin/python -m pytest -q -n $(JOBS) --dist loadfile tests/movies tests/results tests/parameters
 	$(LATEST)/bin/python tools/demo.py $(DEMO)
+
+test-slow: $(READY)  ## Tests that take long: kills, upgrades, 10,000 damaged files (CNMF3D_FUZZ=500 for fewer).
+	$(SCREEN) $(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile -m slow
 
 lint: $(READY)  ## Style, types, import layers.
 	$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,8 @@ PATIENCE = 20.0
 
 TRANSACTION = "cnmf3d_transaction"
 """Option of a connection: how SQLite begins its transactions."""
+
+COPY = "Restore a copy of it."
 
 Upgrades = Mapping[int, Callable[[Connection], None]]
 """From a version to the next one."""
@@ -68,7 +71,10 @@ def opened(
     mine = about.c.name == "version"
 
     def told(connection: Connection) -> int:
-        return _version(connection.execute(select(about.c.value).where(mine)).scalar(), newest, file, whose)
+        version = _version(connection.execute(select(about.c.value).where(mine)).scalar(), newest, file, whose)
+        if version < newest and version not in upgrades:
+            raise InputError(f"{file} is damaged: there is no format {version}", COPY)
+        return version
 
     with _let_go(engine):
         with reading(engine) as connection:
@@ -132,7 +138,16 @@ def _engine(file: Path, whose: str, *, shown: Path | None = None, mode: str = ""
     fixed = shown is None and not writable(file)
     address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1" if fixed else str(file)
     url = URL.create("sqlite", database=address, query={"uri": "true"} if fixed else {})
-    engine = create_engine(url, connect_args={"timeout": PATIENCE})
+
+    def parsed(text: str | bytes) -> Any:
+        try:
+            return json.loads(text)  # of a number SQLAlchemy wants the TypeError
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{shown or file} is damaged: it holds {str(text)[:40]!r} where JSON belongs", COPY
+            ) from error
+
+    engine = create_engine(url, connect_args={"timeout": PATIENCE}, json_deserializer=parsed)
     mode = mode or ("DELETE" if on_network(file.parent) else "WAL")
 
     @event.listens_for(engine, "connect")

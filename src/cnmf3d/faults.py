@@ -60,8 +60,8 @@ def library_fault(where: str, error: Exception, library: str = "") -> Cnmf3dErro
     text = " ".join(str(error).split())
     return EngineError(
         f"{where} could not be read: {type(error).__name__} in cnmf3d or {known} ({text})",
-        f"This is a fault of cnmf3d, or it doesn't support this version of {library}; the file may be sound. "
-        f"{keep(error)}",
+        f"Either the file is damaged there, or cnmf3d doesn't get on with this version of {library}: "
+        f"try another copy of the file first. {keep(error)}",
     )
 
 

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 
 if TYPE_CHECKING:
     import h5py
 
-DAMAGE = (KeyError, ValueError, IndexError, TypeError, AttributeError, RuntimeError, OverflowError, RecursionError)
-"""What h5py and reading with it end with where a file is damaged, beside OSError."""
+
+MOST_PACKED = 2000
+"""Times a dataset may be larger than its file: deflate makes 1,030 of one byte at most. More is a size that is damaged,
+for which memory would be taken until there is none."""
 
 
 def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
@@ -35,17 +41,26 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
     Raises
     ------
     InputError
-        Where something is a link into another file, or has its values in one.
+        Where something is a link into another file, has its values in one, or has no room in this one.
     """
     import h5py
 
     found: list[str] = []
+    place = Path(path)
+    size = place.stat().st_size if place.is_file() else sys.maxsize
+    most = MOST_PACKED * size + 2**20
 
     def look(name: str, item: Any) -> None:
         if isinstance(item, h5py.Group):
             found.extend(_links(item))
-        elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            found.append(f"{item.name}, whose values are in {', '.join(_named(item)) or 'other files'}")
+        elif isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                found.append(f"{item.name}, whose values are in {', '.join(_named(item)) or 'other files'}")
+            elif item.nbytes > most or _longest_text(item, place) > size:
+                raise InputError(
+                    f"{path} is damaged: {item.name} should have more bytes than there are in the file ({size})",
+                    "Take another copy of it.",
+                )
 
     look("/", file)
     file.visititems(look)
@@ -54,6 +69,20 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
             f"{path} refers to other files, which results never do: {'; '.join(found[:3])}",
             "Nothing was read from there. Take a copy that holds its values itself (h5repack makes one of your own).",
         )
+
+
+def _longest_text(dataset: h5py.Dataset, path: Path) -> int:
+    """Bytes of the longest text of a dataset of texts, as its references to them say; HDF5 itself believes any."""
+    if dataset.dtype.kind != "O" or not dataset.size or (offset := dataset.id.get_offset()) is None:
+        return 0
+    reference = np.dtype([("length", "<u4"), ("place", "V12")])  # "Variable-length types" in HDF5's file format
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(int(dataset.size) * reference.itemsize)
+    whole = len(data) // reference.itemsize
+    return int(np.frombuffer(data, reference, whole)["length"].max(initial=0))
 
 
 def _links(group: h5py.Group) -> Iterator[str]:
@@ -276,5 +305,5 @@ def holds(path: str | Path, *names: str) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return all(name in file for name in names)
-    except (OSError, *DAMAGE):
+    except DAMAGE:
         return False

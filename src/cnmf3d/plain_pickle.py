@@ -11,28 +11,16 @@ import math
 import pickle
 import re
 from collections.abc import Callable, Mapping
-from tokenize import TokenError
 from types import MappingProxyType
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-DAMAGE = (
-    pickle.UnpicklingError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    TokenError,
-)
-"""What reading a damaged file ends with; numpy parses the header of an array as Python does."""
+from cnmf3d import damage
+
+DAMAGE = (*damage.DAMAGE, pickle.UnpicklingError, AssertionError, ImportError)
+"""What reading a damaged pickle ends with."""
 
 CODE = re.compile(r"[biufc](1|2|4|8|16)|[SU][1-9][0-9]{0,5}|\?|O8?")
 """Types that an array may have, as numpy abbreviates them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock
@@ -37,6 +38,22 @@ def uuid_named(told: object, what: str) -> str:
     if not isinstance(told, str) or not UUID.fullmatch(told):
         raise InputError(f"{what} has the UUID {_shown(told)}, which is none", CHANGED)
     return told
+
+
+def moment_of(told: object, what: str) -> str:
+    """A time as ISO 8601 with a time zone, or nothing: commands count with it.
+
+    Raises
+    ------
+    InputError
+        Where it is anything else.
+    """
+    try:
+        if isinstance(told, str) and (not told or datetime.fromisoformat(told).tzinfo is not None):
+            return told
+    except ValueError:
+        pass
+    raise InputError(f"{what} has the time {_shown(told)}, which is none", CHANGED)
 
 
 def name_like(told: object, pattern: re.Pattern[str], what: str) -> str:

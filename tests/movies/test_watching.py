@@ -73,6 +73,56 @@ def test_whatever_is_done_to_a_movie_is_told(path, deed):
         watch.check()
 
 
+def test_a_time_stamp_alone_is_a_caution(path):
+    said = []
+    watch = Watch.of(open_movie(path, axes="tzyx", rate=5), caution=said.append)
+    os.utime(some_file(path))
+    watch.check(content=True)
+    assert len(said) == 1 and "was touched" in said[0]
+    watch.check(content=True)
+    assert len(said) == 1  # said once
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.93])
+def test_a_value_that_changes_is_found_where_files_are_small(path, at):
+    watch = Watch.of(open_movie(path, axes="tzyx", rate=5))
+    file = some_file(path)
+    with file.open("r+b") as out:
+        out.seek(int(file.stat().st_size * at))
+        old = out.read(1)[0]
+        out.seek(-1, os.SEEK_CUR)
+        out.write(bytes([old ^ 1]))
+    with pytest.raises(InputError, match="was written to"):
+        watch.check()
+
+
+def test_places_are_spread_over_large_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("cnmf3d.movies.watching.PIECE", 64)
+    path = tmp_path / "m.npy"
+    np.save(path, np.ones(SHAPE, np.uint16))
+    size = path.stat().st_size
+    assert size > 256 * 64 * 0.5
+    monkeypatch.setattr("cnmf3d.movies.watching.PIECES", 16)
+    watch = Watch.of(open_movie(path, axes="tzyx", rate=5))
+    for place in (0.3, 0.97):
+        content = path.read_bytes()
+        with path.open("r+b") as out:
+            out.seek(int(size * place) - size // 16)
+            out.write(bytes(size // 16))
+        with pytest.raises(InputError, match="was written to"):
+            watch.check()
+        path.write_bytes(content)
+
+
+def test_a_run_on_a_movie_that_is_touched_goes_on_with_a_caution(tmp_path):
+    path = tmp_path / "m.tif"
+    simulate(path, "tiny", seed=3, overrides={"size": (32, 32, 5), "cells": 6, "frames": 200})
+    results = cnmf3d.run(
+        open_movie(path), reporter=lambda event: os.utime(path) if isinstance(event, Progress) else None, workers=1
+    )
+    assert any("was touched" in text for text in results.provenance.warnings)
+
+
 def test_values_that_change_without_a_time_stamp_are_told(tmp_path):
     path = tmp_path / "m.npy"
     np.save(path, np.ones(SHAPE, np.uint16))

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnmf3d.batch.status import Status
 from cnmf3d.errors import InputError
-from cnmf3d.stored_names import CHANGED, uuid_named
+from cnmf3d.stored_names import CHANGED, moment_of, uuid_named
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,10 @@ class Change:
     status: Status
     why: str = ""
 
+    def __post_init__(self) -> None:
+        """See that its time is one."""
+        moment_of(self.when, "a change of an item")
+
 
 @dataclass(frozen=True)
 class Item:
@@ -137,6 +141,8 @@ class Item:
     def __post_init__(self) -> None:
         """See that its UUID, which names its run folder, is one, and that of the item that registers its movie."""
         uuid_named(self.uuid, f"the item {self.name}")
+        for moment in (self.added, self.started, self.finished):
+            moment_of(moment, f"the item {self.name}")
         if self.input.item:
             uuid_named(self.input.item, f"the item that registers the movie of {self.name}")
 

@@ -9,8 +9,8 @@ import h5py
 
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.batch.runfolder import RunFolder
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
-from cnmf3d.hdf5 import DAMAGE
 from cnmf3d.results.voxel_order import order_of
 
 
@@ -29,7 +29,7 @@ def told_by(folder: RunFolder, module: str) -> dict[str, Any]:
     """
     try:
         return _motion(folder) if module == MCORR else _results(folder)
-    except (OSError, *DAMAGE) as error:
+    except DAMAGE as error:
         output = folder.output(module)
         raise InputError(f"{output} is damaged: {error}", "Compute it again: cnmf3d batch retry.") from error
 

@@ -26,10 +26,11 @@ Registering = Literal["auto", "none", "rigid", "piecewise"]
 
 def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, workers: int | None) -> Motion:
     """Estimate the motion of a movie."""
+    from cnmf3d.events import Caution
     from cnmf3d.motion import estimate_motion
     from cnmf3d.movies.watching import Watch
 
-    watch = Watch.of(movie)
+    watch = Watch.of(movie, caution=lambda text: reporter(Caution("register", text)))
     motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
     watch.check(content=True)
     return motion

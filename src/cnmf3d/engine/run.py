@@ -130,7 +130,7 @@ def _results(
     with clock.stage("check"):
         movie, timeline = usable(movie, plan, heard, workers)
         told = about_movie(check_movie(movie, plan.rate, workers), heard)
-    watch = Watch.of(recorded, fingerprint)
+    watch = Watch.of(recorded, fingerprint, lambda text: heard(Caution("ingest", text)))
     heard.between = watch.check
     with (
         threadpool_limits(1),

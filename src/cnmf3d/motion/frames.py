@@ -19,6 +19,8 @@ from cnmf3d.movies import Movie
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Box = tuple[slice, slice, slice]
+NATIVE = (np.uint8, np.uint16, np.int16, np.float32)
+"""Types that kernels are compiled for, in this machine's byte order; others are read as float32."""
 CHUNK_BYTES = 2**26
 """Values, as float32, that are handled at once."""
 SAMPLES = 12
@@ -94,8 +96,10 @@ class Source:
         return int(np.clip(CHUNK_BYTES // max(4 * int(np.prod(self.shape[1:])), stored), 1, 256))
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
-        """Read frames, (n, Z, Y, X), in the movie's type or binned as float32."""
+        """Read frames, (n, Z, Y, X), in the movie's type if kernels take it; else, or binned, as float32."""
         frames = self.movie.read(start, stop)[:, *self.box]
+        if frames.dtype.type not in NATIVE or not frames.dtype.isnative:
+            frames = frames.astype(np.float32)
         if self.phase:
             frames = with_lines_back(frames, self.phase)
         if self.offsets is not None:

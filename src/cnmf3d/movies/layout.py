@@ -51,15 +51,13 @@ class LaidOut:
         ranges = {"t": slice(time, time + 1), "z": slice(plane, plane + 1), "y": rows}
         return np.asarray(self._select(ranges, "tzyx")[0, 0])
 
-    def contiguous(self) -> np.memmap[Any, Any] | None:
-        """Map the whole in TZYX order, where the file holds it so in this machine's byte order."""
+    def contiguous(self) -> Mapped | None:
+        """The whole in TZYX order, where the file holds it so in this machine's byte order."""
         data = self.data
         kept = "".join(a for a, n in zip(self.axes, data.shape, strict=True) if a in "tzyx" or n > 1)
         if not (isinstance(data, Mapped) and data.gapless and data.dtype.isnative and kept in ("tzyx", "tyx")):
             return None
-        if data.offset % data.dtype.itemsize:
-            return None
-        return np.memmap(data.path, data.dtype, "r", offset=data.offset, shape=self.shape)
+        return Mapped(data.path, data.dtype, self.shape, data.offset)
 
     def _select(self, ranges: dict[str, slice], order: str) -> npt.NDArray[Any]:
         """Read `ranges` along the axes that they name, all elsewhere, as an array with the axes `order`."""

@@ -14,6 +14,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.geometry import ZYX
 from cnmf3d.movies.fingerprint import fingerprint_of
 from cnmf3d.movies.indexing import indexed
+from cnmf3d.movies.stored import LazyArray
 from cnmf3d.timeline import Timeline
 
 
@@ -38,8 +39,8 @@ class Frames(Protocol):
         """Read some rows of one plane of one volume as (rows, X)."""
         ...
 
-    def contiguous(self) -> np.memmap[Any, Any] | None:
-        """Map the whole in TZYX order, where one file holds it so."""
+    def contiguous(self) -> LazyArray | None:
+        """The whole in TZYX order, where one file holds it so."""
         ...
 
 
@@ -124,12 +125,14 @@ class Movie:
         """
         return fingerprint_of(self)
 
-    def contiguous(self) -> np.memmap[Any, Any] | None:
-        """Map the whole movie, where one file holds it uncompressed in this machine's byte order.
+    def contiguous(self) -> LazyArray | None:
+        """The whole movie as one array, where one file holds it uncompressed in this machine's byte order.
 
         Returns
         -------
-        (T, Z, Y, X) numpy.memmap, read-only and C-contiguous, or None
+        (T, Z, Y, X) array whose parts are read where it is indexed, or None
+            Any part can be had without reading what is around it. It isn't mapped: a file that somebody cuts short
+            would end the process.
         """
         return self.frames.contiguous()
 

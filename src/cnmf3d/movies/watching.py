@@ -1,9 +1,15 @@
-"""Whether a movie is still the one that a computation began with: a run reads it several times."""
+"""Whether a movie is still the one that a computation began with: a run reads it several times.
+
+Contents decide. A time stamp alone says little: backups, ``touch`` and network file systems set it. Where only it
+differs, values are compared, and a caution says so where they are the same.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnmf3d.errors import Cnmf3dError, InputError
@@ -12,8 +18,29 @@ from cnmf3d.movies.movie import Movie
 MOST_FILES = 20_000
 """Files of a folder (Zarr) that are looked at; more take seconds on a network."""
 
-State = tuple[int, int, int]
-"""Number of files, their bytes, and the latest time of change (ns)."""
+PIECES, PIECE = 256, 2**18
+"""Places in a movie's files that are read, and bytes in each: 64 MB, so of smaller movies all. More would find smaller
+changes, and cost time at the beginning of every run, mostly for going to the places of a slow disk."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What one of a movie's files, or folders, was like.
+
+    Attributes
+    ----------
+    files, size : int
+        Number of files, and their bytes.
+    changed : int
+        The latest time of change (ns).
+    digest : str
+        Of bytes at places spread over all of it.
+    """
+
+    files: int
+    size: int
+    changed: int
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,18 +50,23 @@ class Watch:
     Attributes
     ----------
     movie : Movie
-    states : tuple
-        Of each path; None where there was nothing, or it is an address.
+    states : list of State
+        Of each path; None where there was nothing, or it is an address. A time stamp that was looked into is kept.
     fingerprint : str
         Of the content.
+    caution : callable
+        Called with a text where files were touched, and values are the same.
     """
 
     movie: Movie
-    states: tuple[State | None, ...]
+    states: list[State | None]
     fingerprint: str
+    caution: Callable[[str], None] = field(default=lambda text: None)
 
     @classmethod
-    def of(cls, movie: Movie, fingerprint: str | None = None) -> Watch:
+    def of(
+        cls, movie: Movie, fingerprint: str | None = None, caution: Callable[[str], None] = lambda text: None
+    ) -> Watch:
         """Look at a movie.
 
         Parameters
@@ -42,9 +74,11 @@ class Watch:
         movie : Movie
         fingerprint : str, optional
             Where it is known already.
+        caution : callable, optional
+            Takes texts.
         """
-        states = tuple(_state(path) for path in movie.paths)
-        return cls(movie, states, movie.fingerprint() if fingerprint is None else fingerprint)
+        states = [_state(path, read=True) for path in movie.paths]
+        return cls(movie, states, movie.fingerprint() if fingerprint is None else fingerprint, caution)
 
     def check(self, *, content: bool = False) -> None:
         """See that nobody has changed it.
@@ -59,27 +93,36 @@ class Watch:
         InputError
             Where somebody has, or it is gone.
         """
-        for path, before in zip(self.movie.paths, self.states, strict=True):
-            if before is None:
-                continue
-            now = _state(path)
-            if now == before:
-                continue
-            if now is None:
-                raise _changed(path, "is gone")
-            raise _changed(
-                path, "was written to" if now[:2] == before[:2] else f"has {now[1]} bytes, and had {before[1]}"
-            )
+        for number, (path, before) in enumerate(zip(self.movie.paths, self.states, strict=True)):
+            if before is not None:
+                self.states[number] = self._same(path, before)
         if not content:
             return
+        place = self.movie.paths[0] if self.movie.paths else "the movie"
         try:
             same = self.movie.fingerprint() == self.fingerprint
         except (Cnmf3dError, OSError) as error:
-            raise _changed(
-                self.movie.paths[0] if self.movie.paths else "the movie", "can't be read any more"
-            ) from error
+            raise _changed(place, "can't be read any more") from error
         if not same:
-            raise _changed(self.movie.paths[0] if self.movie.paths else "the movie", "has other values")
+            raise _changed(place, "has other values")
+
+    def _same(self, path: str, before: State) -> State:
+        """See that a file is as it was; its state now."""
+        now = _state(path)
+        if now is None:
+            raise _changed(path, "is gone")
+        if (now.files, now.size) != (before.files, before.size):
+            raise _changed(path, f"has {now.size} bytes, and had {before.size}")
+        if now.changed == before.changed:
+            return before
+        read = _state(path, read=True)
+        if read is None or read.digest != before.digest:
+            raise _changed(path, "was written to")
+        self.caution(
+            f"{path} was touched while it was used: its time stamp changed, the values that were compared didn't. "
+            "If something wrote into it, run it again"
+        )
+        return read
 
 
 def _changed(path: str, what: str) -> InputError:
@@ -89,21 +132,47 @@ def _changed(path: str, what: str) -> InputError:
     )
 
 
-def _state(path: str) -> State | None:
+def _state(path: str, *, read: bool = False) -> State | None:
+    """What a file is like, with a digest of sampled bytes if `read`; None for an address, and where nothing is."""
     if "://" in path:
         return None
     try:
-        facts = Path(path).stat()
-        if not Path(path).is_dir():
-            return 1, facts.st_size, facts.st_mtime_ns
-        count = total = latest = 0
-        for folder, _, names in os.walk(path):
-            for name in names:
-                count += 1
-                if count > MOST_FILES:
-                    return count, total, latest
-                each = Path(folder, name).stat()
-                total, latest = total + each.st_size, max(latest, each.st_mtime_ns)
-        return count, total, latest
+        found = [(place, place.stat()) for place in _files(Path(path))]
+        size = sum(facts.st_size for _, facts in found)
+        latest = max((facts.st_mtime_ns for _, facts in found), default=0)
+        return State(len(found), size, latest, _digest([(p, f.st_size) for p, f in found], size) if read else "")
     except OSError:
         return None
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """A file, or those of a folder."""
+    path.stat()
+    if not path.is_dir():
+        yield path
+        return
+    count = 0
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            count += 1
+            if count > MOST_FILES:
+                return
+            yield Path(folder, name)
+
+
+def _digest(files: list[tuple[Path, int]], total: int) -> str:
+    """Of bytes at places spread over all files, as if they were one; of all bytes where they are few."""
+    digest = hashlib.blake2b(digest_size=16)
+    step = 0 if total <= PIECES * PIECE else total // PIECES
+    begin, at = 0, 0  # of the file, and of the next piece, in all files together
+    for path, size in files:
+        if at < begin + size:
+            with path.open("rb", buffering=0) as file:
+                while at < begin + size:
+                    file.seek(at - begin)
+                    data = file.read(min(PIECE, begin + size - at)) or b""
+                    digest.update(data)
+                    at += step or max(len(data), 1)
+        begin += size
+    return digest.hexdigest()

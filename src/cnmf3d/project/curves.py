@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components, Float, hidden_traces
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
+from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.results import curated
 from cnmf3d.results.reading import read_file, timeline_in
 from cnmf3d.results.seen import SEEN, WHOLE, hides
@@ -127,7 +128,7 @@ def _read(path: Path, rows: Sequence[int], ids: Sequence[int], kind: str) -> Flo
             if all(row < count for row in rows):
                 curves = sum_of([group[name] for name in KINDS[kind]], rows)
                 return hidden_traces(curves, sum_of([file[SEEN]], rows) / np.float32(WHOLE)) if hides(file) else curves
-    except (OSError, *DAMAGE) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} can't be read: {error}", "`cnmf3d project check` tells what is damaged.") from error
     found = curated(read_file(path))
     place = {int(roi): number for number, roi in enumerate(found.ids)}

@@ -14,8 +14,8 @@ from cnmf3d.batch import Input, RunFolder
 from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.motions import own_motion
 from cnmf3d.batch.store import now
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError, UsageError
-from cnmf3d.hdf5 import DAMAGE
 from cnmf3d.movies.registered import read_motion
 from cnmf3d.movies.registered.storing import holds_motion
 from cnmf3d.project.curating import with_curation
@@ -151,5 +151,5 @@ def _ours(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return "cnmf3d" in file and "format" in file["cnmf3d"].attrs
-    except (OSError, *DAMAGE):
+    except DAMAGE:
         return False

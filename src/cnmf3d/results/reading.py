@@ -14,10 +14,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, VolumeShape
+from cnmf3d.damage import DAMAGE
 from cnmf3d.dff import delta_f_over_f
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX
-from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
+from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.regular import refuse_special
 from cnmf3d.results.channels import read_channels
 from cnmf3d.results.curation.curation import state_of, with_log

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.damage import explained, reason_of
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.results.placing import new_file
 
@@ -109,17 +110,14 @@ def _table(path: Path, name: str) -> tuple[Array, list[str], list[str]]:
     if suffix in (".csv", ".tsv", ".txt"):
         return _text(path), [], []
     if suffix == ".npy":
-        try:
+        with explained(path, "an array of numbers", "Save the traces as a plain array."):
             found: Array = np.load(path, allow_pickle=False)
-        except ValueError as error:
-            raise InputError(f"{path} is no array of numbers: {error}", "Save the traces as a plain array.") from error
         return _two_axes(found, path), [], []
     if suffix not in (".npz", ".mat"):
         raise InputError(f"{path}: traces are read from .csv, .npy, .npz and .mat", "Export them as one of these.")
-    try:
+    kind = "an .npz file" if suffix == ".npz" else "a MATLAB file"
+    with explained(path, kind, "Save it again, or as .npy or .csv."):
         variables = _variables(path)
-    except (OSError, ValueError, NotImplementedError, KeyError) as error:
-        raise InputError(f"{path} can't be read: {error}", "Save it again, or as .npy or .csv.") from error
     usable = {
         key: value
         for key, value in variables.items()
@@ -140,7 +138,7 @@ def _table(path: Path, name: str) -> tuple[Array, list[str], list[str]]:
 def _variables(path: Path) -> Mapping[str, Array]:
     """Arrays of an npz or MATLAB file by their names."""
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {key: file[key] for key in file.files if file[key].dtype.kind in "fiu"}
     if h5py.is_hdf5(path):  # MATLAB 7.3 stores columns first
         with h5py.File(path) as hdf:
@@ -149,8 +147,8 @@ def _variables(path: Path) -> Mapping[str, Array]:
 
     try:
         found = loadmat(path)
-    except Exception as error:
-        raise ValueError(f"no MATLAB file ({error})") from error
+    except Exception as error:  # a class of its own, and whatever bad bytes lead to
+        raise ValueError(reason_of(error)) from error
     return {key: np.asarray(value) for key, value in found.items() if isinstance(value, np.ndarray)}
 
 

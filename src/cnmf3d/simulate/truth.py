@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
-from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere, written
+from cnmf3d.hdf5 import refuse_elsewhere, written
 from cnmf3d.written import whole_file
 
 Float = npt.NDArray[np.float32]
@@ -174,7 +175,7 @@ def load_truth(path: str | Path) -> Truth:
         raise InputError(f"There is no truth file {path}", "`cnmf3d simulate OUT.tif` writes one: OUT.truth.h5.")
     try:
         return _from_npz(path) if path.suffix == ".npz" else _from_hdf5(path)
-    except (OSError, *DAMAGE) as error:
+    except DAMAGE as error:
         fix = "Give OUT.truth.h5, as `cnmf3d simulate` writes it."
         raise InputError(f"{path} is no truth file ({error})", fix) from error
 

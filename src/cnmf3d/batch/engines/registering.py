@@ -6,7 +6,7 @@ from typing import Any
 
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
-from cnmf3d.events import Progress, Reporter
+from cnmf3d.events import Caution, Progress, Reporter
 from cnmf3d.motion import estimate_motion
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.registered import Motion, write_motion
@@ -27,7 +27,7 @@ def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     """
     movie, seen, other = movies_of(job)
     parameters = MotionParameters.model_validate(job.parameters["motion"])
-    watch = Watch.of(seen)
+    watch = Watch.of(seen, caution=lambda text: reporter(Caution("register", text)))
     motion = estimate_motion(seen, parameters, reporter=reporter, workers=job.workers)
     watch.check(content=True)
     keep(folder, job, motion, movie, other, reporter)

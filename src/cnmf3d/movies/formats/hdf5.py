@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import ChoiceError, InputError
-from cnmf3d.hdf5 import DAMAGE, refuse_missing, unwritten
+from cnmf3d.hdf5 import refuse_missing, unwritten
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import as_text, facts_of

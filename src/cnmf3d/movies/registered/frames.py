@@ -62,6 +62,8 @@ class Registered:
         Frames are independent of one another: the values depend neither on the range nor on the number of threads.
         """
         recorded = self.source.read(start, stop, step)
+        if not recorded.dtype.isnative or recorded.dtype == np.float16:  # no kernels take these
+            recorded = recorded.astype(np.float32)
         out = np.empty(recorded.shape, np.float32)
         numbers = np.arange(start, stop, step)
         move = self._mover(numbers)

@@ -16,8 +16,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
-from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere, written
+from cnmf3d.hdf5 import refuse_elsewhere, written
 from cnmf3d.movies.registered.motion import REMAKE, Float, Grid, Motion
 from cnmf3d.written import whole_file
 
@@ -85,7 +86,7 @@ def holds_motion(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return bool(file.attrs.get("kind") == MARK)
-    except (OSError, *DAMAGE):
+    except DAMAGE:
         return False
 
 

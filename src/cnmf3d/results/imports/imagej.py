@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.results.footprints import footprints_of
 from cnmf3d.results.imports.importer import Given, Importer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from roifile import ImagejRoi
 
 Ints = npt.NDArray[np.int64]
-DAMAGE = (ValueError, KeyError, IndexError, struct.error, zipfile.BadZipFile, EOFError, NotImplementedError, TypeError)
 
 
 def read_imagej(path: Path, given: Given) -> Results:

@@ -18,9 +18,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d.components import Background, Components, Float, Kinetics, Traced, VolumeShape
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
-from cnmf3d.hdf5 import DAMAGE, refuse_elsewhere
+from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.movies.calibration import calibrated, calibration_of
 from cnmf3d.movies.timing import STAMPS, rate_of
 from cnmf3d.movies.units import micrometres

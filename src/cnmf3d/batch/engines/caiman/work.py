@@ -48,7 +48,7 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     for text in settings.changed:
         heard(Caution("estimate", text))
     with temporary(folder.path / "scratch") as scratch:
-        watch = Watch.of(movie)
+        watch = Watch.of(movie, caution=lambda text: heard(Caution("ingest", text)))
         memmap = memmap_for(movie, folder, job, scratch, heard)
         watch.check(content=True)
         ingest = time.perf_counter() - begin

@@ -9,8 +9,8 @@ from functools import partial
 import h5py
 import numpy as np
 
+from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
-from cnmf3d.hdf5 import DAMAGE
 from cnmf3d.movies.arrays import folded
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats.hdf5 import lazily, open_file
@@ -29,7 +29,7 @@ def opened(place: Place) -> Iterator[h5py.File]:
     file = open_file(place)
     try:
         yield file
-    except (OSError, *DAMAGE) as error:
+    except DAMAGE as error:
         raise InputError(f"{place} is damaged ({error})", "Copy it again from where it was recorded.") from error
     finally:
         file.close()
@@ -99,7 +99,7 @@ def _part(place: Place, shape: tuple[int, ...], names: Sequence[str], number: in
     file = open_file(place)
     try:
         item = file.get(names[number])
-    except (OSError, *DAMAGE) as error:
+    except DAMAGE as error:
         file.close()
         raise InputError(f"{place} is damaged ({error})", "Copy it again from where it was recorded.") from error
     if not isinstance(item, h5py.Dataset):
