@@ -76,6 +76,7 @@ def test_errors_of_ours_and_mistakes_of_the_user_pass():
 @pytest.mark.parametrize("name", ["m.npy", "p.json", "c.csv", "j.jsonl", "h.h5", "d.sqlite"])
 def test_damage_depends_on_the_seed_alone_and_damages(attacks, tmp_path, name):
     import h5py
+
     from attacks.mutation import mutate
 
     def make() -> Path:
