@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from cnmf3d.engine.block import with_data
 from cnmf3d.engine.estimates import median_by_area
 from cnmf3d.engine.evaluation.decision import decide, judge
 from cnmf3d.engine.evaluation.doubles import FOLLOWS, is_double
 from cnmf3d.engine.evaluation.kinds import ENOUGH, outline_smoothness, soma_probability, width_and_aspect
+from cnmf3d.engine.pipeline import looks_of
 from cnmf3d.engine.plan import Plan
+from cnmf3d.geometry import ZYX
 
 SHAPE = (5, 48, 48)
 Z, Y, X = np.indices(SHAPE)
@@ -75,6 +78,16 @@ def test_the_hole_of_a_ring_says_nothing_of_its_outline():
     open_ring = ring & ~((np.abs(Y - 24) < 2) & (X > 24))
     found = outline_smoothness(columns(whole, ring, open_ring), SHAPE)
     assert found[1] == found[0] > 0.6 and found[2] < 0.3
+
+
+def test_shapes_are_judged_as_results_show_them_though_noise_differs_from_voxel_to_voxel():
+    noise = np.exp(np.random.default_rng(3).normal(0, 1, SHAPE)).astype(np.float32).ravel()
+    cell = columns(disk(2, 24, 24, 7))
+    in_noise = with_data(cell, cell.data / noise[cell.indices])
+    plain = looks_of(cell, np.ones_like(noise), SHAPE, ZYX(1, 3, 3))
+    found = looks_of(in_noise, noise, SHAPE, ZYX(1, 3, 3))
+    assert all(found[name] == pytest.approx(plain[name], rel=1e-5) for name in plain)
+    assert outline_smoothness(in_noise, SHAPE)[0] < 0.3 < found["smoothness"][0]
 
 
 def test_in_a_volume_the_plane_where_it_is_largest_counts():

@@ -230,8 +230,8 @@ def fit_volume(
 def looks_of(footprints: Footprints, scale: Float, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
     """What quality measures say of footprints alone, each (components,) float32.
 
-    In the movie's units, as results show them: in units of noise (`scale`, a voxel each) outlines are ragged where noise
-    differs from one voxel to the next.
+    In the movie's units, as results show them: in units of noise (`scale`) outlines are ragged where the noise
+    differs from voxel to voxel.
     """
     footprints = with_data(footprints, footprints.data * scale[footprints.indices])
     width, aspect = width_and_aspect(footprints, shape)
