@@ -123,7 +123,6 @@ def test_flags_of_the_other_module_are_refused(say, folder, noise):
         (("--register-on", 0), "--register-on is of the module mcorr_3d"),
         (("--module", "mcorr_3d", "--vary", "max-shift=3"), "Did you mean max_shifts"),
         (("--module", "mcorr_3d", "--kwargs", "use_cudaa=True"), "Did you mean use_cuda"),
-        (("--module", "mcorr_3d", "--engine", "caiman"), "caiman has no module mcorr_3d"),
         (("--module", "mcorr_3d", "--um", "--max-shifts", "9,9,9"), "voxel size isn't known"),
         (("--module", "mcorr_3d", "--bad-frames", "99"), "frames from 0 to 29"),
     ):
@@ -192,5 +191,5 @@ def test_items_say_whether_their_movie_is_registered_and_which_frames_are_left_o
         (("--register", "rigid", "--engine", "caiman", "--gsig", "3", "--k", "3"), "doesn't register movies by itself"),
     ):
         code, _, told = say("add", folder, noise, "--fps", 5, "--name", "x", *wrong)
-        assert code in (2, 3) and text in told, told
+        assert code == 2 and text in told, told
     assert len(items(say, folder)) == 3

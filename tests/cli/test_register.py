@@ -149,7 +149,7 @@ def test_a_page_about_a_motion(here, capsys):
     told = capsys.readouterr().out
     assert "largest shift" in told and "not where it was" not in told
     page = (here / "m.motion.html").read_text()
-    assert "Before and after" in page and 'src="http' not in page and page.count("data:image/webp") == 3
+    assert "Before and after" in page and 'src="http' not in page and page.count("data:image/webp") == 4
     sharp = float(page.split("× ")[1].split("<")[0])
     assert sharp > 1.02
     assert call(["motion", "true.motion.hdf5", "-o", "other.html", "--json"]) == 0

@@ -110,8 +110,10 @@ def test_what_cannot_be_registered_is_refused_at_once(space, tiff):
     ):
         with pytest.raises(UsageError, match=text):
             module.add_to_batch(params)
-    with pytest.raises(UsageError, match="caiman has no module"):
-        module.add_to_batch({"item_name": "m"}, engine="caiman")
+    with pytest.raises(UsageError, match="no parameter overlap_"):
+        module.add_to_batch({"item_name": "m", "mc_kwargs": {"overlap_": 3}}, engine="caiman")
+    theirs = module.add_to_batch({"item_name": "theirs", "mc_kwargs": {"overlaps": (8, 8, 2)}}, engine="caiman")
+    assert space.manager.item(theirs).options == {"caiman": {"overlaps": [8, 8, 2]}}
     with pytest.raises(UsageError, match="mc_kwargs"):
         module.set_params([1])
     text = module.add_to_batch({"item_name": "text", "mc_kwargs": "max_shifts=(3, 3, 1)"})

@@ -171,8 +171,8 @@ def _place(folder: RunFolder, job: Job) -> Path:
     """Where the batch keeps motions: beside the items, where the run folder is among them."""
     if folder.path.parent.name == "items":
         return folder.path.parents[1] / FOLDER
-    told = job.options.get(PLACE)
-    return folder.path / FOLDER if told is None else Path(str(told))
+    place = job.options.get(PLACE)
+    return folder.path / FOLDER if place is None else Path(str(place))
 
 
 def _name(fingerprint: str, kind: str, parameters: MotionParameters) -> str:

@@ -217,7 +217,7 @@ def test_rate_has_to_be_known(folder, job, standin):
 def test_unsuitable_parameters_are_named(job):
     assert ENGINE.unsuitable(job()) is None
     assert "init.gSig is 'auto'" in ENGINE.unsuitable(job(gSig="auto"))
-    assert "has no module mcorr_3d" in ENGINE.unsuitable(type(job())(**{**vars(job()), "module": "mcorr_3d"}))
+    assert "has no module mcorr_4d" in ENGINE.unsuitable(type(job())(**{**vars(job()), "module": "mcorr_4d"}))
 
 
 def test_a_python_that_is_not_there(job, monkeypatch):
