@@ -18,6 +18,7 @@ from scipy import sparse
 from cnmf3d.components import Bool, Float, VolumeShape
 
 Index = npt.NDArray[np.integer]
+AXES = (0, 1, 2)
 
 MARGIN, LEAST_MARGIN = 0.35, 3
 """Voxels around a footprint that say what the surround is, along x and y, as a share of its extent, and at least:
@@ -108,7 +109,7 @@ def _power(weights: npt.NDArray[np.float64], left: npt.NDArray[np.float64], near
     for values in (left, np.ones(len(left)), weights):
         volume = np.zeros(size)
         volume[where] = values
-        spectra.append(np.fft.irfftn(np.abs(np.fft.rfftn(volume, padded)) ** 2, padded))
+        spectra.append(np.fft.irfftn(np.abs(np.fft.rfftn(volume, padded, AXES)) ** 2, padded, AXES))
     product, pairs, shared = spectra
     alike = np.where(pairs > 0.5, product / np.maximum(pairs, 0.5), 0.0)
     return max(float((alike * shared).sum()), 0.0)
@@ -164,6 +165,9 @@ def _neighbourhoods(
         around = _box(place, shape)
         box = grid[around].ravel()
         box = box[seen[box]]
+        if not box.size:
+            yield None
+            continue
         part = by_voxel[box]
         components = np.unique(part.indices)
         surround = _polynomial(np.stack(np.unravel_index(box, shape), axis=1))

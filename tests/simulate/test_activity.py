@@ -56,3 +56,26 @@ def test_groups_burst_together():
     same = np.subtract.outer(np.arange(80), np.arange(80)) % 5 == 0
     np.fill_diagonal(correlation, np.nan)
     assert np.nanmean(correlation[same]) > np.nanmean(correlation[~same]) + 0.2
+
+
+def test_decays_fill_a_range_and_rises_keep_their_share():
+    scene, drawn = activity(cells=400, frames=100, decay_range=(0.2, 3.0))
+    assert drawn.decay.min() >= 0.2 and drawn.decay.max() <= 3
+    assert np.median(drawn.decay) == pytest.approx(np.sqrt(0.2 * 3), rel=0.2)
+    assert np.median(drawn.rise / drawn.decay) == pytest.approx(scene.rise / scene.decay, rel=0.1)
+
+
+def test_an_indicator_saturates():
+    _, drawn = activity(cells=5)
+    light = drawn.light(0.1)
+    np.testing.assert_allclose(light[drawn.calcium > 0], 1 / (1 / drawn.calcium[drawn.calcium > 0] + 0.1))
+    assert (drawn.light(0.0) == drawn.calcium).all()
+
+
+def test_the_first_cells_are_inhibited_and_the_last_ones_stay_active():
+    scene, drawn = activity(cells=8, inhibited=0.5, inhibition=0.6, sustained=0.25)
+    _, plain = activity(cells=8)
+    assert (drawn.dips[:4].max(axis=1) > 0.3).all() and drawn.dips.max() <= 0.6 and not drawn.dips[4:].any()
+    assert (plain.spikes[:6] == drawn.spikes[:6]).all()  # what isn't asked for changes nothing
+    within = scene.sustained_rate * scene.frames / scene.rate / 8
+    assert (drawn.spikes[6:].sum(axis=1) > within).all()

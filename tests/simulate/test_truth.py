@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from cnmf3d.errors import InputError
-from cnmf3d.simulate import load_truth
+from cnmf3d.simulate import load_truth, scene_of
+from cnmf3d.simulate.drawing import draw
+from cnmf3d.simulate.truth import save_truth
 
 
 @pytest.mark.parametrize("axes", ["TYXZ", "TXYZ", "TZYX"])
@@ -57,3 +59,17 @@ def test_files_that_are_no_truth_are_named(tmp_path):
     for name in ("text.truth.h5", "text.npz", "other.h5", "other.npz", "pickle.npz"):
         with pytest.raises(InputError, match=name):
             load_truth(tmp_path / name)
+
+
+def test_the_truth_has_each_cells_own_light_and_the_scale_of_spikes(tmp_path):
+    scene = scene_of("tiny", {"cells": 6, "inhibited": 0.5, "neuropil": 0.0, "frames": 120})
+    truth = draw(scene, 3).truth
+    save_truth(truth, tmp_path / "t.h5")
+    read = load_truth(tmp_path / "t.h5")
+    np.testing.assert_array_equal(read.rest, truth.rest)
+    np.testing.assert_array_equal(read.height, truth.height)
+    own, everything = truth.f0("own"), truth.f0("all")
+    assert (own > 0).all() and (own < 0.6 * everything).all()
+    np.testing.assert_allclose(truth.dff("own") * own[:, None], truth.traces, rtol=1e-4, atol=1e-3)
+    lowest = truth.dff("own").min(axis=1)
+    assert (lowest >= -scene.inhibition - 1e-6).all() and (lowest[:3] < -0.3).all() and (lowest[3:] > -1e-6).all()
