@@ -204,6 +204,40 @@ def test_traces_are_drawn_at_their_own_times_and_by_channel(
     assert "gaps" in heat.plot.getAxis("bottom").labelText
 
 
+def test_denoised_traces_have_a_band_where_errors_are_known(
+    opened: Any, qtbot: Any, results_file: Path, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from pyqtgraph import FillBetweenItem
+
+    from cnmf3d.results import load_results, write_results
+
+    def bands() -> list[Any]:
+        return [item for item in opened.docks["Traces"].plot.getPlotItem().items if isinstance(item, FillBetweenItem)]
+
+    opened.docks["Traces"].kinds["denoised"].setChecked(True)
+    opened.app.rois.select([1, 3])
+    assert not bands()
+    results = load_results(results_file)
+    errors = np.full(results.components.traces.shape, 0.25, np.float32)
+    errors[3] = np.nan  # as of a ROI that was merged of ones without errors
+    known = replace(results.components, traces_sd=errors)
+    path = write_results(replace(results, components=known), tmp_path / "uncertain.hdf5")
+    opened.app.open(path)
+    qtbot.waitUntil(lambda: not opened.app.tasks.running and opened.app.rois.errors([1]) is not None, timeout=20_000)
+    opened.app.rois.select([1, 3])
+    [band] = bands()
+    low, high = (curve.getData()[1] for curve in band.curves)
+    np.testing.assert_allclose(high - low, 2 * 1.645 * 0.25, rtol=1e-4)
+    opened.docks["Traces"].kinds["denoised"].setChecked(False)
+    assert not bands()
+    opened.docks["Traces"].kinds["denoised"].setChecked(True)
+    opened.docks["Traces"].band.setChecked(False)
+    assert not bands()
+    opened.docks["Traces"].band.setChecked(True)
+
+
 def test_traces_whose_file_is_gone_are_told(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(kind: str, ids: Any) -> Any:
         raise InputError("results.hdf5 can't be read any more", "Open the file again.")

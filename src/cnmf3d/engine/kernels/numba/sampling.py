@@ -306,15 +306,7 @@ def _split(
 
 @njit(cache=True, nogil=True)
 def _move(  # noqa: PLR0913 - arrays of the inner loop
-    t: int,
-    spikes: Any,
-    gain: Any,
-    products: Any,
-    mirrored: Any,
-    prior: Any,
-    variance: float,
-    logs: Any,
-    state: Any,
+    t: int, spikes: Any, gain: Any, products: Any, mirrored: Any, prior: Any, variance: float, logs: Any, state: Any
 ) -> int:
     """The frame of a spike drawn anew among its neighbours, whatever its size, and then its size; the new frame."""
     n = spikes.size
