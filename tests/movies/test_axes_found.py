@@ -132,6 +132,21 @@ def test_positions_of_micro_manager_are_no_planes(tmp_path, values):
     assert_reads(open_movie(path, axes="tczyx", channel=1, rate=5), values + 1000)
 
 
+def test_positions_with_channels_of_micro_manager_are_chosen(tmp_path, values):
+    path = tmp_path / "a_MMStack.ome.tif"
+    codes = np.stack([values + 1000 * place for place in range(4)], axis=1).reshape(-1, 2, 2, *values.shape[1:])
+    write_micro_manager(path, codes.swapaxes(2, 3))
+    with pytest.raises(InputError, match="2 positions of the stage"):
+        open_movie(path, rate=5, channel=0)
+    for place, channel in np.ndindex(2, 2):
+        movie = open_movie(path, rate=5, channel=channel, dataset=str(place))
+        assert_reads(movie, values + 1000 * (2 * place + channel))
+    with pytest.raises(InputError, match="no position '2'"):
+        open_movie(path, rate=5, channel=0, dataset="2")
+    write_micro_manager(path, codes[:, :, 0][:, :, :, None])
+    assert_reads(open_movie(path, rate=5, dataset="1"), values + 2000)
+
+
 def test_dimensions_that_are_named_something_else(tmp_path, values):
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["mov"] = values

@@ -72,7 +72,7 @@ class Mapped:
         except (EOFError, OSError) as error:
             raise self._fault(error) from error
 
-    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+    def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of items into memory; see `side_by_side.fill`."""
         pitch = self.stride or self.item_bytes
         whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype

@@ -96,10 +96,10 @@ class Chained:
             return np.asarray(self._opened(number)[(slice(start - before, stop - before, step), *rest)])
         numbers = np.arange(start, stop, step, dtype=np.intp)
         out = empty(numbers, self.inner, rest, self.dtype)
-        self.fill(numbers, rest, out)
+        self.fill_from(numbers, rest, out)
         return out
 
-    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+    def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of items into memory, file by file; see `side_by_side.fill`."""
         if not numbers.size:
             return

@@ -88,9 +88,9 @@ class Joined:
             number = bisect.bisect_right(self.ends, at)
             before = self.ends[number] - self.parts[number].volumes
             last = min(stop, self.ends[number])
-            block = self._opened(number).read(at - before, last - before, step)
-            out[done : done + len(block)] = block
-            done += len(block)
+            count = len(range(at, last, step))
+            self._opened(number).read_into(at - before, last - before, step, out[done : done + count])
+            done += count
             at += -(-(last - at) // step) * step
         return out
 

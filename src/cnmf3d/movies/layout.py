@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.side_by_side import fill
 from cnmf3d.movies.stored import Index, LazyArray
 
 
@@ -45,6 +46,15 @@ class LaidOut:
         """Read the volumes ``start:stop:step`` as (t, Z, Y, X), aligned in memory."""
         block = self._select({"t": slice(start, stop, step)}, "tzyx")
         return block if block.flags.aligned else block.copy()
+
+    def read_into(self, start: int, stop: int, step: int, out: npt.NDArray[Any]) -> None:
+        """Read the volumes ``start:stop:step`` into memory (t, Z, Y, X); without a copy where they lie so."""
+        if self.axes in ("tzyx", "tyx") and out.dtype == self.dtype:
+            into = out if self.axes == "tzyx" else out[:, 0]
+            rest = (slice(None),) * (len(self.axes) - 1)
+            fill(self.data, np.arange(start, stop, step, dtype=np.intp), rest, into)
+        else:
+            out[...] = self.read(start, stop, step)
 
     def read_rows(self, time: int, plane: int, rows: slice) -> npt.NDArray[Any]:
         """Read rows of one plane of one volume as (rows, X)."""

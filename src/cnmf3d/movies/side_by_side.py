@@ -21,7 +21,7 @@ LEAST = 2**18
 class Pages(Protocol):
     """A list of pages that can be read into memory."""
 
-    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+    def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read `rest` of the pages of these numbers into `out`, page by page."""
         ...
 
@@ -32,14 +32,14 @@ def fill(pages: LazyArray, numbers: npt.NDArray[np.intp], rest: Index, out: npt.
     Parameters
     ----------
     pages : LazyArray
-        (pages, ...); one with a method ``fill`` does it without a copy.
+        (pages, ...); one with a method ``fill_from`` does it without a copy.
     numbers : (n,) int
         In any order.
     rest : Index
         What is wanted of each page.
     out : (n, ...) array
     """
-    own: Callable[..., None] | None = getattr(pages, "fill", None)
+    own: Callable[..., None] | None = getattr(pages, "fill_from", None)
     if own is not None:
         own(numbers, rest, out)
         return

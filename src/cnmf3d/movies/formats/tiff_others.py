@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Stacked, folded
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import tiff_facts
@@ -47,14 +47,49 @@ def open_known(place: Place, tif: TiffFile, dataset: str | None) -> Stored:
         lead = len(each.shape) - len(each.keyframe.shape)
         numbers = np.arange(math.prod(each.shape[:lead]))
         images.append(Series(each.kind, numbers, tuple(each.shape[:lead]), each.axes, each.keyframe))
-    image = choose(place, images, dataset)
+    position = len(images) == 1 and POSITION in images[0].labels[: len(images[0].lead)]
+    image = choose(place, images, None if position else dataset)
     number = next(number for number, each in enumerate(images) if each.page is image.page)
     pages, lead_shape, cautions = _there(place, image, list(found[number]))
+    if position:
+        pages, lead_shape, image = _at_position(place, image, pages, lead_shape, dataset)
     facts = tiff_facts.of_series(place, tif, image)
     data, paths = _of_files(place, pages, lead_shape)
     facts = replace(facts, warnings=(*facts.warnings, *image.warnings, *cautions))
     facts = replace(facts, files=tuple(paths) if len(paths) > 1 else ())
     return Stored(data, letters(image.labels), image.kind, facts)
+
+
+POSITION = "R"
+"""What tifffile calls the axis of positions of the stage."""
+
+
+def _at_position(
+    place: Place,
+    image: Series,
+    pages: list[TiffPage | TiffFrame],
+    shape: tuple[int, ...],
+    dataset: str | None,
+) -> tuple[list[TiffPage | TiffFrame], tuple[int, ...], Series]:
+    """Take one position of the stage, where it is asked for; they must be chosen where there are channels, too."""
+    axis = image.labels.index(POSITION)
+    count = shape[axis]
+    channels = shape[image.labels.index("C")] if "C" in image.labels[: len(shape)] else 1
+    if count == 1 or (dataset is None and channels == 1):
+        return pages, shape, image
+    if dataset is None:
+        raise ChoiceError(
+            f"{place} holds {count} positions of the stage, which are a movie each",
+            f'Say which one: dataset="0" (--dataset 0) up to "{count - 1}".',
+            "dataset",
+            map(str, range(count)),
+        )
+    if not (dataset.isdecimal() and int(dataset) < count):
+        raise InputError(f"{place} has no position {dataset!r}", f"They are numbered from 0 to {count - 1}.")
+    kept = np.arange(len(pages)).reshape(shape).take(int(dataset), axis)
+    labels = image.labels[:axis] + image.labels[axis + 1 :]
+    one = replace(image, labels=labels, lead=tuple(kept.shape))
+    return [pages[number] for number in kept.ravel().tolist()], tuple(kept.shape), one
 
 
 def _there(

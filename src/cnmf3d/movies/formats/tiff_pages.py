@@ -190,10 +190,10 @@ class Pages:
                 return np.asarray(self._page(first, reader)[rest])
         numbers = np.arange(*first.indices(self.shape[0]), dtype=np.intp)
         out = empty(numbers, self.shape[1:], rest, self.dtype)
-        self.fill(numbers, rest, out)
+        self.fill_from(numbers, rest, out)
         return out
 
-    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+    def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of pages into memory, on all cores where they are compressed; see `side_by_side.fill`."""
 
         def work(part: range) -> None:

@@ -76,10 +76,10 @@ class Images:
         chosen = range(*first.indices(len(self.blocks))) if isinstance(first, slice) else range(first, first + 1)
         numbers = np.array(chosen, np.intp)
         out = empty(numbers, self.shape[1:], rest, self.dtype)
-        self.fill(numbers, rest, out)
+        self.fill_from(numbers, rest, out)
         return out if isinstance(first, slice) else np.asarray(out[0])
 
-    def fill(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
+    def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of images into memory, on all cores where they are compressed; see `side_by_side.fill`."""
         whole = is_whole(rest, self.shape[1:]) and len(self.shape) == 3 and out.dtype == self.dtype
 
