@@ -54,7 +54,7 @@ def test_every_parameter_can_be_entered_and_is_explained(dock):
 
 def test_what_is_entered_arrives(dock):
     form, rows = dock.form, dock.rows
-    for name in ("init.K", "init.gSig", "data.decay_time"):
+    for name in ("init.K", "init.gSig", "data.decay_time", "data.segments"):
         rows[name].other.setChecked(False)
     rows["init.K"].editor.setValue(12)
     rows["init.gSig"].editor.parts[2].setValue(1.5)
