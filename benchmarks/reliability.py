@@ -5,8 +5,8 @@
     python benchmarks/reliability.py --only fuzz --fuzz 500 --first 4000 --seed 7 --keep FOLDER
 
 Each attack is a command as users call it, in a fork of one process that has everything imported (`attacks/server.py`).
-The table is printed at the end, or at Ctrl-C. The seed is printed: with it the same is done again; damaged file number
-n depends on the seed and n alone. Power is cut by ending an ext4 file system in a loop device with its ioctl "shutdown",
+The table is printed at the end, or at Ctrl-C. The seed is printed: with it the same is done again; damaged file n
+depends on the seed and n alone. Power is cut by ending an ext4 file system in a loop device with its ioctl "shutdown",
 and disks are small ones in memory: both need the right to mount; elsewhere power isn't cut, and files may not grow
 instead.
 """
