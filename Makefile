@@ -8,7 +8,7 @@ DEMO := demo-output
 JOBS ?= 2
 SCREEN = $(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24")
 
-.PHONY: help demo test test-latest test-slow lint bench screenshots docs clean
+.PHONY: help demo test test-latest test-versions test-slow lint bench screenshots docs clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -27,8 +27,11 @@ test-latest:  ## The newest versions of all dependencies: readers, files, and th
 	$(LATEST)/bin/python -m pytest -q -n $(JOBS) --dist loadfile tests/movies tests/results tests/parameters
 	$(LATEST)/bin/python tools/demo.py $(DEMO)
 
+test-versions:  ## A short set of tests with the other supported versions of Python that are there.
+	@sh tools/versions.sh
+
 test-slow: $(READY)  ## Tests that take long: kills, upgrades, 10,000 damaged files (CNMF3D_FUZZ=500 for fewer).
-	$(SCREEN) $(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile -m slow
+	CNMF3D_FUZZ=$${CNMF3D_FUZZ:-10000} $(SCREEN) $(PYTHON) -m pytest -q -n $(JOBS) --dist loadfile -m slow
 
 lint: $(READY)  ## Style, types, import layers.
 	$(VENV)/bin/ruff check .
@@ -50,4 +53,4 @@ docs: $(READY)  ## The documentation as a site, in site/.
 	$(PYTHON) -m mkdocs build --strict
 
 clean:  ## Remove what these commands made.
-	rm -rf $(VENV) $(LATEST) $(DEMO) site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LATEST) .venv-3.* $(DEMO) site .mypy_cache .ruff_cache .pytest_cache .hypothesis

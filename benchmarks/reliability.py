@@ -5,18 +5,21 @@
     python benchmarks/reliability.py --only fuzz --fuzz 500 --first 4000 --seed 7 --keep FOLDER
 
 Each attack is a command as users call it, in a fork of one process that has everything imported (`attacks/server.py`).
-The seed is printed: with it the same is done again; damaged file number n depends on the seed and n alone. Power is cut
-by ending an ext4 file system in a loop device with its ioctl "shutdown", and disks are small ones in memory: both need
-the right to mount; elsewhere power isn't cut, and files may not grow instead.
+The table is printed at the end, or at Ctrl-C. The seed is printed: with it the same is done again; damaged file n
+depends on the seed and n alone. Power is cut by ending an ext4 file system in a loop device with its ioctl "shutdown",
+and disks are small ones in memory: both need the right to mount; elsewhere power isn't cut, and files may not grow
+instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -30,7 +33,7 @@ from attacks.changing import changes
 from attacks.corpus import Base, corpus
 from attacks.fuzzing import fuzzed
 from attacks.stopping import full_disks, kills, power_cuts
-from attacks.table import BAD, Row, table
+from attacks.table import BAD, Row, rows, table
 
 SHORT = {"fuzz": 300, "kills": 30, "disks": 24, "cuts": 6, "changes": 7}
 FULL = {"fuzz": 10_000, "kills": 1_000, "disks": 200, "cuts": 100, "changes": 60}
@@ -51,36 +54,34 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a folder for damaged files that did something wrong")
     parser.add_argument("--json", type=Path, help="write the counts there, too")
     given = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also as a shell's job in the background
+        signal.signal(number, signal.default_int_handler)
     wanted = FULL if given.full_scale else SHORT
     tries = {name: number if getattr(given, name) is None else getattr(given, name) for name, number in wanted.items()}
     if given.only:
         tries = {name: number * (name in given.only) for name, number in tries.items()}
     print(f"seed {given.seed}: {', '.join(f'{number} {name}' for name, number in tries.items())}", flush=True)
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="cnmf3d-reliability-") as name:
+    with tempfile.TemporaryDirectory(prefix="cnmf3d-reliability-") as name, contextlib.suppress(KeyboardInterrupt):
         folder = Path(name)
-        os.environ |= {
-            "CNMF3D_CACHE": f"{name}/caches",
-            "XDG_STATE_HOME": f"{name}/state",
-            "XDG_CONFIG_HOME": f"{name}/config",
-        }
+        os.environ["CNMF3D_CACHE"] = f"{name}/caches"
+        os.environ |= {"XDG_STATE_HOME": f"{name}/state", "XDG_CONFIG_HOME": f"{name}/config"}
         server.warm()
         base = Base(folder / "base").make()
         if tries["fuzz"]:
             kinds = corpus(base, folder / "corpus")
             server.learn()
-            rows.append(timed(lambda: fuzzed(kinds, tries["fuzz"], given.seed, keep=given.keep, first=given.first)))
+            timed(lambda: fuzzed(kinds, tries["fuzz"], given.seed, keep=given.keep, first=given.first))
         for attack, number in tries.items():
             if number and attack in STOPPED:
                 rng = random.Random(f"{given.seed}/{attack}")
-                rows.append(timed(lambda a=attack, n=number, r=rng: STOPPED[a](base, n, r)))  # type: ignore[misc]
-    print(f"\n{table(rows)}")
+                timed(lambda a=attack, n=number, r=rng: STOPPED[a](base, n, r))  # type: ignore[misc]
+    print(f"\n{table()}")
     if given.json:
         given.json.write_text(json.dumps({row.attack: {"tried": row.tried, **row.counts} for row in rows}))
     return int(any(row.counts.get(what) for row in rows for what in BAD))
 
 
-def timed(attack: Callable[[], Row]) -> Row:
+def timed(attack: Callable[[], Row]) -> None:
     """Attack, and print what it took."""
     began, before = time.monotonic(), _cpu()
     row = attack()
@@ -88,7 +89,6 @@ def timed(attack: Callable[[], Row]) -> Row:
         f"{row.attack}: {row.tried} in {time.monotonic() - began:.0f} s, {_cpu() - before:.0f} s of processors",
         flush=True,
     )
-    return row
 
 
 def _cpu() -> float:

@@ -122,3 +122,31 @@ def test_a_damaged_directory_is_told_by_whoever_looks(tmp_path, results, signatu
         ):
             assert call(words) == 3, words
         assert "something went wrong" not in capsys.readouterr().err
+
+
+def test_sizes_that_no_file_has_room_for_take_no_memory(tmp_path):
+    path = tmp_path / "r.hdf5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("a", (10**6, 10**4), "f4", chunks=(10**3, 10))
+    with h5py.File(path) as file, pytest.raises(InputError, match="/a should have more bytes than there are"):
+        refuse_elsewhere(file, path)
+
+
+@pytest.mark.parametrize("length", [3, 2**32 - 16])
+def test_texts_longer_than_their_file_take_no_memory(tmp_path, length):
+    """HDF5 believes any length that a reference to a text has, up to 4 GiB."""
+    path = tmp_path / "r.hdf5"
+    with h5py.File(path, "w") as file:
+        file["text"] = "abc"
+        place = file["text"].id.get_offset()
+    with path.open("r+b") as raw:
+        raw.seek(place)
+        assert raw.read(4) == (3).to_bytes(4, "little")
+        raw.seek(place)
+        raw.write(length.to_bytes(4, "little"))
+    with h5py.File(path) as file:
+        if length == 3:
+            refuse_elsewhere(file, path)
+            return
+        with pytest.raises(InputError, match="/text should have more bytes"):
+            refuse_elsewhere(file, path)

@@ -5,6 +5,7 @@
 # sh setup.sh FOLDER         the versions of constraints.txt, for all tests
 # sh setup.sh FOLDER latest  the newest version of everything, as a plain pip install takes it, with the newest Python
 #                            that there is; for tests that need no screen
+# sh setup.sh FOLDER pinned  the versions of constraints.txt, for tests that need no screen
 set -eu
 venv=$1
 latest=${2:-}
@@ -44,7 +45,7 @@ install_with_apt() {
     $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null || true
 }
 
-[ -n "$latest" ] && [ -z "${PYTHON3:-}" ] && PYTHON3=$(newest_python)
+[ "$latest" = latest ] && [ -z "${PYTHON3:-}" ] && PYTHON3=$(newest_python)
 python=$(find_python)
 if [ -z "$python" ]; then
     install_with_apt python3 python3-venv
@@ -64,7 +65,9 @@ fi
 
 echo "Setting up $venv with $($python --version) ..."
 [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
-if [ -n "$latest" ]; then
+if [ "$latest" = pinned ]; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[test]' -c constraints.txt
+elif [ -n "$latest" ]; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager -e '.[test]'
 else
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[dev]' -c constraints.txt

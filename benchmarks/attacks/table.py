@@ -19,13 +19,20 @@ PEAK = 2 * 2**30
 BAD = ("lost", "traceback", "killed by a signal", "hangs", "memory", "left over", "other result")
 
 
+rows: list[Row] = []
+"""All lines, in the order in which they were begun."""
+
+
 @dataclass
 class Row:
-    """A line of the table."""
+    """A line of the table; it joins `rows`."""
 
     attack: str
     tried: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rows.append(self)
 
     def count(self, what: str, example: str = "") -> None:
         """One more of what must not be; the first ones are shown."""
@@ -59,7 +66,7 @@ class Row:
         return f"| {self.attack} | {self.tried} | {' | '.join(str(self.counts.get(what, 0)) for what in BAD)} |"
 
 
-def table(rows: Sequence[Row]) -> str:
-    """All of them as Markdown."""
+def table() -> str:
+    """All lines as Markdown."""
     head = f"| attack | tried | {' | '.join(BAD)} |\n|---|---|{'---|' * len(BAD)}"
     return "\n".join([head, *(row.cells() for row in rows)])

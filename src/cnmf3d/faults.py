@@ -58,10 +58,15 @@ def library_fault(where: str, error: Exception, library: str = "") -> Cnmf3dErro
     except PackageNotFoundError:
         known = library
     text = " ".join(str(error).split())
+    if isinstance(error, TypeError):  # a number of another type in a file leads to it, too
+        fix = (
+            f"Either the file is damaged there, or cnmf3d doesn't support this version of {library}: try another copy "
+            "of the file first."
+        )
+    else:
+        fix = f"This is a fault of cnmf3d, or it doesn't support this version of {library}; the file may be sound."
     return EngineError(
-        f"{where} could not be read: {type(error).__name__} in cnmf3d or {known} ({text})",
-        f"Either the file is damaged there, or cnmf3d doesn't get on with this version of {library}: "
-        f"try another copy of the file first. {keep(error)}",
+        f"{where} could not be read: {type(error).__name__} in cnmf3d or {known} ({text})", f"{fix} {keep(error)}"
     )
 
 

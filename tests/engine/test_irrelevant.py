@@ -61,6 +61,7 @@ EXACT = {
 }
 
 
+@pytest.mark.parametrize("volume", ["tiny"], indirect=True)
 @pytest.mark.parametrize("change", EXACT)
 def test_what_says_nothing_changes_nothing(volume, change):
     movie, values, wanted = volume

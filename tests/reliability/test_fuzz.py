@@ -20,7 +20,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 FOUND = Path(__file__).parent / "corpus"
 """Inputs by which commands ended in a traceback or took all memory, each with its command in ``command.txt``."""
 
-INPUTS = int(os.environ.get("CNMF3D_FUZZ", "10000"))
+INPUTS = int(os.environ.get("CNMF3D_FUZZ", "0"))
 SEED = int(os.environ.get("CNMF3D_FUZZ_SEED", "1"))
 
 
@@ -55,7 +55,7 @@ def test_a_database_with_values_of_another_kind_is_damaged(tmp_path, capsys):
     np.save(tmp_path / "m.npy", np.zeros((9, 2, 4, 4), np.uint16))
     call(["batch", "new", str(tmp_path / "b")])
     call(["batch", "add", str(tmp_path / "b"), str(tmp_path / "m.npy"), "--axes", "tzyx", "--fps", "5"])
-    assert "it can't be read" in changed("UPDATE items SET input = '../x'") or True
+    assert "is damaged: it holds" in changed("UPDATE items SET input = '../x'")
     assert "is damaged: there is no format -1" in changed("UPDATE about SET value = -1 WHERE name = 'version'")
 
 
@@ -105,12 +105,12 @@ def test_damage_depends_on_the_seed_alone_and_damages(attacks, tmp_path, name):
         same += first == (tmp_path / name).read_bytes()
         changed += first != sound
     assert same >= (30 if name != "h.h5" else 15)  # HDF5 keeps times of change
-    assert changed >= 24
+    assert changed >= 18  # a line that changes places with itself stays
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(4 * 3600)
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not (INPUTS and hasattr(os, "fork")), reason="hours: make test-slow")
 def test_damaged_files_end_in_sentences(tmp_path):
     """In a process of its own, which prints its seed: one with threads can't be forked safely.
 

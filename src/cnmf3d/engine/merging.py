@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from cnmf3d.engine.block import Fit, Footprints, cosines_of, overlaps, with_data
 from cnmf3d.engine.lasting import noise_free_correlation, standardised
 
 Groups = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.signedinteger[Any]]
 
 NEVER = 2.0
 """A threshold that no correlation reaches: nothing is merged."""
@@ -23,8 +25,8 @@ SAME_PLACE = 0.8
 
 JOINED = 0.01
 """Share of a footprint's energy that lies in the other one's support, widened by a voxel, from which on two touch:
-pieces of one cell have 0.1 and more. Less of a touch merges cells that fire together over ten voxels of dark; more would
-leave dim pieces apart."""
+pieces of one cell have 0.1 and more. Less of a touch merges cells that fire together over ten voxels of dark; more
+would leave dim pieces apart."""
 
 
 def merge(fit: Fit, grown: Footprints, threshold: float) -> Fit:
@@ -90,12 +92,19 @@ def _same(fit: Fit, grown: Footprints, threshold: float) -> sparse.csr_array:
     return sparse.csr_array((np.ones(int(same.sum())), (left[same], right[same])), shape=shape)
 
 
-def _shared_light(footprints: Footprints, grown: Footprints, left: Groups, right: Groups) -> npt.NDArray[np.float64]:
+def _shared_light(footprints: Footprints, grown: Footprints, left: Numbers, right: Numbers) -> npt.NDArray[np.float64]:
     """Of pairs, the larger one of the shares of each one's energy that lies in the other's grown support."""
     energy = with_data(footprints, footprints.data**2)
     total = np.maximum(np.asarray(energy.sum(axis=0), np.float64).ravel(), 1e-30)
-    inside = sparse.csr_array(with_data(grown, np.ones_like(grown.data)).T @ energy)
-    return np.maximum(inside[left, right] / total[right], inside[right, left] / total[left])
+    support = with_data(grown, np.ones_like(grown.data))
+
+    def share(of: Numbers, within: Numbers) -> npt.NDArray[np.float64]:
+        inside = sparse.csc_array(energy[:, of]).multiply(sparse.csc_array(support[:, within]))
+        return np.asarray(inside.sum(axis=0), np.float64).ravel() / total[of]
+
+    if left.size == 0:
+        return np.zeros(0)
+    return np.maximum(share(left, right), share(right, left))
 
 
 def join(footprints: Footprints, traces: Float, rounds: int = 10) -> tuple[Footprints, Float]:
