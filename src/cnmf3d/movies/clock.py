@@ -18,6 +18,10 @@ OTHER = 0.1
 """Part by which the rate and the typical interval of time stamps may differ: beyond it another rate was given, so that
 the stamps are wrong. Irregular recordings have medians a few percent from their mean."""
 
+SHORT = 20
+"""Volumes that files need to be segments: shorter ones are pieces of a stream, as some programs save it. Fewer would cut
+such a stream, more would take short trials for one stretch."""
+
 
 def plane_times_given(value: Any) -> tuple[float, ...] | None:
     """Seconds of each plane since its volume began, as a user gave them.
@@ -93,8 +97,8 @@ def without_times(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str, Any]:
-    """Metadata that say that files are segments; none where each holds but one volume."""
-    if len(names) < 2 or max(volumes) < 2:
+    """Metadata that say that files are segments; none where they are too short for trials."""
+    if len(names) < 2 or np.median(volumes) < SHORT:
         return {}
     starts = np.concatenate([[0], np.cumsum(volumes)[:-1]]).tolist()
     short = [name.rstrip("/").replace("\\", "/").rpartition("/")[2] for name in names]

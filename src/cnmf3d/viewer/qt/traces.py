@@ -132,7 +132,8 @@ class TraceDock(QWidget):
             channel = [name for name in (self.channel.currentData(),) if name]
             values = {kind: store.traces(kind, ids, *channel) for kind in chosen}  # type: ignore[arg-type]
             unseen = store.unseen(ids)
-            errors = store.errors(ids) if self.band.isChecked() and "denoised" in chosen else None
+            banded = self.band.isChecked() and "denoised" in chosen and not channel  # errors are those of the first one
+            errors = store.errors(ids) if banded else None
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
@@ -142,14 +143,14 @@ class TraceDock(QWidget):
             colour = pg.mkColor(colours[row % len(colours)])
             if unseen[row].any():
                 self.told.setText(f"{self.told.text()}; {roi} isn't seen in {unseen[row].sum()} frames")
+            own = 0.0 if late is None else float(np.nan_to_num(late[store.positions([int(roi)])[0]]))
             if errors is not None and np.isfinite(errors[row]).any():
-                self._band(seconds, values["denoised"][row] + base, errors[row], colour)
+                self._band(seconds + own, values["denoised"][row] + base, errors[row], colour)
             for kind in chosen:
                 if np.isnan(values[kind][row][~unseen[row]]).any():
                     self.told.setText(f"{self.told.text()}; no {NAMES[kind]} of {roi}: F0 isn't clearly above zero")
                 if not np.isfinite(values[kind][row]).any():
                     continue
-                own = 0.0 if late is None else float(np.nan_to_num(late[store.positions([int(roi)])[0]]))
                 self._curve(*with_gaps(seconds + own, values[kind][row] + base, gaps), kind, colour, str(roi))
             if self.apart.isChecked() and len(ids) > 1:
                 label = pg.TextItem(str(roi), color=colour, anchor=(0, 1))
@@ -182,7 +183,7 @@ class TraceDock(QWidget):
         step = -(-len(values) // BAND_POINTS)
         starts = np.arange(0, len(values), step)
         edges = (np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts))
-        middle = (starts + np.minimum(starts + step, len(values)) - 1) / 2 * (seconds[1] if len(seconds) > 1 else 1)
+        middle = (seconds[starts] + seconds[np.minimum(starts + step, len(values)) - 1]) / 2
         faint = pg.mkColor(colour)
         faint.setAlpha(70)
         curves = [pg.PlotCurveItem(middle, np.nan_to_num(edge), pen=None) for edge in edges]
