@@ -19,8 +19,8 @@ OTHER = 0.1
 the stamps are wrong. Irregular recordings have medians a few percent from their mean."""
 
 SHORT = 20
-"""Volumes that files need to be segments: shorter ones are pieces of a stream, as some programs save it. Fewer would cut
-such a stream, more would take short trials for one stretch."""
+"""Volumes that files need to be segments: shorter ones are pieces of a stream, as some programs save it. Fewer would
+cut such a stream, more would take short trials for one stretch."""
 
 
 def plane_times_given(value: Any) -> tuple[float, ...] | None:
