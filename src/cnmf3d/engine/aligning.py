@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnmf3d.components import Float
+from cnmf3d.components import Float, VolumeShape, time_offsets
+from cnmf3d.engine.assemble import in_movie_units
+from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.plan import Plan
 from cnmf3d.timeline import stretches
+
+
+def in_time(raw: Float, plan: Plan, footprints: Footprints, shape: VolumeShape, scale: Float) -> Float:
+    """Traces at the times at which their volumes began; footprints in units of noise, `scale` is that of the voxels."""
+    late = time_offsets(in_movie_units(footprints, scale)[0], shape, plan.timeline.planes)
+    return raw if late is None else aligned(raw, late, plan.rate, plan.timeline.breaks())
 
 
 def aligned(raw: Float, late: Float, rate: float, breaks: tuple[int, ...] = ()) -> Float:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import UNSEEN, Bool, Float, VolumeShape, time_offsets
+from cnmf3d.components import UNSEEN, Bool, Float, VolumeShape
 from cnmf3d.engine import refine
-from cnmf3d.engine.aligning import aligned
-from cnmf3d.engine.assemble import in_movie_units
+from cnmf3d.engine.aligning import in_time
 from cnmf3d.engine.block import Footprints, subset, with_data
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cache import Cache
@@ -257,7 +256,7 @@ def finished(context: Context, draft: Draft) -> Outcome:
         neuropil = without_cells(draft.neuropil, draft.footprints, source.level, source.scale, seen, cache.shape)
         last = traces_of(source, draft.footprints, neuropil, draft.traces)
         if plan.align:
-            last = in_time(last, plan, draft.footprints, cache.shape, source.scale)
+            last = dataclasses.replace(last, raw=in_time(last.raw, plan, draft.footprints, cache.shape, source.scale))
     level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, level.raw, context.workers)
@@ -451,8 +450,8 @@ def shapes_of(
         footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers, every=True
     )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
-    in_movie_units = with_data(footprints, footprints.data * source.scale[footprints.indices])
-    inside = one_piece(in_movie_units, inside, cache.shape)
+    shown = with_data(footprints, footprints.data * source.scale[footprints.indices])  # in the movie's units
+    inside = one_piece(shown, inside, cache.shape)
     footprints = with_data(footprints, np.where(inside, footprints.data, np.float32(0)))
     footprints, scaled = refine.rescaled(footprints, denoised.traces)
     images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)
@@ -465,14 +464,6 @@ def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
     """Binned traces at the frames' rate, in units of a frame's noise."""
     index = np.minimum(np.arange(frames) // cache.width, cache.bins - 1)
     return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
-
-
-def in_time(seen: Traces, plan: Plan, footprints: Footprints, shape: VolumeShape, scale: Float) -> Traces:
-    """Traces at the times at which their volumes began; footprints in units of noise, `scale` is that of the voxels."""
-    late = time_offsets(in_movie_units(footprints, scale)[0], shape, plan.timeline.planes)
-    if late is None:
-        return seen
-    return dataclasses.replace(seen, raw=aligned(seen.raw, late, plan.rate, plan.timeline.breaks()))
 
 
 def deconvolved(

@@ -9,10 +9,11 @@ from scipy import sparse
 
 from cnmf3d.components import Components, Traced
 from cnmf3d.engine import refine
+from cnmf3d.engine.aligning import in_time
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.block import with_data
 from cnmf3d.engine.deconvolution import measured_response, own_responses
-from cnmf3d.engine.pipeline import Context, deconvolved, detector_offset, in_time, solve_blocks, traces_of
+from cnmf3d.engine.pipeline import Context, deconvolved, detector_offset, solve_blocks, traces_of
 from cnmf3d.engine.stages import Demixed, Outcome, Start, or_typical
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import tile_neuropil
@@ -49,7 +50,7 @@ def traces_on(context: Context, outcome: Outcome, components: Components, files:
     with clock.stage("traces"):
         seen = traces_of(source, footprints, neuropil, np.zeros((found.shape[1], context.movie.shape[0]), np.float32))
         if plan.align:
-            seen = in_time(seen, plan, footprints, cache.shape, source.scale)
+            seen = dataclasses.replace(seen, raw=in_time(seen.raw, plan, footprints, cache.shape, source.scale))
     level = seen.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         measured = measured_response(level.raw, max(plan.p, 1), plan.rate, plan.decay, context.workers)

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from cnmf3d.engine.kernels.numba.deconvolution import lower_gain, products_between, unexplained
+from cnmf3d.engine.kernels.numba.random_numbers import LOG_ROOT, log_above, normal, positive_normal, seed, uniform
 
 REACH = 3
 """Frames within which two spikes can be merged, and one split; a spike moves by one frame less."""
@@ -33,75 +34,11 @@ KNOWN = 5.0
 LOG_NEGLIGIBLE = -6.2
 """Log odds (2 in 1000) below which a frame has no spike: most frames, which need no more than a comparison."""
 
-LOG_ROOT = 0.5 * math.log(2 * math.pi)
-
-CERTAIN = 5.0
-"""Standard deviations above zero from which on a normal number counts as positive: it isn't with 3 in ten million."""
-
 FADED = 1e-9
 """What is left of calcium from before the first frame when it is passed over."""
 
 UNLIKELY = 30.0
 """Log odds by which a frame is less likely than the best one so that a spike never moves there (1 in 10¹³)."""
-
-
-@njit(cache=True, nogil=True)
-def _uniform(state: Any) -> float:
-    """Next number between 0 and 1 (xorshift, Marsaglia 2003): the same on each machine, whatever threads do."""
-    x = state[0]
-    x ^= x << np.uint64(13)
-    x ^= x >> np.uint64(7)
-    x ^= x << np.uint64(17)
-    state[0] = x
-    return (float(x >> np.uint64(11)) + 0.5) / 9007199254740992.0
-
-
-@njit(cache=True, nogil=True)
-def _seed(sweep: int, kind: int, t: int, state: Any) -> None:
-    """Begin the numbers of one frame (splitmix64, Steele et al. 2014).
-
-    Each frame has numbers of its own, so that a draw that rounding changes doesn't change those of all later frames.
-    """
-    x = np.uint64((sweep * 4 + kind) * 1_000_003 + 1) * np.uint64(0x9E3779B97F4A7C15)
-    x ^= np.uint64(t + 1) * np.uint64(0xD1342543DE82EF95)
-    x ^= x >> np.uint64(30)
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
-    state[0] = x | np.uint64(1)  # xorshift never leaves 0
-
-
-@njit(cache=True, nogil=True)
-def _normal(state: Any) -> float:
-    """Standard normal number (Box & Muller 1958)."""
-    return math.sqrt(-2.0 * math.log(_uniform(state))) * math.cos(2.0 * math.pi * _uniform(state))
-
-
-@njit(cache=True, nogil=True)
-def _positive_normal(mean: float, deviation: float, state: Any) -> float:
-    """Normal number above zero (Robert 1995, Stat Comput 5:121)."""
-    low = -mean / deviation
-    if low < 0.3:
-        while True:
-            z = _normal(state)
-            if z > low:
-                return float(mean + deviation * z)
-    rate = 0.5 * (low + math.sqrt(low * low + 4.0))
-    while True:
-        z = low - math.log(_uniform(state)) / rate
-        if _uniform(state) < math.exp(-0.5 * (z - rate) ** 2):
-            return float(mean + deviation * z)
-
-
-@njit(cache=True, nogil=True)
-def _log_above(z: float) -> float:
-    """``log Φ(z)``: log of the probability that a normal number lies above ``−z``."""
-    if z > CERTAIN:
-        return 0.0
-    if z > -5.0:
-        return math.log(0.5 * math.erfc(-z * 0.7071067811865476))
-    return -0.5 * z * z - math.log(-z) - LOG_ROOT
 
 
 @njit(cache=True, nogil=True)
@@ -184,7 +121,7 @@ def _rest(residual: Any, fade: float, noise: float, hold: bool, held: float, sta
     initial = (n * start - mixed * level) / apart if apart > 0.5 * n * power else 0.0
     if initial < 0:
         initial = 0.0
-    baseline = (level - initial * mixed) / n + noise / math.sqrt(n) * _normal(state)
+    baseline = (level - initial * mixed) / n + noise / math.sqrt(n) * normal(state)
     if hold:
         baseline, initial = held, max((start - held * mixed) / power, 0.0)
     if initial > 0:
@@ -239,7 +176,7 @@ def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
             continue
         mean = (evidence / variance + pull) / precision
         z = mean / deviation
-        above = _log_above(z)
+        above = log_above(z)
         log = log_odds + math.log(deviation) + 0.5 * z * z + above
         probability = 1 / (1 + math.exp(-log)) if log > -40 else 0.0
         if keep and probability > 0:
@@ -247,9 +184,9 @@ def _each_frame(  # noqa: PLR0913 - arrays of the inner loop
             sums[t] += probability * expected
             squares[t] += probability * (mean * expected + deviation * deviation)
         new = 0.0
-        _seed(sweep, 0, t, state)
-        if _uniform(state) < probability:
-            new = _positive_normal(mean, deviation, state)
+        seed(sweep, 0, t, state)
+        if uniform(state) < probability:
+            new = positive_normal(mean, deviation, state)
         if new != spikes[t]:
             _add(new - spikes[t], t, spikes, gain, products, mirrored)
             spikes[t] = new
@@ -262,7 +199,7 @@ def _merge(  # noqa: PLR0913 - arrays of the inner loop
     """Two neighbours become one, in either's frame, or don't; the frame where a spike is left."""
     n = spikes.size
     log_odds, size, width = prior[0], prior[1], prior[2]
-    stay, gone = (t, last) if _uniform(state) < 0.5 else (last, t)
+    stay, gone = (t, last) if uniform(state) < 0.5 else (last, t)
     moved = float(spikes[gone])
     both = moved + spikes[stay]
     rise = 2 * moved * (gain[gone] - gain[stay]) + moved * moved * (
@@ -270,7 +207,7 @@ def _merge(  # noqa: PLR0913 - arrays of the inner loop
     )
     off = (moved - size) ** 2 + (spikes[stay] - size) ** 2 - (both - size) ** 2
     log = -0.5 * rise / variance - (log_odds - LOG_ROOT + 0.5 * (size / width) ** 2) + 0.5 * off / width**2
-    if math.log(_uniform(state)) >= log - math.log(REACH * both):
+    if math.log(uniform(state)) >= log - math.log(REACH * both):
         return t
     _add(-moved, gone, spikes, gain, products, mirrored)
     spikes[gone] = 0
@@ -285,21 +222,21 @@ def _split(
     """A part of a spike moves to a neighbouring frame, or doesn't: the inverse of `_merge`."""
     n = spikes.size
     log_odds, size, width = prior[0], prior[1], prior[2]
-    step = 1 + int(_uniform(state) * REACH)
-    u = t + step if _uniform(state) < 0.5 else t - step
+    step = 1 + int(uniform(state) * REACH)
+    u = t + step if uniform(state) < 0.5 else t - step
     if u < 0 or u >= n:
         return
     for between in range(min(t, u), max(t, u) + 1):
         if between != t and spikes[between] > 0:
             return
     both = float(spikes[t])
-    moved = both * _uniform(state)
+    moved = both * uniform(state)
     rise = 2 * moved * (gain[t] - gain[u]) + moved * moved * (
         _overlap(products, n, t, t) + _overlap(products, n, u, u) - 2 * _overlap(products, n, t, u)
     )
     off = (moved - size) ** 2 + (both - moved - size) ** 2 - (both - size) ** 2
     log = -0.5 * rise / variance + (log_odds - LOG_ROOT + 0.5 * (size / width) ** 2) - 0.5 * off / width**2
-    if math.log(_uniform(state)) < log + math.log(REACH * both):
+    if math.log(uniform(state)) < log + math.log(REACH * both):
         _add(-moved, t, spikes, gain, products, mirrored)
         _add(moved, u, spikes, gain, products, mirrored)
 
@@ -323,17 +260,17 @@ def _move(  # noqa: PLR0913 - arrays of the inner loop
         mean = (gain[u] + old * _overlap(products, n, t, u)) / variance + pull
         if n - u >= products.shape[1]:
             z = mean / math.sqrt(whole)
-            logs[u - first] = 0.5 * z * z + _log_above(z)
+            logs[u - first] = 0.5 * z * z + log_above(z)
         else:
             precision = _overlap(products, n, u, u) / variance + 1 / (width * width)
             z = mean / math.sqrt(precision)
-            logs[u - first] = 0.5 * z * z + _log_above(z) - 0.5 * math.log(precision / whole)
+            logs[u - first] = 0.5 * z * z + log_above(z) - 0.5 * math.log(precision / whole)
         top = max(top, logs[u - first])
     total = 0.0
     for i in range(last - first + 1):
         logs[i] = math.exp(logs[i] - top) if logs[i] > top - UNLIKELY else 0.0
         total += logs[i]
-    left = _uniform(state) * total
+    left = uniform(state) * total
     u = first
     while u < last and left > logs[u - first]:
         left -= logs[u - first]
@@ -344,7 +281,7 @@ def _move(  # noqa: PLR0913 - arrays of the inner loop
     mean = ((gain[u] + old * _overlap(products, n, t, u)) / variance + pull) / precision
     _add(-old, t, spikes, gain, products, mirrored)
     spikes[t] = 0
-    _add(_positive_normal(mean, 1 / math.sqrt(precision), state), u, spikes, gain, products, mirrored)
+    _add(positive_normal(mean, 1 / math.sqrt(precision), state), u, spikes, gain, products, mirrored)
     return u
 
 
@@ -367,13 +304,13 @@ def _each_spike(  # noqa: PLR0913 - arrays of the inner loop
     t = 0
     while t < n:
         if spikes[t] > 0:
-            _seed(sweep, kind, t, state)
-            if last >= 0 and t - last <= REACH and _uniform(state) < 0.5:
+            seed(sweep, kind, t, state)
+            if last >= 0 and t - last <= REACH and uniform(state) < 0.5:
                 left = _merge(last, t, spikes, gain, products, mirrored, prior, variance, state)
                 if left != t:
                     t += 1
                     continue
-            elif _uniform(state) < 0.5:
+            elif uniform(state) < 0.5:
                 _split(t, spikes, gain, products, mirrored, prior, variance, state)
             last = _move(t, spikes, gain, products, mirrored, prior, variance, logs, state)
             t = max(t, last)
@@ -477,13 +414,13 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         size = max((total + smallest) / (count + 1.0), smallest, largest * 0.5 ** (sweep + 1))
         alike = _spread_of_sizes(count, total, power, spread)
         prior[1], prior[2] = size, alike * size
-        prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - _log_above(1 / alike) - 0.5 / (alike * alike)
+        prior[0] = math.log(share / (1 - share)) - math.log(prior[2]) - log_above(1 / alike) - 0.5 / (alike * alike)
         keep = sweep >= burn
         unexplained(trace, kernel, spikes, residual)
         with_calcium = keep and drawn.shape[0] > 0
         if with_calcium:
             _add_calcium(trace, residual, calcium, squares[1])
-        _seed(sweep, 3, 0, state)
+        seed(sweep, 3, 0, state)
         baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)
         sigma = max(noise, math.sqrt(variance))
         if sweep == 0 or sweep == burn:  # anew, without what rounding has added up
