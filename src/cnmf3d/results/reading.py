@@ -92,14 +92,14 @@ def read_file(path: str | Path, *, axes: str | None = None, later: bool = False)
         with h5py.File(path, "r") as file:
             refuse_elsewhere(file, path)
             return _read(file, path, axes)
-    except DAMAGE as error:
-        raise InputError(
-            f"{path} holds results that are damaged: {error}", "Compute them again, or take an older copy."
-        ) from error
     except OSError as error:
         raise InputError(
             f"{path} can't be read as HDF5: {' '.join(str(error).split())}",
             "It may be cut short or another kind of file; give the .hdf5 that `cnmf3d run` or CaImAn wrote.",
+        ) from error
+    except DAMAGE as error:
+        raise InputError(
+            f"{path} holds results that are damaged: {error}", "Compute them again, or take an older copy."
         ) from error
 
 
@@ -180,7 +180,7 @@ def timeline_in(path: Path) -> Timeline:
             refuse_elsewhere(file, path)
             own = _own(file)
             return Timeline() if own is None else _timeline(own)
-    except (OSError, *DAMAGE) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} can't be read: {error}", "Is the file still there, and whole?") from error
 
 

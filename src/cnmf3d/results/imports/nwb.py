@@ -81,11 +81,11 @@ def read_nwb(path: Path, given: Given) -> Results:
         with h5py.File(path, "r") as file:
             refuse_elsewhere(file, path)
             return _results(_found(file, path, given.member), given)
-    except DAMAGE as error:
-        raise InputError(f"{path} holds ROIs that are damaged: {error}", "Export them again.") from error
     except OSError as error:
         fix = "It may be cut short or another kind of file; NWB files on Zarr can't be read."
         raise InputError(f"{path} can't be read as HDF5: {error}", fix) from error
+    except DAMAGE as error:
+        raise InputError(f"{path} holds ROIs that are damaged: {error}", "Export them again.") from error
 
 
 def _of_type(file: h5py.File, kind: str) -> dict[str, h5py.Group]:
