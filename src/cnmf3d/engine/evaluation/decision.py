@@ -8,6 +8,7 @@ import numpy as np
 
 from cnmf3d.components import Bool, Float, VolumeShape
 from cnmf3d.engine.block import Footprints
+from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.evaluation.doubles import is_double
 from cnmf3d.engine.evaluation.faint import change_of_light, is_faint
 from cnmf3d.engine.evaluation.kinds import soma_probability
@@ -39,8 +40,12 @@ in some hundreds has less, of neuropil nearly all."""
 
 ALIKE = 0.97
 """Or the r value: neuropil has no footprint that its active frames repeat so exactly, a cell that never rests has.
-Not where the SNR is below ``min_SNR`` and the trace swings down about as far as up (`SURE`): slow changes of brightness
-last so long that the mean of many frames repeats any footprint."""
+Not where the SNR is below ``min_SNR``, the trace swings down about as far as up (`SURE`) and isn't `LIVELY`: slow
+changes of brightness last so long that the mean of many frames repeats any footprint."""
+
+LIVELY = 4.0
+"""Standard deviations of a frame's noise that a trace has as its own, from which on it is no slow change of brightness.
+Those have up to 3 in recordings, cells that are never at rest 5 and more."""
 
 
 def judge(
@@ -76,7 +81,8 @@ def judge(
         (which decides nothing)
     accepted : (components,) bool
     """
-    real = decide(quality, plan, bins)
+    lively = raw.std(axis=1) >= LIVELY * noise_level(raw)
+    real = decide(quality, plan, bins, lively)
     real = real & ~is_double(footprints, raw, plan.width, real, quality["r_value"])
     soma = soma_probability(quality["width"], quality["aspect"], real)
     real, clear = real & (soma >= plan.least_soma), quality["snr"] >= PLAIN * plan.min_snr
@@ -85,7 +91,7 @@ def judge(
     return {**quality, "soma": soma, "p_cell": cell_probability(quality, bins)}, np.asarray(real)
 
 
-def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
+def decide(quality: Mapping[str, Float], plan: Plan, bins: int, lively: Bool | None = None) -> Bool:
     """Which components are real and look like a cell; (components,) bool.
 
     A component passes with ``r_value >= rval_thr`` or ``snr >= min_SNR``, if neither is below its lower bound
@@ -105,6 +111,8 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     plan : Plan
     bins : int
         Time bins that the reliability was computed on.
+    lively : (components,) bool, optional
+        Whose trace moves far more than its noise (`LIVELY`); None: nothing is known of that.
     """
     snr, r_value = quality["snr"], quality["r_value"]
     silent = (snr < SILENT * plan.min_snr) & (quality["skewness"] < plan.min_skew)
@@ -114,7 +122,8 @@ def decide(quality: Mapping[str, Float], plan: Plan, bins: int) -> Bool:
     reliable = quality["reliability"] > required(quality["reliability"], bins, plan.significance)
     strong = snr >= PLAIN * plan.min_snr
     upward = quality["skewness"] >= SURE * quality["skewness_error"]
-    restless = (r_value >= ALIKE) & (upward | (snr >= plan.min_snr))
+    moves = np.zeros(snr.shape, bool) if lively is None else lively
+    restless = (r_value >= ALIKE) & (upward | moves | (snr >= plan.min_snr))
     transient = (upward & ((quality["skewness"] >= plan.min_skew) | strong)) | restless
     smooth = quality["smoothness"]
     whole = (quality["compactness"] >= plan.least_compact) & (smooth >= plan.least_smooth)
