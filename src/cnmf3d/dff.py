@@ -37,9 +37,9 @@ CLEAR = 3.0
 """Standard errors by which F0 has to be above zero: fewer let ΔF/F through whose scale is not known, more leave cells
 of dim recordings without a value."""
 
-MOST = 0.5
-"""Share of the cells whose own light has to be clear so that F0 is that of all cells: with less, ΔF/F would be NaN for
-most of them."""
+MOST = 0.9
+"""Share of the cells whose own light has to be clear so that F0 is that of all cells: the others have no ΔF/F. With
+less more would have none, with more a few dim cells decide what all others' ΔF/F is."""
 
 ALTERNATIVE = "temporal.f0_light: own, all or surround says whose light F0 is."
 

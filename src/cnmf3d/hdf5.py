@@ -73,11 +73,13 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
 
 def _longest_text(dataset: h5py.Dataset, path: Path) -> int:
     """Bytes of the longest text of a dataset of texts, as its references to them say; HDF5 itself believes any."""
-    if dataset.dtype.kind != "O" or not dataset.size or (offset := dataset.id.get_offset()) is None:
+    import h5py
+
+    if h5py.check_string_dtype(dataset.dtype) is None or not dataset.size or not path.is_file():
+        return 0
+    if dataset.dtype.kind != "O" or (offset := dataset.id.get_offset()) is None:
         return 0
     reference = np.dtype([("length", "<u4"), ("place", "V12")])  # "Variable-length types" in HDF5's file format
-    if not path.is_file():
-        return 0
     with path.open("rb") as file:
         file.seek(offset)
         data = file.read(int(dataset.size) * reference.itemsize)

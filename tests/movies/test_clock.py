@@ -124,11 +124,15 @@ def test_times_that_are_given_win(tmp_path, values):
 
 
 def test_files_are_segments_where_each_holds_several_volumes(tmp_path, values):
-    for n, part in enumerate((values[:2], values[2:])):
+    long = np.concatenate([values] * (1 + 50 // len(values)))[:50]
+    for n, part in enumerate((long[:20], long[20:])):
         tifffile.imwrite(tmp_path / f"trial_{n}.tif", part, imagej=True, metadata={"axes": "TZYX", "finterval": 0.2})
     movie = open_movie(tmp_path)
-    assert [(s.name, s.start) for s in movie.timeline.segments] == [("trial_0.tif", 0), ("trial_1.tif", 2)]
+    assert [(s.name, s.start) for s in movie.timeline.segments] == [("trial_0.tif", 0), ("trial_1.tif", 20)]
     assert "segments" not in movie.metadata
+    for n, part in enumerate((long[:5], long[5:10], long[10:15])):  # pieces of a stream
+        tifffile.imwrite(tmp_path / f"piece_{n}.tif", part, imagej=True, metadata={"axes": "TZYX", "finterval": 0.2})
+    assert open_movie(str(tmp_path / "piece_*.tif")).timeline.segments == ()
     for n, volume in enumerate(values):
         tifffile.imwrite(tmp_path / f"v{n}.tif", volume, imagej=True, metadata={"axes": "ZYX"})
     assert open_movie(str(tmp_path / "v*.tif"), rate=5).timeline.segments == ()

@@ -316,9 +316,10 @@ def about_resting_light(outcome: Outcome, components: Components, movie: Movie, 
         whose = {"own": "each cell's own light", "all": "all light that a footprint sees"}[str(light["value"])]
         kind = Note if light["value"] == "own" else Caution
         reporter(kind("evaluate", f"F0 of dF/F is {whose}: {light['why']}. {ALTERNATIVE}"))
-    numbers = unclear(components.dff, components.raw)
+    good = np.flatnonzero(components.accepted)
+    numbers = good[unclear(components.dff[good], components.raw[good])]
     if numbers.size:
-        reporter(Caution("evaluate", about_unclear(numbers.tolist(), components.count, outcome.resting)))
+        reporter(Caution("evaluate", about_unclear(numbers.tolist(), good.size, outcome.resting)))
 
 
 def nothing_found(outcome: Outcome) -> str:

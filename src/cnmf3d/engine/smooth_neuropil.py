@@ -18,8 +18,8 @@ from cnmf3d.engine.volume import Neuropil
 from cnmf3d.own_light import own_part
 
 ENOUGH = 8
-"""Cells of a tile from which on what their own light at rest has in common counts as bleaching: with fewer, what one of
-them does would be."""
+"""Cells of a tile from which on it is known what they have in common, bleaching: with fewer, images stay as they are, or
+bleaching would be taken for what the cells do."""
 
 
 def without_cells(
@@ -53,6 +53,8 @@ def without_cells(
             continue
         each = np.concatenate([images[:rank] * light, level[None]])
         found = np.nan_to_num(own_part(each, in_movie_units, volume, seen & here, mine))
+        if np.count_nonzero(found[-1]) < ENOUGH:
+            continue
         weights = np.zeros((rank, footprints.shape[1]), np.float32)
         weights[:, mine] = found[:-1] - _in_proportion(found[:-1], found[-1])
         part = with_data(footprints, np.where(here[footprints.indices], footprints.data, np.float32(0)))
@@ -61,9 +63,7 @@ def without_cells(
 
 
 def _in_proportion(weights: Float, rest: Float) -> Float:
-    """What of the weights (images, cells) is in proportion to the cells' `rest`; nothing where cells are few."""
-    if np.count_nonzero(rest) < ENOUGH:
-        return np.zeros_like(weights)
+    """What of the weights (images, cells) is in proportion to the cells' `rest`."""
     ratios = weights / np.where(rest == 0, np.float32(np.inf), rest)
     order = np.argsort(ratios, axis=1)
     total = np.cumsum(np.abs(rest)[order], axis=1)
