@@ -18,8 +18,8 @@ from cnmf3d.engine.volume import Neuropil
 from cnmf3d.own_light import own_part
 
 ENOUGH = 8
-"""Cells of a tile from which on it is known what they have in common, bleaching: with fewer, images stay as they are, or
-bleaching would be taken for what the cells do."""
+"""Cells of a tile from which on it is known what they have in common, bleaching: with fewer, images stay as they are,
+or bleaching would be taken for what the cells do."""
 
 
 def without_cells(
