@@ -205,7 +205,7 @@ def test_a_rerun_is_identical_and_tells_what_is_not(folder, movie, told, tmp_pat
     found = json.loads(shown.splitlines()[0])
     assert found["components"] == [results.components.count - 1, results.components.count]
     assert not found["identical"] and found["matched"] == results.components.count - 1
-    assert found["cosine"] > 0.999999 and found["correlation"] > 0.99999
+    assert found["cosine"] > 0.99999 and found["correlation"] > 0.99999
     monkeypatch.chdir(tmp_path)
     assert "this folder is in no project" in told("sample", "rerun", "a/1", code=2)
     movie_less = dataclasses.replace(results, parameters={"caiman": {}})

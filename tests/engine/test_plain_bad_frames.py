@@ -117,7 +117,7 @@ def test_frames_that_are_given_are_left_out_and_no_others(recording):
     values, _ = recording
     movie = cnmf3d.open_movie(flashed(values[:150], [60], 3000), rate=RATE)
     told = []
-    asked = {"data": {"bad_frames": [7, 60]}, "temporal": {"unseen": "interpolate"}}
+    asked = {"data": {"bad_frames": [7, 60]}, "temporal": {"unseen": "interpolate", "f0_light": "all"}}
     cells = cnmf3d.run(movie, asked, reporter=told.append).components
     assert [np.flatnonzero(row < 0.1).tolist() for row in cells.seen] == [[7, 60]] * cells.count
     assert np.isfinite(cells.traces).all() and np.isfinite(cells.dff).all() and cells.count > 15

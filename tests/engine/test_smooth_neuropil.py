@@ -35,8 +35,15 @@ def settled(count, weights, rest, ranks=1):
 
 
 def test_what_has_a_cells_shape_is_taken_out():
-    found, smooth, _, _ = settled(4, np.array([5.0, -3.0, 0.0, 8.0], np.float32), np.full(4, 100, np.float32))
+    weights = np.zeros(12, np.float32)
+    weights[:4] = 5.0, -3.0, 0.0, 8.0
+    found, smooth, _, _ = settled(12, weights, np.full(12, 100, np.float32))
     assert found == pytest.approx(smooth, abs=0.02)
+
+
+def test_images_under_few_cells_stay_as_they_are():
+    found, _, _, before = settled(4, np.array([5.0, -3.0, 0.0, 8.0], np.float32), np.full(4, 100, np.float32))
+    assert found == pytest.approx(before)
 
 
 def test_bleaching_of_own_light_stays():

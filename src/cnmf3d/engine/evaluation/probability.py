@@ -1,7 +1,7 @@
 """The probability that a component is a cell, by the measures that acceptance has: a logistic regression.
 
 It decides nothing: acceptance has rules of its own. `WEIGHTS` are fitted to simulated movies, of easy and of hard
-kinds, and are calibrated on others (``benchmarks/probability.py`` fits them and prints both).
+kinds, and are judged on others (``benchmarks/probability.py`` fits them and prints both).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ WEIGHTS: Mapping[str, float] = {
     "motion": -10.548,
 }
 """Log odds for a feature's unit, as ``python benchmarks/probability.py --fit`` prints them: 545 components of twelve
-simulated movies, 53 of which are no cell (nearly all of them what motion leaves), with a ridge. Skewness, too, made it
-no better where a movie was left out."""
+simulated movies, 53 of which are no cell (nearly all of them what motion leaves), with a ridge. They were fitted when
+holes of footprints counted against smoothness and compactness, in units of noise; fit them again when measures change."""
 
 
 def features_of(quality: Mapping[str, Float], bins: int) -> Values:

@@ -38,7 +38,7 @@ THRESHOLDS = {
 MEANINGS = {
     "smoothness": "of the footprint's outline (a disk has about 0.6 to 0.8)",
     "soma": "probability of being a cell body and not a thinner thing, as a dendrite",
-    "p_cell": "probability of being a cell, calibrated on simulated movies; it decides nothing",
+    "p_cell": "probability of being a cell, fitted to simulated movies; it decides nothing",
     "decay": "decay time of calcium in seconds",
     "rise": "rise time of calcium in seconds",
     "noise": "standard deviation of the trace's noise in one frame",

@@ -126,7 +126,7 @@ TIPS = {
     "width": "Width of the footprint across its narrow side, in voxels",
     "aspect": "Length of the footprint over its width: 1 for a disk",
     "soma": "Probability of being a cell body; 1 where all components are of one kind",
-    "p_cell": "Probability of being a cell, calibrated on simulated movies; it has no part in the verdict",
+    "p_cell": "probability of being a cell, fitted to simulated movies; it has no part in the verdict",
     "motion_r": "Correlation of the trace with the motion: cells have less than 0.6, edges that move more",
     "size": "Voxels of the footprint",
     "decay": "Decay time of calcium, in seconds",

@@ -53,7 +53,7 @@ METRICS = {
     "width": "width of the footprint's outline across its narrow side in the plane, in voxels",
     "aspect": "length of the footprint's outline over its width",
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
-    "p_cell": "probability of being a cell, calibrated on simulated movies; it has no part in the verdict",
+    "p_cell": "probability of being a cell, fitted to simulated movies; it has no part in the verdict",
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
     "f0": "resting light F0 (whose: see DfOverF), without the detector's offset, in units of the raw traces",
