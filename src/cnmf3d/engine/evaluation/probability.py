@@ -42,7 +42,8 @@ WEIGHTS: Mapping[str, float] = {
 }
 """Log odds for a feature's unit, as ``python benchmarks/probability.py --fit`` prints them: 545 components of twelve
 simulated movies, 53 of which are no cell (nearly all of them what motion leaves), with a ridge. They were fitted when
-holes of footprints counted against smoothness and compactness, in units of noise; fit them again when measures change."""
+smoothness and compactness were those of footprints in units of noise, with their holes. Fit them again when measures
+change."""
 
 
 def features_of(quality: Mapping[str, Float], bins: int) -> Values:
