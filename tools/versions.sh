@@ -22,6 +22,6 @@ for version in 3.11 3.12 3.13; do
     fi
     PYTHON3=$python sh tools/setup.sh ".venv-$version" pinned
     ".venv-$version/bin/python" -m pytest -q tests/parameters tests/movies/test_formats.py tests/movies/test_tiff.py \
-        tests/test_hdf5.py tests/test_database.py
+        tests/test_hdf5.py tests/results/test_file.py
     ".venv-$version/bin/python" tools/demo.py demo-output
 done
