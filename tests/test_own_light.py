@@ -62,8 +62,12 @@ def test_voxels_that_are_not_seen_have_no_say():
 def test_only_those_asked_for_are_sought():
     footprints = cells()
     images = np.stack([tissue() + footprints @ np.array(w) for w in ([1.0, 2.0, 3.0], [50.0, 0.0, -7.0])])
-    found = own_part(images.astype(np.float32), footprints, SHAPE, np.ones(images.shape[1], bool), np.array([2, 0]))
+    seen = np.ones(images.shape[1], bool)
+    found, error = own_part(images.astype(np.float32), footprints, SHAPE, seen, np.array([2, 0]))
     assert found == pytest.approx(np.array([[3, 1], [-7, 50]]), abs=1)
+    alone = own_light(images[0].astype(np.float32), footprints, SHAPE)
+    assert found[0] == pytest.approx(alone.value[[2, 0]], rel=1e-4)
+    assert error[0] == pytest.approx(alone.error[[2, 0]], rel=1e-3)
 
 
 def ratio(rule, light=(300.0, 250.0, 200.0), texture=0.0):

@@ -121,8 +121,8 @@ def own_part(
     shape: VolumeShape,
     seen: Bool,
     which: npt.NDArray[np.intp] | None = None,
-) -> Float:
-    """Weight of each footprint in each image beside the surround, (images, components) float32.
+) -> tuple[Float, Float]:
+    """Weight of each footprint in each image beside the surround, and its standard error, (images, components) each.
 
     Parameters
     ----------
@@ -137,16 +137,23 @@ def own_part(
 
     Returns
     -------
-    (images, components) float32
-        NaN where too few voxels surround a component.
+    value, error : (images, components) float32
+        NaN where too few voxels surround a component. The error is by what the fit leaves, as for `own_light`.
     """
     asked = np.arange(footprints.shape[1]) if which is None else which
-    out = np.full((len(images), len(asked)), np.nan, np.float32)
+    value, error = np.full((2, len(images), len(asked)), np.nan, np.float32)
     for k, near in enumerate(_neighbourhoods(footprints, shape, seen, asked)):
-        if near is not None and len(images):
-            values = images[:, near.voxels].T.astype(np.float64)
-            out[:, k] = np.linalg.lstsq(near.design, values, rcond=None)[0][near.own]
-    return out
+        if near is None:
+            continue
+        values = images[:, near.voxels].T.astype(np.float64)
+        inverse = np.linalg.pinv(near.design)
+        found = inverse @ values
+        left = values - near.design @ found
+        freedom = len(values) / (len(values) - len(found))
+        value[:, k] = found[near.own]
+        power = [_power(inverse[near.own], each, near, shape) for each in left.T]
+        error[:, k] = np.sqrt(freedom * np.array(power))
+    return value, error
 
 
 def _neighbourhoods(

@@ -21,6 +21,10 @@ ENOUGH = 8
 """Cells of a tile from which on it is known what they have in common, bleaching: with fewer, images stay as they are,
 or bleaching would be taken for what the cells do."""
 
+CLEAR = 2.0
+"""Standard errors that a weight must have to be taken out of an image: neuropil itself varies by less under a cell.
+Fewer take that for the cell's, in dense tissue above all; more leave more of slow activity in the neuropil."""
+
 
 def without_cells(
     neuropil: Neuropil, footprints: Footprints, level: Float, scale: Float, seen: Bool, volume: VolumeShape
@@ -52,14 +56,22 @@ def without_cells(
         if not rank or not mine.size:
             continue
         each = np.concatenate([images[:rank] * light, level[None]])
-        found = np.nan_to_num(own_part(each, in_movie_units, volume, seen & here, mine))
+        found, error = (np.nan_to_num(part) for part in own_part(each, in_movie_units, volume, seen & here, mine))
         if np.count_nonzero(found[-1]) < ENOUGH:
             continue
         weights = np.zeros((rank, footprints.shape[1]), np.float32)
-        weights[:, mine] = found[:-1] - _in_proportion(found[:-1], found[-1])
+        weights[:, mine] = _clear(found[:-1] - _in_proportion(found[:-1], found[-1]), error[:-1])
         part = with_data(footprints, np.where(here[footprints.indices], footprints.data, np.float32(0)))
         images[:rank] -= (part @ weights.T).T.astype(np.float32)
     return dataclasses.replace(neuropil, images=images)
+
+
+def _clear(weights: Float, error: Float) -> Float:
+    """What of weights stands out of `CLEAR` standard errors, each drawn to zero by these (James & Stein 1961)."""
+    least = CLEAR * error
+    clear = np.abs(weights) > least
+    share = 1 - (least / np.where(clear, weights, 1)) ** 2
+    return np.where(clear, weights * share, 0).astype(np.float32)
 
 
 def _in_proportion(weights: Float, rest: Float) -> Float:
