@@ -203,15 +203,12 @@ def _decays(
     """
     count, step = len(traces), float(np.log(grid[1] / grid[0])) if len(grid) > 1 else 1.0
     lengths = _descriptions(traces, noise, [[_at(d, share, averaged) for d in grid]] * count, workers)
-    best = np.argmin(lengths, axis=1)
-    middle = np.log(grid[best])
+    middle = np.log(grid[np.argmin(lengths, axis=1)])
     found, variance = np.empty(count), np.empty(count)
-    fine = np.array([-0.5, 0.0, 0.5]) * step
+    fine = np.linspace(-0.5, 0.5, 5) * step
     near = [[_at(float(np.exp(m + by)), share, averaged) for by in fine] for m in middle]
     for k, row in enumerate(_descriptions(traces, noise, near, workers)):
-        around = np.arange(max(best[k] - 1, 0), min(best[k] + 2, len(grid)))
-        places = np.concatenate([fine, step * (around - best[k])])
-        by, bend = _vertex(places, np.concatenate([row, lengths[k, around]]))
+        by, bend = _vertex(fine, row)
         found[k], variance[k] = middle[k] + by, 1 / max(bend, 1e-9)
     return found, variance
 
