@@ -25,6 +25,7 @@ kernels = {
     for module in (block, deconvolution, frames, ingest, sampling, smoothing, supports)
     for name, kernel in vars(module).items()
     if hasattr(kernel, "signatures") and not name.startswith("_") and "inline" not in kernel.targetoptions
+    and kernel.py_func.__module__ == module.__name__  # those of other modules are parts of these, or listed there
 }
 movie = open_movie(sys.argv[1])
 warmup._call_all(movie.dtype)
