@@ -117,3 +117,19 @@ def test_a_run_that_is_terminated_leaves_no_scratch(tmp_path):
     process.terminate()
     assert process.communicate(timeout=60)[1] == "" and process.returncode == TERMINATED
     assert list(scratch.iterdir()) == [] and not (tmp_path / "r.hdf5").exists()
+
+
+def test_the_end_comes_though_a_callback_loses_it():
+    """As in the compiler's callbacks: an exception there is printed, and the program goes on."""
+    program = (
+        "import ctypes, os, signal, time\n"
+        "from cnmf3d.cli.app import _terminate\n"
+        "signal.signal(signal.SIGTERM, _terminate)\n"
+        "def lost():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(0.01)\n"
+        "ctypes.CFUNCTYPE(None)(lost)()\n"
+        "time.sleep(30)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == TERMINATED and done.stderr == ""

@@ -190,11 +190,12 @@ def test_an_offset_that_is_given_is_used_and_survives_the_file(recording, tmp_pa
 def test_cells_without_resting_light_are_named(recording):
     values, _ = recording
     results, told = run_with(values, data={"offset": float(np.quantile(values.mean(axis=0), 0.6))})
-    dark = np.isnan(results.components.dff).all(axis=1)
-    assert 0 < dark.sum() < len(dark)
+    dark, good = np.isnan(results.components.dff).all(axis=1), results.components.accepted
+    dark &= good
+    assert 0 < dark.sum() < good.sum()
     [text] = [text for text in told if "dF/F of" in text]
-    assert f"{dark.sum()} of {len(dark)}" in text and str(int(np.flatnonzero(dark)[0])) in text
-    assert (results.components.quality["f0"][dark] < results.components.quality["f0"][~dark].max()).all()
+    assert f"{dark.sum()} of {good.sum()}" in text and str(int(np.flatnonzero(dark)[0])) in text
+    assert (results.components.quality["f0"][dark] < results.components.quality["f0"][good & ~dark].max()).all()
 
 
 def test_where_nothing_tells_the_offset_zero_is_a_caution():

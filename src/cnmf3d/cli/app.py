@@ -94,10 +94,24 @@ TERMINATED = 143
 """Exit code after SIGTERM, as shells have it."""
 
 
+MOMENT = 0.02
+"""Seconds after which ending is tried again: less would meet the same callback, more only takes longer."""
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
     """End as for any error, so that temporary files are removed."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
+    sys.unraisablehook = _ended_later
     raise SystemExit(TERMINATED)
+
+
+def _ended_later(lost: sys.UnraisableHookArgs) -> None:
+    """End a moment later where a callback of a library, as of the compiler's, lost the exception that ends it."""
+    if not isinstance(lost.exc_value, SystemExit):
+        sys.__unraisablehook__(lost)
+    elif hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _terminate)
+        signal.setitimer(signal.ITIMER_REAL, MOMENT)
 
 
 def call(words: Sequence[str]) -> int:
