@@ -100,7 +100,7 @@ def test_a_label_and_a_second_channel_on_the_same_cells(recording, tmp_path):
             for c in (courses, truth.traces)
         )
         assert own > 0.95 and own > other + 0.2
-        assert (parts.quality["red_z"][k] > 4) == label[cell]
+        assert (parts.quality["red_z"][k] > 5) == label[cell]
     with pytest.raises(UsageError, match="channel is 7"):
         cnmf3d.run(movie, {"data": {"structural": 7}}, reporter=cnmf3d.silent, workers=1)
     alone = cnmf3d.open_movie(stack[:, :, 0], rate=10)

@@ -133,7 +133,7 @@ TIPS = {
     "rise": "Rise time of calcium, in seconds; 0 where the model has none",
     "noise": "Standard deviation of the trace's noise in one frame, in units of the trace",
     "red": "Mean of the structural channel in the footprint",
-    "red_z": "By how many standard deviations that is brighter than beside it: above 3 the cell is labelled",
+    "red_z": "By how many standard deviations that is brighter than beside it: above 5 the cell is labelled",
     "time_offset": "Seconds by which the trace is later than its volume, as its plane is scanned later",
     "seen": "Share of the footprint that the movie shows, mean over the frames: less where registration moved it out",
 }

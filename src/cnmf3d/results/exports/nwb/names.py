@@ -61,7 +61,7 @@ METRICS = {
     "rise": "rise time of calcium after a spike, in seconds; 0 where the model has none",
     "noise": "standard deviation of the trace's noise in one volume, in units of the raw traces",
     "red": "mean of the structural channel in the footprint, in units of that channel",
-    "red_z": "significance of that: standard deviations above the same footprint at other places; above 3 is labelled",
+    "red_z": "significance of that: standard deviations above the same footprint at other places; above 5 is labelled",
     "time_offset": "time of the ROI's plane or planes since their volume began, weighted by the squared footprint",
     "seed": "number of the seed that the ROI was: its label, its ROI in a results file, or its column counted from 0",
 }
