@@ -109,7 +109,7 @@ def ready(folder: RunFolder, job: Job, movie: Movie, reporter: Reporter) -> Regi
     from cnmf3d.engine.registering import asked_for, carry_out, decide
     from cnmf3d.movies.registered.origin import motion_path
 
-    folder.motion.unlink(missing_ok=True)  # of an attempt that asked for something else
+    folder.motion.unlink(missing_ok=True)  # an earlier attempt, with other options, may have left one
     if job.input.item:
         return Registered(movie, f"as the item {job.input.item[:8]} found", "")
     kind, parameters = asked_for(

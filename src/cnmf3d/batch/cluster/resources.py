@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnmf3d.engine.estimate import Estimate
 
 CORES = (1, 2, 4, 8)
-"""What is asked for where nobody says; more doesn't help much."""
+"""What is asked for by default; more doesn't help much."""
 
 SOON = 600.0
 """Seconds below which an item isn't given more cores."""

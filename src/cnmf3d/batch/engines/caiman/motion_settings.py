@@ -13,7 +13,7 @@ from cnmf3d.parameters import MotionParameters, caiman
 GROUP = "motion"
 
 MAX_SHIFTS, STRIDES, OVERLAP = (6, 6, 2), (48, 48, 6), 1 / 3
-"""What "auto" becomes along x, y, z in voxels, and the share of a stride by which patches overlap where nobody says:
+"""What "auto" becomes along x, y, z in voxels, and the share of a stride by which patches overlap by default:
 CaImAn has defaults for single planes only, of which these are the halves, and a few planes along z."""
 
 DEVIATION = 3
