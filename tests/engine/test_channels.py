@@ -10,8 +10,10 @@ from scipy import sparse
 
 import cnmf3d
 from cnmf3d.engine.left_out import excluded
+from cnmf3d.engine.planning import plan_of
 from cnmf3d.engine.structural import labelled, mean_image
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import Cnmf3dError, InputError, UsageError
+from cnmf3d.parameters import read_parameters
 from cnmf3d.simulate import draw, scene_of
 
 SHAPE = (3, 60, 60)
@@ -130,3 +132,21 @@ def test_rules_and_files_name_frames(tmp_path):
         excluded(dataclasses.replace(movie, other=None), "channel1 > 3", seconds, 1)
     with pytest.raises(InputError, match=r"there\.npy"):
         named(str(tmp_path / "there.npy"))
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({"structural": 3}, "no channel 3"),
+        ({"functional": [0, 1]}, "no channel [01]"),
+        ({"exclude": "mean >> 3"}, "can't be understood"),
+        ({"exclude": "average > 3"}, "unknown name 'average'"),
+        ({"exclude": "channel4 > 3"}, "no channel 4"),
+        ({"exclude": "nowhere.npy"}, "can't be read"),
+    ],
+    ids=str,
+)
+def test_what_cant_be_had_is_known_before_anything_is_computed(data, problem):
+    movie = cnmf3d.open_movie(np.zeros((30, *SHAPE), np.uint16), rate=10)
+    with pytest.raises(Cnmf3dError, match=problem):
+        plan_of(movie, read_parameters({"data": data}))

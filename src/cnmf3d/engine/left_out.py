@@ -29,6 +29,9 @@ Double = npt.NDArray[np.float64]
 GIVEN, PLAIN, MOVED = "given", "far brighter or darker than those around, all over a plane", "bad by the registration"
 """Why frames are left out, as results have it; a rule and a file stand for themselves."""
 
+LEVELS = ("mean", "lowest", "highest")
+"""What a rule may ask of a frame."""
+
 CHANNEL = re.compile(r"\bchannel(\d+)\b")
 
 
@@ -114,13 +117,41 @@ def excluded(movie: Movie, what: str, seconds: Double, workers: int) -> Bool:
     """
     if _is_file(what):
         return given_frames(movie, tuple(frames_in_file(Path(what), movie.shape[0]).tolist()))
+    check_excluded(movie, what)
     values: dict[str, npt.NDArray[Any]] = {"frame": np.arange(movie.shape[0]), "seconds": seconds}
-    some = dict.fromkeys(("mean", "lowest", "highest"), np.zeros(movie.shape[0]))
+    some = dict.fromkeys(LEVELS, np.zeros(movie.shape[0]))
     if any(re.search(rf"\b{name}\b", what) for name in some):
         some = dict(zip(some, _levels(movie, workers), strict=True))
-    for number in sorted({int(each) for each in CHANNEL.findall(what)}):
+    for number in _channels(what):
         some[f"channel{number}"] = _levels(movie.channel(number), workers)[0]
     return matching(what, {**some, **values})
+
+
+def check_excluded(movie: Movie, what: str) -> None:
+    """See that a rule can be understood and its channels are there, or that a file fits, without reading the movie.
+
+    Raises
+    ------
+    UsageError, InputError
+        As for `excluded`.
+    """
+    if _is_file(what):
+        frames_in_file(Path(what), movie.shape[0])
+        return
+    numbers = _channels(what)
+    for number in numbers:
+        movie.channel(number)
+    names = (*LEVELS, "frame", "seconds", *(f"channel{number}" for number in numbers))
+    try:
+        matching(what, {name: np.zeros(1) for name in names})
+    except UsageError as error:
+        fix = "Write for example: mean > 3000, highest >= 65535 or frame < 10, channel1 > 500; or name a file."
+        raise UsageError(error.problem, fix) from error
+
+
+def _channels(rule: str) -> list[int]:
+    """Channels that a rule names."""
+    return sorted({int(each) for each in CHANNEL.findall(rule)})
 
 
 def _is_file(what: str) -> bool:

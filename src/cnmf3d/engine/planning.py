@@ -9,6 +9,7 @@ import numpy as np
 
 from cnmf3d.components import RestingLight, VolumeShape
 from cnmf3d.engine.coarse import supervoxel
+from cnmf3d.engine.left_out import check_excluded
 from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.plan import Plan, bin_width
 from cnmf3d.engine.stages import Outcome
@@ -49,6 +50,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
     """
     frames = movie.shape[0]
     timeline = timeline_of(movie, parameters)
+    check_asked(movie, parameters)
     if frames < LEAST_FRAMES:
         raise InputError(
             f"{name_of(movie)} has {frames} volumes; that is too few to tell cells from noise",
@@ -100,6 +102,21 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
         left_out=None if data.bad_frames == "auto" else data.bad_frames,
         bridges=parameters.temporal.unseen == "interpolate",
     )
+
+
+def check_asked(movie: Movie, parameters: CnmfParameters) -> None:
+    """See that channels that are asked for are there, and frames to leave out can be found, before anything is computed.
+
+    Raises
+    ------
+    UsageError, InputError
+        Where they aren't.
+    """
+    data = parameters.data
+    for number in {*data.functional, *(() if data.structural is None else (data.structural,))}:
+        movie.channel(number)
+    if data.exclude is not None:
+        check_excluded(movie, data.exclude)
 
 
 def timeline_of(movie: Movie, parameters: CnmfParameters) -> Timeline:

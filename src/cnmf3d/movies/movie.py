@@ -150,7 +150,11 @@ class Movie:
                 f"{where} has no channel {number} beside the one that is read",
                 "Open the file that holds all channels, with cnmf3d.open_movie(path, channel=...).",
             )
-        movie = self.other(number)
+        try:
+            movie = self.other(number)
+        except UsageError as error:
+            fix = "Give one of the channels that `cnmf3d info` lists, counted from 0."
+            raise UsageError(f"there is no channel {number}: {error.problem}", fix) from error
         if movie.shape != self.shape:
             raise UsageError(
                 f"channel {number} is {movie.shape} (t, z, y, x), the movie {self.shape}", "They must be of one size."
