@@ -105,7 +105,7 @@ def plan_of(movie: Movie, parameters: CnmfParameters) -> Plan:
 
 
 def check_asked(movie: Movie, parameters: CnmfParameters) -> None:
-    """See that channels that are asked for are there, and frames to leave out can be found, before anything is computed.
+    """See that channels that are asked for and frames to leave out can be had, before anything is computed.
 
     Raises
     ------
