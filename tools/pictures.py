@@ -18,7 +18,7 @@ def main(results: Path, folder: Path) -> None:
     figures.overview(found, "correlation", numbers=False).savefig(folder / "overview.png", dpi=55)
     order = np.argsort(-found.components.quality["snr"])
     chosen = [int(k) for k in order[:: max(1, len(order) // 4)][:4]]
-    figures.traces(found, chosen).savefig(folder / "traces.png", dpi=80)
+    figures.traces(found, chosen, {}).savefig(folder / "traces.png", dpi=80)
 
 
 if __name__ == "__main__":
