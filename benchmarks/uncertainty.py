@@ -22,12 +22,11 @@ from scipy.signal import lfilter
 import cnmf3d
 from cnmf3d.engine.deconvolution import ESTIMATED, Response, deconvolve, measured_response, own_responses
 from cnmf3d.simulate import load_truth, score
-from cnmf3d.traces import events_of
+from cnmf3d.traces import INTERVAL, events_of
 from measuring import machine, movie_of
 
 Array = np.ndarray[Any, Any]
 
-HALF = 1.645
 RATE = 30.0
 CELLS, FRAMES = 10, 2000
 RESPONSES = {1: Response(10.5), 2: Response(12.5, 1.5)}
@@ -80,10 +79,10 @@ def table_of_synthetic() -> None:
                     spans = zip(events["component"], events["first"], events["last"], strict=True)
                     truth = np.array([made.spikes[c, a : b + 1].sum() for c, a, b in spans]) * true.peak
                     peak = np.array([each.peak for each in own])[events["component"]]
-                    hit = np.abs(events["size"] * peak - truth) < HALF * events["size_sd"] * peak
+                    hit = np.abs(events["size"] * peak - truth) < INTERVAL * events["size_sd"] * peak
                     clear = made.calcium > 0.3 * true.peak
                     off = found.traces + found.kinetics.baseline[:, None] - made.calcium - 10
-                    inside = np.abs(off)[clear] < HALF * found.errors.traces[clear]
+                    inside = np.abs(off)[clear] < INTERVAL * found.errors.traces[clear]
                     decay = float(np.median([each.decay for each in own]))
                     print(
                         f"| {p} | {'known' if known else 'estimated'} | {height:g} | {often:g} | {len(hit)}"
@@ -111,7 +110,7 @@ def table_of_volumes(presets: list[str]) -> None:
             if there.sum() < 3:
                 continue
             unit = float(np.median(events["size"][there] / sums[there]))
-            hits.append(np.abs(events["size"] - unit * sums) < HALF * events["size_sd"])
+            hits.append(np.abs(events["size"] - unit * sums) < INTERVAL * events["size_sd"])
         hit = np.concatenate(hits) if hits else np.zeros(0)
         print(f"| {preset} | {len(matches)} | {len(hit)} | {marked(hit)} |", flush=True)
 

@@ -16,6 +16,9 @@ from cnmf3d.components import Float
 GONE = 0.05
 """Autocorrelation that counts as none: half a standard error of one at a hundred values."""
 
+INTERVAL = 1.645
+"""Standard errors on both sides of a value that hold 90 % of a normal distribution: the bands that are drawn."""
+
 NO_RISE = 1e-6
 """Root of the coefficients' polynomial below which there is no rise: coefficients in single precision say no more."""
 
@@ -180,6 +183,8 @@ def time_constants(g: Float) -> tuple[Float, Float]:
 def events_of(spikes: Float, errors: Float) -> dict[str, npt.NDArray[Any]]:
     """Events of traces, one after another: stretches of frames with one standard error, ``events_sd``.
 
+    Two that touch, as at the end of one segment and the beginning of the next, differ in it.
+
     Parameters
     ----------
     spikes : (components, frames) float32
@@ -192,10 +197,10 @@ def events_of(spikes: Float, errors: Float) -> dict[str, npt.NDArray[Any]]:
         ``component``, ``first``, ``peak`` and ``last`` frame, int64; ``size``, the sum of the event's spikes, and
         its standard error ``size_sd``, float32.
     """
-    inside = np.nan_to_num(errors) > 0
-    edges = np.diff(inside.astype(np.int8), axis=1, prepend=0, append=0)
-    component, first = np.nonzero(edges == 1)
-    last = np.nonzero(edges == -1)[1] - 1
+    known = np.nan_to_num(errors)
+    inside = known > 0
+    component, first = np.nonzero(inside & (np.diff(known, axis=1, prepend=0) != 0))
+    last = np.nonzero(inside & (np.diff(known, axis=1, append=0) != 0))[1]
     flat = np.where(inside, np.nan_to_num(spikes), 0).ravel()
     width = spikes.shape[1]
     starts = component * width + first

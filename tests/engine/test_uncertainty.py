@@ -42,6 +42,9 @@ def test_events_are_listed_with_sizes_and_errors():
     }  # fmt: skip
     assert found["size"].tolist() == [3, 3, 5]
     assert found["size_sd"] == pytest.approx([0.1, 0.2, 0.5])
+    touching = events_of(spikes[:1], np.array([[0, 0.1, 0.1, 0.3, 0.3, 0.3, 0]], np.float32))
+    assert (touching["first"].tolist(), touching["last"].tolist()) == ([1, 3], [2, 5])
+    assert touching["size"].tolist() == [3, 3] and touching["size_sd"] == pytest.approx([0.1, 0.3])
     assert all(len(values) == 0 for values in events_of(spikes, np.zeros_like(errors)).values())
     assert all(len(values) == 0 for values in events_of(spikes[:0], errors[:0]).values())
 

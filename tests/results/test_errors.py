@@ -21,6 +21,7 @@ from cnmf3d.results.errors import in_halves
 from cnmf3d.results.exports import export, export_of
 from cnmf3d.results.imports import import_results
 from cnmf3d.results.report.sections import sections_of
+from cnmf3d.traces import events_of
 
 
 @pytest.fixture
@@ -84,6 +85,20 @@ def test_rois_that_curation_makes_have_errors_where_they_are_known(uncertain, ra
     assert same(rois_of(arrays_of(rois), rois), rois)
     unknown = merged(both.select(np.array([0, 5])))
     assert np.isnan(unknown.traces_sd).all()
+
+
+def test_events_of_merged_rois_that_overlap_are_one_with_the_errors_of_both(uncertain):
+    rois = uncertain.components.select(np.array([0, 1]))
+    events = np.zeros((2, 40), np.float32)
+    events[0, 5:9], events[1, 8:12], events[0, 12:14], events[1, 20:22], events[1, 30] = 0.25, 0.5, 1, 2, 4
+    one = merged(dataclasses.replace(rois, events_sd=events))
+    weights = (one.footprints.T @ rois.footprints).toarray()[0]
+    found = events_of(one.spikes, one.events_sd)
+    assert list(zip(found["first"].tolist(), found["last"].tolist(), strict=True)) == [
+        (5, 11), (12, 13), (20, 21), (30, 30)
+    ]  # fmt: skip
+    together = np.hypot(0.25 * weights[0], 0.5 * weights[1])
+    assert found["size_sd"] == pytest.approx([together, weights[0], 2 * weights[1], 4 * weights[1]], rel=1e-3)
 
 
 def test_a_session_gives_errors_of_its_rois(uncertain):

@@ -9,10 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from cnmf3d.components import TRACES, Traced, time_offsets
+from cnmf3d.components import ERRORS, TRACES, RestingLight, Traced, hidden_traces, time_offsets
+from cnmf3d.errors import InputError
+from cnmf3d.project.sample import Info
+from cnmf3d.project.sources import see_stimuli
 from cnmf3d.project.stimuli import Period, StimulusMap
 from cnmf3d.results import load_results, write_results
 from cnmf3d.results.curation.making import merged, parted
+from cnmf3d.results.curation.rois import joined
 from cnmf3d.results.curation.session import CurationSession
 from cnmf3d.results.exports import export
 from cnmf3d.results.imports import import_results
@@ -95,6 +99,30 @@ def test_curation_keeps_times_and_channels_right(tmp_path, timed):
         assert np.allclose(session.seconds, timed.timeline.stamps)
 
 
+def test_a_merged_roi_has_gaps_in_every_channel_and_nothing_where_a_part_is_unknown(timed):
+    parts = timed.components
+    seen = np.ones_like(parts.traces)
+    seen[:2, 4:6] = 0
+    other = Traced(*(hidden_traces(getattr(parts.channels["channel1"], name), seen) for name in TRACES))
+    hidden = {name: hidden_traces(getattr(parts, name), seen) for name in TRACES}
+    parts = dataclasses.replace(parts, **hidden, seen=seen, channels={"channel1": other})
+    one = merged(parts.select(np.array([0, 1]))).channels["channel1"]
+    for name in TRACES:
+        assert np.flatnonzero(np.isnan(getattr(one, name)[0])).tolist() == [4, 5]
+    without = dataclasses.replace(parts.select(np.array([1])), channels={})
+    unknown = merged(joined(parts.select(np.array([0])), without)).channels["channel1"]
+    assert all(np.isnan(getattr(unknown, name)).all() for name in TRACES)
+
+
+def test_stimuli_of_a_recording_with_gaps_may_begin_after_its_frames_would_last(timed):
+    last = timed.seconds[-1]
+    see_stimuli(Info("a", "1", stimuli={"odour": StimulusMap((Period("x", last, last + 1),), "seconds")}), timed)
+    with pytest.raises(InputError):
+        see_stimuli(
+            Info("a", "1", stimuli={"odour": StimulusMap((Period("x", last + 1, last + 2),), "seconds")}), timed
+        )
+
+
 def test_tables_have_times_segments_and_channels(tmp_path, timed):
     export("csv", timed, tmp_path / "t")
 
@@ -118,9 +146,21 @@ def test_tables_have_times_segments_and_channels(tmp_path, timed):
 
 def test_nwb_has_time_stamps_segments_and_channels_and_comes_back(tmp_path, timed):
     pynwb = pytest.importorskip("pynwb")
-    from cnmf3d.results.exports import export_of
+    from cnmf3d.results.exports import Interval, export_of
 
-    leaving = export_of(timed, metadata={"session": {"session_start_time": "2026-01-31T14:00:00+01:00"}})
+    rng = np.random.default_rng(1)
+    parts = timed.components
+    errors = {name: rng.random(parts.traces.shape, np.float32) for name in ERRORS}
+    kinetics = dataclasses.replace(parts.kinetics, g=np.zeros((parts.count, 0), np.float32))  # p = 0
+    resting = RestingLight(100.0, 2.0, 20.0, 30, (20,), "own")
+    timed = dataclasses.replace(
+        timed, components=dataclasses.replace(parts, **errors, kinetics=kinetics, resting=resting)
+    )
+    leaving = export_of(
+        timed,
+        metadata={"session": {"session_start_time": "2026-01-31T14:00:00+01:00"}},
+        stimuli={"segments": [Interval("odour", 1.0, 2.0)]},
+    )
     export("nwb", leaving, tmp_path / "r.nwb")
     with pynwb.NWBHDF5IO(str(tmp_path / "r.nwb"), "r") as io:
         file = io.read()
@@ -131,7 +171,10 @@ def test_nwb_has_time_stamps_segments_and_channels_and_comes_back(tmp_path, time
         assert list(table["start_time"]) == pytest.approx([0, timed.seconds[20]])
         other = file.processing["ophys"]["Fluorescence"]["Denoised_channel1"].data[:]
         assert np.array_equal(other.T, timed.components.channels["channel1"].traces)
+        assert list(file.intervals["stimuli_segments"].to_dataframe()["stimulus"]) == ["odour"]
     back = import_results("nwb", tmp_path / "r.nwb")
+    assert back.components.resting == resting and back.components.kinetics.g.shape == (parts.count, 0)
+    assert all(np.array_equal(getattr(back.components, name), errors[name]) for name in ERRORS)
     assert alike(back.timeline, timed.timeline) and back.rate == timed.rate
     assert np.array_equal(back.components.traces, timed.components.traces)
     for name in TRACES:

@@ -74,8 +74,7 @@ def _stimuli(paths: list[Path], units: Units, results: Results) -> dict[str, lis
         if path.stem in found:
             raise UsageError(f"two stimulus maps are named {path.stem}", "Name their files differently.")
         told = read_stimuli(path, units)
-        uneven = None if results.timeline.even else results.seconds
-        told.see_inside(results.components.frames, results.rate, str(path), uneven)
-        periods = told.within("seconds", results.rate, uneven)
+        told.see_inside(results.components.frames, results.rate, str(path), results.timeline.stamps)
+        periods = told.within("seconds", results.rate, results.timeline.stamps)
         found[path.stem] = [Interval(each.name, each.start, each.end) for each in periods]
     return found

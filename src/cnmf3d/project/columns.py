@@ -29,7 +29,7 @@ NAME = re.compile(r"[^\W\d_](?:[\w .%-]*[\w.%])?")
 
 
 class Kind(StrEnum):
-    """What a column tells of."""
+    """What a column is about."""
 
     ROI = "roi"
     """A tag of each ROI."""

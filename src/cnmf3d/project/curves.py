@@ -17,6 +17,7 @@ from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.results import curated
 from cnmf3d.results.reading import read_file, timeline_in
 from cnmf3d.results.seen import SEEN, WHOLE, hides
+from cnmf3d.timeline import Timeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,10 +92,15 @@ def read_curves(project: Project, key: str, ids: Sequence[int] | None, kind: str
     return _read(project.file(sample), [rows[roi] for roi in wanted], wanted, kind)
 
 
+def timeline_of(project: Project, key: str) -> Timeline:
+    """When the volumes of a sample were taken."""
+    return timeline_in(project.file(project.sample(key)))
+
+
 def seconds_of(project: Project, key: str) -> npt.NDArray[np.float64]:
     """Seconds of each volume of a sample, with gaps; numbers of volumes where its rate isn't known."""
     sample = project.sample(key)
-    return timeline_in(project.file(sample)).seconds(sample.frames, sample.rate)
+    return timeline_of(project, key).seconds(sample.frames, sample.rate)
 
 
 def curves_of(project: Project, frame: pd.DataFrame, kind: str) -> list[Float]:

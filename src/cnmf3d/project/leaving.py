@@ -37,9 +37,11 @@ def leaving(
         Of session, subject and imaging; wins over what the sample says.
     """
     sample, results = project.sample(key), project.results(key)
-    uneven = None if results.timeline.even else results.seconds
     stimuli = {
-        column: [Interval(each.name, each.start, each.end) for each in told.within("seconds", sample.rate, uneven)]
+        column: [
+            Interval(each.name, each.start, each.end)
+            for each in told.within("seconds", sample.rate, results.timeline.stamps)
+        ]
         for column, told in sample.info.stimuli.items()
     }
     known: dict[str, Any] = {}

@@ -111,7 +111,7 @@ def made(uuid: str, info: Info, movie: Input, read: Read, written: Written) -> S
 def see_stimuli(info: Info, results: Results) -> None:
     """See that the stimuli begin while the recording lasts."""
     for column, stimuli in info.stimuli.items():
-        stimuli.see_inside(results.components.frames, results.rate, column)
+        stimuli.see_inside(results.components.frames, results.rate, column, results.timeline.stamps)
 
 
 def _of_item(path: Path, results: Results) -> Input | None:

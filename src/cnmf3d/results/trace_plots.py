@@ -9,14 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.results.placing import new_file
+from cnmf3d.traces import INTERVAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Float = npt.NDArray[np.float32]
-
-INTERVAL = 1.645
-"""Standard errors on both sides: 90 % of a normal distribution."""
 
 MOST_FRAMES = 3000
 """Frames of each trace that are drawn: its liveliest stretch."""

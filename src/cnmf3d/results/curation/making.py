@@ -16,7 +16,6 @@ from scipy import sparse
 
 from cnmf3d.components import (
     ERRORS,
-    TRACES,
     Background,
     Components,
     Float,
@@ -31,7 +30,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.results.errors import in_halves
 from cnmf3d.results.footprints import Footprints, columns_of, footprints_of, unit
 from cnmf3d.results.seen import in_bytes
-from cnmf3d.traces import decay_frames, skewness, trace_snr
+from cnmf3d.traces import decay_frames, events_of, skewness, trace_snr
 
 Ints = npt.NDArray[np.int64]
 
@@ -179,7 +178,7 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
     if "noise" in quality:
         quality["noise"] = noise.astype(np.float32)
     gaps = seen if np.isnan(rois.traces).any() else None
-    errors: dict[str, Any] = {name: _hidden(_added_up(getattr(rois, name), linear), gaps) for name in ERRORS}
+    errors: dict[str, Any] = {name: _hidden(_errors(rois, name, linear), gaps) for name in ERRORS}
     new = dataclasses.replace(
         rois,
         footprints=footprints,
@@ -197,10 +196,7 @@ def combined(rois: Components, footprints: Footprints, weights: npt.NDArray[np.f
         quality=quality,
         accepted=np.asarray(accepted, bool),
         seen=seen,
-        channels={  # their resting light isn't kept: dF/F is that of the ROI which is most of it
-            name: Traced(**{n: linear @ np.nan_to_num(getattr(channel, n)) for n in TRACES[:3]}, dff=channel.dff[main])
-            for name, channel in rois.channels.items()
-        },
+        channels={name: _channel(traced, linear, main, gaps) for name, traced in rois.channels.items()},
         **errors,
     )
     return new.timed()
@@ -210,13 +206,48 @@ def _hidden(errors: Float | None, gaps: Float | None) -> Float | None:
     return None if errors is None else hidden_traces(errors, gaps)
 
 
-def _added_up(errors: Float | None, weights: Float) -> Float | None:
+def _channel(old: Traced, weights: Float, main: Ints, gaps: Float | None) -> Traced:
+    """Traces of another channel: weighted sums as those of the first, NaN where one that has a part isn't known.
+
+    The channel's resting light isn't kept: dF/F is that of the ROI which is most of the new one, `main`.
+    """
+    known = {"traces": bridged(old.traces), **{n: np.nan_to_num(getattr(old, n)) for n in ("residuals", "spikes")}}
+    sums = {name: weights @ values for name, values in known.items()} | {"dff": old.dff[main]}
+    unknown = _unknown(old.traces, weights)[:, None]
+    return Traced(**{name: hidden_traces(np.where(unknown, np.float32(np.nan), v), gaps) for name, v in sums.items()})
+
+
+def _unknown(values: Float, weights: Float) -> npt.NDArray[np.bool_]:
+    """(new,) which weighted sums have a part of a row that is NaN altogether: one that was never measured."""
+    return np.asarray((np.isnan(values).all(axis=1) & (weights != 0)).any(axis=1))
+
+
+def _errors(rois: Components, name: str, weights: Float) -> Float | None:
     """Standard errors of weighted sums, (new, frames), of what is independent; NaN where one isn't known."""
+    errors: Float | None = getattr(rois, name)
     if errors is None:
         return None
-    unknown = (np.isnan(errors).all(axis=1) & (weights != 0)).any(axis=1)
-    found = np.sqrt(weights**2 @ np.nan_to_num(errors) ** 2)
-    return in_halves(np.where(unknown[:, None], np.float32(np.nan), found).astype(np.float32))
+    if name == "events_sd":
+        found = _events_together(rois.spikes, errors, weights)
+    else:
+        found = np.sqrt(weights**2 @ np.nan_to_num(errors) ** 2)
+    return in_halves(np.where(_unknown(errors, weights)[:, None], np.float32(np.nan), found).astype(np.float32))
+
+
+def _events_together(spikes: Float, errors: Float, weights: Float) -> Float:
+    """Standard errors of sizes of events, (new, frames): those that overlap are one, with the errors of all of them."""
+    old, frames = events_of(spikes, errors), spikes.shape[1]
+    out = np.zeros((len(weights), frames), np.float32)
+    for row, weight in enumerate(weights[:, old["component"]]):
+        mine = weight != 0
+        first, last = old["first"][mine], old["last"][mine]
+        begun, ended = np.bincount(first, minlength=frames + 1), np.bincount(last + 1, minlength=frames + 1)
+        inside = np.cumsum(begun - ended)[:frames] > 0
+        goes_on = np.cumsum(np.roll(begun, 1) - ended)[:frames] > 0  # an event has this frame and the one before
+        number = np.cumsum(inside & ~goes_on)
+        power = np.bincount(number[first], (weight[mine] * old["size_sd"][mine]) ** 2, minlength=frames + 1)
+        out[row] = np.where(inside, np.sqrt(power[number]), 0)
+    return out
 
 
 def seen_together(rois: Components, weights: npt.NDArray[np.float64]) -> Float | None:

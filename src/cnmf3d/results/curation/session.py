@@ -187,7 +187,7 @@ class CurationSession:
 
     @property
     def rate(self) -> float:
-        """Volumes a second; 0 where nobody said."""
+        """Volumes a second; 0 where it isn't known."""
         return self._results.rate
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Float, Kinetics, Traced, VolumeShape
+from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, Traced, VolumeShape
 from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.geometry import ZYX
@@ -150,6 +150,7 @@ def _results(found: Found, given: Given) -> Results:
         dff=traces[names.DFF],
         quality=_quality(found, count),
         accepted=_accepted(found, count),
+        resting=_resting(found),
         seen=traces.get(names.SEEN),
         plane_times=timeline.late,
         channels=_channels(found, count),
@@ -377,6 +378,12 @@ def _timeline(found: Found) -> Timeline:
     uneven = () if stamps is None else rate_of(stamps, str(found.path)).metadata.get(STAMPS, ())
     clock = np.asarray(stamps, np.float64) if found.told and stamps is not None else np.array(uneven, np.float64)
     return Timeline.from_json(json.dumps(found.told.get("timeline") or {}), clock if clock.size else None)
+
+
+def _resting(found: Found) -> RestingLight:
+    """How F0 was taken, as our own files say it."""
+    told = found.told.get("resting_light")
+    return RestingLight.from_json(json.dumps(told)) if told else RestingLight()
 
 
 def _voxel_size(found: Found) -> ZYX | None:

@@ -16,11 +16,10 @@ from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 from cnmf3d.results.report.views import FRONT, SIDE, TOP, View, background_of, limits, outline, seen
 from cnmf3d.timeline import with_gaps
+from cnmf3d.traces import INTERVAL
 
 ACCEPTED, REJECTED, RAW, SPIKE, NEUROPIL = "#19d3a2", "#ff5d5d", "#9aa3ad", "#c2410c", "#4c6ef5"
 BAND = "#4c6ef5"
-INTERVAL = 1.645
-"""Standard errors on both sides of a trace: 90 % of a normal distribution."""
 MAX_NUMBERS = 80
 """Most components that get their number in a picture."""
 

@@ -14,7 +14,7 @@ from psygnal import Signal
 from cnmf3d.components import Float
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.project import Config, Kind, Period, Project
-from cnmf3d.project.curves import seconds_of
+from cnmf3d.project.curves import seconds_of, timeline_of
 from cnmf3d.project.filters import And, Filter, kept, read_filter, read_filters
 from cnmf3d.project.rois import tag
 from cnmf3d.project.schema import FILE
@@ -345,7 +345,7 @@ class ProjectModel:
         found: dict[str, tuple[Period, ...]] = {}
         for name, told in sample.info.stimuli.items():
             try:
-                found[name] = told.within(units, sample.rate)
+                found[name] = told.within(units, sample.rate, timeline_of(self.project, sample.uuid).stamps)
             except Cnmf3dError:
                 continue
         return found

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayou
 
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.timeline import frame_at, with_gaps
+from cnmf3d.traces import INTERVAL
 from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
 
@@ -35,9 +36,6 @@ MOST_SEGMENTS = 200
 
 LONG = 5000
 """Frames from which only what can be seen of a trace is drawn; that takes a second drawing."""
-
-HALF = 1.645
-"""Standard errors on both sides of a denoised trace that its band covers: 90 % of a normal distribution."""
 
 BAND_POINTS = 4000
 """Points of a band at the most: of more, each point has the greatest reach of several frames."""
@@ -179,7 +177,7 @@ class TraceDock(QWidget):
 
     def _band(self, seconds: Any, values: Any, errors: Any, colour: Any) -> None:
         """Where the denoised trace may lie."""
-        low, high = values - HALF * errors, values + HALF * errors
+        low, high = values - INTERVAL * errors, values + INTERVAL * errors
         step = -(-len(values) // BAND_POINTS)
         starts = np.arange(0, len(values), step)
         edges = (np.fmin.reduceat(low, starts), np.fmax.reduceat(high, starts))

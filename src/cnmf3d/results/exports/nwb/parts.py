@@ -66,6 +66,7 @@ def add_provenance(module: Any, export: Export) -> None:
         "quality": quality_columns(results.components.quality),
         "tags": tag_names(export),
         "timeline": json.loads(results.timeline.to_json()),
+        "resting_light": json.loads(results.components.resting.to_json()),
         **asdict(results.provenance),
     }
     tables = {
@@ -112,11 +113,17 @@ def add_stimuli(file: Any, stimuli: Mapping[str, Sequence[Interval]]) -> None:
         if not intervals:
             continue
         text = f"periods of the stimulus map {name}, in seconds from the first volume"
-        table = TimeIntervals(name=name.replace("/", "_").replace(":", "_"), description=text)
+        table = TimeIntervals(name=_table_name(name), description=text)
         table.add_column(name="stimulus", description="which stimulus")
         for each in sorted(intervals, key=lambda each: each.start):
             table.add_interval(start_time=float(each.start), stop_time=float(each.end), stimulus=each.name)
         file.add_time_intervals(table)
+
+
+def _table_name(stimuli: str) -> str:
+    """Name of a stimulus map's table, beside that of the segments."""
+    name = stimuli.replace("/", "_").replace(":", "_")
+    return f"stimuli_{name}" if name == names.SEGMENTS else name
 
 
 def add_segments(file: Any, results: Results) -> None:
