@@ -178,7 +178,9 @@ def time_constants(g: Float) -> tuple[Float, Float]:
 
 
 def events_of(spikes: Float, errors: Float) -> dict[str, npt.NDArray[Any]]:
-    """Events of traces, one after another: stretches of frames with one standard error, ``events_sd``.
+    """Events of traces, one after another: stretches of frames with a standard error, ``events_sd``.
+
+    Within an event it is the same in all frames, but in ROIs that were merged by hand: there the largest counts.
 
     Parameters
     ----------
@@ -200,6 +202,7 @@ def events_of(spikes: Float, errors: Float) -> dict[str, npt.NDArray[Any]]:
     width = spikes.shape[1]
     starts = component * width + first
     size = np.add.reduceat(flat, starts) if starts.size else np.zeros(0)  # between events there is nothing
+    largest = np.maximum.reduceat(np.nan_to_num(errors).ravel(), starts) if starts.size else np.zeros(0)
     peak = [int(a + spikes[c, a : b + 1].argmax()) for c, a, b in zip(component, first, last, strict=True)]
     return {
         "component": component.astype(np.int64),
@@ -207,5 +210,5 @@ def events_of(spikes: Float, errors: Float) -> dict[str, npt.NDArray[Any]]:
         "peak": np.array(peak, np.int64),
         "last": last.astype(np.int64),
         "size": size.astype(np.float32),
-        "size_sd": errors[component, first].astype(np.float32),
+        "size_sd": largest.astype(np.float32),
     }

@@ -42,6 +42,8 @@ def test_events_are_listed_with_sizes_and_errors():
     }  # fmt: skip
     assert found["size"].tolist() == [3, 3, 5]
     assert found["size_sd"] == pytest.approx([0.1, 0.2, 0.5])
+    errors[0, 2] = 0.3  # merged by hand: another part's event overlaps with it
+    assert events_of(spikes, errors)["size_sd"] == pytest.approx([0.3, 0.2, 0.5])
     assert all(len(values) == 0 for values in events_of(spikes, np.zeros_like(errors)).values())
     assert all(len(values) == 0 for values in events_of(spikes[:0], errors[:0]).values())
 

@@ -11,7 +11,7 @@ from cnmf3d.components import Float, Kinetics
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
-from cnmf3d.engine.deconvolution.uncertainty import Errors
+from cnmf3d.engine.deconvolution.uncertainty import Errors, runs
 from cnmf3d.timeline import stretches
 
 
@@ -71,9 +71,20 @@ def _in_a_row(parts: Sequence[Errors]) -> Errors | None:
     """Standard errors of stretches as those of whole traces; None where there are none."""
     if not parts:
         return None
-    return Errors(
-        *(np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("traces", "spikes", "events"))
+    calcium, spikes, events = (
+        np.concatenate([getattr(part, name) for part in parts], axis=1) for name in ("traces", "spikes", "events")
     )
+    return Errors(calcium, spikes, _as_one(events))
+
+
+def _as_one(events: Float) -> Float:
+    """Errors of events, with those that touch at a border as one: stretches know nothing of one another."""
+    out = events.copy()
+    for row in out:
+        for first, end in runs(row > 0):
+            part = row[first:end]
+            row[first:end] = np.sqrt((part[np.diff(part, prepend=np.float32(0)) != 0] ** 2).sum())
+    return out
 
 
 def _mean(values: Sequence[Float], lengths: npt.NDArray[np.float64]) -> Float:
