@@ -19,8 +19,9 @@ from cnmf3d.movies.blanked import without_frames
 from cnmf3d.parameters import CnmfParameters
 from cnmf3d.timeline import Timeline
 
-LABELLED = 3.0
-"""Standard deviations above the null from which the log counts a cell as labelled: one in 740 by chance."""
+LABELLED = 5.0
+"""Standard deviations above the null from which the log counts a cell as labelled: unlabelled ones beside labelled ones
+reach four, labelled ones have six and more."""
 
 
 def with_channels(
