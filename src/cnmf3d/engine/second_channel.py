@@ -22,6 +22,8 @@ from cnmf3d.results.footprints import unit
 def traces_on(context: Context, outcome: Outcome, components: Components, files: Files) -> Traced:
     """Traces of a channel: neuropil, kinetics, noise, offset and resting light are its own, the footprints are not.
 
+    They have no standard errors: `Traced` has no room for them.
+
     Parameters
     ----------
     context : Context
