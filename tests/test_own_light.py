@@ -109,5 +109,8 @@ def test_whose_light_is_decided_by_whether_it_is_clear():
     _, footprints, level = ratio(RestingLight(), light=(0.0, 1.0, -60.0), texture=20.0)
     rule, why = whose_light(auto, footprints, none, level, SHAPE)
     assert rule.light == "all" and "of 3" in why
+    _, footprints, level = ratio(RestingLight(), light=(300.0, 250.0, 0.0), texture=5.0)
+    rule, why = whose_light(auto, footprints, none, level, SHAPE)
+    assert rule.light == "all" and "2 of 3" in why  # nine in ten must be clear
     given = RestingLight(light="surround")
     assert whose_light(given, footprints, none, level, SHAPE)[0] == given

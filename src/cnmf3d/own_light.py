@@ -88,14 +88,10 @@ def own_light(level: Float, footprints: sparse.csc_array[Any], shape: VolumeShap
     for k, near in enumerate(_neighbourhoods(footprints, shape, seen, np.arange(footprints.shape[1]))):
         if near is None:
             continue
-        image = level[near.voxels].astype(np.float64)
-        inverse = np.linalg.pinv(near.design)
-        found = inverse @ image
+        found, errors = _fitted(level[None, near.voxels], near, shape)
         cells = len(near.components)
-        behind[k] = near.design[:, near.own] @ (near.design[:, cells:] @ found[cells:])
-        freedom = len(image) / (len(image) - len(found))
-        value[k] = found[near.own]
-        error[k] = np.sqrt(freedom * _power(inverse[near.own], image - near.design @ found, near, shape))
+        behind[k] = near.design[:, near.own] @ (near.design[:, cells:] @ found[cells:, 0])
+        value[k], error[k] = found[near.own, 0], errors[0]
     return OwnLight(value, error, behind)
 
 
@@ -145,15 +141,20 @@ def own_part(
     for k, near in enumerate(_neighbourhoods(footprints, shape, seen, asked)):
         if near is None:
             continue
-        values = images[:, near.voxels].T.astype(np.float64)
-        inverse = np.linalg.pinv(near.design)
-        found = inverse @ values
-        left = values - near.design @ found
-        freedom = len(values) / (len(values) - len(found))
+        found, error[:, k] = _fitted(images[:, near.voxels], near, shape)
         value[:, k] = found[near.own]
-        power = [_power(inverse[near.own], each, near, shape) for each in left.T]
-        error[:, k] = np.sqrt(freedom * np.array(power))
     return value, error
+
+
+def _fitted(images: Float, near: Near, shape: VolumeShape) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weights of a neighbourhood's terms in images (images, n) of it, and the standard error of the component's own."""
+    values = images.T.astype(np.float64)
+    inverse = np.linalg.pinv(near.design)
+    found = inverse @ values
+    left = values - near.design @ found
+    freedom = len(values) / (len(values) - len(found))
+    power = [_power(inverse[near.own], each, near, shape) for each in left.T]
+    return found, np.sqrt(freedom * np.array(power))
 
 
 def _neighbourhoods(

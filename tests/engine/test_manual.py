@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from cnmf3d.components import Background, Components, Kinetics
+from cnmf3d.components import Background, Components, Kinetics, RestingLight
 from cnmf3d.engine import demix_rois
 from cnmf3d.errors import EngineError, InputError, UsageError
 from cnmf3d.geometry import ZYX, sigma_of
@@ -95,6 +95,20 @@ def test_a_click_finds_the_cell_beside_its_neighbour(scenery, cell):
     assert np.isnan(found.quality["reliability"]).all()
     level = (found.footprints.T @ np.full(int(np.prod(SHAPE)), 100.0)).item()
     assert found.dff.max() == pytest.approx(found.traces.max() / level, rel=0.2)
+
+
+def test_each_segment_has_its_own_resting_level(scenery):
+    movie, results = scenery
+    truth = results.components
+    step = np.where(np.arange(FRAMES) < FRAMES // 2, 0, 80).astype(np.float32)
+    shape = truth.footprints[:, [2]].toarray().reshape(1, *SHAPE)
+    brighter = movie + step[:, None, None, None] * shape
+    start = ellipsoid(SHAPE, PLACES[2], cell_reach(results))
+    others = dataclasses.replace(without(results, 2), resting=RestingLight(segments=(FRAMES // 2,)))
+    found = demix_rois(open_movie(brighter, rate=10.0), scene_of(results, others, start, start, fixed=False))
+    assert np.abs(found.traces[0] - truth.traces[2]).mean() < 6
+    assert np.abs(found.raw[0] - truth.traces[2] - step).mean() < 12  # raw traces stay as they were measured
+    assert found.traces_sd.shape == found.events_sd.shape == (1, FRAMES)
 
 
 def test_two_parts_of_one_roi_are_told_apart(scenery):

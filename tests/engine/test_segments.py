@@ -7,7 +7,7 @@ import pytest
 
 import cnmf3d
 from cnmf3d.engine.aligning import aligned
-from cnmf3d.engine.deconvolution import Response, deconvolve, deconvolve_stretches
+from cnmf3d.engine.deconvolution import DEMIXED, Response, deconvolve, deconvolve_stretches, noise_level
 from cnmf3d.errors import UsageError
 from cnmf3d.simulate import draw, scene_of
 from cnmf3d.steps import steps
@@ -59,6 +59,34 @@ def test_calcium_is_not_carried_across_a_break():
     assert cut.spikes[:, 200].sum() < 0.5 * 12 * 2  # what decays from before is no spike
     same = deconvolve_stretches(raw, 1, Response(DECAY), ())
     assert np.array_equal(same.traces, whole.traces)
+
+
+@pytest.mark.parametrize("breaks", [(2,), (50, 99), (200,)])
+def test_errors_and_kinetics_cover_all_frames_however_short_a_stretch_is(breaks):
+    calcium, _ = traces(np.random.default_rng(3), count=2, frames=400 if breaks == (200,) else 100)
+    raw = (calcium + np.random.default_rng(4).normal(0, 0.2, calcium.shape)).astype(np.float32)
+    found = deconvolve_stretches(raw, 2, Response(DECAY, 0.8), breaks, errors=True, shape=DEMIXED)
+    errors = found.errors
+    assert errors.traces.shape == errors.spikes.shape == errors.events.shape == found.traces.shape == raw.shape
+    assert (
+        np.isnan(errors.traces).sum(axis=1) == sum(b - a for a, b in stretches(raw.shape[1], breaks) if b - a < 3)
+    ).all()
+    assert np.allclose(found.kinetics.g, Response(DECAY, 0.8).coefficients())
+
+
+def test_events_that_touch_at_a_border_keep_their_own_errors():
+    raw = np.random.default_rng(5).normal(0, 0.2, (1, 100)).astype(np.float32)
+    for start in (48, 51):
+        raw[0, start:] += 5 * np.exp(-np.arange(100 - start) / DECAY)
+    raw[0, 50:] -= 5 * np.exp(-np.arange(2, 52) / DECAY)  # calcium from before the border is gone
+    found = deconvolve_stretches(raw, 1, Response(DECAY), (50,), errors=True)
+    parts = [
+        deconvolve(raw[:, a:b], 1, Response(DECAY), noise=noise_level(raw), errors=True)
+        for a, b in ((0, 50), (50, 100))
+    ]
+    apart = [float(part.errors.events[0, k]) for part, k in zip(parts, (-1, 0), strict=True)]
+    assert min(apart) > 0
+    assert found.errors.events[0, 49:51] == pytest.approx(apart, rel=1e-5)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.02, 0.05, 0.09])

@@ -46,6 +46,8 @@ def test_overrides_replace_fields_and_leave_the_preset():
         ("small", {"rate": "nan"}, "rate"),
         ("small", {"rate": "0"}, "volumes a second"),
         ("small", {"look": "donut"}, "look"),
+        ("small", {"decay_range": "0,3"}, "lower bound comes first"),
+        ("small", {"decay_range": "3,0.2"}, "lower bound comes first"),
         ("small", {"bleaching": 1}, "bleaching"),
         ("small", {"cells": "__import__('os')"}, "cells"),
     ],

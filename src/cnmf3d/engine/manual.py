@@ -22,7 +22,14 @@ from cnmf3d.dff import delta_f_over_f
 from cnmf3d.engine.assemble import errors_in_units
 from cnmf3d.engine.block import entry_columns
 from cnmf3d.engine.cleaning import SIGNIFICANT, significant
-from cnmf3d.engine.deconvolution import DEMIXED, Deconvolved, Response, deconvolve, measured_response
+from cnmf3d.engine.deconvolution import (
+    DEMIXED,
+    Deconvolved,
+    Response,
+    deconvolve,
+    deconvolve_stretches,
+    measured_response,
+)
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
@@ -36,6 +43,7 @@ from cnmf3d.results.curation.scene import Scene, read_voxels
 from cnmf3d.results.curation.storing import arrays_of
 from cnmf3d.results.footprints import Footprints, unit
 from cnmf3d.results.seen import in_bytes
+from cnmf3d.steps import steps
 from cnmf3d.traces import decay_frames, time_constants
 
 ROUNDS = 12
@@ -208,29 +216,30 @@ def _components(
 ) -> Components:
     """In units of the movie, with measures."""
     count, order = weights.shape[1], scene.g.size
+    rule = RestingLight.from_json(str(scene.resting))
+    apart = steps(traces, rule.segments)
+    level = traces if apart is None else traces - apart  # as in a run: each segment has its own resting level
     if response is None and scene.rate > 0:
-        response = measured_response(traces, 1, float(scene.rate), None)
+        response = measured_response(level, 1, float(scene.rate), None)
     denoised = (
-        _calcium(traces, response)
+        _calcium(level, response)
         if response is None
-        else deconvolve(traces, order, response, errors=True, shape=DEMIXED)
+        else deconvolve_stretches(level, order, response, rule.segments, errors=True, shape=DEMIXED)
     )
     local, factor = unit(sparse.csc_array((weights * scene.noise[:, None]).astype(np.float32)))
     scale = factor[:, None]
     kinetics = denoised.kinetics
-    level = rest_level(Background(scene.images, scene.background))
     raw, calcium = traces * scale, denoised.traces * scale
-    quality = quality_of(raw, kinetics.g, MEASURES)
+    quality = quality_of(level * scale, kinetics.g, MEASURES)
     quality["r_value"] = _r_values(left, weights, traces, denoised.traces, response)
     noise = kinetics.noise * factor
     quality["noise"] = noise
     if scene.rate > 0:
         quality["decay"], quality["rise"] = (each / np.float32(scene.rate) for each in time_constants(kinetics.g))
-    rule = RestingLight.from_json(str(scene.resting))
     footprints = _in_volume(local, scene)
-    whole = np.full(footprints.shape[0], np.nan, np.float32)
-    whole[scene.voxels] = level
-    dff, quality["f0"] = delta_f_over_f(raw, kinetics.baseline * factor, noise, footprints, whole, rule, _shape(scene))
+    image = np.full(footprints.shape[0], np.nan, np.float32)
+    image[scene.voxels] = rest_level(Background(scene.images, scene.background))
+    dff, quality["f0"] = delta_f_over_f(raw, kinetics.baseline * factor, noise, footprints, image, rule, _shape(scene))
     quality["compactness"] = compactness(footprints, _shape(scene), ZYX(*scene.sigma))
     quality["smoothness"] = outline_smoothness(footprints, _shape(scene))
     quality["width"], quality["aspect"] = width_and_aspect(footprints, _shape(scene))

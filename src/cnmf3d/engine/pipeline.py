@@ -64,7 +64,6 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
 
-
 ROUNDS = 2
 """Times that frames which show nothing are expected anew; more change nothing that matters."""
 
@@ -136,8 +135,7 @@ def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = N
     draft = fit_volume(context, plan, cache, why, seeds)
     if plan.refit:
         with clock.stage("evaluate"):
-            quality = draft.quality(draft.raw)
-            good = np.flatnonzero(judged(draft, quality, draft.raw)[1])
+            good = np.flatnonzero(judged(draft, draft.quality(draft.raw), draft.raw)[1])
         if good.size:
             reporter(Note("blocks", f"refit with {good.size} accepted components"))
             about_rejected(draft, good, reporter)
@@ -244,19 +242,14 @@ def looks_of(footprints: Footprints, scale: Float, shape: VolumeShape, sigma: ZY
 
 def judged(draft: Draft, quality: dict[str, Float], raw: Float) -> tuple[dict[str, Float], Bool]:
     """Quality with the kind of each component, and which are accepted; see `judge`."""
-    cache = draft.cache
-    return judge(quality, draft.plan, cache.bins, draft.footprints, raw, draft.source.scale, cache.shape)
+    return judge(quality, draft.plan, draft.cache.bins, draft.footprints, raw, draft.source.scale, draft.cache.shape)
 
 
 def finished(context: Context, draft: Draft) -> Outcome:
     """Traces demixed with the last footprints, deconvolved and judged: the last pass over the movie."""
     plan, cache, clock = draft.plan, draft.cache, context.clock
     with clock.stage("traces"):
-        source, seen = draft.source, cache.statistics.valid
-        neuropil = without_cells(draft.neuropil, draft.footprints, source.level, source.scale, seen, cache.shape)
-        last = traces_of(source, draft.footprints, neuropil, draft.traces)
-        if plan.align:
-            last = dataclasses.replace(last, raw=in_time(last.raw, plan, draft.footprints, cache.shape, source.scale))
+        last, neuropil = last_traces(plan, cache, draft.source, draft.footprints, draft.neuropil, draft.traces)
     level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         responses = own_kinetics(plan, draft, level.raw, context.workers)
@@ -479,15 +472,23 @@ def deconvolved(
 
     Both in turn, so that these frames have no say (expectation and maximisation). `errors` as for `deconvolve`.
     """
-    raw = seen.raw
-    found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
-    gaps = None if seen.shares is None else seen.shares < UNSEEN
-    if gaps is None or not gaps.any():
-        return raw, found
-    for _ in range(ROUNDS):
+    raw, gaps = seen.raw, np.False_ if seen.shares is None else seen.shares < UNSEEN
+    for _ in range(ROUNDS if gaps.any() else 0):
+        found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
         raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-        found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
+    found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
     return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
+
+
+def last_traces(
+    plan: Plan, cache: Cache, source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float
+) -> tuple[Traces, Neuropil]:
+    """Traces as results have them, at common times where that is asked, and the neuropil they were demixed with."""
+    neuropil = without_cells(neuropil, footprints, source.level, source.scale, cache.statistics.valid, cache.shape)
+    last = traces_of(source, footprints, neuropil, start)
+    if plan.align:
+        last = dataclasses.replace(last, raw=in_time(last.raw, plan, footprints, cache.shape, source.scale))
+    return last, neuropil
 
 
 def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:

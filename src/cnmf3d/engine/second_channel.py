@@ -9,11 +9,10 @@ from scipy import sparse
 
 from cnmf3d.components import Components, Traced
 from cnmf3d.engine import refine
-from cnmf3d.engine.aligning import in_time
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.block import with_data
 from cnmf3d.engine.deconvolution import measured_response, own_responses
-from cnmf3d.engine.pipeline import Context, deconvolved, detector_offset, solve_blocks, traces_of
+from cnmf3d.engine.pipeline import Context, deconvolved, detector_offset, last_traces, solve_blocks
 from cnmf3d.engine.stages import Demixed, Outcome, Start, or_typical
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import tile_neuropil
@@ -22,6 +21,8 @@ from cnmf3d.results.footprints import unit
 
 def traces_on(context: Context, outcome: Outcome, components: Components, files: Files) -> Traced:
     """Traces of a channel: neuropil, kinetics, noise, offset and resting light are its own, the footprints are not.
+
+    They have no standard errors: `Traced` has no room for them.
 
     Parameters
     ----------
@@ -48,9 +49,8 @@ def traces_on(context: Context, outcome: Outcome, components: Components, files:
     neuropil = tile_neuropil(solved, boxes, cache.shape)
     source = refine.Source.of(context.movie, cache, neuropil, context.workers, context.reporter)
     with clock.stage("traces"):
-        seen = traces_of(source, footprints, neuropil, np.zeros((found.shape[1], context.movie.shape[0]), np.float32))
-        if plan.align:
-            seen = dataclasses.replace(seen, raw=in_time(seen.raw, plan, footprints, cache.shape, source.scale))
+        start = np.zeros((found.shape[1], context.movie.shape[0]), np.float32)
+        seen, neuropil = last_traces(plan, cache, source, footprints, neuropil, start)
     level = seen.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         measured = measured_response(level.raw, max(plan.p, 1), plan.rate, plan.decay, context.workers)

@@ -1,4 +1,4 @@
-"""Neuropil that goes on smoothly under cells, so that it takes nothing of what they do.
+"""Neuropil without what clearly has the shape of a cell, so that it takes nothing of what cells do.
 
 A fit can't tell ``C + w f`` beside the image ``B − a w`` from ``C`` beside ``B``, with ``f`` a course of the neuropil:
 what a cell does for long, or below its rest, goes into the background as far as it happens to be like ``f``. But
@@ -29,7 +29,7 @@ Fewer take that for the cell's, in dense tissue above all; more leave more of sl
 def without_cells(
     neuropil: Neuropil, footprints: Footprints, level: Float, scale: Float, seen: Bool, volume: VolumeShape
 ) -> Neuropil:
-    """Neuropil without what of its images has the shape of a footprint, but for bleaching.
+    """Neuropil without what of its images clearly has the shape of a footprint, but for bleaching.
 
     Bleaching dims a cell's own light as it does everything: that part of the images is in proportion to the cells'
     light at rest, by one factor for all cells of a tile (least absolute deviations), and stays.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Size = tuple[
     Annotated[int, Field(ge=4, le=4096)],
@@ -19,6 +19,16 @@ Blur = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)], Annot
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+
+
+def _rising(bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if high > 0 and not 0 < low <= high:
+        raise ValueError("the lower bound comes first, above 0")
+    return bounds
+
+
+Bounds = Annotated[tuple[NotNegative, NotNegative], AfterValidator(_rising)]
 
 
 class Scene(BaseModel):
@@ -62,7 +72,7 @@ class Scene(BaseModel):
     decay: Positive = Field(0.85, description="median decay time constant, s")
     rise: Positive = Field(0.1, description="median rise time constant, s")
     kinetics_spread: NotNegative = Field(0.2, description="lognormal sigma of both time constants from cell to cell")
-    decay_range: tuple[NotNegative, NotNegative] = Field(
+    decay_range: Bounds = Field(
         (0.0, 0.0),
         description="bounds of the decay times, s, drawn evenly on a log scale, with rises in proportion; 0,0: around "
         "`decay`",

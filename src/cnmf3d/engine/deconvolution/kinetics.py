@@ -52,8 +52,12 @@ OWN_LONGEST = 600
 """Frames on which a cell's own decay is measured: more cost time, which is that of a third of deconvolution."""
 
 TRIED, OWN_TRIED = 10, 5
-"""Decay times that are tried first, for the movie's over all that is plausible, for a cell's own around that: three
-finer ones follow. Fewer may miss the best one, more cost time."""
+"""Decay times that are tried first, for the movie's over all that is plausible, for a cell's own around that; those
+near the best one follow. Fewer may miss the best one, more cost time."""
+
+NEAR = 5
+"""Decay times that are tried around the best one, half a step to either side, for the parabola through them. Fewer
+leave it to the sampler's scatter, more cost time. One through the coarse trials draws decays a quarter too short."""
 
 TRIAL = (14, 6)
 """Sweeps of the sampler for each response that is tried, see `solve`: as many as tell responses apart."""
@@ -199,13 +203,13 @@ def _decays(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Logarithm of each cell's decay time (frames) of the shortest description, and its variance by the bend there.
 
-    `share` is the rise time's of the decay. The grid first, evenly spaced on a log scale, then between its best times.
+    `share` is the rise time's of the decay. The grid first, evenly spaced on a log scale, then `NEAR` around the best.
     """
     count, step = len(traces), float(np.log(grid[1] / grid[0])) if len(grid) > 1 else 1.0
     lengths = _descriptions(traces, noise, [[_at(d, share, averaged) for d in grid]] * count, workers)
     middle = np.log(grid[np.argmin(lengths, axis=1)])
     found, variance = np.empty(count), np.empty(count)
-    fine = np.linspace(-0.5, 0.5, 5) * step
+    fine = np.linspace(-0.5, 0.5, NEAR) * step
     near = [[_at(float(np.exp(m + by)), share, averaged) for by in fine] for m in middle]
     for k, row in enumerate(_descriptions(traces, noise, near, workers)):
         by, bend = _vertex(fine, row)

@@ -25,6 +25,9 @@ BURN, SWEEPS = 18, 20
 """Sweeps before the mean is taken, and of the mean. Ten times as many lift the correlation with spikes by 0.01."""
 
 
+FEWEST = 3
+"""Frames below which a trace, or a stretch of it, has no spikes: its values are all that is known."""
+
 ROUNDING = 8 * float(np.finfo(np.float32).eps)
 """Range of a trace, as a part of its values, that is rounding and nothing else."""
 
@@ -107,13 +110,14 @@ def deconvolve(
     nothing = np.zeros(count, np.float32)
     baseline = quiet_level(raw)[0] if raw.size else nothing
     lowest = resting_level(raw, noise) if raw.size else nothing
-    if p == 0 or frames < 3:
-        above = np.ascontiguousarray(raw - baseline[:, None])
-        return Deconvolved(above, np.zeros_like(above), Kinetics(_orders(count, p), baseline, nothing, noise, nothing))
     responses = [response] * count if isinstance(response, Response) else list(response)
     if p == 1:
         responses = [replace(each, rise=0.0) for each in responses]
-
+    g = np.array([each.coefficients()[:p] for each in responses], np.float32).reshape(count, p)
+    if p == 0 or frames < FEWEST:
+        above = np.ascontiguousarray(raw - baseline[:, None])
+        unknown = Errors(*np.full((3, count, frames), np.nan, np.float32)) if errors and p else None
+        return Deconvolved(above, np.zeros_like(above), Kinetics(g, baseline, nothing, noise, nothing), unknown)
     rests = resting_levels(raw, noise)
 
     def solved(k: int) -> Solved:
@@ -131,7 +135,6 @@ def deconvolve(
         if uncertain is not None and one.errors is not None:
             uncertain.traces[k], uncertain.spikes[k] = one.errors.traces, one.errors.spikes
             uncertain.events[k] = one.errors.events
-    g = np.array([each.coefficients()[:p] for each in responses], np.float32).reshape(count, p)
     return Deconvolved(calcium, spikes, Kinetics(g, told[0], told[1], told[2], nothing), uncertain)
 
 
@@ -196,7 +199,3 @@ def resting_level(raw: Float, noise: Float) -> Float:
     few = max(int(0.02 * raw.shape[1]), 1)
     lowest = np.partition(raw, few - 1, axis=1)[:, :few].mean(axis=1)
     return np.asarray(lowest + 2.42 * noise, np.float32)
-
-
-def _orders(count: int, p: int) -> Float:
-    return np.zeros((count, p), np.float32)

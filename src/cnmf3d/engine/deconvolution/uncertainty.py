@@ -31,7 +31,7 @@ hundred draws need none, and five times the time."""
 ESTIMATED, DEMIXED = 0.05, 0.12
 """Share of the calcium that there is by which the response is wrong: of traces whose kinetics were estimated, and of
 cells of a volume, which also hold what demixing leaves of others. In simulated traces the former is too much where a
-cell fires seldom and its decay is right, too little where it is busy and its decay isn't; with less than the latter
+cell fires seldom or its decay is right, too little where it is busy and its decay isn't; with less than the latter
 echoes of large events in simulated volumes look certain."""
 
 FAINTER = 0.5
