@@ -198,7 +198,8 @@ class ParameterFlags:
         str | None,
         typer.Option(
             metavar="FRAMES",
-            help="First frames of trials: 0,500,1000; none: the movie is one stretch, though it has several files.",
+            help="First frames of trials: 0,500,1000, or a text file with them; none: the movie is one stretch, though "
+            "it has several files.",
             rich_help_panel=TRACES,
         ),
     ] = None
@@ -258,10 +259,10 @@ class ParameterFlags:
             "decay_time": _number(self.decay_time),
             "offset": _number(self.offset),
             "align_planes": self.align_planes,
-            "segments": _whole_numbers(self.segments, "--segments"),
+            "segments": self.segments,
             "exclude": self.exclude,
             "structural": self.structural,
-            "functional": _whole_numbers(self.functional, "--functional"),
+            "functional": self.functional,
             "min_SNR": self.min_snr,
             "rval_thr": self.rval_thr,
         }
@@ -325,9 +326,9 @@ class FrameFlags:
 def _frames(text: str, frames: int) -> tuple[int, ...]:
     """Frame numbers from text or a file."""
     from cnmf3d.errors import UsageError
-    from cnmf3d.parameters.frames import frames_in_file, frames_in_text
+    from cnmf3d.parameters.frames import NONE, frames_in_file, frames_in_text
 
-    if text in ("none", "[]"):
+    if text.strip().lower() in NONE:
         return ()
     if Path(text).suffix or Path(text).exists():
         return tuple(frames_in_file(Path(text), frames).tolist())
@@ -372,18 +373,6 @@ def _lengths(text: str | None, name: str) -> Any:
         return None if text is None else text.lower()
     values = numbers(text, name)
     return values[0] if len(values) == 1 else values
-
-
-def _whole_numbers(text: str | None, name: str) -> tuple[int, ...] | None:
-    """Whole numbers with commas between; none of them for the word none."""
-    if text is None or text.strip().lower() == "none":
-        return None if text is None else ()
-    found = numbers(text, name)
-    if any(each != int(each) or each < 0 for each in found):
-        from cnmf3d.errors import UsageError
-
-        raise UsageError(f"{name} is {text!r}", f"Write whole numbers from 0 with commas between: {name} 0,500.")
-    return tuple(int(each) for each in found)
 
 
 def _number(text: str | None) -> int | float | str | None:

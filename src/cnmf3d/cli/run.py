@@ -73,7 +73,8 @@ def run(
     parts = find.parts()
     content, moving = separated(parts[0])
     parameters = combined([content, *parts[1:], {}])
-    source = opening.of_functional(parameters).opened(movie)
+    opening = opening.of_functional(parameters)
+    source = opening.opened(movie)
     parameters = combined([content, *parts[1:], frames.changes(source.shape[0])])
     out = output or beside(source)
     if not dry_run:

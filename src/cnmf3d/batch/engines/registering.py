@@ -12,7 +12,6 @@ from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.registered import Motion, write_motion
 from cnmf3d.movies.registered.origin import of_movie
 from cnmf3d.movies.watching import Watch
-from cnmf3d.parameters import MotionParameters
 
 
 def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
@@ -26,9 +25,8 @@ def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
         For a channel to register on that isn't there, or has another size.
     """
     movie, seen, other = movies_of(job)
-    parameters = MotionParameters.model_validate(job.parameters["motion"])
     watch = Watch.of(seen, caution=lambda text: reporter(Caution("register", text)))
-    motion = estimate_motion(seen, parameters, reporter=reporter, workers=job.workers)
+    motion = estimate_motion(seen, job.of_motion(), reporter=reporter, workers=job.workers)
     watch.check(content=True)
     keep(folder, job, motion, movie, other, reporter)
 

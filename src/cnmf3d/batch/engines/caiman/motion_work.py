@@ -40,7 +40,7 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     """Do a job that the engine found suitable; the motion file appears whole or not at all."""
     movie, seen, other = movies_of(job)
     volumes_of(seen)
-    parameters = MotionParameters.model_validate(job.parameters["motion"])
+    parameters = job.of_motion()
     settings = settings_for(parameters, own_among(job.options), seen.shape)
     for text in settings.choices:
         reporter(Note("register", text))
