@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from cnmf3d.batch import Batch, Job, RunFolder, Status, supervise
+from cnmf3d.batch import Batch, Job, RunFolder, Status, supervise, worker
 from cnmf3d.batch.cluster.ready import foretold, prepare
 from cnmf3d.batch.differences import differing
 from cnmf3d.batch.engines.native import ENGINE

@@ -82,8 +82,12 @@ def settled(
     """
     from cnmf3d.engine.registering import asked_for
     from cnmf3d.parameters import read_motion_parameters
+    from cnmf3d.parameters.registering import GROUP
 
-    given = read_motion_parameters(options.get(PARAMETERS), voxel_size=voxel_size)
+    asked = options.get(PARAMETERS)
+    if isinstance(asked, Mapping) and GROUP not in asked:
+        asked = {GROUP: asked}  # all of it is of registration, the unit of lengths as well
+    given = read_motion_parameters(asked, voxel_size=voxel_size)
     kind, _ = asked_for(str(options.get(KIND, "auto")), given)
     if kind in ("rigid", "piecewise") and registered:
         raise UsageError(f"register is {kind}, but the movie is registered already", "Leave register out.")
