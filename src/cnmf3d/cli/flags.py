@@ -165,19 +165,25 @@ class ParameterFlags:
         None
     )
     um: Annotated[bool, typer.Option("--um", help="gsig, rf and stride are in µm.", rich_help_panel=FIND)] = False
-    nb: Annotated[str | None, typer.Option(metavar="N", help="Neuropil courses, or auto.", rich_help_panel=FIND)] = None
+    nb: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Neuropil time courses of each patch, or auto.", rich_help_panel=FIND),
+    ] = None
     merge_thr: Annotated[
         float | None, typer.Option(help="Correlation of traces above which components merge.", rich_help_panel=FIND)
     ] = None
     seeds: Annotated[
-        Path | None, typer.Option(help="Footprints or labels to start from (Ain).", rich_help_panel=FIND)
+        Path | None, typer.Option(help="Footprints or labels to start from (CaImAn's Ain).", rich_help_panel=FIND)
     ] = None
     refit: Annotated[
         bool | None,
         typer.Option("--refit/--no-refit", help="Fit again with accepted components.", rich_help_panel=FIND),
     ] = None
     p: Annotated[
-        int | None, typer.Option("--p", min=0, max=2, help="Order of the AR model.", rich_help_panel=TRACES)
+        int | None,
+        typer.Option(
+            "--p", min=0, max=2, help="Model of calcium: 0 none, 1 decay, 2 rise and decay.", rich_help_panel=TRACES
+        ),
     ] = None
     decay_time: Annotated[
         str | None, typer.Option(metavar="S", help="Decay time of calcium in seconds, or auto.", rich_help_panel=TRACES)
@@ -223,8 +229,13 @@ class ParameterFlags:
             rich_help_panel=TRACES,
         ),
     ] = None
-    min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None
-    rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None
+    min_snr: Annotated[
+        float | None, typer.Option(help="Trace SNR from which a cell is accepted.", rich_help_panel=JUDGE)
+    ] = None
+    rval_thr: Annotated[
+        float | None,
+        typer.Option(help="Correlation in space (r value) from which a cell is accepted.", rich_help_panel=JUDGE),
+    ] = None
 
     def parameters(self, changes: dict[str, Any] | None = None) -> CnmfParameters:
         """File, then text, then flags, then `changes`: the later one wins.
@@ -277,7 +288,7 @@ class MotionFlags:
         str | None, typer.Option(metavar="X,Y,Z", help="Largest rigid shift in voxels.", rich_help_panel=MOVING)
     ] = None
     strides: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="From one patch to the next.", rich_help_panel=MOVING)
+        str | None, typer.Option(metavar="X,Y,Z", help="Distance from one patch to the next.", rich_help_panel=MOVING)
     ] = None
     max_deviation: Annotated[
         str | None,

@@ -34,7 +34,10 @@ def register(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Motion file; MOVIE.motion.hdf5 where not given.")
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="Of the motion; auto: what predicts held-out frames best.")] = "auto",
+    kind: Annotated[
+        Kind,
+        typer.Option(help="rigid: all moves as one; piecewise: places by themselves, too; auto: as frames show it."),
+    ] = "auto",
     register_on: Annotated[
         int | None, typer.Option(min=0, metavar="CHANNEL", help="Estimate on this channel, apply to --channel.")
     ] = None,
@@ -51,7 +54,9 @@ def register(
         typer.Option(help="What voxels get there that a frame doesn't show.", rich_help_panel=WRITING),
     ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT where it is something else.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores.", rich_help_panel=RUNNING)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads; all cores if not given.", rich_help_panel=RUNNING)
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One event a line on stdout.", rich_help_panel=RUNNING)
     ] = False,

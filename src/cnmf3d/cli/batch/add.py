@@ -46,7 +46,11 @@ def add(
         Literal["cnmf_3d", "mcorr_3d"], typer.Option(help="cnmf_3d finds cells; mcorr_3d how the tissue moves.")
     ] = "cnmf_3d",
     kind: Annotated[
-        Kind, typer.Option(help="Of the motion; auto: what predicts frames best.", rich_help_panel=MOVING)
+        Kind,
+        typer.Option(
+            help="rigid: all moves as one; piecewise: places by themselves, too; auto: as frames show it.",
+            rich_help_panel=MOVING,
+        ),
     ] = "auto",
     register_on: Annotated[
         int | None,
