@@ -13,7 +13,7 @@ import typer
 
 from cnmf3d.cli.flags import RUNNING, FrameFlags, MotionFlags, MovieFlags, MoviePaths, with_flags
 from cnmf3d.cli.progress import shown
-from cnmf3d.cli.registering import PIECEWISE, Kind, check_motion_output, estimated
+from cnmf3d.cli.registering import PIECEWISE, Kind, check_motion_output
 from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def _found(
     reporter: Reporter,
 ) -> Motion:
     """Estimate the motion, on another channel where one is named."""
+    from cnmf3d.engine.registering import watched_motion
     from cnmf3d.movies.registered.origin import of_movie
     from cnmf3d.parameters import read_motion_parameters
 
@@ -109,7 +110,7 @@ def _found(
         raise UsageError(f"channel {channel} has another size than the movie", "Give a channel of the same recording.")
     told = {name: value for name, value in changes.items() if value is not None}
     parameters = read_motion_parameters(params, voxel_size=source.voxel_size, **told)
-    motion = estimated(seen, parameters, reporter, workers)
+    motion = watched_motion(seen, parameters, reporter=reporter, workers=workers)
     other = None if channel is None else (channel, seen.fingerprint())
     return of_movie(motion, source, opening.keywords(), other)
 

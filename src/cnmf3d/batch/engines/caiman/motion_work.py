@@ -47,7 +47,7 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     for text in settings.changed:
         reporter(Caution("register", text))
     with temporary(folder.path / "scratch") as scratch:
-        watch = Watch.of(seen)
+        watch = Watch.of(seen, caution=lambda text: reporter(Caution("register", text)))
         memmap = memmap_for(seen, folder, job, scratch, reporter)
         watch.check(content=True)
         values = {
