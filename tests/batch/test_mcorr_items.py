@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from cnmf3d.batch import Batch, Job, RunFolder, Status, supervise
+from cnmf3d.batch import Batch, Job, RunFolder, Status, supervise, worker
 from cnmf3d.batch.cluster.ready import foretold, prepare
 from cnmf3d.batch.differences import differing
 from cnmf3d.batch.engines.native import ENGINE
@@ -215,6 +215,30 @@ def test_a_run_folder_knows_what_its_module_makes(tmp_path, noise):
     told = told_by(folder, "mcorr_3d")
     assert told["warnings"] == ["it jumps"] and told["summary"]["bad_frames"] == 1
     assert told["summary"]["kind"] == "rigid" and told["summary"]["largest"][0] > 1.5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({}, "in the group motion, and there is none"),
+        ({"motion": {"niter_rig": -1}}, "niter_rig should be greater than 0"),
+        ({"motion": 3}, "job.json is damaged"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["native", "caiman"])
+def test_a_job_with_parameters_that_cannot_be_ends_with_a_sentence(tmp_path, noise, parameters, problem, engine):
+    folder = RunFolder(tmp_path / "x")
+    folder.write(Job("mcorr_3d", engine, Input((str(noise),)), parameters))
+    assert worker.work(folder.path) == InputError.exit_code
+    said = folder.ended()["text"]
+    assert problem in said and "Traceback" not in said and "Export the item again" in said
+
+
+def test_a_job_that_finds_cells_with_parameters_that_cannot_be(tmp_path, noise):
+    folder = RunFolder(tmp_path / "x")
+    folder.write(Job("cnmf_3d", "native", Input((str(noise),)), {"quality": {"rval_thr": 7}}))
+    assert worker.work(folder.path) == InputError.exit_code
+    assert "quality.rval_thr should be" in folder.ended()["text"]
 
 
 def test_a_channel_is_registered_on_another_one(tmp_path):

@@ -119,6 +119,25 @@ def test_parameters_of_registration_are_an_option(batch, scenes):
     assert np.abs(motion.rigid).max() < 2
 
 
+def test_parameters_of_registration_are_kept_as_plain_values(batch, scenes):
+    um = {"lengths": "um", "max_shifts": 4, "niter_rig": "auto"}
+    for source in (um, {"motion": um}):
+        item = batch.add(scenes / "moves.tif", name="x", opening={"voxel_size": (2, 2, 4)}, options={"motion": source})
+        assert item.options == {"motion": {"max_shifts": [2.0, 2.0, 1.0]}}
+    assert batch.add(scenes / "moves.tif", name="y", options={"motion": {"pw_rigid": "auto"}}).options == {}
+
+
+def test_a_file_of_frames_to_leave_out_is_found_from_any_folder(batch, scenes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"shutter.txt does not exist"):
+        batch.add(scenes / "still.tif", {"exclude": "shutter.txt"}, name="x")
+    (tmp_path / "shutter.txt").write_text("3 4")
+    item = batch.add(scenes / "still.tif", {"exclude": "shutter.txt"}, name="x")
+    assert item.parameters["data"]["exclude"] == str(tmp_path / "shutter.txt")
+    rule = batch.add(scenes / "still.tif", {"exclude": "mean > 3000"}, name="rule")
+    assert rule.parameters["data"]["exclude"] == "mean > 3000"
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

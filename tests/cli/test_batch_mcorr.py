@@ -182,7 +182,7 @@ def test_items_say_whether_their_movie_is_registered_and_which_frames_are_left_o
     one, two, plain = items(say, folder)
     for item in (one, two):
         assert item["parameters"]["data"]["bad_frames"] == [3, 13, 23]
-        assert item["options"] == {"register": "rigid", "motion": {"motion": {"max_shifts": [4, 4, 1]}}}
+        assert item["options"] == {"register": "rigid", "motion": {"max_shifts": [4.0, 4.0, 1.0]}}
     assert plain["parameters"]["data"]["bad_frames"] == [4, 20, 21, 22] and plain["options"] == {}
     for wrong, text in (
         (("--bad-frames", "30"), "from 0 to 29"),
@@ -193,3 +193,37 @@ def test_items_say_whether_their_movie_is_registered_and_which_frames_are_left_o
         code, _, told = say("add", folder, noise, "--fps", 5, "--name", "x", *wrong)
         assert code == 2 and text in told, told
     assert len(items(say, folder)) == 3
+
+
+def test_cells_are_found_in_the_first_functional_channel_as_run_does(tmp_path, folder, say):
+    values = np.random.default_rng(0).poisson(100, (20, 3, 2, 12, 13)).astype(np.uint16)
+    np.save(tmp_path / "two.npy", values)
+    words = (tmp_path / "two.npy", "--axes", "tzcyx", "--fps", 5)
+    assert say("add", folder, *words, "--functional", "1,0", "--name", "flag")[0] == 0
+    assert say("add", folder, *words, "--kwargs", "functional=(1, 0)", "--name", "text")[0] == 0
+    assert say("add", folder, *words, "--functional", "1,0", "--channel", 0, "--name", "given")[0] == 0
+    with Batch.open(folder) as batch:
+        for name, channel in (("flag", 1), ("text", 1), ("given", 0)):
+            item = batch.item(name)
+            assert item.input.opening["channel"] == channel
+            assert item.parameters["data"]["functional"] == [1, 0]
+
+
+def test_flags_of_frames_are_read_as_the_parameters_are(tmp_path, noise, folder, say):
+    (tmp_path / "starts.txt").write_text("0, 10\n20")
+    frames = {"none": [], "[]": [], "0,10-11": [0, 10, 11], str(tmp_path / "starts.txt"): [0, 10, 20], "auto": "auto"}
+    for n, (text, wanted) in enumerate(frames.items()):
+        assert say("add", folder, noise, "--fps", 5, "--segments", text, "--bad-frames", text, "--name", n)[0] == 0
+        with Batch.open(folder) as batch:
+            data = batch.item(str(n)).parameters["data"]
+        assert data["segments"] == data["bad_frames"] == wanted, text
+    code, _, told = say("add", folder, noise, "--fps", 5, "--segments", "1.5", "--name", "x")
+    assert code == 2 and "data.segments is '1.5'" in told and "whole numbers and ranges" in told
+
+
+def test_a_group_motion_of_a_file_is_kept_as_the_option_says(tmp_path, noise, folder, say):
+    (tmp_path / "p.yaml").write_text("motion: {lengths: um, max_shifts: [4, 4, 4]}\nquality: {min_SNR: 3}\n")
+    words = (noise, "--fps", 5, "--voxel-size", "2,2,4", "--params", tmp_path / "p.yaml", "--name", "x")
+    assert say("add", folder, *words)[0] == 0
+    with Batch.open(folder) as batch:
+        assert batch.item("x").options == {"motion": {"max_shifts": [2.0, 2.0, 1.0]}}

@@ -41,7 +41,7 @@ def test_values_of_one_name_are_alternatives_and_names_multiply():
         ("--min-snr=2.5", "quality.min_SNR", 2.5),
         ("quality.min_snr=2", "quality.min_SNR", 2),
         ("refit=true", "refit", True),
-        ("rf=none", "patch.rf", None),
+        ("rf=none", "patch.rf", "none"),
         ("gsig=(4, 4, 2)", "init.gSig", [4, 4, 2]),
         ("fps=7.5", "data.fr", 7.5),
         ("merge_thresh=0.6", "merge_thresh", 0.6),
@@ -50,6 +50,11 @@ def test_values_of_one_name_are_alternatives_and_names_multiply():
 def test_names_are_flags_parameters_or_caimans(text, name, value):
     assert variants([text])[0].changes == {name: value}
     ParameterFlags(rf="none").parameters(variants([text])[0].changes)
+
+
+def test_none_varies_as_what_it_means_for_each_parameter():
+    told = [ParameterFlags().parameters(variants([text])[0].changes) for text in ("rf=none", "bad-frames=none")]
+    assert told[0].patch.rf is None and told[1].data.bad_frames == ()
 
 
 def test_a_variant_wins_over_flags_and_file(tmp_path):

@@ -78,6 +78,18 @@ def test_files_that_are_of_no_use(tmp_path, name, content, problem):
         frames_in_file(tmp_path / name, T)
 
 
+@pytest.mark.parametrize("text", ["none", "None", "[]"])
+def test_none_as_text_is_no_frame_and_not_auto(text):
+    data = read_parameters({"bad_frames": text, "segments": text, "functional": text}).data
+    assert (data.bad_frames, data.segments, data.functional) == ((), (), ())
+    assert read_motion_parameters({"motion": {"bad_frames": text}}).bad_frames == ()
+
+
+def test_nothing_given_for_frames_is_their_default():
+    assert read_parameters({"bad_frames": None, "segments": None}).data.segments == "auto"
+    assert read_motion_parameters({"motion": {"bad_frames": None}}).bad_frames == ()
+
+
 def test_what_a_parameter_takes(tmp_path):
     for given_as in ((1, 4), "1,4", "1, 4", [1, 4], np.array([1, 4]), [False, True, False, False, True]):
         assert read_parameters({"bad_frames": given_as}).data.bad_frames == (1, 4), given_as

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from cnmf3d.batch.engines import divide_motion, separate
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import CNMF, MCORR
-from cnmf3d.errors import UsageError
+from cnmf3d.batch.motions import PARAMETERS, settled
+from cnmf3d.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from cnmf3d.geometry import ZYX
     from cnmf3d.parameters import CnmfParameters, MotionParameters
 
 Parameters: TypeAlias = "CnmfParameters | MotionParameters | Mapping[str, Any] | str | Path | None"
@@ -48,8 +50,20 @@ def _finding(engine: str, parameters: Parameters) -> tuple[dict[str, Any], dict[
     if isinstance(parameters, MotionParameters):
         raise UsageError(f"these are parameters of registration, not of {CNMF}", f"Give the module: {MCORR}.")
     ours, own = separate(engine, parameters)
-    model = ours if isinstance(ours, CnmfParameters) else read_parameters(ours)
-    return model.to_dict(), own
+    model = (ours if isinstance(ours, CnmfParameters) else read_parameters(ours)).to_dict()
+    model["data"]["exclude"] = _wherever(model["data"]["exclude"])
+    return model, own
+
+
+def _wherever(what: str | None) -> str | None:
+    """What says which frames are left out; a file of them by its whole path, since items run in other folders."""
+    from cnmf3d.parameters.frames import names_file
+
+    if what is None or not names_file(what):
+        return what
+    if not Path(what).is_file():
+        raise InputError(f"{what} does not exist", "Check the path of the frames to leave out (data.exclude).")
+    return str(Path(what).absolute())
 
 
 def both(own: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +79,6 @@ def _registering(
 
     Refused for a movie that is registered already.
     """
-    from cnmf3d.movies import open_movie
     from cnmf3d.parameters import CnmfParameters, MotionParameters, read_motion_parameters
     from cnmf3d.parameters.reading import content_of
 
@@ -73,10 +86,29 @@ def _registering(
         raise UsageError("the movie is registered already", f"Give the recording itself to {MCORR}.")
     if isinstance(parameters, CnmfParameters):
         raise UsageError(f"these are parameters of {CNMF}, not of registration", f"Give the module: {CNMF}.")
-    paths = taken.found(folder) or taken.paths
-    movie = open_movie(paths[0] if len(paths) == 1 else list(paths), **taken.opening)
     own: dict[str, Any] = {}
     if not isinstance(parameters, MotionParameters):
         parameters, own = divide_motion(engine, content_of(parameters))
-    model = read_motion_parameters(parameters, voxel_size=movie.voxel_size)
+    model = read_motion_parameters(parameters, voxel_size=voxel_size_of(taken, folder))
     return {"motion": model.model_dump(mode="json")}, own
+
+
+def registered_first(engine: str, taken: Input, options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Options of an item that finds cells, with what it asks of registration as plain values.
+
+    Raises
+    ------
+    UsageError
+        For what can't be meant.
+    """
+    registered = bool(taken.item) or "motion" in taken.opening
+    size = voxel_size_of(taken, folder) if options.get(PARAMETERS) else None
+    return settled(options, engine, registered=registered, voxel_size=size)
+
+
+def voxel_size_of(taken: Input, folder: Path) -> ZYX | None:
+    """Voxel size of an item's movie, for lengths in µm."""
+    from cnmf3d.movies import open_movie
+
+    paths = taken.found(folder) or taken.paths
+    return open_movie(paths[0] if len(paths) == 1 else list(paths), **taken.opening).voxel_size

@@ -26,6 +26,7 @@ from cnmf3d.stored_names import lock, refuse_links
 
 if TYPE_CHECKING:
     from cnmf3d.engine.registering import Decision
+    from cnmf3d.geometry import ZYX
     from cnmf3d.movies import Movie
     from cnmf3d.parameters import MotionParameters
 
@@ -60,8 +61,10 @@ class Registered:
     why: str
 
 
-def check_options(options: Mapping[str, Any], engine: str, *, registered: bool, voxel_size: Any = None) -> None:
-    """See that what an item asks of registration can be done.
+def settled(
+    options: Mapping[str, Any], engine: str, *, registered: bool, voxel_size: ZYX | None = None
+) -> dict[str, Any]:
+    """Options with what an item asks of registration as plain values, lengths in voxels; what is "auto" is left out.
 
     Parameters
     ----------
@@ -78,8 +81,14 @@ def check_options(options: Mapping[str, Any], engine: str, *, registered: bool, 
         Where it can't.
     """
     from cnmf3d.engine.registering import asked_for
+    from cnmf3d.parameters import read_motion_parameters
+    from cnmf3d.parameters.registering import GROUP
 
-    kind, _ = asked_for(str(options.get(KIND, "auto")), options.get(PARAMETERS), voxel_size=voxel_size)
+    asked = options.get(PARAMETERS)
+    if isinstance(asked, Mapping) and GROUP not in asked:
+        asked = {GROUP: asked}  # all of it is of registration, the unit of lengths as well
+    given = read_motion_parameters(asked, voxel_size=voxel_size)
+    kind, _ = asked_for(str(options.get(KIND, "auto")), given)
     if kind in ("rigid", "piecewise") and registered:
         raise UsageError(f"register is {kind}, but the movie is registered already", "Leave register out.")
     if kind in ("rigid", "piecewise") and engine != "native":
@@ -87,6 +96,9 @@ def check_options(options: Mapping[str, Any], engine: str, *, registered: bool, 
             f"the engine {engine} doesn't register movies by itself, and register is {kind}",
             "Add an item of the module mcorr_3d, and this one on it (--on, input_item).",
         )
+    plain = given.model_dump(mode="json", exclude_defaults=True)
+    others = {name: value for name, value in options.items() if name != PARAMETERS}
+    return others | ({PARAMETERS: plain} if plain else {})
 
 
 def ready(folder: RunFolder, job: Job, movie: Movie, reporter: Reporter) -> Registered:

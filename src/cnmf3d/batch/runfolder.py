@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import BaseFileLock, Timeout
 
@@ -19,6 +20,9 @@ from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import holds
 from cnmf3d.stored_names import lock, refuse_links
 from cnmf3d.written import sweep, temporary_name
+
+if TYPE_CHECKING:
+    from cnmf3d.parameters import CnmfParameters, MotionParameters
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,53 @@ class Job:
     parameters: Mapping[str, Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     workers: int | None = None
+
+    def of_cnmf(self) -> CnmfParameters:
+        """Parameters of a job that finds cells.
+
+        Raises
+        ------
+        InputError
+            Where a job that somebody else wrote, or changed, has others.
+        """
+        from cnmf3d.parameters import CnmfParameters
+
+        with _sound():
+            return CnmfParameters.model_validate(self.parameters)
+
+    def of_motion(self) -> MotionParameters:
+        """Parameters of a job that registers.
+
+        Raises
+        ------
+        InputError
+            As `of_cnmf`.
+        """
+        from cnmf3d.parameters import MotionParameters
+
+        with _sound():
+            if "motion" not in self.parameters:
+                raise ValueError("a job of mcorr_3d has its parameters in the group motion, and there is none")
+            return MotionParameters.model_validate(self.parameters["motion"])
+
+
+@contextmanager
+def _sound() -> Iterator[None]:
+    """Report parameters of a job that can't be as damage of its file."""
+    from pydantic import ValidationError
+
+    from cnmf3d.parameters.reading import complaints
+
+    try:
+        yield
+    except ValidationError as error:
+        wrong = "; ".join(f"{name} should be {why}" for name, why in complaints(error).items())
+        raise InputError(f"job.json is damaged: {wrong}", AGAIN) from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"job.json is damaged: {error}", AGAIN) from error
+
+
+AGAIN = "Export the item again, or retry it."
 
 
 @dataclass(frozen=True)
@@ -111,7 +162,7 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"{self.path} is no run folder: {error.strerror}: job.json", "Export it again.") from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(f"{file} is damaged: {error}", "Export the item again, or retry it.") from error
+            raise InputError(f"{file} is damaged: {error}", AGAIN) from error
 
     def write(self, job: Job) -> None:
         """Make the folder ready for `job`; what an earlier attempt left is kept, its events are not.

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from cnmf3d.batch import schema, workdir
-from cnmf3d.batch.asked import Parameters, as_asked, both
+from cnmf3d.batch.asked import Parameters, as_asked, both, registered_first
 from cnmf3d.batch.engines import check_module
 from cnmf3d.batch.glance import FILE as FILE
 from cnmf3d.batch.item import Change, Input, Item, item_of
 from cnmf3d.batch.modules import CNMF, MCORR
-from cnmf3d.batch.motions import KIND, PARAMETERS, check_options, sweep
+from cnmf3d.batch.motions import KIND, PARAMETERS, sweep
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
 from cnmf3d.database import is_made, reading
@@ -162,6 +162,7 @@ class Batch:
             opening, options = self._as_recorded(opening or {}, options or {})
         taken = self._taken(source, opening or {})
         model, own = as_asked(module, engine, taken, parameters, self.folder)
+        asked = both(own, self._with_uuid(dict(options or {})))
         made = Item(
             uuid=str(uuid.uuid4()),
             name=readable(name),
@@ -169,13 +170,11 @@ class Batch:
             engine=engine,
             parameters=model,
             input=taken,
-            options=both(own, self._with_uuid(dict(options or {}))),
+            options=registered_first(engine, taken, asked, self.folder) if module == CNMF else asked,
             status=Status.PENDING,
             added=now(),
         )
         self._check_memmap(made)
-        if module == CNMF:
-            check_options(made.options, engine, registered=bool(taken.item) or "motion" in taken.opening)
         with self.engine.begin() as connection:
             connection.execute(insert(schema.items).values(**_values(made)))
             _note(connection, made.uuid, Status.PENDING, "added")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    format: Annotated[str, typer.Argument(help="What to write; --list tells what there is.")] = "",
+    format: Annotated[str, typer.Argument(help="What to write; --list shows what there is.")] = "",
     results: Annotated[Path | None, typer.Argument(help="Results file, ours or CaImAn's.")] = None,
     out: Annotated[Path | None, typer.Argument(help="The file or folder to write, as the format has it.")] = None,
     accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted ROIs.")] = False,

@@ -165,19 +165,25 @@ class ParameterFlags:
         None
     )
     um: Annotated[bool, typer.Option("--um", help="gsig, rf and stride are in µm.", rich_help_panel=FIND)] = False
-    nb: Annotated[str | None, typer.Option(metavar="N", help="Neuropil courses, or auto.", rich_help_panel=FIND)] = None
+    nb: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Neuropil time courses of each patch, or auto.", rich_help_panel=FIND),
+    ] = None
     merge_thr: Annotated[
         float | None, typer.Option(help="Correlation of traces above which components merge.", rich_help_panel=FIND)
     ] = None
     seeds: Annotated[
-        Path | None, typer.Option(help="Footprints or labels to start from (Ain).", rich_help_panel=FIND)
+        Path | None, typer.Option(help="Footprints or labels to start from (CaImAn's Ain).", rich_help_panel=FIND)
     ] = None
     refit: Annotated[
         bool | None,
         typer.Option("--refit/--no-refit", help="Fit again with accepted components.", rich_help_panel=FIND),
     ] = None
     p: Annotated[
-        int | None, typer.Option("--p", min=0, max=2, help="Order of the AR model.", rich_help_panel=TRACES)
+        int | None,
+        typer.Option(
+            "--p", min=0, max=2, help="Model of calcium: 0 none, 1 decay, 2 rise and decay.", rich_help_panel=TRACES
+        ),
     ] = None
     decay_time: Annotated[
         str | None, typer.Option(metavar="S", help="Decay time of calcium in seconds, or auto.", rich_help_panel=TRACES)
@@ -198,7 +204,8 @@ class ParameterFlags:
         str | None,
         typer.Option(
             metavar="FRAMES",
-            help="First frames of trials: 0,500,1000; none: the movie is one stretch, though it has several files.",
+            help="First frames of trials: 0,500,1000, or a text file with them; none: the movie is one stretch, though "
+            "it has several files.",
             rich_help_panel=TRACES,
         ),
     ] = None
@@ -222,8 +229,13 @@ class ParameterFlags:
             rich_help_panel=TRACES,
         ),
     ] = None
-    min_snr: Annotated[float | None, typer.Option(help="Trace SNR to accept.", rich_help_panel=JUDGE)] = None
-    rval_thr: Annotated[float | None, typer.Option(help="Space correlation to accept.", rich_help_panel=JUDGE)] = None
+    min_snr: Annotated[
+        float | None, typer.Option(help="Trace SNR from which a cell is accepted.", rich_help_panel=JUDGE)
+    ] = None
+    rval_thr: Annotated[
+        float | None,
+        typer.Option(help="Correlation in space (r value) from which a cell is accepted.", rich_help_panel=JUDGE),
+    ] = None
 
     def parameters(self, changes: dict[str, Any] | None = None) -> CnmfParameters:
         """File, then text, then flags, then `changes`: the later one wins.
@@ -258,10 +270,10 @@ class ParameterFlags:
             "decay_time": _number(self.decay_time),
             "offset": _number(self.offset),
             "align_planes": self.align_planes,
-            "segments": _whole_numbers(self.segments, "--segments"),
+            "segments": self.segments,
             "exclude": self.exclude,
             "structural": self.structural,
-            "functional": _whole_numbers(self.functional, "--functional"),
+            "functional": self.functional,
             "min_SNR": self.min_snr,
             "rval_thr": self.rval_thr,
         }
@@ -276,7 +288,7 @@ class MotionFlags:
         str | None, typer.Option(metavar="X,Y,Z", help="Largest rigid shift in voxels.", rich_help_panel=MOVING)
     ] = None
     strides: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="From one patch to the next.", rich_help_panel=MOVING)
+        str | None, typer.Option(metavar="X,Y,Z", help="Distance from one patch to the next.", rich_help_panel=MOVING)
     ] = None
     max_deviation: Annotated[
         str | None,
@@ -325,9 +337,9 @@ class FrameFlags:
 def _frames(text: str, frames: int) -> tuple[int, ...]:
     """Frame numbers from text or a file."""
     from cnmf3d.errors import UsageError
-    from cnmf3d.parameters.frames import frames_in_file, frames_in_text
+    from cnmf3d.parameters.frames import NONE, frames_in_file, frames_in_text
 
-    if text in ("none", "[]"):
+    if text.strip().lower() in NONE:
         return ()
     if Path(text).suffix or Path(text).exists():
         return tuple(frames_in_file(Path(text), frames).tolist())
@@ -372,18 +384,6 @@ def _lengths(text: str | None, name: str) -> Any:
         return None if text is None else text.lower()
     values = numbers(text, name)
     return values[0] if len(values) == 1 else values
-
-
-def _whole_numbers(text: str | None, name: str) -> tuple[int, ...] | None:
-    """Whole numbers with commas between; none of them for the word none."""
-    if text is None or text.strip().lower() == "none":
-        return None if text is None else ()
-    found = numbers(text, name)
-    if any(each != int(each) or each < 0 for each in found):
-        from cnmf3d.errors import UsageError
-
-        raise UsageError(f"{name} is {text!r}", f"Write whole numbers from 0 with commas between: {name} 0,500.")
-    return tuple(int(each) for each in found)
 
 
 def _number(text: str | None) -> int | float | str | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def import_(
-    format: Annotated[str, typer.Argument(help="Which program's file it is; --list tells what there is.")] = "",
+    format: Annotated[str, typer.Argument(help="Which program's file it is; --list shows what there is.")] = "",
     file: Annotated[Path | None, typer.Argument(help="What to read: a file, or a folder for some formats.")] = None,
     out: Annotated[Path | None, typer.Argument(help="The results file to write, .hdf5.")] = None,
     axes: Annotated[

@@ -28,7 +28,7 @@ def info(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
-    """Tell what a movie is: size, rate, voxels, format, and what is wrong with it. Results and motion files too."""
+    """Show what a movie is: size, rate, voxels, format, and what is wrong with it. Results and motion files too."""
     if len(movie) == 1 and _holds_results(Path(movie[0])):
         from cnmf3d.results import load_results
 

@@ -23,7 +23,7 @@ def motion(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what was found, and write a self-contained HTML page: shifts, confidence, means before and after."""
+    """Print what was found, and write a self-contained HTML page: shifts, confidence, means before and after."""
     from cnmf3d.errors import UsageError
     from cnmf3d.movies.registered import read_motion
     from cnmf3d.results.motion_report import facts_of, write_motion_report

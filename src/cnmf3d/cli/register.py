@@ -13,7 +13,7 @@ import typer
 
 from cnmf3d.cli.flags import RUNNING, FrameFlags, MotionFlags, MovieFlags, MoviePaths, with_flags
 from cnmf3d.cli.progress import shown
-from cnmf3d.cli.registering import PIECEWISE, Kind, check_motion_output, estimated
+from cnmf3d.cli.registering import PIECEWISE, Kind, check_motion_output
 from cnmf3d.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ def register(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Motion file; MOVIE.motion.hdf5 where not given.")
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="Of the motion; auto: what predicts held-out frames best.")] = "auto",
+    kind: Annotated[
+        Kind,
+        typer.Option(help="rigid: all moves as one; piecewise: places by themselves, too; auto: as frames show it."),
+    ] = "auto",
     register_on: Annotated[
         int | None, typer.Option(min=0, metavar="CHANNEL", help="Estimate on this channel, apply to --channel.")
     ] = None,
@@ -51,7 +54,9 @@ def register(
         typer.Option(help="What voxels get there that a frame doesn't show.", rich_help_panel=WRITING),
     ] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace OUTPUT where it is something else.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores.", rich_help_panel=RUNNING)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads; all cores if not given.", rich_help_panel=RUNNING)
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One event a line on stdout.", rich_help_panel=RUNNING)
     ] = False,
@@ -96,6 +101,7 @@ def _found(
     reporter: Reporter,
 ) -> Motion:
     """Estimate the motion, on another channel where one is named."""
+    from cnmf3d.engine.registering import watched_motion
     from cnmf3d.movies.registered.origin import of_movie
     from cnmf3d.parameters import read_motion_parameters
 
@@ -104,7 +110,7 @@ def _found(
         raise UsageError(f"channel {channel} has another size than the movie", "Give a channel of the same recording.")
     told = {name: value for name, value in changes.items() if value is not None}
     parameters = read_motion_parameters(params, voxel_size=source.voxel_size, **told)
-    motion = estimated(seen, parameters, reporter, workers)
+    motion = watched_motion(seen, parameters, reporter=reporter, workers=workers)
     other = None if channel is None else (channel, seen.fingerprint())
     return of_movie(motion, source, opening.keywords(), other)
 

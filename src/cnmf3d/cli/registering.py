@@ -1,4 +1,4 @@
-"""What `register` and `run --register` share: estimating the motion of a movie, and saying what was found."""
+"""What `register` and `run --register` share: where a motion is written; and what a run does before it finds cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from cnmf3d.engine.registering import Decision
     from cnmf3d.events import Reporter
     from cnmf3d.movies import Movie
-    from cnmf3d.movies.registered import Motion
     from cnmf3d.parameters import MotionParameters
     from cnmf3d.results import Results
 
@@ -22,18 +21,6 @@ Kind = Literal["auto", "rigid", "piecewise"]
 PIECEWISE: dict[str, bool] = {"rigid": False, "piecewise": True}
 """What pw_rigid is for each kind but auto, which leaves it to the data."""
 Registering = Literal["auto", "none", "rigid", "piecewise"]
-
-
-def estimated(movie: Movie, parameters: MotionParameters, reporter: Reporter, workers: int | None) -> Motion:
-    """Estimate the motion of a movie."""
-    from cnmf3d.events import Caution
-    from cnmf3d.motion import estimate_motion
-    from cnmf3d.movies.watching import Watch
-
-    watch = Watch.of(movie, caution=lambda text: reporter(Caution("register", text)))
-    motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
-    watch.check(content=True)
-    return motion
 
 
 def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:

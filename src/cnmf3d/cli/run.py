@@ -41,7 +41,9 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", help="Replace OUTPUT where it was curated, or is something else.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads; all cores.", rich_help_panel=RUNNING)] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads; all cores if not given.", rich_help_panel=RUNNING)
+    ] = None,
     scratch: Annotated[
         Path | None, typer.Option(help="Folder for the temporary file.", rich_help_panel=RUNNING)
     ] = None,
@@ -73,7 +75,8 @@ def run(
     parts = find.parts()
     content, moving = separated(parts[0])
     parameters = combined([content, *parts[1:], {}])
-    source = opening.of_functional(parameters).opened(movie)
+    opening = opening.of_functional(parameters)
+    source = opening.opened(movie)
     parameters = combined([content, *parts[1:], frames.changes(source.shape[0])])
     out = output or beside(source)
     if not dry_run:

@@ -19,7 +19,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Note, Reporter
 from cnmf3d.movies import Movie
 from cnmf3d.movies.blanked import without_frames
-from cnmf3d.parameters.frames import FILES, frames_in_file
+from cnmf3d.parameters.frames import frames_in_file, names_file
 from cnmf3d.results.curation.rules import matching
 from cnmf3d.timeline import Timeline
 
@@ -76,7 +76,7 @@ def asked_of(plan: Plan) -> tuple[int | str, ...] | None:
     if plan.exclude is None:
         return plan.left_out
     given = ("found",) if plan.left_out is None else plan.left_out
-    content = hash_of_file(Path(plan.exclude)) if _is_file(plan.exclude) and Path(plan.exclude).is_file() else ""
+    content = hash_of_file(Path(plan.exclude)) if names_file(plan.exclude) and Path(plan.exclude).is_file() else ""
     return (*given, "exclude", plan.exclude, content)
 
 
@@ -115,7 +115,7 @@ def excluded(movie: Movie, what: str, seconds: Double, workers: int) -> Bool:
     UsageError, InputError
         Where a rule can't be understood, a channel isn't there, or a file can't be read or doesn't fit.
     """
-    if _is_file(what):
+    if names_file(what):
         return given_frames(movie, tuple(frames_in_file(Path(what), movie.shape[0]).tolist()))
     check_excluded(movie, what)
     values: dict[str, npt.NDArray[Any]] = {"frame": np.arange(movie.shape[0]), "seconds": seconds}
@@ -135,7 +135,7 @@ def check_excluded(movie: Movie, what: str) -> None:
     UsageError, InputError
         As for `excluded`.
     """
-    if _is_file(what):
+    if names_file(what):
         frames_in_file(Path(what), movie.shape[0])
         return
     numbers = _channels(what)
@@ -152,13 +152,6 @@ def check_excluded(movie: Movie, what: str) -> None:
 def _channels(rule: str) -> list[int]:
     """Channels that a rule names."""
     return sorted({int(each) for each in CHANNEL.findall(rule)})
-
-
-def _is_file(what: str) -> bool:
-    """Whether a file is meant, and no rule."""
-    if re.search(r"[<>=!]", what):
-        return False
-    return Path(what).suffix.lower() in FILES or Path(what).is_file()
 
 
 def _levels(movie: Movie, workers: int) -> tuple[Double, Double, Double]:

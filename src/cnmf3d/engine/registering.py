@@ -11,7 +11,7 @@ from cnmf3d.engine.plausibility.checks import LEAST
 from cnmf3d.engine.plausibility.motion import check_motion, registered_before
 from cnmf3d.engine.plausibility.sample import sample_of
 from cnmf3d.errors import UsageError, did_you_mean
-from cnmf3d.events import Note, Reporter, silent
+from cnmf3d.events import Caution, Note, Reporter, silent
 from cnmf3d.motion import estimate_motion
 from cnmf3d.movies import Movie
 from cnmf3d.movies.registered import read_motion, registered, write_motion
@@ -113,6 +113,22 @@ def _kept(file: Path, movie: Movie, parameters: MotionParameters | None) -> Moti
     return motion if parameters is None or asked == parameters.model_dump(mode="json") else None
 
 
+def watched_motion(
+    movie: Movie, parameters: MotionParameters, *, reporter: Reporter = silent, workers: int | None = None
+) -> Motion:
+    """Estimate the motion of a movie that stays the same meanwhile: of what changes it would be that of nothing.
+
+    Raises
+    ------
+    InputError
+        Where its files change. Where they were only touched there is a caution.
+    """
+    watch = Watch.of(movie, caution=lambda text: reporter(Caution(STAGE, text)))
+    motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
+    watch.check(content=True)
+    return motion
+
+
 def carry_out(
     decision: Decision,
     movie: Movie,
@@ -142,9 +158,7 @@ def carry_out(
     reporter(Note(STAGE, decision.why))
     motion = decision.motion
     if motion is None:
-        watch = Watch.of(movie)
-        motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
-        watch.check(content=True)  # a motion of what somebody changes meanwhile is that of nothing
+        motion = watched_motion(movie, parameters, reporter=reporter, workers=workers)
         motion = of_movie(motion, movie, dict(opening or {}))
         if file is not None:
             write_motion(motion, file)

@@ -78,18 +78,10 @@ def _bounded_left(of: Any, level: Any, most: Any, row: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def products(frames: Any, corners: Any, level: Any, instruments: Any, out: Any) -> None:
-    """``out[t, k] = Σ_p instruments[k](p) (frame_t(p + corner_t) - level)`` over what a frame has of it.
-
-    Parameters
-    ----------
-    frames : (frames, Z, Y, X)
-    corners : (frames, 3) int64
-        Where the images' first voxel lies in each frame.
-    level : float32
-    instruments : (Z', Y', K, X') float32
-    out : (frames, K) float64, written
-    """
+def _summed(
+    frames: Any, corners: Any, level: Any, bound: Any, factors: Any, images: Any, instruments: Any, out: Any
+) -> None:
+    """As `bounded_products`; without factors as `products`, compiled apart."""
     planes, height, columns = frames.shape[1:]
     depth, rows, _, length = instruments.shape
     row = np.zeros(length, np.float32)
@@ -102,12 +94,33 @@ def products(frames: Any, corners: Any, level: Any, instruments: Any, out: Any) 
                 first, stop = max(0, -c), min(length, columns - c)
                 if a < 0 or a >= planes or first >= stop:
                     continue
-                row[:first] = 0
-                row[stop:] = 0
                 part = row[first:stop]
                 for y in range(max(begin, -b), min(end, height - b)):
-                    above(frames[t, a, y + b, first + c : stop + c], level, part)
+                    of = frames[t, a, y + b, first + c : stop + c]
+                    if factors is None:
+                        above(of, level, part)
+                    else:
+                        _mix(factors[t], images[z, y], row)
+                        _bounded_left(of, level, bound[z, y, first:stop], part)
+                    row[:first] = 0
+                    row[stop:] = 0
                     _dot(row, instruments[z, y], out[t])
+
+
+@njit(cache=True, nogil=True)
+def products(frames: Any, corners: Any, level: Any, instruments: Any, out: Any) -> None:
+    """``out[t, k] = Σ_p instruments[k](p) (frame_t(p + corner_t) - level)`` over what a frame has of it.
+
+    Parameters
+    ----------
+    frames : (frames, Z, Y, X)
+    corners : (frames, 3) int64
+        Where the images' first voxel lies in each frame.
+    level : float32
+    instruments : (Z', Y', K, X') float32
+    out : (frames, K) float64, written
+    """
+    _summed(frames, corners, level, None, None, None, instruments, out)
 
 
 @njit(cache=True, nogil=True)
@@ -125,26 +138,7 @@ def bounded_products(
         Of the images in each frame.
     images : (Z', Y', K, X') float32
     """
-    planes, height, columns = frames.shape[1:]
-    depth, rows, _, length = instruments.shape
-    row = np.zeros(length, np.float32)
-    out[:] = 0
-    for z in range(depth):
-        for begin in range(0, rows, ROWS):
-            end = min(begin + ROWS, rows)
-            for t in range(frames.shape[0]):
-                a, b, c = z + corners[t, 0], corners[t, 1], corners[t, 2]
-                first, stop = max(0, -c), min(length, columns - c)
-                if a < 0 or a >= planes or first >= stop:
-                    continue
-                part = row[first:stop]
-                for y in range(max(begin, -b), min(end, height - b)):
-                    of, most = frames[t, a, y + b, first + c : stop + c], bound[z, y, first:stop]
-                    _mix(factors[t], images[z, y], row)
-                    _bounded_left(of, level, most, part)
-                    row[:first] = 0
-                    row[stop:] = 0
-                    _dot(row, instruments[z, y], out[t])
+    _summed(frames, corners, level, bound, factors, images, instruments, out)
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS)

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
 from cnmf3d.errors import InputError
 from cnmf3d.npy_objects import load_objects
 
 FILES = (".npy", ".txt", ".csv")
 """Endings of files with frame numbers."""
+
+NONE = ("none", "[]", "()")
+"""Words for no frames at all; nothing given at all is something else: then the data decide."""
 
 WANTED = "whole numbers and ranges with commas between (200, 400-410)"
 
@@ -128,6 +133,18 @@ def frame_numbers(value: Any) -> Any:
             raise ValueError(f"frames, or a file with some: {error.problem}") from error
     if isinstance(value, (list, tuple)) and value and all(isinstance(each, bool) for each in value):
         return tuple(number for number, flag in enumerate(value) if flag)
-    if not isinstance(value, str) or value in ("auto", "[]", "none", "()"):
-        return () if value in ("[]", "none", "()") else value
-    return frames_in_text(value.strip("[]() "))
+    if not isinstance(value, str) or value == "auto":
+        return value
+    return () if value.strip().lower() in NONE else frames_in_text(value.strip("[]() "))
+
+
+def is_frames(kind: FieldInfo) -> bool:
+    """Whether a parameter is of frame numbers, for which the word none is a value."""
+    return any(isinstance(each, BeforeValidator) and each.func is frame_numbers for each in kind.metadata)
+
+
+def names_file(what: str) -> bool:
+    """Whether a file is meant by what says which frames are left out, and no rule."""
+    if re.search(r"[<>=!]", what):
+        return False
+    return Path(what).suffix.lower() in FILES or Path(what).is_file()

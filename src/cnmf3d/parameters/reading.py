@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import caiman
+from cnmf3d.parameters.frames import is_frames
 from cnmf3d.parameters.lengths import LENGTHS
 from cnmf3d.parameters.model import CnmfParameters
 from cnmf3d.parameters.stage import Stage
@@ -198,8 +199,8 @@ def _target(name: str, value: Any, group: str, whole: bool) -> Iterator[tuple[st
     full = f"{group}.{name}" if group else name
     if isinstance(value, (np.ndarray, np.generic)):
         value = value.tolist()
-    value = None if isinstance(value, str) and value.lower() in ("none", "null") else value
     own = ALIASES.get(full) or find(full)
+    value = or_nothing(value, field_of(own) if own else None)
     rule = caiman.rule_of(name, group)
     if group == "motion" or (rule is not None and rule.target.startswith("motion.")):
         if rule is None or (rule.kind != "no effect" and not caiman.says_nothing(name, "motion", value)):
@@ -221,6 +222,12 @@ def _target(name: str, value: Any, group: str, whole: bool) -> Iterator[tuple[st
             return
         possible = f"Only {' and '.join(map(repr, rule.values))} can be given" if rule.values else "Leave it out"
         raise UsageError(f"{full} is {value!r}, which the engine can't honour: {rule.text}", f"{possible}.")
+
+
+def or_nothing(value: Any, kind: FieldInfo | None) -> Any:
+    """None for the words none and null, as text has it; of frame numbers none are meant by that."""
+    written = isinstance(value, str) and value.lower() in ("none", "null")
+    return None if written and not (kind is not None and is_frames(kind)) else value
 
 
 def _voxel_size(value: Any) -> Any:
@@ -313,7 +320,7 @@ def complaints(error: ValidationError) -> dict[str, str]:
     """
     reasons: dict[str, list[str]] = {}
     for entry in error.errors(include_url=False, include_context=False):
-        place = entry["loc"]
+        place = entry["loc"] or ("parameters",)  # no names and values at all
         target = ".".join(str(part) for part in (place[:2] if place[0] in _stages() else place[:1]))
         reason = entry["msg"].removeprefix("Value error, ").replace("Input should be ", "").partition(", unable")[0]
         if reason not in reasons.setdefault(target, []):

@@ -13,7 +13,7 @@ from cnmf3d.errors import UsageError, did_you_mean
 from cnmf3d.geometry import ZYX, along_axes, to_voxels
 from cnmf3d.parameters import caiman
 from cnmf3d.parameters.motion import MotionParameters
-from cnmf3d.parameters.reading import FORM_GROUPS, FORM_NAMES, complaints, content_of, find, names
+from cnmf3d.parameters.reading import FORM_GROUPS, FORM_NAMES, complaints, content_of, find, names, or_nothing
 
 GROUP = "motion"
 
@@ -110,12 +110,14 @@ def _given(values: Mapping[str, Any], *, whole: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
         value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-        value = None if isinstance(value, str) and value.lower() in ("none", "null") else value
+        value = or_nothing(value, MotionParameters.model_fields.get(name))
         rule = caiman.MOTION.get(name)
         if whole and rule is not None and caiman.says_nothing(name, GROUP, value):
             continue
         if name == "lengths" or name in MotionParameters.model_fields:
-            found[name] = "auto" if value is None else value
+            if value is None and name in MotionParameters.model_fields:
+                value = MotionParameters.model_fields[name].default
+            found[name] = value
         elif rule is None:
             raise _unknown(name)
         elif rule.kind == "refused" and not caiman.says_nothing(name, GROUP, value):

@@ -31,7 +31,7 @@ def register(request: Mapping[str, Any]) -> None:
     Cnmf3dError
         Where it can't be done.
     """
-    from cnmf3d.motion import estimate_motion
+    from cnmf3d.engine.registering import watched_motion
     from cnmf3d.motion.stretch import estimate_stretch
     from cnmf3d.movies import open_movie
     from cnmf3d.movies.registered import write_motion
@@ -46,7 +46,7 @@ def register(request: Mapping[str, Any]) -> None:
     parameters = read_motion_parameters({"motion": request["parameters"]})
     stretch, workers = request.get("stretch"), request["workers"]
     if stretch is None:
-        motion = estimate_motion(seen, parameters, reporter=report, workers=workers)
+        motion = watched_motion(seen, parameters, reporter=report, workers=workers)
     else:
         start, stop = stretch
         motion = estimate_stretch(seen, start, stop, parameters, reporter=report, workers=workers)

@@ -75,24 +75,24 @@ def _registration(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
         name = next(iter(rest))
         hint = did_you_mean(name, ("item_name", "mc_kwargs", "register_on"))
         raise UsageError(f"the form of {MCORR} has no {name}", f"{hint}Give its dict: {MOTION_FORM}.")
-    told = given.get("mc_kwargs")
-    told = read_text(told) if isinstance(told, str) else told
-    if told is not None and not isinstance(told, Mapping):
-        raise UsageError(f"mc_kwargs is {told!r}", f"Give names and values: {MOTION_FORM}.")
     channel = given.get("register_on")
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
         raise UsageError(f"register_on is {channel!r}", "Give the number of a channel, from 0.")
-    return {"motion": dict(told or {})}, {} if channel is None else {"register_on": channel}
+    return {"motion": _moving(given.get("mc_kwargs"))}, {} if channel is None else {"register_on": channel}
 
 
 def _before(given: dict[str, Any]) -> dict[str, Any]:
     """Options that say whether the movie is registered first, taken out of the form's dict."""
-    told = {name: given.pop(name) for name in (KIND, "mc_kwargs") if given.get(name) is not None}
-    motion = told.pop("mc_kwargs", None)
-    motion = read_text(motion) if isinstance(motion, str) else motion
-    if motion is not None and not isinstance(motion, Mapping):
-        raise UsageError(f"mc_kwargs is {motion!r}", f"Give names and values: {MOTION_FORM}.")
-    return told | ({PARAMETERS: dict(motion)} if motion else {})
+    kind, motion = given.pop(KIND, None), _moving(given.pop("mc_kwargs", None))
+    return ({} if kind is None else {KIND: kind}) | ({PARAMETERS: motion} if motion else {})
+
+
+def _moving(told: Any) -> dict[str, Any]:
+    """Parameters of registration as the form's dict has them: names and values, or text."""
+    told = read_text(told) if isinstance(told, str) else told
+    if told is not None and not isinstance(told, Mapping):
+        raise UsageError(f"mc_kwargs is {told!r}", f"Give names and values: {MOTION_FORM}.")
+    return dict(told or {})
 
 
 def _on(

@@ -80,7 +80,7 @@ class Module:
             For an empty work environment, one whose movie is only in memory, unknown names (with the nearest),
             parameters that can't be, or no batch.
         InputError
-            Where nobody says the movie's rate.
+            Where the movie's rate isn't known.
         """
         if params is not None:
             self.set_params(params)

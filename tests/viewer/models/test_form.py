@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -236,3 +238,18 @@ def test_whether_the_movie_is_registered_first():
     assert form.register == "none"
     form.reset()
     assert form.register == "auto"
+
+
+def test_registration_is_not_asked_for_where_the_form_offers_none(movie_like):
+    form = FormModel()
+    form.set_register("rigid")
+    assert form.params(movie_like({}))["register"] == "rigid"
+    assert "register" not in form.params(movie_like({"motion": {}})) and form.register == "rigid"
+    form.set_engine("caiman")
+    assert "register" not in form.params(movie_like({}))
+
+
+@pytest.fixture
+def movie_like():
+    """A movie of which only metadata are looked at."""
+    return lambda metadata: SimpleNamespace(metadata=metadata)

@@ -14,7 +14,6 @@ from cnmf3d.engine.run import cache_key
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Caution, Note, Progress, Reporter
 from cnmf3d.movies import open_movie
-from cnmf3d.parameters import CnmfParameters
 from cnmf3d.results import write_results
 from cnmf3d.results.registration import with_registration
 
@@ -48,7 +47,7 @@ class Native:
         recording = open_movie(paths[0] if len(paths) == 1 else list(paths), **job.input.opening)
         registered = ready(folder, job, recording, reporter)
         movie = registered.movie
-        parameters = CnmfParameters.model_validate(job.parameters)
+        parameters = job.of_cnmf()
         caches = Caches(default_folder())
         kept = None
         if job.options.get("use_memmap"):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from cnmf3d.batch.runfolder import Job, RunFolder
+from cnmf3d.engine.registering import watched_motion
 from cnmf3d.errors import UsageError
-from cnmf3d.events import Caution, Progress, Reporter
-from cnmf3d.motion import estimate_motion
+from cnmf3d.events import Progress, Reporter
 from cnmf3d.movies import Movie, open_movie
 from cnmf3d.movies.registered import Motion, write_motion
 from cnmf3d.movies.registered.origin import of_movie
-from cnmf3d.movies.watching import Watch
-from cnmf3d.parameters import MotionParameters
 
 
 def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
@@ -26,10 +24,7 @@ def register(folder: RunFolder, job: Job, reporter: Reporter) -> None:
         For a channel to register on that isn't there, or has another size.
     """
     movie, seen, other = movies_of(job)
-    parameters = MotionParameters.model_validate(job.parameters["motion"])
-    watch = Watch.of(seen, caution=lambda text: reporter(Caution("register", text)))
-    motion = estimate_motion(seen, parameters, reporter=reporter, workers=job.workers)
-    watch.check(content=True)
+    motion = watched_motion(seen, job.of_motion(), reporter=reporter, workers=job.workers)
     keep(folder, job, motion, movie, other, reporter)
 
 

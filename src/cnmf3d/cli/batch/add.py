@@ -46,7 +46,11 @@ def add(
         Literal["cnmf_3d", "mcorr_3d"], typer.Option(help="cnmf_3d finds cells; mcorr_3d how the tissue moves.")
     ] = "cnmf_3d",
     kind: Annotated[
-        Kind, typer.Option(help="Of the motion; auto: what predicts frames best.", rich_help_panel=MOVING)
+        Kind,
+        typer.Option(
+            help="rigid: all moves as one; piecewise: places by themselves, too; auto: as frames show it.",
+            rich_help_panel=MOVING,
+        ),
     ] = "auto",
     register_on: Annotated[
         int | None,
@@ -85,7 +89,7 @@ def add(
     cnmf3d batch add DIR --on "trial_1 mcorr" --min-snr 3
     """
     from cnmf3d.batch import Batch
-    from cnmf3d.cli.batch.settings import see_flags, settings_of
+    from cnmf3d.cli.batch.settings import see_flags, settings_of, unvaried
     from cnmf3d.cli.batch.sources import given_by
     from cnmf3d.cli.batch.variants import variants
 
@@ -93,7 +97,8 @@ def add(
     tried = variants(vary or [], module)
     base = replace(find, seeds=_seeds(find.seeds))
     with Batch.open(folder) as batch:
-        given = given_by(batch, movie or [], on or [], opening, joined=joined)
+        base_parameters = unvaried(module, engine, base)
+        given = given_by(batch, movie or [], on or [], opening, joined=joined, parameters=base_parameters)
         chosen = settings_of(module, engine, base, (how, frames), kind, tried, given)
         options = _options(batch, keep_memmap, use_memmap, engine_python)
         options |= {} if register_on is None else {"register_on": register_on}

@@ -23,7 +23,7 @@ def run(
         str | None, typer.Option(metavar="KEY", help="From this item on; those before it wait.")
     ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="HH:MM", help="Start at this time of day.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads of an item; all cores.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads of an item; all cores if not given.")] = None,
     work_dir: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Fast disk: items are moved there and back.")
     ] = None,

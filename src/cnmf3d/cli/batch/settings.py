@@ -91,6 +91,15 @@ def settings_of(
     return made
 
 
+def unvaried(module: str, engine: str, find: ParameterFlags) -> CnmfParameters | None:
+    """Parameters of 3D CNMF before anything is varied; None where the module is another one."""
+    from cnmf3d.cli.batch.variants import Variant
+    from cnmf3d.parameters import CnmfParameters
+
+    asked = None if module == "mcorr_3d" else _cnmf(find, engine, Variant("", {}), {}).parameters
+    return asked if isinstance(asked, CnmfParameters) else None
+
+
 def _cnmf(find: ParameterFlags, engine: str, variant: Variant, changes: dict[str, Any]) -> Setting:
     """Parameters of a variant, and options with those that only its engine has; the later one wins.
 

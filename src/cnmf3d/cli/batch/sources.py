@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cnmf3d.batch import Batch
     from cnmf3d.cli.flags import MovieFlags
     from cnmf3d.movies import Movie
+    from cnmf3d.parameters import CnmfParameters
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,15 @@ class Given:
     movie: Movie
 
 
-def given_by(batch: Batch, words: list[str], keys: list[str], opening: MovieFlags, *, joined: bool) -> list[Given]:
+def given_by(
+    batch: Batch,
+    words: list[str],
+    keys: list[str],
+    opening: MovieFlags,
+    *,
+    joined: bool,
+    parameters: CnmfParameters | None = None,
+) -> list[Given]:
     """The movies that words and items of the batch name, each opened.
 
     Parameters
@@ -104,6 +113,9 @@ def given_by(batch: Batch, words: list[str], keys: list[str], opening: MovieFlag
     opening : MovieFlags
     joined : bool
         Whether all files together are one movie.
+    parameters : CnmfParameters, optional
+        Cells are found in the first functional channel that they name, as `cnmf3d run` does; items of `keys` say
+        themselves which channel theirs is.
 
     Raises
     ------
@@ -116,11 +128,12 @@ def given_by(batch: Batch, words: list[str], keys: list[str], opening: MovieFlag
 
     if not words and not keys:
         raise UsageError("which movie?", "Name files, or an item that registers one: --on KEY.")
-    keywords = opening.keywords()
+    taken = opening if parameters is None else opening.of_functional(parameters)
     given = []
     for source in sources(words, joined=joined) if words else []:
         place = source.paths[0] if len(source.paths) == 1 else source.paths
-        given.append(Given(source.name, place, keywords, opening.opened(source.paths)))
+        given.append(Given(source.name, place, taken.keywords(), taken.opened(source.paths)))
+    keywords = opening.keywords()
     for key in dict.fromkeys(keys):
         item = batch.item(key)
         paths = movie_of(batch, item)

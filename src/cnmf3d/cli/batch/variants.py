@@ -79,8 +79,8 @@ def _parameter(name: str, module: str) -> str:
 
 
 def _value(text: str) -> Any:
-    """A number, several with commas between, yes or no, or a word."""
-    words = {"true": True, "false": False, "yes": True, "no": False, "none": None}
+    """A number, several with commas between, yes or no, or a word, which the parameters read."""
+    words = {"true": True, "false": False, "yes": True, "no": False}
     if text.casefold() in words:
         return words[text.casefold()]
     parts = text.strip("()[]").split(",")

@@ -119,10 +119,11 @@ class Actions:
             env = self.app.environment
             env.imgdata.source()
             if form.parameters().data.fr is None and env.imgdata.rate is None:
-                form.complain("data.fr", "nobody says the movie's rate: enter the volumes a second")
-                raise UsageError("nobody says the movie's rate", "Enter the volume rate (Hz) in the form.")
-            made.append(add(batch, "cnmf_3d", env, form.params(), form.engine))
-            self.recorder.item_added(form.params(), made[0].uuid, form.engine)
+                form.complain("data.fr", "the movie's rate isn't known: enter the volumes a second")
+                raise UsageError("the movie's rate isn't known", "Enter the volume rate (Hz) in the form.")
+            params = form.params(env.imgdata.movie)
+            made.append(add(batch, "cnmf_3d", env, params, form.engine))
+            self.recorder.item_added(params, made[0].uuid, form.engine)
             self.batch.poll()
             self.app.tell(f"Added {form.item_name}: {len(self.batch.items)} items in {batch.folder.name}")
 

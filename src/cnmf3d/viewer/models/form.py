@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 from pydantic import ValidationError
@@ -15,6 +15,9 @@ from cnmf3d.parameters import CnmfParameters, read_parameters
 from cnmf3d.parameters.lengths import LENGTHS
 from cnmf3d.parameters.reading import complaints, read_text
 from cnmf3d.viewer.models.form_fields import fields
+
+if TYPE_CHECKING:
+    from cnmf3d.movies import Movie
 
 CNMF, EVALUATION, MEMMAP, NAME, ENGINE = "cnmf_kwargs", "eval_kwargs", "memmap_uuid", "item_name", "engine"
 REGISTER = "register"
@@ -228,8 +231,17 @@ class FormModel:
             return "Mend the marked entries first."
         return "" if self.item_name.strip() else "Name the item first."
 
-    def params(self) -> dict[str, Any]:
+    def registers(self, movie: Movie | None) -> bool:
+        """Whether an item can register this movie first: one that is registered stays as it is, CaImAn takes any so."""
+        return self.engine == "native" and not (movie is not None and "motion" in movie.metadata)
+
+    def params(self, movie: Movie | None = None) -> dict[str, Any]:
         """The dict of the CNMF 3D page, as ``get_module('cnmf_3d').add_to_batch`` takes it.
+
+        Parameters
+        ----------
+        movie : Movie, optional
+            That it is for: whether it is registered first is left out where it can't be.
 
         Raises
         ------
@@ -252,7 +264,7 @@ class FormModel:
             "use_memmap": self.use_memmap,
             "memmap_uuid": self.memmap_uuid or None,
             "keep_memmap": self.keep_memmap,
-            **({REGISTER: self.register} if self.register != "auto" else {}),
+            **({REGISTER: self.register} if self.register != "auto" and self.registers(movie) else {}),
         }
 
     def complain(self, name: str, why: str) -> None:

@@ -164,12 +164,11 @@ class FormDock(QWidget):
         return self.registering
 
     def _show_register(self, *_: object) -> None:
-        """Show what is chosen; a movie that is registered as it is read has no choice."""
-        movie = self._app.movie
-        done = movie is not None and "motion" in movie.metadata
-        self.register.setEnabled(not done and self.form.engine == "native")
+        """Show what is chosen; "none" where there is no choice."""
+        free = self.form.registers(self._app.movie)
+        self.register.setEnabled(free)
         with QSignalBlocker(self.register):
-            self.register.setCurrentText("none" if done else self.form.register)
+            self.register.setCurrentText(self.form.register if free else "none")
 
     def _foot(self) -> QHBoxLayout:
         """Name and Add to batch."""

@@ -10,7 +10,7 @@ from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.runfolder import Job, RunFolder
 from cnmf3d.errors import UsageError
 from cnmf3d.events import Reporter
-from cnmf3d.parameters import MotionParameters, read_parameters
+from cnmf3d.parameters import read_parameters
 from cnmf3d.parameters.reading import Source, content_of
 
 
@@ -26,7 +26,7 @@ class CaimanEngine:
             return f"the engine caiman has no module {job.module}"
         own = settings.own_among(job.options)
         if job.module == MCORR:
-            reason = motion_settings.unsuitable(MotionParameters.model_validate(job.parameters["motion"]), own)
+            reason = motion_settings.unsuitable(job.of_motion(), own)
         else:
             reason = settings.unsuitable(read_parameters(job.parameters), own)
         return reason or interpreter.missing(job.options)

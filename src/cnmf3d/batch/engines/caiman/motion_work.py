@@ -40,14 +40,14 @@ def work(folder: RunFolder, job: Job, reporter: Reporter) -> None:
     """Do a job that the engine found suitable; the motion file appears whole or not at all."""
     movie, seen, other = movies_of(job)
     volumes_of(seen)
-    parameters = MotionParameters.model_validate(job.parameters["motion"])
+    parameters = job.of_motion()
     settings = settings_for(parameters, own_among(job.options), seen.shape)
     for text in settings.choices:
         reporter(Note("register", text))
     for text in settings.changed:
         reporter(Caution("register", text))
     with temporary(folder.path / "scratch") as scratch:
-        watch = Watch.of(seen)
+        watch = Watch.of(seen, caution=lambda text: reporter(Caution("register", text)))
         memmap = memmap_for(seen, folder, job, scratch, reporter)
         watch.check(content=True)
         values = {
