@@ -118,9 +118,22 @@ def test_times_that_are_given_win(tmp_path, values):
     with pytest.raises(UsageError, match="plane_times is 'soon'"):
         open_movie(path, plane_times="soon")
     assert "span 1 s, but a volume lasts 0.5 s" in " ".join(open_movie(path, plane_times=0.5).warnings)
-    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": "x"}))
-    with pytest.raises(InputError, match="plane_times"):
-        open_movie(path)
+    for wrong in ("x", [[0], [0.1, 0.2]]):
+        path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": wrong}))
+        with pytest.raises(InputError, match="plane_times"):
+            open_movie(path)
+
+
+def test_a_sidecar_has_the_last_word_on_times_of_planes(tmp_path):
+    path = tmp_path / "m.tif"
+    write_scanimage(path, frames(), STATE)
+    sidecar = {"origin": "a", "fps": 10, "date": "20260131_142500"}
+    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": "none"}))
+    assert not open_movie(path).plane_times.any()
+    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": [0, 0.01]}))
+    movie = open_movie(path)
+    np.testing.assert_allclose(movie.plane_times, np.arange(SLICES) * PERIOD)
+    assert f"has times of 2 planes, and the movie {SLICES}" in " ".join(movie.warnings)
 
 
 def test_files_are_segments_where_each_holds_several_volumes(tmp_path, values):
