@@ -170,3 +170,14 @@ def test_planes_without_a_time_of_their_own():
     )
     assert plane_times(np.where(np.arange(50)[:, None] % 2, even, even[:, ::-1])) == {}
     assert plane_times(np.full((5, 3), np.nan)) == {} and plane_times(np.ones((5, 3))) == {}
+
+
+@pytest.mark.parametrize("name", ["segments", "time_stamps_s", "plane_times_s"])
+@pytest.mark.parametrize("value", [5, "abc", [0, 1, 2, 3, 4, 5], [[1, 2, 3]]])
+def test_attributes_of_others_are_no_times(tmp_path, values, name, value):
+    tifffile.imwrite(tmp_path / "m.tif", values, photometric="minisblack", metadata={"axes": "TZYX", name: value})
+    movie = open_movie(tmp_path / "m.tif", rate=5)
+    (tmp_path / "m.json").write_text(json.dumps({"origin": "a", "fps": 5, "date": "20260131_142500", name: value}))
+    for each in (movie, open_movie(tmp_path / "m.tif")):
+        assert each.timeline.even and each.timeline.segments == () == each.timeline.planes
+    assert open_movie(tmp_path / "m.tif").metadata[name] == value

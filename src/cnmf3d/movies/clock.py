@@ -11,7 +11,7 @@ import numpy as np
 
 from cnmf3d.errors import UsageError
 from cnmf3d.movies.stored import Facts
-from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS
+from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS, Times
 from cnmf3d.timeline import Segment, Timeline
 
 OTHER = 0.1
@@ -81,8 +81,9 @@ def timeline_of(
             f"the times of the planes span {span:.3g} s, but a volume lasts {1 / rate:.3g} s at {rate:.4g} Hz: check "
             "the rate (--fps) and the planes' times (--plane-times)."
         )
-    stamped = next((facts for _, facts in known if STAMPS in facts.metadata), None)
-    segments = tuple(Segment(str(name), int(start)) for name, start in _first(known, SEGMENTS) or ())
+    stamped = next((facts for _, facts in known if _times(facts, STAMPS) is not None), None)
+    named = next((found for _, facts in known if (found := _times(facts, SEGMENTS)) is not None), ())
+    segments = tuple(Segment(name, start) for name, start in named)
     clock = None
     if stamped is not None and len(stamped.metadata[STAMPS]) == frames:
         own = stamped.rate  # which isn't one by the median interval where most volumes are missing
@@ -94,7 +95,7 @@ def timeline_of(
 
 def without_times(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata without what the timeline holds."""
-    return {name: value for name, value in metadata.items() if name not in (PLANES, STAMPS, SEGMENTS)}
+    return {name: value for name, value in metadata.items() if not isinstance(value, Times)}
 
 
 def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str,
     starts = np.concatenate([[0], np.cumsum(volumes)[:-1]]).tolist()
     short = [name.rstrip("/").replace("\\", "/").rpartition("/")[2] for name in names]
     unique = short if len(set(short)) == len(short) else list(names)
-    return {SEGMENTS: [[name, start] for name, start in zip(unique, starts, strict=True)]}
+    return {SEGMENTS: Times(zip(unique, starts, strict=True))}
 
 
 def _planes(
@@ -118,17 +119,17 @@ def _planes(
             raise UsageError(f"plane_times has {len(times)} times, but the movie {planes} planes", fix)
         return (times, "given") if planes > 1 else ((), "")
     for name, facts in known:
-        found = facts.metadata.get(PLANES)
+        found = _times(facts, PLANES)
         if found is None or planes == 1:
             continue
-        if len(found) == 1:
-            found = [found[0] * z for z in range(planes)]
-        if len(found) in (0, planes):  # none: all planes at once
-            return (tuple(float(each) for each in found), name) if any(found) else ((), "")
+        times = tuple(found[0] * z for z in range(planes)) if len(found) == 1 else tuple(found)
+        if len(times) in (0, planes):  # none: all planes at once
+            return (times, name) if any(times) else ((), "")
         cautions.append(f"{name} has times of {len(found)} planes, and the movie {planes}: they are not used.")
     return (), ""
 
 
-def _first(known: Sequence[tuple[str, Facts]], name: str) -> Any:
-    """An entry of the first source that has it."""
-    return next((facts.metadata[name] for _, facts in known if name in facts.metadata), None)
+def _times(facts: Facts, name: str) -> Times | None:
+    """An entry about time; None where there is none of ours."""
+    found = facts.metadata.get(name)
+    return found if isinstance(found, Times) else None

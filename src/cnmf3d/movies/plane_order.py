@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import ChoiceError, UsageError
 from cnmf3d.movies.stored import Index, LazyArray
-from cnmf3d.movies.timing import PLANES
+from cnmf3d.movies.timing import PLANES, Times
 
 MOST = 4
 """Channels that microscopes have detectors for: more in one plane are planes of light beads."""
@@ -163,9 +163,9 @@ def in_depth(
 def times_in_depth(metadata: Mapping[str, Any], data: LazyArray) -> Mapping[str, Any]:
     """A file's metadata whose times of planes are of those that `data` has, in its order; see `in_depth`."""
     late = metadata.get(PLANES)
-    if late is None or not isinstance(data, Taken) or len(late) != data.source.shape[data.axis]:
+    if not isinstance(late, Times) or not isinstance(data, Taken) or len(late) != data.source.shape[data.axis]:
         return metadata
-    return {**metadata, PLANES: [late[number] for number in data.numbers]}
+    return {**metadata, PLANES: Times(late[number] for number in data.numbers)}
 
 
 def _named(axes: str) -> str:

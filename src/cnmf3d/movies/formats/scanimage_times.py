@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.movies.formats.scanimage_placing import Placement
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.timing import SEGMENTS, STAMPS, plane_times, scanned
+from cnmf3d.movies.timing import SEGMENTS, STAMPS, Times, plane_times, scanned
 
 LOOKED = 5
 """Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change."""
@@ -49,16 +49,17 @@ def times_of(
     told: dict[str, Any] = _planes(placement.frames, volume, frame_rate, seconds) if each == 1 else {}
     begins = np.flatnonzero(np.diff(placement.acquisition)) + 1
     if begins.size:
-        told[SEGMENTS] = [[f"acquisition {n + 1}", int(start) * each] for n, start in enumerate([0, *begins])]
+        starts = [0, *(begins * each).tolist()]
+        told[SEGMENTS] = Times((f"acquisition {n}", start) for n, start in enumerate(starts, 1))
     if rate and (begins.size or (np.diff(placement.number) != 1).any()):
         stamps = _stamps(placement, [0, *begins.tolist()], rate, seconds)
-        told[STAMPS] = np.add.outer(stamps, np.arange(each) / (each * rate)).ravel().tolist()
+        told[STAMPS] = Times(np.add.outer(stamps, np.arange(each) / (each * rate)).ravel().tolist())
     return told
 
 
 def _planes(
     frames: npt.NDArray[np.intp], volume: Volume, frame_rate: float | None, seconds: Seconds
-) -> dict[str, list[float]]:
+) -> dict[str, Times]:
     """Times of planes: by the stamps of some volumes, or else in the order of the scan at the frames' rate."""
     whole = frames[(frames >= 0).all(axis=1)]
     some = whole[np.unique(np.linspace(0, len(whole) - 1, LOOKED).astype(int))]

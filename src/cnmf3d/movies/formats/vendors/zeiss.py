@@ -25,7 +25,7 @@ from cnmf3d.movies.formats.vendors.czi_segments import Block, Contents, Damaged,
 from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
-from cnmf3d.movies.timing import STAMPS, rate_of
+from cnmf3d.movies.timing import STAMPS, Times, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".czi"
@@ -288,7 +288,7 @@ def _facts(
     channels = [each.get("Name") or each.get("Id") or "" for each in names]
     metadata = {**timed.metadata, **({"channels": channels} if any(channels) else {})}
     if timed.rate is None and rate is not None and (np.diff(times) != 1).any():
-        metadata[STAMPS] = ((times - times[0]) / rate).tolist()
+        metadata[STAMPS] = Times(((times - times[0]) / rate).tolist())
     size = voxel_size(lengths.get("Z"), lengths.get("Y"), lengths.get("X"))
     return Facts(rate, size, metadata, (*timed.warnings, *cautions))
 
