@@ -181,3 +181,13 @@ def test_attributes_of_others_are_no_times(tmp_path, values, name, value):
     for each in (movie, open_movie(tmp_path / "m.tif")):
         assert each.timeline.even and each.timeline.segments == () == each.timeline.planes
     assert open_movie(tmp_path / "m.tif").metadata[name] == value
+
+
+def test_what_others_call_flyback_frames_or_motion_is_not_ours(tmp_path, values):
+    tifffile.imwrite(tmp_path / "m.tif", values, imagej=True, metadata={"axes": "TZYX", "finterval": 0.5})
+    sidecar = {"origin": "a", "fps": 5, "date": "20260131_142500", "flyback_frames": "two"}
+    for motion, kept in (("strong", True), ({"digest": "x"}, False)):
+        (tmp_path / "m.json").write_text(json.dumps(sidecar | {"motion": motion}))
+        movie = open_movie(tmp_path / "m.tif")
+        assert "says 2 Hz, but 5 Hz is used" in " ".join(movie.warnings)
+        assert (movie.metadata.get("motion") == motion) == kept

@@ -451,6 +451,8 @@ def _movie(
     if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
         warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
     metadata = {name: value for _, facts in reversed(known) for name, value in facts.metadata.items()}
+    if isinstance(metadata.get("motion"), Mapping):  # `registered` alone says by what a movie is registered
+        del metadata["motion"]
     timeline, cautions = timeline_of(known, late, frames.shape, rate)
     warnings += [f"{where}: {text}" for text in cautions]
     return Movie(
