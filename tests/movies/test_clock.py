@@ -118,9 +118,22 @@ def test_times_that_are_given_win(tmp_path, values):
     with pytest.raises(UsageError, match="plane_times is 'soon'"):
         open_movie(path, plane_times="soon")
     assert "span 1 s, but a volume lasts 0.5 s" in " ".join(open_movie(path, plane_times=0.5).warnings)
-    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": "x"}))
-    with pytest.raises(InputError, match="plane_times"):
-        open_movie(path)
+    for wrong in ("x", [[0], [0.1, 0.2]]):
+        path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": wrong}))
+        with pytest.raises(InputError, match="plane_times"):
+            open_movie(path)
+
+
+def test_a_sidecar_has_the_last_word_on_times_of_planes(tmp_path):
+    path = tmp_path / "m.tif"
+    write_scanimage(path, frames(), STATE)
+    sidecar = {"origin": "a", "fps": 10, "date": "20260131_142500"}
+    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": "none"}))
+    assert not open_movie(path).plane_times.any()
+    path.with_suffix(".json").write_text(json.dumps(sidecar | {"plane_times": [0, 0.01]}))
+    movie = open_movie(path)
+    np.testing.assert_allclose(movie.plane_times, np.arange(SLICES) * PERIOD)
+    assert f"has times of 2 planes, and the movie {SLICES}" in " ".join(movie.warnings)
 
 
 def test_files_are_segments_where_each_holds_several_volumes(tmp_path, values):
@@ -157,3 +170,24 @@ def test_planes_without_a_time_of_their_own():
     )
     assert plane_times(np.where(np.arange(50)[:, None] % 2, even, even[:, ::-1])) == {}
     assert plane_times(np.full((5, 3), np.nan)) == {} and plane_times(np.ones((5, 3))) == {}
+
+
+@pytest.mark.parametrize("name", ["segments", "time_stamps_s", "plane_times_s"])
+@pytest.mark.parametrize("value", [5, "abc", [0, 1, 2, 3, 4, 5], [[1, 2, 3]]])
+def test_attributes_of_others_are_no_times(tmp_path, values, name, value):
+    tifffile.imwrite(tmp_path / "m.tif", values, photometric="minisblack", metadata={"axes": "TZYX", name: value})
+    movie = open_movie(tmp_path / "m.tif", rate=5)
+    (tmp_path / "m.json").write_text(json.dumps({"origin": "a", "fps": 5, "date": "20260131_142500", name: value}))
+    for each in (movie, open_movie(tmp_path / "m.tif")):
+        assert each.timeline.even and each.timeline.segments == () == each.timeline.planes
+    assert open_movie(tmp_path / "m.tif").metadata[name] == value
+
+
+def test_what_others_call_flyback_frames_or_motion_is_not_ours(tmp_path, values):
+    tifffile.imwrite(tmp_path / "m.tif", values, imagej=True, metadata={"axes": "TZYX", "finterval": 0.5})
+    sidecar = {"origin": "a", "fps": 5, "date": "20260131_142500", "flyback_frames": "two"}
+    for motion, kept in (("strong", True), ({"digest": "x"}, False)):
+        (tmp_path / "m.json").write_text(json.dumps(sidecar | {"motion": motion}))
+        movie = open_movie(tmp_path / "m.tif")
+        assert "says 2 Hz, but 5 Hz is used" in " ".join(movie.warnings)
+        assert (movie.metadata.get("motion") == motion) == kept

@@ -147,6 +147,54 @@ def test_the_mean_of_repeated_frames_is_of_those_that_are_there(tmp_path):
     np.testing.assert_array_equal(open_movie(path, dropped="nan").read(0, 99), wanted)
 
 
+def test_frames_kept_apart_keep_segments_and_gaps(tmp_path):
+    both = np.stack([VALUES[:, :, :1], VALUES[:, :, 1:]], axis=2)
+    state = STATE | TWICE | {"SI.hStackManager.numFramesPerVolumeWithFlyback": 2 * SLICES}
+    state |= {"SI.hChannels.channelSave": 1, "SI.hRoiManager.scanVolumeRate": 5.0}
+    frames = both.reshape(VOLUMES * 2 * SLICES, 4, 5)
+    kept = [n for n in range(len(frames)) if n // (2 * SLICES) != 2]  # a volume wasn't saved
+    half = 5 * 2 * SLICES
+
+    def header(number):
+        acquisition, within = divmod(number - 1, half)
+        stamp = acquisition * 20 + within / 30
+        return (
+            f"acquisitionNumbers = {acquisition + 1}\nframeNumberAcquisition = {within + 1}\n"
+            f"frameTimestamps_sec = {stamp:.6f}"
+        )
+
+    write_scanimage(tmp_path / "m.tif", frames[kept], state, numbers=[n + 1 for n in kept], headers=header)
+    mean, apart = (open_movie(tmp_path / "m.tif", frames_per_slice=how) for how in ("mean", "apart"))
+    assert [s.start for s in mean.timeline.segments] == [0, 4]
+    np.testing.assert_allclose(mean.seconds, [0, 0.2, 0.6, 0.8, 20, 20.2, 20.4])
+    assert [s.start for s in apart.timeline.segments] == [0, 8]
+    np.testing.assert_allclose(apart.seconds, np.add.outer(mean.seconds, [0, 0.1]).ravel())
+    assert apart.timeline.breaks() == (4, 8) and not apart.plane_times.any()
+    filled = open_movie(tmp_path / "m.tif", dropped="nan")  # a gap is there once: as frames, not in the stamps as well
+    np.testing.assert_allclose(filled.seconds, [0, 0.2, 0.4, 0.6, 0.8, 20, 20.2, 20.4])
+    assert filled.timeline.breaks() == (5,) and np.isnan(filled.read(2, 3)).all()
+
+
+def test_gaps_are_kept_where_most_volumes_lack_planes(tmp_path):
+    gone = {frame(t, 1) for t in range(VOLUMES) if t % 2}
+    movie = open_movie(write_without(tmp_path / "m.tif", gone), channel=0)
+    np.testing.assert_allclose(movie.seconds, np.arange(0, VOLUMES, 2) / 6)
+    np.testing.assert_allclose(open_movie(tmp_path / "m.tif", channel=0, rate=1).seconds, np.arange(4))
+
+
+def test_times_of_planes_go_with_planes_that_are_put_in_order(tmp_path):
+    path = write_without(tmp_path / "m.tif", set())
+    late = np.arange(SLICES) / 30
+    np.testing.assert_allclose(open_movie(path, channel=0).plane_times, late)
+    for order in ("2,0,1", [2, 0, 1], np.array([2, 0, 1])):
+        np.testing.assert_allclose(open_movie(path, channel=0, plane_order=order).plane_times, late[[2, 0, 1]])
+    np.testing.assert_allclose(open_movie(path, channel=0, plane_order="2,1").plane_times, late[[2, 1]])
+    given = open_movie(path, channel=0, plane_order="2,0,1", plane_times=[0, 0.01, 0.02])
+    np.testing.assert_allclose(given.plane_times, [0, 0.01, 0.02])
+    with pytest.raises(UsageError, match="plane_order is"):
+        open_movie(path, channel=0, plane_order="1" * 5000)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_gaps_against_numpy(data):

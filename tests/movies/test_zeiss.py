@@ -74,6 +74,9 @@ def test_times_that_are_missing_are_counted(tmp_path):
     movie = open_movie(write_zeiss(tmp_path, VALUES, left_out=gone), channel=0)
     np.testing.assert_array_equal(movie.read(0, 3), VALUES[[0, 2, 3], :, 0])
     assert any("1 times are missing, the first after volume 0" in text for text in movie.warnings)
+    np.testing.assert_allclose(movie.seconds, [0, 0.4, 0.6], atol=1e-6)  # stamps are of all times, also of missing ones
+    without = open_movie(write_zeiss(tmp_path, VALUES, left_out=gone, stamps=False), channel=0)
+    np.testing.assert_allclose(without.seconds, [0, 0.5, 0.75])
 
 
 def changed(path, at: int, form: str, value: int) -> None:

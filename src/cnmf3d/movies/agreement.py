@@ -34,7 +34,7 @@ def rate_of(known: Sequence[tuple[str, Facts]], planes: int) -> tuple[float | No
     if not told:
         return None, []
     used = told[0][1]
-    flyback = next((each.metadata[FLYBACK] for _, each in known if FLYBACK in each.metadata), 0)
+    flyback = next((n for _, each in known if isinstance(n := each.metadata.get(FLYBACK), int)), 0)  # not others' texts
     return used, [text for name, rate in told[1:] for text in contradiction(used, rate, planes, name, flyback)]
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from cnmf3d.errors import UsageError
 from cnmf3d.movies.stored import Facts
-from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS
+from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS, Times
 from cnmf3d.timeline import Segment, Timeline
 
 OTHER = 0.1
-"""Part by which the rate and the typical interval of time stamps may differ: beyond it another rate was given, so that
-the stamps are wrong. Irregular recordings have medians a few percent from their mean."""
+"""Part by which the rate may differ from the one that belongs to the time stamps: beyond it another rate was given, so
+that the stamps are wrong. Less would lose the gaps where a rate is given with two digits."""
 
 SHORT = 20
 """Volumes that files need to be segments: shorter ones are pieces of a stream, as some programs save it. Fewer would
@@ -38,8 +38,9 @@ def plane_times_given(value: Any) -> tuple[float, ...] | None:
     """
     if value is None or (isinstance(value, str) and value.strip().lower() == "none"):
         return None if value is None else ()
-    parts: list[Any] = list(np.ravel(value)) if not isinstance(value, str) else value.split(",")
+    parts: list[Any] = []
     try:
+        parts = list(np.ravel(value)) if not isinstance(value, str) else value.split(",")
         times = tuple(float(part) for part in parts if isinstance(part, (str, Real)))
     except ValueError:
         times = ()
@@ -74,26 +75,27 @@ def timeline_of(
     """
     frames, planes = shape[:2]
     cautions: list[str] = []
-    late, source = _planes(known, given, planes)
+    late, source = _planes(known, given, planes, cautions)
     if late and rate and (span := max(late) - min(late)) >= 1 / rate:
         cautions.append(
             f"the times of the planes span {span:.3g} s, but a volume lasts {1 / rate:.3g} s at {rate:.4g} Hz: check "
             "the rate (--fps) and the planes' times (--plane-times)."
         )
-    stamps = _first(known, STAMPS)
-    segments = tuple(Segment(str(name), int(start)) for name, start in _first(known, SEGMENTS) or ())
+    stamped = next((facts for _, facts in known if _times(facts, STAMPS) is not None), None)
+    named = next((found for _, facts in known if (found := _times(facts, SEGMENTS)) is not None), ())
+    segments = tuple(Segment(name, start) for name, start in named)
     clock = None
-    if stamps is not None and len(stamps) == frames:
-        seconds = np.asarray(stamps, np.float64) - stamps[0]
-        middle = float(np.median(np.diff(seconds)))
-        if rate is None or abs(middle * rate - 1) <= OTHER:
-            clock = seconds
+    if stamped is not None and len(stamped.metadata[STAMPS]) == frames:
+        own = stamped.rate  # which isn't one by the median interval where most volumes are missing
+        if rate is None or own is None or abs(rate / own - 1) <= OTHER:
+            seconds = np.asarray(stamped.metadata[STAMPS], np.float64)
+            clock = seconds - seconds[0]
     return Timeline(segments if len(segments) > 1 else (), clock, late, source), cautions
 
 
 def without_times(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata without what the timeline holds."""
-    return {name: value for name, value in metadata.items() if name not in (PLANES, STAMPS, SEGMENTS)}
+    return {name: value for name, value in metadata.items() if not isinstance(value, Times)}
 
 
 def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str, Any]:
@@ -103,13 +105,13 @@ def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str,
     starts = np.concatenate([[0], np.cumsum(volumes)[:-1]]).tolist()
     short = [name.rstrip("/").replace("\\", "/").rpartition("/")[2] for name in names]
     unique = short if len(set(short)) == len(short) else list(names)
-    return {SEGMENTS: [[name, start] for name, start in zip(unique, starts, strict=True)]}
+    return {SEGMENTS: Times(zip(unique, starts, strict=True))}
 
 
 def _planes(
-    known: Sequence[tuple[str, Facts]], given: tuple[float, ...] | None, planes: int
+    known: Sequence[tuple[str, Facts]], given: tuple[float, ...] | None, planes: int, cautions: list[str]
 ) -> tuple[tuple[float, ...], str]:
-    """Seconds of each plane, and who says so; none for one plane."""
+    """Seconds of each plane, and who says so; none for one plane. Times of another number of planes are a caution."""
     if given is not None:
         times = tuple(given[0] * z for z in range(planes)) if len(given) == 1 else given
         if times and len(times) != planes:
@@ -117,14 +119,17 @@ def _planes(
             raise UsageError(f"plane_times has {len(times)} times, but the movie {planes} planes", fix)
         return (times, "given") if planes > 1 else ((), "")
     for name, facts in known:
-        found = facts.metadata.get(PLANES)
-        if found is not None and len(found) == 1:
-            found = [found[0] * z for z in range(planes)]
-        if found is not None and planes > 1 and len(found) == planes and any(found):
-            return tuple(float(each) for each in found), name
+        found = _times(facts, PLANES)
+        if found is None or planes == 1:
+            continue
+        times = tuple(found[0] * z for z in range(planes)) if len(found) == 1 else tuple(found)
+        if len(times) in (0, planes):  # none: all planes at once
+            return (times, name) if any(times) else ((), "")
+        cautions.append(f"{name} has times of {len(found)} planes, and the movie {planes}: they are not used.")
     return (), ""
 
 
-def _first(known: Sequence[tuple[str, Facts]], name: str) -> Any:
-    """An entry of the first source that has it."""
-    return next((facts.metadata[name] for _, facts in known if name in facts.metadata), None)
+def _times(facts: Facts, name: str) -> Times | None:
+    """An entry about time; None where there is none of ours."""
+    found = facts.metadata.get(name)
+    return found if isinstance(found, Times) else None

@@ -28,7 +28,7 @@ from cnmf3d.movies.layout import LaidOut
 from cnmf3d.movies.movie import Frames, Movie
 from cnmf3d.movies.naming import gap_in
 from cnmf3d.movies.places import bytes_of, locate
-from cnmf3d.movies.plane_order import Order, in_depth, order_given
+from cnmf3d.movies.plane_order import Order, in_depth, order_given, times_in_depth
 from cnmf3d.movies.sidecar import sidecar_of
 from cnmf3d.movies.sources import axis_sources, sources_of
 from cnmf3d.movies.stored import DROPPED, REPEATS, USUAL, Choices, Facts, LazyArray, Place, Stored
@@ -163,43 +163,46 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         said=_said(axes=axes, z=planes, c=channels, order=plane_order),
         choices=Choices(one_of(dropped, DROPPED, "dropped"), one_of(frames_per_slice, REPEATS, "frames_per_slice")),
     )
+    given, late = Facts(rate_given(rate), size_given(voxel_size)), plane_times_given(plane_times)
+    return _registered(_as_wanted(source, wanted, given, late), motion)
+
+
+def _as_wanted(source: Any, asked: Reading, given: Facts, late: tuple[float, ...] | None) -> Movie:
+    """Open a movie; its other channels are opened in the same way.
+
+    Parameters
+    ----------
+    source : path, list of paths or array
+    asked : Reading
+        As the user gave it.
+    given : Facts
+        Rate and size of a voxel that the user gave.
+    late : tuple of float or None
+        As `plane_times_given` has them.
+    """
 
     def other(number: int) -> Movie:
-        return open_movie(
-            source,
-            axes=axes,
-            rate=rate,
-            voxel_size=voxel_size,
-            channel=number,
-            dataset=dataset,
-            planes=planes,
-            channels=channels,
-            plane_order=plane_order,
-            dropped=dropped,
-            frames_per_slice=frames_per_slice,
-            plane_times=plane_times,
-        )
+        return _as_wanted(source, replace(asked, channel=number), given, late)
 
-    given, late = Facts(rate_given(rate), size_given(voxel_size)), plane_times_given(plane_times)
     if not _names_files(source):
         where = "the array"
-        frames, facts = _one(open_array(source), wanted, where)
+        frames, facts = _one(open_array(source), asked, where)
         movie = _movie(frames, (), [("what is given", given), (where, facts)], where, late)
-        return _registered(replace(movie, other=other), motion)
+        return replace(movie, other=other)
     places = locate(source)
     sidecar = sidecar_of(places)
     wanted = replace(
-        wanted,
-        axes=wanted.axes or sidecar.axes,
-        planes=sidecar.planes if wanted.planes is None else wanted.planes,
-        channels=sidecar.channels if wanted.channels is None else wanted.channels,
-        said={**_said("the sidecar", axes=sidecar.axes, z=sidecar.planes, c=sidecar.channels), **wanted.said},
+        asked,
+        axes=asked.axes or sidecar.axes,
+        planes=sidecar.planes if asked.planes is None else asked.planes,
+        channels=sidecar.channels if asked.channels is None else asked.channels,
+        said={**_said("the sidecar", axes=sidecar.axes, z=sidecar.planes, c=sidecar.channels), **asked.said},
     )
     where = str(places[0]) if len(places) == 1 else f"{places[0]} and {len(places) - 1} more files"
     opened = _single(places[0], wanted) if len(places) == 1 else _several(places, wanted, where)
     known = [("what is given", given), (f"the sidecar of {places[0]}", sidecar.facts), (str(places[0]), opened[1])]
     movie = _movie(opened[0], _all_files(places, opened[1]), known, where, late)
-    return _registered(replace(movie, other=other), motion)
+    return replace(movie, other=other)
 
 
 def _said(who: str = "", **values: Any) -> dict[str, str]:
@@ -218,7 +221,7 @@ def _registered(movie: Movie, motion: MotionSource | None) -> Movie:
 
 
 OPTIONS = tuple(name for name, each in signature(open_movie).parameters.items() if each.kind is each.KEYWORD_ONLY)
-"""What `open_movie` can be told."""
+"""Options of `open_movie`, by name."""
 
 
 def _all_files(places: Sequence[Place], facts: Facts) -> tuple[str, ...]:
@@ -271,13 +274,14 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
         facts, warnings = _rate_of_pages(facts, warnings, stored, data, axes, where)
     data, axes, channel, cautions = in_depth(data, axes, wanted.order, wanted.channel, where)
     warnings += cautions
+    metadata = times_in_depth(facts.metadata, data)
     data = calibrated(data, facts.calibration)
     frames = LaidOut(data, axes, _checked_channel(data, axes, channel, where, facts))
     if "t" not in axes and not wanted.volumes:
         fix = fitting(data.shape, likely=stored.likely)
         raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)
     sources = {**facts.sources, **axis_sources(stored, data.shape, axes, wanted.said)}
-    told = {**facts.metadata, "format": stored.format, "axes": axes.replace("-", "")}
+    told = {**metadata, "format": stored.format, "axes": axes.replace("-", "")}
     if facts.calibration is not None and facts.calibration.changes:
         told["calibration"] = facts.calibration.as_metadata()
     return frames, replace(facts, metadata=told, warnings=warnings, sources=sources)
@@ -447,6 +451,8 @@ def _movie(
     if frames.dtype.kind == "f" and frames.dtype.itemsize > 4:
         warnings.append(f"{where} is {frames.dtype}: float32 holds all of it in half the space and is read faster.")
     metadata = {name: value for _, facts in reversed(known) for name, value in facts.metadata.items()}
+    if isinstance(metadata.get("motion"), Mapping):  # `registered` alone says by what a movie is registered
+        del metadata["motion"]
     timeline, cautions = timeline_of(known, late, frames.shape, rate)
     warnings += [f"{where}: {text}" for text in cautions]
     return Movie(

@@ -7,6 +7,7 @@ that only the lab knows which plane is which.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,11 +17,14 @@ import numpy.typing as npt
 
 from cnmf3d.errors import ChoiceError, UsageError
 from cnmf3d.movies.stored import Index, LazyArray
+from cnmf3d.movies.timing import PLANES, Times
 
 MOST = 4
 """Channels that microscopes have detectors for: more in one plane are planes of light beads."""
 
 HOW = 'Write plane_order="3,0,1,2" (--plane-order 3,0,1,2): numbers from 0, the first plane first.'
+
+NUMBERS = re.compile(r"\s*[0-9]{1,9}(\s*[,;]\s*[0-9]{1,9})*\s*")
 
 Order = tuple[tuple[int, ...], ...]
 
@@ -35,12 +39,13 @@ def order_given(value: Any) -> Order | None:
     """
     if value is None:
         return None
-    if isinstance(value, (list, tuple)):
-        groups = value if value and isinstance(value[0], (list, tuple)) else [value]
-        value = ";".join(",".join(map(str, group)) for group in groups)
-    if not isinstance(value, str) or not re.fullmatch(r"\s*\d+(\s*[,;]\s*\d+)*\s*", value):
+    text = value
+    if isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str):
+        parts = value if len(value) and isinstance(value[0], (Sequence, np.ndarray)) else [value]
+        text = ";".join(",".join(map(str, part)) for part in parts)
+    if not isinstance(text, str) or not NUMBERS.fullmatch(text):
         raise UsageError(f"plane_order is {value!r}", HOW)
-    groups = [tuple(map(int, part.split(","))) for part in value.split(";")]
+    groups = [tuple(map(int, part.split(","))) for part in text.split(";")]
     numbers = [number for group in groups for number in group]
     if len(set(numbers)) < len(numbers):
         again = next(number for number in numbers if numbers.count(number) > 1)
@@ -153,6 +158,14 @@ def in_depth(
     text = f"{where}: {left} of its {count} {what} are not in plane_order and are left out."
     taken = Taken(data, axes.index("c" if as_channels else "z"), numbers)
     return taken, _named(axes) if as_channels else axes, channel, (text,) if left else ()
+
+
+def times_in_depth(metadata: Mapping[str, Any], data: LazyArray) -> Mapping[str, Any]:
+    """A file's metadata whose times of planes are of those that `data` has, in its order; see `in_depth`."""
+    late = metadata.get(PLANES)
+    if not isinstance(late, Times) or not isinstance(data, Taken) or len(late) != data.source.shape[data.axis]:
+        return metadata
+    return {**metadata, PLANES: Times(late[number] for number in data.numbers)}
 
 
 def _named(axes: str) -> str:

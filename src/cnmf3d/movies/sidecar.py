@@ -16,7 +16,7 @@ from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.movies.axes import parse_axes
 from cnmf3d.movies.clock import plane_times_given
 from cnmf3d.movies.stored import Facts, Place
-from cnmf3d.movies.timing import PLANES
+from cnmf3d.movies.timing import PLANES, Times
 from cnmf3d.regular import refuse_special
 
 KNOWN = ("origin", "fps", "date", "axes", "planes", "voxel_size", "plane_times")
@@ -156,7 +156,7 @@ def _plane_times(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
     if "plane_times" not in told:
         return {}
     try:
-        return {PLANES: list(plane_times_given(told["plane_times"]) or ())}
+        return {PLANES: Times(plane_times_given(told["plane_times"]) or ())}
     except UsageError as error:
         raise _wrong(path, "plane_times", told["plane_times"], error.fix) from error
 

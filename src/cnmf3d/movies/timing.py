@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,13 @@ IRREGULAR = 0.05
 
 PLANES, STAMPS, SEGMENTS = "plane_times_s", "time_stamps_s", "segments"
 """Entries of `Facts.metadata` that say when something was taken: seconds of each plane since its volume began, of each
-volume whose stamps are not even, and (name, first frame) of each segment. They become the movie's `Timeline`."""
+volume whose stamps are not even, and (name, first frame) of each segment. They become the movie's `Timeline`. Their
+values are `Times`: what files of others have under these names is metadata like any other."""
+
+
+class Times(tuple[Any, ...]):
+    """The value of an entry of `Facts.metadata` about time that was made here, and not copied from a file."""
+
 
 STEADY = 0.1
 """Part of a volume's duration by which a plane may be early or late and still have a time of its own: jitter is far
@@ -66,11 +73,11 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
             f"The mean rate {1 / mean:.4g} Hz is used; give rate= (--fps) if you know it better."
         )
     told = {"interval_s": mean, "interval_spread_s": spread}
-    uneven = {STAMPS: (stamps - stamps[0]).tolist()} if warnings and intervals.min() > 0 else {}
+    uneven = {STAMPS: Times((stamps - stamps[0]).tolist())} if warnings and intervals.min() > 0 else {}
     return Facts(1 / mean, None, {**told, **uneven}, tuple(warnings))
 
 
-def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, list[float]]:
+def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, Times]:
     """Times of planes, as an entry of metadata; none where they aren't the same in each volume.
 
     Parameters
@@ -85,10 +92,10 @@ def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, list[float]]:
     typical -= typical.min()
     if not typical.any() or np.median(np.abs(late - typical), axis=0).max() > STEADY * np.ptp(typical):
         return {}
-    return {PLANES: [float(each) for each in typical.round(9)]}
+    return {PLANES: Times(typical.round(9).tolist())}
 
 
-def scanned(planes: int, seconds: float | None) -> dict[str, list[float]]:
+def scanned(planes: int, seconds: float | None) -> dict[str, Times]:
     """Times of planes that are scanned one after the other, as an entry of metadata.
 
     Parameters
@@ -97,7 +104,7 @@ def scanned(planes: int, seconds: float | None) -> dict[str, list[float]]:
     seconds : float or None
         From each plane to the next; None where it isn't known.
     """
-    return {PLANES: [seconds * z for z in range(planes)]} if seconds and planes > 1 else {}
+    return {PLANES: Times(seconds * z for z in range(planes))} if seconds and planes > 1 else {}
 
 
 def contradiction(used: float | None, other: float | None, planes: int, source: str, flyback: int = 0) -> list[str]:

@@ -141,7 +141,7 @@ def _state(path: str, *, read: bool = False) -> State | None:
         size = sum(facts.st_size for _, facts in found)
         latest = max((facts.st_mtime_ns for _, facts in found), default=0)
         return State(len(found), size, latest, _digest([(p, f.st_size) for p, f in found], size) if read else "")
-    except OSError:
+    except (OSError, EOFError):
         return None
 
 
@@ -171,8 +171,10 @@ def _digest(files: list[tuple[Path, int]], total: int) -> str:
             with path.open("rb", buffering=0) as file:
                 while at < begin + size:
                     file.seek(at - begin)
-                    data = file.read(min(PIECE, begin + size - at)) or b""
+                    data = file.read(min(PIECE, begin + size - at))
+                    if not data:  # it became shorter meanwhile
+                        raise EOFError(str(path))
                     digest.update(data)
-                    at += step or max(len(data), 1)
+                    at += step or len(data)
         begin += size
     return digest.hexdigest()

@@ -117,9 +117,7 @@ class ViewerWorkEnv:
         meta_path, meta_format
             As for `from_tiff`.
         **opening
-            Keywords of `cnmf3d.open_movie`: ``axes``, ``rate``, ``voxel_size``, ``channel``, ``dataset``,
-            ``planes``, ``channels``.
-            They win over the metadata.
+            Keywords of `cnmf3d.open_movie`, all of them. They win over the metadata.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from cnmf3d.movies.stored import Facts, Place
-from cnmf3d.movies.timing import plane_times, rate_of
+from cnmf3d.movies.timing import Times, plane_times, rate_of
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
 DISAGREE = 0.02
@@ -71,7 +71,7 @@ def _stamps(pixels: ElementTree.Element) -> list[float]:
     return [stamps[time][1] for time in sorted(stamps)] if complete else []
 
 
-def _plane_times(pixels: ElementTree.Element) -> dict[str, list[float]]:
+def _plane_times(pixels: ElementTree.Element) -> dict[str, Times]:
     """Seconds of each plane of the first channel since its volume began, as an entry; none where one isn't stamped."""
     found: dict[tuple[int, int], float] = {}
     for plane in children(pixels, "Plane"):

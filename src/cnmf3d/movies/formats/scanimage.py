@@ -268,20 +268,22 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
     arranged = pages.reshape(len(pages), volume.slices, volume.repeats, volume.channels)
     data, axes, cautions = _arranged(where, _joined(sections), arranged, choices)
     rate, contradicted = _rate(sections, volume, axes, where)
-    if rate is not None and choices.repeats == "apart" and axes.startswith("t"):
-        rate *= volume.repeats
     size, uneven = settings.size_of(first.place, first.state, first.pages.shape[1:])
     strips: tuple[str, ...] = ()
     if regions is not None:
         data, size, strips = _of_regions(data, regions, dataset, size, where)
     lost = [f"{where}: {text}" for text in (*placement.lost, *strips, *_unfinished(sections))]
-    spaced = axes.startswith("tz") and choices.repeats != "apart"  # frames of a plane one by one aren't evenly spaced
-    frame_rate = settings.frame_rate(first.state, volume)
-    times = times_of(placement, volume, rate, frame_rate, _seconds(sections)) if spaced else {}
+    times: dict[str, Any] = {}
+    if axes.startswith("tz"):
+        each = volume.repeats if choices.repeats == "apart" else 1
+        frame_rate = settings.frame_rate(first.state, volume)
+        times = times_of(placement, volume, rate, frame_rate, _seconds(sections), each)
     told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state, **times}
     files = tuple(str(section.place) for section in sections)
     sources = _sources(sections, volume, placement, axes)
     sources["rate"] = "time stamps" if any("is from the time stamps" in text for text in contradicted) else "settings"
+    if rate is not None and choices.repeats == "apart" and axes.startswith("t"):
+        rate *= volume.repeats
     facts = Facts(
         rate,
         size,

@@ -65,7 +65,7 @@ class Regions:
         InputError
             Where there is none of that number.
         """
-        if not dataset.isdecimal() or int(dataset) >= self.count:
+        if dataset not in map(str, range(self.count)):
             fix = f'They count from dataset="0" (--dataset 0) to "{self.count - 1}".'
             raise InputError(f"{where} has no region {dataset!r}", fix)
         return self.known[int(dataset)]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.movies.formats.scanimage_placing import Placement
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.timing import SEGMENTS, STAMPS, plane_times, scanned
+from cnmf3d.movies.timing import SEGMENTS, STAMPS, Times, plane_times, scanned
 
 LOOKED = 5
 """Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change."""
@@ -20,7 +20,12 @@ Seconds = Callable[[int], float | None]
 
 
 def times_of(
-    placement: Placement, volume: Volume, rate: float | None, frame_rate: float | None, seconds: Seconds
+    placement: Placement,
+    volume: Volume,
+    rate: float | None,
+    frame_rate: float | None,
+    seconds: Seconds,
+    each: int = 1,
 ) -> dict[str, Any]:
     """Times of planes, of volumes where time is missing between them, and first volumes of acquisitions.
 
@@ -32,26 +37,32 @@ def times_of(
         Volumes and frames of the file a second.
     seconds : callable
         ``seconds(i)`` is the time stamp of frame i of the file.
+    each : int
+        Frames of the movie in each volume: the repeats of its planes where these are frames of their own. They are
+        taken as spread evenly over their volume, and planes have no times: some would be beyond the next frame.
 
     Returns
     -------
     dict
         Entries of `Facts.metadata`.
     """
-    told: dict[str, Any] = _planes(placement.frames, volume, frame_rate, seconds)
+    told: dict[str, Any] = _planes(placement.frames, volume, frame_rate, seconds) if each == 1 else {}
     begins = np.flatnonzero(np.diff(placement.acquisition)) + 1
     if begins.size:
-        told[SEGMENTS] = [[f"acquisition {n + 1}", int(start)] for n, start in enumerate([0, *begins])]
+        starts = [0, *(begins * each).tolist()]
+        told[SEGMENTS] = Times((f"acquisition {n}", start) for n, start in enumerate(starts, 1))
     if rate and (begins.size or (np.diff(placement.number) != 1).any()):
-        told[STAMPS] = _stamps(placement, [0, *begins.tolist()], rate, seconds).tolist()
+        stamps = _stamps(placement, [0, *begins.tolist()], rate, seconds)
+        told[STAMPS] = Times(np.add.outer(stamps, np.arange(each) / (each * rate)).ravel().tolist())
     return told
 
 
 def _planes(
     frames: npt.NDArray[np.intp], volume: Volume, frame_rate: float | None, seconds: Seconds
-) -> dict[str, list[float]]:
+) -> dict[str, Times]:
     """Times of planes: by the stamps of some volumes, or else in the order of the scan at the frames' rate."""
-    some = frames[np.unique(np.linspace(0, len(frames) - 1, LOOKED).astype(int))]
+    whole = frames[(frames >= 0).all(axis=1)]
+    some = whole[np.unique(np.linspace(0, len(whole) - 1, LOOKED).astype(int))]
     stamps = np.array([[_stamp(seconds, frame) for frame in row] for row in some])
     stamped = plane_times(stamps.reshape(len(some), volume.slices, volume.repeats).mean(axis=2))
     if stamped or volume.slow:
@@ -76,6 +87,6 @@ def _stamps(placement: Placement, begins: Sequence[int], rate: float, seconds: S
 
 
 def _stamp(seconds: Seconds, frame: np.intp) -> float:
-    """Not-a-number where a frame is missing or has no stamp."""
-    value = seconds(int(frame)) if frame >= 0 else None
+    """Not-a-number where a frame has no stamp."""
+    value = seconds(int(frame))
     return math.nan if value is None else value

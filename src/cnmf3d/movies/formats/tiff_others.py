@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import ChoiceError, InputError
+from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Stacked, folded
 from cnmf3d.movies.chained import Chained
 from cnmf3d.movies.formats import tiff_facts
+from cnmf3d.movies.formats.positions import position_of
 from cnmf3d.movies.formats.spread import whole_volumes
 from cnmf3d.movies.formats.tiff_index import index_of
 from cnmf3d.movies.formats.tiff_pages import flat_pages
@@ -77,16 +78,7 @@ def _at_position(
     channels = shape[image.labels.index("C")] if "C" in image.labels[: len(shape)] else 1
     if count == 1 or (dataset is None and channels == 1):
         return pages, shape, image
-    if dataset is None:
-        raise ChoiceError(
-            f"{place} holds {count} positions of the stage, which are a movie each",
-            f'Say which one: dataset="0" (--dataset 0) up to "{count - 1}".',
-            "dataset",
-            map(str, range(count)),
-        )
-    if not (dataset.isdecimal() and int(dataset) < count):
-        raise InputError(f"{place} has no position {dataset!r}", f"They are numbered from 0 to {count - 1}.")
-    kept = np.arange(len(pages)).reshape(shape).take(int(dataset), axis)
+    kept = np.arange(len(pages)).reshape(shape).take(position_of(place, count, dataset), axis)
     labels = image.labels[:axis] + image.labels[axis + 1 :]
     one = replace(image, labels=labels, lead=tuple(kept.shape))
     return [pages[number] for number in kept.ravel().tolist()], tuple(kept.shape), one

@@ -136,7 +136,7 @@ def choose_number(
     listing = "; ".join(f'dataset="{number}" {text}' for number, text in enumerate(texts[:LISTED]))
     listing += f"; and {len(texts) - LISTED} more" if len(texts) > LISTED else ""
     if dataset is not None:
-        if not dataset.isdigit() or int(dataset) >= len(texts):
+        if dataset not in map(str, range(len(texts))):
             raise InputError(f"{place} has no image series {dataset!r}", f"It holds: {listing}.")
         return int(dataset), ()
     largest = max(range(len(texts)), key=sizes.__getitem__)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.errors import ChoiceError, InputError
+from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Stacked
 from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.formats.positions import position_of
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
 from cnmf3d.movies.timing import rate_of
@@ -99,19 +100,8 @@ def frame_numbers(place: Place, loops: Mapping[str, int], dataset: str | None) -
     numbers = np.arange(int(np.prod(list(loops.values()), dtype=np.int64)), dtype=np.intp).reshape(
         tuple(loops.values())
     )
-    positions = loops.get("P", 1)
-    if positions > 1:
-        if dataset is None:
-            raise ChoiceError(
-                f"{place} holds {positions} positions of the stage, which are a movie each",
-                f'Say which one: dataset="0" (--dataset 0) up to dataset="{positions - 1}".',
-                "dataset",
-                map(str, range(positions)),
-            )
-        if not (dataset.isdecimal() and int(dataset) < positions):
-            raise InputError(f"{place} has no position {dataset!r}", f"They are numbered from 0 to {positions - 1}.")
     if "P" in loops:
-        numbers = np.take(numbers, int(dataset or 0), axis=list(loops).index("P"))
+        numbers = np.take(numbers, position_of(place, loops["P"], dataset), axis=list(loops).index("P"))
     letters = "".join({"T": "t", "Z": "z"}.get(name, "!") for name in loops if name != "P")
     return numbers, letters
 

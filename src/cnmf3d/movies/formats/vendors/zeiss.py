@@ -25,7 +25,7 @@ from cnmf3d.movies.formats.vendors.czi_segments import Block, Contents, Damaged,
 from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import STAMPS, Times, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".czi"
@@ -176,21 +176,15 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
         raise _broken(str(place), error) from error
     blocks = _chosen(place, [block for block in contents.blocks if block.size == block.stored], dataset)
     _check(place, blocks, contents.part)
-    numbers, cautions = _numbers(place, blocks)
+    numbers, times, cautions = _numbers(place, blocks)
     images = Images(place.path, blocks)
-    images[
-        (slice(0, 1), *(slice(0, 1),) * (len(images.shape) - 1))
-    ]  # a file that is cut short fails here and not amid a run
-    letters = ORDER.lower()
+    images[(slice(0, 1),) * len(images.shape)]  # a file that is cut short fails here and not amid a run
+    facts = _facts(place, contents, root, times, cautions)
     if len(images.shape) == 4:
         if numbers.shape[2] > 1:
             raise InputError(f"{place} holds colour pictures in several channels", "Export it in grey from ZEN.")
-        return Stored(
-            Stacked(images, numbers[:, :, 0]), "tzyxc", "Zeiss CZI", _facts(place, contents, root, numbers, cautions)
-        )
-    return Stored(
-        Stacked(images, numbers), letters + "yx", "Zeiss CZI", _facts(place, contents, root, numbers, cautions)
-    )
+        return Stored(Stacked(images, numbers[:, :, 0]), "tzyxc", "Zeiss CZI", facts)
+    return Stored(Stacked(images, numbers), "tzcyx", "Zeiss CZI", facts)
 
 
 def _chosen(place: Place, blocks: Sequence[Block], dataset: str | None) -> list[Block]:
@@ -209,7 +203,7 @@ def _chosen(place: Place, blocks: Sequence[Block], dataset: str | None) -> list[
             "dataset",
             names,
         )
-    if dataset is not None and not (dataset.isdecimal() and int(dataset) < len(fields)):
+    if dataset is not None and dataset not in map(str, range(len(fields))):
         raise InputError(f"{place} has no field {dataset!r}", f"It holds: {'; '.join(names)}.")
     return [block for block in blocks if _field(block) == fields[int(dataset or 0)]]
 
@@ -241,8 +235,10 @@ def _check(place: Place, blocks: Sequence[Block], part: int) -> None:
             raise InputError(f"{place} holds {count} {what}", "Process it in ZEN, or export one of them.")
 
 
-def _numbers(place: Place, blocks: Sequence[Block]) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
-    """Number of the image of each time, plane and channel, as far as whole volumes go."""
+def _numbers(
+    place: Place, blocks: Sequence[Block]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64], tuple[str, ...]]:
+    """Number of the image of each time, plane and channel, as far as whole volumes go; and the times' own numbers."""
     axes = [np.array([block.starts.get(letter, 0) for block in blocks]) for letter in ORDER]
     found = [np.unique(each, return_inverse=True) for each in axes]
     shape = tuple(len(values) for values, _ in found)
@@ -258,7 +254,7 @@ def _numbers(place: Place, blocks: Sequence[Block]) -> tuple[npt.NDArray[np.intp
             f"{place} lacks the image of time {t}, plane {z}, channel {c} (counted from 0), and has later ones",
             "Copy it again from where it was recorded.",
         )
-    times = found[0][0]
+    times = found[0][0].astype(np.int64)
     cautions = []
     if whole < shape[0]:
         cautions.append(f"{place} ends within volume {whole}, which is left out.")
@@ -267,22 +263,23 @@ def _numbers(place: Place, blocks: Sequence[Block]) -> tuple[npt.NDArray[np.intp
         cautions.append(
             f"{place}: {int(times[-1] - times[0]) + 1 - len(times)} times are missing, the first after volume {first}."
         )
-    return numbers[:whole], tuple(cautions)
+    return numbers[:whole], times[:whole], tuple(cautions)
 
 
 def _facts(
     place: Place,
     contents: Contents,
     root: ElementTree.Element | None,
-    numbers: npt.NDArray[np.intp],
+    times: npt.NDArray[np.int64],
     cautions: tuple[str, ...],
 ) -> Facts:
     """Rate by the time stamps or the interval that was set, size of a voxel (metres in the file), channels."""
     lengths: dict[str, float | None] = {}
     for item in root.iterfind(".//Scaling/Items/Distance") if root is not None else ():
         lengths[item.get("Id", "")] = micrometres(item.findtext("Value"), "m")
-    times = numbers.shape[0]
-    timed = rate_of(contents.stamps[:times].tolist(), str(place)) if len(contents.stamps) >= times else Facts()
+    stamps = contents.stamps  # of all times, also of those that are not in the file
+    own = stamps[times] if times[0] >= 0 and times[-1] < len(stamps) else stamps[: len(times)]
+    timed = rate_of(own.tolist(), str(place)) if len(own) == len(times) else Facts()
     rate = timed.rate
     if rate is None and root is not None:
         rate = _positive(root.findtext(".//Information/Image/Dimensions/T/Positions/Interval/Increment"))
@@ -290,6 +287,8 @@ def _facts(
     names = [] if root is None else root.findall(".//Information/Image/Dimensions/Channels/Channel")
     channels = [each.get("Name") or each.get("Id") or "" for each in names]
     metadata = {**timed.metadata, **({"channels": channels} if any(channels) else {})}
+    if timed.rate is None and rate is not None and (np.diff(times) != 1).any():
+        metadata[STAMPS] = Times(((times - times[0]) / rate).tolist())
     size = voxel_size(lengths.get("Z"), lengths.get("Y"), lengths.get("X"))
     return Facts(rate, size, metadata, (*timed.warnings, *cautions))
 
