@@ -87,6 +87,23 @@ def test_a_file_changes_none_of_our_classes(name, state):
         read(b"\x80\x02c" + name.encode() + b"\n" + state + b"b.")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"\x96" + (2**40).to_bytes(8, "little"),
+        b"\x96" + (2**33).to_bytes(8, "little"),
+        b"\x8e" + (2**40).to_bytes(8, "little"),
+        b"B" + b"\xff" * 4,
+        b"Nr" + b"\xff\xff\xff\x07",
+        b"Np400000000\n",
+    ],
+)
+def test_no_memory_is_taken_for_what_is_not_there(asked):
+    """Of the first of these Python's own unpickler prints an error of its interpreter, the fifth takes 2 GiB."""
+    with pytest.raises(DAMAGE):
+        Unpickler(io.BytesIO(b"\x80\x05" + asked + b"."), {}, lambda module, name: StandIn)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_end_in_a_known_error(content):
     with contextlib.suppress(*DAMAGE):

@@ -7,8 +7,10 @@ them: they believe what a file says of types, and arrays of crafted types read a
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
+import pickletools
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -166,16 +168,24 @@ class Unpickler(pickle.Unpickler):
     Parameters
     ----------
     file : binary file
+        Read to its end.
     known : mapping
         What names mean beside numpy's: `Maker` or classes of `Fixed`, by module and name.
     others : callable
         Called with module and name of what isn't known; what it means, or an error.
+
+    Raises
+    ------
+    ValueError
+        Where the file asks for more memory than it has content.
     """
 
     def __init__(
         self, file: IO[bytes], known: Mapping[tuple[str, str], Any], others: Callable[[str, str], Any]
     ) -> None:
-        super().__init__(file)
+        content = file.read()
+        _check_sizes(content)
+        super().__init__(io.BytesIO(content))
         self._known = known
         self._others = others
 
@@ -186,3 +196,10 @@ class Unpickler(pickle.Unpickler):
             if pair in table:
                 return table[pair]
         return self._others(module, name)
+
+
+def _check_sizes(content: bytes) -> None:
+    """See that all lengths lie within the file: Python's own unpickler takes memory for them before it reads."""
+    for step, what, _ in pickletools.genops(content):
+        if step.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(what or 0) > len(content):  # a place in a table that would grow
+            raise ValueError(f"it numbers {what} objects")
