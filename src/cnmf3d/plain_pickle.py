@@ -200,6 +200,7 @@ class Unpickler(pickle.Unpickler):
 
 def _check_sizes(content: bytes) -> None:
     """See that all lengths lie within the file: Python's own unpickler takes memory for them before it reads."""
+    numbering = ("PUT", "BINPUT", "LONG_BINPUT")  # places in a table that grows to hold them
     for step, what, _ in pickletools.genops(content):
-        if step.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(what or 0) > len(content):  # a place in a table that would grow
+        if step.name in numbering and int(what or 0) > len(content):
             raise ValueError(f"it numbers {what} objects")
