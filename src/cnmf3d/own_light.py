@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import fft, sparse
 
 from cnmf3d.components import Bool, Float, VolumeShape
 
 Index = npt.NDArray[np.integer]
-AXES = (0, 1, 2)
+Double = npt.NDArray[np.float64]
+AXES = (1, 2, 3)
 
 MARGIN, LEAST_MARGIN = 0.35, 3
 """Voxels around a footprint that say what the surround is, along x and y, as a share of its extent, and at least:
@@ -29,6 +30,9 @@ EDGE = 0.1
 
 EXCESS = 3
 """Times as many voxels as unknowns that a surround needs."""
+
+RANK = 1e-10
+"""Share of the greatest eigenvalue below which terms of a surround are one another's sums, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Near:
     """
 
     voxels: Index
-    design: npt.NDArray[np.float64]
+    design: Double
     components: Index
     own: int
     box: tuple[slice, ...]
@@ -95,20 +99,21 @@ def own_light(level: Float, footprints: sparse.csc_array[Any], shape: VolumeShap
     return OwnLight(value, error, behind)
 
 
-def _power(weights: npt.NDArray[np.float64], left: npt.NDArray[np.float64], near: Near, shape: VolumeShape) -> float:
-    """Variance of ``Σ weights x`` for x as alike from voxel to voxel as what is `left`."""
+def _powers(weights: Double, left: Double, near: Near, shape: VolumeShape) -> Double:
+    """Variance of ``Σ weights x`` for x as alike from voxel to voxel as each row of what is `left`, (rows, n)."""
     size = tuple(s.stop - s.start for s in near.box)
-    padded = tuple(2 * n for n in size)
+    padded = tuple(fft.next_fast_len(2 * n - 1, real=True) for n in size)  # no lag comes round
     place = np.unravel_index(near.voxels, shape)
     where = tuple(p - s.start for p, s in zip(place, near.box, strict=True))
-    spectra = []
-    for values in (left, np.ones(len(left)), weights):
-        volume = np.zeros(size)
+    volumes = np.zeros((2 + len(left), *size), np.float32)
+    scale = np.abs(left).max(axis=1, keepdims=True, initial=0) + 1e-30  # single precision squares it
+    for volume, values in zip(volumes, (np.ones_like(weights), weights, *(left / scale)), strict=True):
         volume[where] = values
-        spectra.append(np.fft.irfftn(np.abs(np.fft.rfftn(volume, padded, AXES)) ** 2, padded, AXES))
-    product, pairs, shared = spectra
-    alike = np.where(pairs > 0.5, product / np.maximum(pairs, 0.5), 0.0)
-    return max(float((alike * shared).sum()), 0.0)
+    spectra = np.abs(fft.rfftn(volumes, padded, AXES)) ** 2
+    pairs, shared, *products = fft.irfftn(spectra, padded, AXES)
+    each = np.where(pairs > 0.5, shared / np.maximum(pairs, 0.5), 0)
+    alike = np.array([np.vdot(product, each) for product in products])
+    return np.asarray(np.maximum(alike, 0) * scale[:, 0] ** 2, np.float64)
 
 
 def own_part(
@@ -146,15 +151,17 @@ def own_part(
     return value, error
 
 
-def _fitted(images: Float, near: Near, shape: VolumeShape) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _fitted(images: Float, near: Near, shape: VolumeShape) -> tuple[Double, Double]:
     """Weights of a neighbourhood's terms in images (images, n) of it, and the standard error of the component's own."""
     values = images.T.astype(np.float64)
-    inverse = np.linalg.pinv(near.design)
+    scale = np.linalg.norm(near.design, axis=0)
+    scale[scale == 0] = 1
+    columns = near.design / scale
+    inverse = (np.linalg.pinv(columns.T @ columns, RANK, hermitian=True) @ columns.T) / scale[:, None]
     found = inverse @ values
     left = values - near.design @ found
     freedom = len(values) / (len(values) - len(found))
-    power = [_power(inverse[near.own], each, near, shape) for each in left.T]
-    return found, np.sqrt(freedom * np.array(power))
+    return found, np.sqrt(freedom * _powers(inverse[near.own], left.T, near, shape))
 
 
 def _neighbourhoods(
