@@ -61,24 +61,29 @@ def main() -> int:
     if given.only:
         tries = {name: number * (name in given.only) for name, number in tries.items()}
     print(f"seed {given.seed}: {', '.join(f'{number} {name}' for name, number in tries.items())}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="cnmf3d-reliability-") as name, contextlib.suppress(KeyboardInterrupt):
-        folder = Path(name)
-        os.environ["CNMF3D_CACHE"] = f"{name}/caches"
-        os.environ |= {"XDG_STATE_HOME": f"{name}/state", "XDG_CONFIG_HOME": f"{name}/config"}
-        server.warm()
-        base = Base(folder / "base").make()
-        if tries["fuzz"]:
-            kinds = corpus(base, folder / "corpus")
-            server.learn()
-            timed(lambda: fuzzed(kinds, tries["fuzz"], given.seed, keep=given.keep, first=given.first))
-        for attack, number in tries.items():
-            if number and attack in STOPPED:
-                rng = random.Random(f"{given.seed}/{attack}")
-                timed(lambda a=attack, n=number, r=rng: STOPPED[a](base, n, r))  # type: ignore[misc]
+    place = tempfile.TemporaryDirectory(prefix="cnmf3d-reliability-", ignore_cleanup_errors=True)
+    with place as name, contextlib.suppress(KeyboardInterrupt):
+        attacked(Path(name), tries, given)
     print(f"\n{table()}")
     if given.json:
         given.json.write_text(json.dumps({row.attack: {"tried": row.tried, **row.counts} for row in rows}))
     return int(any(row.counts.get(what) for row in rows for what in BAD))
+
+
+def attacked(folder: Path, tries: dict[str, int], given: argparse.Namespace) -> None:
+    """Attack so many times in each way, in a folder."""
+    os.environ["CNMF3D_CACHE"] = f"{folder}/caches"
+    os.environ |= {"XDG_STATE_HOME": f"{folder}/state", "XDG_CONFIG_HOME": f"{folder}/config"}
+    server.warm()
+    base = Base(folder / "base").make()
+    if tries["fuzz"]:
+        kinds = corpus(base, folder / "corpus")
+        server.learn()
+        timed(lambda: fuzzed(kinds, tries["fuzz"], given.seed, keep=given.keep, first=given.first))
+    for attack, number in tries.items():
+        if number and attack in STOPPED:
+            rng = random.Random(f"{given.seed}/{attack}")
+            timed(lambda a=attack, n=number, r=rng: STOPPED[a](base, n, r))  # type: ignore[misc]
 
 
 def timed(attack: Callable[[], Row]) -> None:

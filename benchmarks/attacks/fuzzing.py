@@ -37,7 +37,7 @@ def fuzzed(kinds: list[Kind], tries: int, seed: int, *, keep: Path | None = None
         kind = kinds[number % len(kinds)]
         if row.tried and row.tried % 500 == 0:
             print(f"  {row.tried} of {tries}", flush=True)
-        with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_fast()) as name:
+        with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_fast(), ignore_cleanup_errors=True) as name:
             folder = Path(name, "x")
             shutil.copytree(kind.folder, folder)
             target = rng.choice(kind.targets(folder))

@@ -162,7 +162,7 @@ def deeds() -> list[Deed]:
 @contextmanager
 def copied(base: Base, where: Path | None = None) -> Iterator[Path]:
     """A new folder with a copy of a movie and its results."""
-    with tempfile.TemporaryDirectory(prefix="attack-", dir=where) as name:
+    with tempfile.TemporaryDirectory(prefix="attack-", dir=where, ignore_cleanup_errors=True) as name:
         for each in (base.movie, base.results):
             shutil.copy(each, name)
         yield Path(name)

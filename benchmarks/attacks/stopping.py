@@ -93,7 +93,7 @@ def full_disks(base: Base, tries: int, rng: random.Random) -> Row:
 @contextmanager
 def disk() -> Iterator[Path | None]:
     """A small disk of one's own; None where this user may mount none: then files may not grow instead."""
-    with tempfile.TemporaryDirectory(prefix="disk-") as name:
+    with tempfile.TemporaryDirectory(prefix="disk-", ignore_cleanup_errors=True) as name:
         if not ran_well("mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", name):
             yield None
             return
@@ -127,7 +127,7 @@ def power_cuts(base: Base, tries: int, rng: random.Random) -> Row:
     """Cut the power of a file system at random moments: whatever was reported as done before is there."""
     row = Row("power cuts")
     known = deeds()
-    with tempfile.TemporaryDirectory(prefix="power-") as name:
+    with tempfile.TemporaryDirectory(prefix="power-", ignore_cleanup_errors=True) as name:
         image, place = Path(name, "image"), Path(name, "disk")
         place.mkdir()
         while row.tried < tries:
