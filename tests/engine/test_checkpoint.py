@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse
 
 from cnmf3d import CnmfParameters, open_movie
-from cnmf3d.engine import pipeline, run
+from cnmf3d.engine import run, solved_blocks
 from cnmf3d.engine.solutions import Place, Solutions, hash_of, plain
 from cnmf3d.events import Progress
 from cnmf3d.simulate import simulate
@@ -38,13 +38,13 @@ def undisturbed(movie):
 def solved(monkeypatch):
     """The boxes that were solved, first pass and refit apart."""
     calls = []
-    real = pipeline.solved_block
+    real = solved_blocks.solved_block
 
     def call(cache, box, settings, given, *motion):
         calls.append((given is None, box))
         return real(cache, box, settings, given, *motion)
 
-    monkeypatch.setattr(pipeline, "solved_block", call)
+    monkeypatch.setattr(solved_blocks, "solved_block", call)
     return calls
 
 

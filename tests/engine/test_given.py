@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import cnmf3d
-from cnmf3d.engine import pipeline
+from cnmf3d.engine import full_rate, pipeline, solved_blocks
 from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.planning import LEAST_BINS, plan_of
 from cnmf3d.errors import UsageError
@@ -136,18 +136,18 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
     """A run with a look at what the stages are handed."""
     seen = Seen()
 
-    def solve(block, settings, solver=pipeline.solve):
+    def solve(block, settings, solver=solved_blocks.solve):
         seen.settings.append(settings)
         seen.blocks.append(block)
         fit = solver(block, settings)
         seen.courses.append(fit.temporal.shape[0])
         return fit
 
-    def seeded(block, footprints, settings, traces=None, solver=pipeline.solve_seeded):
+    def seeded(block, footprints, settings, traces=None, solver=solved_blocks.solve_seeded):
         seen.seeds += footprints.shape[1] if traces is None else 0
         return solver(block, footprints, settings, traces)
 
-    def deconvolve(raw, p, response, breaks, workers=1, solver=pipeline.deconvolve_stretches, **errors):
+    def deconvolve(raw, p, response, breaks, workers=1, solver=full_rate.deconvolve_stretches, **errors):
         seen.orders.append(p)
         seen.response = response
         return solver(raw, p, response, breaks, workers, **errors)
@@ -164,15 +164,15 @@ def watched(monkeypatch, movie, parameters, **more) -> Seen:
         seen.boxes = boxes
         return solver(context, cache, plan, boxes, start)
 
-    for name, spy in (
-        ("solve", solve),
-        ("solve_seeded", seeded),
-        ("deconvolve_stretches", deconvolve),
-        ("judge", judge),
-        ("fit_volume", fit_volume),
-        ("solve_blocks", solve_blocks),
+    for module, name, spy in (
+        (solved_blocks, "solve", solve),
+        (solved_blocks, "solve_seeded", seeded),
+        (full_rate, "deconvolve_stretches", deconvolve),
+        (pipeline, "judge", judge),
+        (pipeline, "fit_volume", fit_volume),
+        (pipeline, "solve_blocks", solve_blocks),
     ):
-        monkeypatch.setattr(pipeline, name, spy)
+        monkeypatch.setattr(module, name, spy)
     seen.results = cnmf3d.run(movie, parameters, **more)
     return seen
 

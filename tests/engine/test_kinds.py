@@ -11,7 +11,7 @@ from cnmf3d.engine.estimates import median_by_area
 from cnmf3d.engine.evaluation.decision import decide, judge
 from cnmf3d.engine.evaluation.doubles import FOLLOWS, is_double
 from cnmf3d.engine.evaluation.kinds import ENOUGH, outline_smoothness, soma_probability, width_and_aspect
-from cnmf3d.engine.pipeline import looks_of
+from cnmf3d.engine.full_rate import looks_of
 from cnmf3d.engine.plan import Plan
 from cnmf3d.geometry import ZYX
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from cnmf3d.components import Components
-from cnmf3d.engine.pipeline import Context
+from cnmf3d.engine.context import Context
 from cnmf3d.engine.second_channel import traces_on
 from cnmf3d.engine.stages import Outcome
 from cnmf3d.engine.storage import Storage

@@ -3,56 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.components import UNSEEN, Bool, Float, VolumeShape
+from cnmf3d.components import Bool, Float
 from cnmf3d.engine import refine
-from cnmf3d.engine.aligning import in_time
-from cnmf3d.engine.block import Footprints, subset, with_data
-from cnmf3d.engine.blocks import Box
+from cnmf3d.engine.block import subset
 from cnmf3d.engine.cache import Cache
-from cnmf3d.engine.cleaning import SIGNIFICANT, grow, on_voxels, one_piece, significant
+from cnmf3d.engine.context import Context
 from cnmf3d.engine.deconvolution import (
-    DEMIXED,
-    Deconvolved,
     Response,
-    deconvolve_stretches,
     measured_response,
-    own_responses,
 )
-from cnmf3d.engine.demix import living
 from cnmf3d.engine.estimates import ENOUGH_BINS, cell_size, window_of
 from cnmf3d.engine.evaluation.decision import judge
 from cnmf3d.engine.evaluation.false_discoveries import expected_false
-from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
-from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.evaluation.motion import courses_of
-from cnmf3d.engine.evaluation.projections import local_correlation
+from cnmf3d.engine.full_rate import deconvolved, last_traces, looks_of, own_kinetics, shapes_of, start_traces, traces_of
 from cnmf3d.engine.merging import NEVER
 from cnmf3d.engine.motion_courses import MotionCourses
-from cnmf3d.engine.noise import noise_of_light, photon_gain
 from cnmf3d.engine.offset import Offset, measured_offset
-from cnmf3d.engine.parallel import in_order
 from cnmf3d.engine.plan import Plan
 from cnmf3d.engine.plausibility import check_decay
-from cnmf3d.engine.smooth_neuropil import without_cells
-from cnmf3d.engine.smoothing import smoothed
-from cnmf3d.engine.solutions import Arrays, Solutions, block_arrays, block_of, size_arrays, size_of
-from cnmf3d.engine.solve import Settings, solve, solve_seeded
-from cnmf3d.engine.stages import Demixed, Draft, Given, Outcome, Start, anchors_of, or_typical, transient
+from cnmf3d.engine.solutions import Arrays, size_arrays, size_of
+from cnmf3d.engine.solved_blocks import solve_blocks
+from cnmf3d.engine.stages import Demixed, Draft, Outcome, Start, or_typical, transient
 from cnmf3d.engine.storage import Files
-from cnmf3d.engine.volume import Neuropil, Solved, stitch, tile_neuropil
-from cnmf3d.events import Caution, Note, Progress, Reporter
+from cnmf3d.engine.volume import Solved, stitch, tile_neuropil
+from cnmf3d.events import Caution, Note, Reporter
 from cnmf3d.geometry import ZYX, half_size_of
-from cnmf3d.movies import Movie
-from cnmf3d.steps import steps
 
 FEW_CELLS = 3
 """Measured cells below which nothing is said about a size or a decay time that is given."""
@@ -63,53 +44,6 @@ come out within 10 %, for cells that are Gaussians gSig is 1.4 times what users 
 
 DECAYS_DIFFER = 1.5
 """The same for decay times, which scatter more."""
-
-ROUNDS = 2
-"""Times that frames which show nothing are expected anew; more change nothing that matters."""
-
-
-@dataclass
-class Clock:
-    """Seconds spent in each stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-
-@dataclass(frozen=True)
-class Context:
-    """What all stages of one run share."""
-
-    movie: Movie
-    workers: int
-    reporter: Reporter
-    clock: Clock
-    solutions: Solutions = field(default_factory=Solutions)
-
-
-@dataclass(frozen=True)
-class Traces:
-    """Demixed raw traces (components, frames) and neuropil courses (tiles * rank, frames), in units of noise.
-
-    And the share of each footprint that was seen, as `refine.Projections` has it.
-    """
-
-    raw: Float
-    courses: Float
-    shares: Float | None = None
-
-    def levelled(self, segments: tuple[int, ...]) -> Traces:
-        """These without the steps of their resting level between segments."""
-        apart = steps(self.raw, segments) if segments else None
-        return self if apart is None else dataclasses.replace(self, raw=self.raw - apart)
 
 
 def run_plan(context: Context, plan: Plan, files: Files, seeds: Start | None = None) -> Outcome:
@@ -224,22 +158,6 @@ def fit_volume(
     return draft.select(left)
 
 
-def looks_of(footprints: Footprints, scale: Float, shape: VolumeShape, sigma: ZYX) -> dict[str, Float]:
-    """What quality measures say of footprints alone, each (components,) float32.
-
-    In the movie's units, as results show them: in units of noise (`scale`) outlines are ragged where the noise
-    differs from voxel to voxel.
-    """
-    footprints = with_data(footprints, footprints.data * scale[footprints.indices])
-    width, aspect = width_and_aspect(footprints, shape)
-    return {
-        "compactness": compactness(footprints, shape, sigma),
-        "smoothness": outline_smoothness(footprints, shape),
-        "width": width,
-        "aspect": aspect,
-    }
-
-
 def judged(draft: Draft, quality: dict[str, Float], raw: Float) -> tuple[dict[str, Float], Bool]:
     """Quality with the kind of each component, and which are accepted; see `judge`."""
     return judge(quality, draft.plan, draft.cache.bins, draft.footprints, raw, draft.source.scale, draft.cache.shape)
@@ -252,13 +170,16 @@ def finished(context: Context, draft: Draft) -> Outcome:
         last, neuropil = last_traces(plan, cache, draft.source, draft.footprints, draft.neuropil, draft.traces)
     level = last.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
-        responses = own_kinetics(plan, draft, level.raw, context.workers)
+        responses = own_kinetics(plan, draft.response, level.raw, context.workers)
         raw, denoised = deconvolved(level, plan.p, responses, plan.timeline.breaks(), context.workers, errors=True)
     with clock.stage("evaluate"):
         quality, accepted = judged(draft, draft.quality(raw), raw)
         rate = false_discovery_rate(plan, cache, raw, int(accepted.sum()), context.reporter)
     with clock.stage("estimate"):
-        offset = detector_offset(context, plan, cache)
+        if plan.offset is None:
+            offset = measured_offset(context.movie, cache.statistics, context.workers)
+        else:
+            offset = Offset(plan.offset, 0.0, "given")
     return Outcome(
         plan=plan,
         cache=cache,
@@ -277,13 +198,6 @@ def finished(context: Context, draft: Draft) -> Outcome:
     )
 
 
-def own_kinetics(plan: Plan, draft: Draft, raw: Float, workers: int) -> Response | list[Response]:
-    """Each cell's kinetics; a decay time that is given is that of all cells, and so is one that no trace tells."""
-    if plan.p == 0 or plan.decay is not None or draft.response is None:
-        return draft.kinetics
-    return own_responses(raw, draft.response, workers)
-
-
 def false_discovery_rate(
     plan: Plan, cache: Cache, raw: Float, accepted: int, reporter: Reporter
 ) -> dict[str, dict[str, Any]]:
@@ -294,13 +208,6 @@ def false_discovery_rate(
     text = f"noise alone makes {false:.2g} of the {accepted} accepted: this movie's traces in random order"
     reporter(Note("evaluate", f"false discoveries {false / accepted:.2%}: {text}"))
     return {"false_discovery_rate": {"value": round(false / accepted, 5), "why": text}}
-
-
-def detector_offset(context: Context, plan: Plan, cache: Cache) -> Offset:
-    """The value of a pixel without light: as given, or estimated from the movie's noise."""
-    if plan.offset is not None:
-        return Offset(plan.offset, 0.0, "given")
-    return measured_offset(context.movie, cache.statistics, context.workers)
 
 
 def about_vanished(start: Start, kept: npt.NDArray[np.int64], cache: Cache, reporter: Reporter) -> None:
@@ -376,124 +283,3 @@ def with_cell_size(context: Context, plan: Plan, cache: Cache) -> tuple[Plan, di
 def apart(given: ZYX, measured: ZYX) -> float:
     """The largest factor between two sizes along any axis."""
     return max(max(g / m, m / g) for g, m in zip(given, measured, strict=True))
-
-
-def solved_block(cache: Cache, box: Box, settings: Settings, given: Given | None, known: Float | None) -> Arrays:
-    """One block solved, and the local correlation image of its core; `known` as in `Block`."""
-    block = dataclasses.replace(cache.load(box), known=known)
-    inner = tuple(slice(a - o, b - o) for (a, b), (o, _) in zip(box.core, box.outer, strict=True))
-    image = local_correlation(block)[inner]
-    if given is None:
-        fit = solve(block, settings)
-        return block_arrays(Solved(fit), image)
-    fit = solve_seeded(block, given.footprints, settings, given.traces)
-    alive = living(fit)
-    fit = subset(fit, alive)
-    mine = np.flatnonzero(np.isin(alive, given.mine))
-    return block_arrays(Solved(subset(fit, mine), given.which[alive[mine]]), image)
-
-
-def solve_blocks(
-    context: Context, cache: Cache, plan: Plan, boxes: Sequence[Box], start: Start | None
-) -> tuple[list[Solved], Float]:
-    """Each block solved, in parallel; and the local correlation image of the volume."""
-    settings = plan.settings()
-    anchors = np.zeros((0, 3)) if start is None else anchors_of(start.footprints, cache.shape)
-    correlation = np.zeros(cache.shape, np.float32)
-    motion = MotionCourses.of(context.movie, cache.width, cache.bins)
-
-    def work(box: Box) -> Solved:
-        given = None if start is None else start.within(box, cache.shape, anchors)
-        shaping = (settings, box, *(() if given is None else (given.footprints, given.traces, given.which, given.mine)))
-        known = None if motion is None else motion.within(box)
-        shaping = shaping if known is None else (*shaping, known)
-        arrays = context.solutions.once("block", shaping, lambda: solved_block(cache, box, settings, given, known))
-        solved, image = block_of(arrays)
-        correlation[tuple(slice(*c) for c in box.core)] = image
-        return solved
-
-    solved: list[Solved] = []
-    volume_frames = int(np.prod(cache.shape)) * context.movie.shape[0]
-    for block in in_order(work, boxes, context.workers):
-        solved.append(block)
-        done = len(solved)
-        context.reporter(Progress("blocks", done, len(boxes), "blocks", done * volume_frames // len(boxes)))
-    return solved, correlation
-
-
-def shapes_of(
-    source: refine.Source,
-    cache: Cache,
-    neuropil: Neuropil,
-    footprints: Footprints,
-    denoised: Deconvolved,
-    seen: Traces,
-    window: int,
-) -> tuple[Footprints, Float, Float]:
-    """Footprints regressed on the denoised traces, the traces at their scale, and r values: one pass."""
-    supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), cache.statistics.valid)
-    active = active_frames(denoised.traces, window)
-    expected = source.expecting(footprints, denoised.traces)
-    sums = refine.accumulate_shapes(expected, supports, denoised.traces, active)
-    footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
-    statistics = cache.statistics
-    gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
-    brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
-    footprints, errors = smoothed(
-        footprints, denoised.traces, cache.shape, cache.statistics.grain, brighter, source.workers, every=True
-    )
-    inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
-    shown = with_data(footprints, footprints.data * source.scale[footprints.indices])  # in the movie's units
-    inside = one_piece(shown, inside, cache.shape)
-    footprints = with_data(footprints, np.where(inside, footprints.data, np.float32(0)))
-    footprints, scaled = refine.rescaled(footprints, denoised.traces)
-    images = refine.residual_images(sums.active, footprints, scaled, active, neuropil, seen.courses)
-    r_values = spatial_correlation(footprints, images)
-    footprints.eliminate_zeros()
-    return footprints, scaled, r_values
-
-
-def start_traces(binned: Float, cache: Cache, frames: int) -> Float:
-    """Binned traces at the frames' rate, in units of a frame's noise."""
-    index = np.minimum(np.arange(frames) // cache.width, cache.bins - 1)
-    return np.ascontiguousarray(binned[:, index] / np.float32(np.sqrt(cache.width)))
-
-
-def deconvolved(
-    seen: Traces,
-    order: int,
-    kinetics: Response | Sequence[Response],
-    breaks: tuple[int, ...],
-    workers: int,
-    *,
-    errors: bool = False,
-) -> tuple[Float, Deconvolved]:
-    """Deconvolved traces, and the raw ones with what the model expects in frames that show nothing of a component.
-
-    Both in turn, so that these frames have no say (expectation and maximisation). `errors` as for `deconvolve`.
-    """
-    raw, gaps = seen.raw, np.False_ if seen.shares is None else seen.shares < UNSEEN
-    for _ in range(ROUNDS if gaps.any() else 0):
-        found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
-        raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-    found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
-    return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
-
-
-def last_traces(
-    plan: Plan, cache: Cache, source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float
-) -> tuple[Traces, Neuropil]:
-    """Traces as results have them, at common times where that is asked, and the neuropil they were demixed with."""
-    neuropil = without_cells(neuropil, footprints, source.level, source.scale, cache.statistics.valid, cache.shape)
-    last = traces_of(source, footprints, neuropil, start)
-    if plan.align:
-        last = dataclasses.replace(last, raw=in_time(last.raw, plan, footprints, cache.shape, source.scale))
-    return last, neuropil
-
-
-def traces_of(source: refine.Source, footprints: Footprints, neuropil: Neuropil, start: Float) -> Traces:
-    """Raw traces and neuropil courses: one pass over the movie."""
-    seen = refine.project(source.expecting(footprints, start), footprints, neuropil)
-    mixing = refine.Mixing.of(footprints, neuropil)
-    traces, courses = refine.demix_traces(seen, mixing, start)
-    return Traces(refine.raw_traces(seen, mixing, traces, courses), courses, seen.shares)

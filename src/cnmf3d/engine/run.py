@@ -20,9 +20,10 @@ from cnmf3d.dff import ALTERNATIVE, about_unclear, unclear
 from cnmf3d.engine.assemble import components_of, with_light
 from cnmf3d.engine.cache import MOSTLY, Statistics, kernel_type
 from cnmf3d.engine.channels import with_channels
+from cnmf3d.engine.context import Clock, Context
 from cnmf3d.engine.left_out import asked_of, usable
 from cnmf3d.engine.parallel import cores
-from cnmf3d.engine.pipeline import Clock, Context, run_plan
+from cnmf3d.engine.pipeline import run_plan
 from cnmf3d.engine.planning import contradictions, plan_of, used, voxel_size
 from cnmf3d.engine.plausibility import Check, Found, check_movie, check_results
 from cnmf3d.engine.seeds import seeds_of

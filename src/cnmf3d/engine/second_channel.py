@@ -11,9 +11,12 @@ from cnmf3d.components import Components, Traced
 from cnmf3d.engine import refine
 from cnmf3d.engine.assemble import components_of
 from cnmf3d.engine.block import with_data
-from cnmf3d.engine.deconvolution import measured_response, own_responses
-from cnmf3d.engine.pipeline import Context, deconvolved, detector_offset, last_traces, solve_blocks
-from cnmf3d.engine.stages import Demixed, Outcome, Start, or_typical
+from cnmf3d.engine.context import Context
+from cnmf3d.engine.deconvolution import measured_response
+from cnmf3d.engine.full_rate import deconvolved, last_traces, own_kinetics
+from cnmf3d.engine.offset import measured_offset
+from cnmf3d.engine.solved_blocks import solve_blocks
+from cnmf3d.engine.stages import Demixed, Outcome, Start
 from cnmf3d.engine.storage import Files
 from cnmf3d.engine.volume import tile_neuropil
 from cnmf3d.results.footprints import unit
@@ -54,9 +57,7 @@ def traces_on(context: Context, outcome: Outcome, components: Components, files:
     level = seen.levelled(plan.timeline.starts)
     with clock.stage("deconvolve"):
         measured = measured_response(level.raw, max(plan.p, 1), plan.rate, plan.decay, context.workers)
-        shared = or_typical(measured, plan)
-        own = measured is not None and plan.decay is None and plan.p > 0
-        responses = own_responses(level.raw, shared, context.workers) if own else shared
+        responses = own_kinetics(plan, measured, level.raw, context.workers)
         raw, denoised = deconvolved(level, plan.p, responses, plan.timeline.breaks(), context.workers)
     theirs = components_of(
         dataclasses.replace(
@@ -69,7 +70,7 @@ def traces_on(context: Context, outcome: Outcome, components: Components, files:
             level=source.level,
             scale=source.scale,
             correlation=correlation,
-            offset=detector_offset(context, plan.replace(offset=None), cache),
+            offset=measured_offset(context.movie, cache.statistics, context.workers),
         )
     )
     return Traced(theirs.traces, theirs.residuals, theirs.spikes, theirs.dff)
