@@ -31,6 +31,7 @@ from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
+from cnmf3d.stored_columns import stored_columns
 from cnmf3d.timeline import Timeline
 from cnmf3d.traces import quiet_level
 
@@ -261,8 +262,9 @@ def _components(
 
 def _footprints(group: h5py.Group, shape: VolumeShape, order: Any, path: Path) -> sparse.csc_array[Any]:
     data, indices, indptr = (group[name][()] for name in ("data", "indices", "indptr"))
-    matrix = sparse.csc_array((np.asarray(data, np.float32), indices, indptr), shape=tuple(group["shape"]))
-    matrix.check_format(full_check=True)
+    matrix = stored_columns(np.asarray(data, np.float32), indices, indptr, int(group["shape"][0]))
+    if matrix.shape != tuple(group["shape"]):
+        raise ValueError(f"footprints of {matrix.shape[1]} ROIs, where {tuple(group['shape'])} is said")
     if matrix.shape[0] != np.prod(shape):
         raise InputError(
             f"{path}: footprints have {matrix.shape[0]} voxels, the volume {int(np.prod(shape))}",

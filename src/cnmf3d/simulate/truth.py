@@ -16,6 +16,7 @@ from scipy import sparse
 from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import refuse_elsewhere, written
+from cnmf3d.stored_columns import stored_columns
 from cnmf3d.written import whole_file
 
 Float = npt.NDArray[np.float32]
@@ -201,8 +202,8 @@ def _put_columns(file: h5py.File, name: str, columns: sparse.csc_array[Any]) -> 
 
 
 def _columns(file: h5py.File, name: str, voxels: int) -> sparse.csc_array[Any]:
-    parts = tuple(file[f"{name}/{part}"][()] for part in ("data", "indices", "indptr"))
-    return sparse.csc_array(parts, shape=(voxels, len(parts[2]) - 1))
+    data, indices, indptr = (file[f"{name}/{part}"][()] for part in ("data", "indices", "indptr"))
+    return stored_columns(data, indices, indptr, voxels)
 
 
 def _parts_of_version_2(file: h5py.File, voxels: int) -> dict[str, Any]:
@@ -217,10 +218,7 @@ def _from_npz(path: Path) -> Truth:
     dims = [int(n) for n in held["dims"]]
     axes = str(held["axes"])[1:4] if "axes" in held else "YXZ"
     order = [axes.index(axis) for axis in "ZYX"]
-    coo = sparse.csc_array(
-        (held["A_data"], held["A_indices"], held["A_indptr"]),
-        shape=(int(np.prod(dims)), len(held["A_indptr"]) - 1),
-    ).tocoo()
+    coo = stored_columns(held["A_data"], held["A_indices"], held["A_indptr"], int(np.prod(dims))).tocoo()
     shape = (dims[order[0]], dims[order[1]], dims[order[2]])
     places = np.unravel_index(coo.coords[0], dims, order="F")
     rows = np.ravel_multi_index(tuple(places[i] for i in order), shape)
