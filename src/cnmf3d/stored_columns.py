@@ -39,9 +39,9 @@ def stored_columns(
         raise ValueError("a matrix has no columns, not even their end")
     if data.size != indices.size:
         raise ValueError(f"a matrix has {data.size} values and {indices.size} places for them")
-    shape = (rows, indptr.size - 1)
-    matrix = seen_to_fit(sparse.csc_array((data, indices.astype(np.int64), indptr.astype(np.int64)), shape=shape))
-    if max(*shape, data.size) <= np.iinfo(np.int32).max:  # as scipy numbers what it makes itself
+    parts = (data, indices.astype(np.int64), indptr.astype(np.int64))
+    matrix: sparse.csc_array[Any] = seen_to_fit(sparse.csc_array(parts, shape=(rows, indptr.size - 1)))
+    if max(*matrix.shape, data.size) <= np.iinfo(np.int32).max:  # scipy itself takes the narrower type
         matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
     return matrix
 

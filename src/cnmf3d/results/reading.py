@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from cnmf3d import plain_json
 from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, VolumeShape
 from cnmf3d.damage import DAMAGE
 from cnmf3d.dff import delta_f_over_f
@@ -145,11 +145,11 @@ def _results(
         paths = tuple(p for p in (str(file.attrs.get("mmap_file", "")),) if p)
         source = Provenance(input_paths=paths, warnings=guesses)
         return Results(components, {"caiman": params}, rate, None, noise, {}, source)
-    told = json.loads(own.attrs["provenance"])
+    told = plain_json.loads(own.attrs["provenance"])
     size = own.attrs.get("voxel_size_zyx_um")
     return Results(
         components=components,
-        parameters=json.loads(own.attrs["parameters"]),
+        parameters=plain_json.loads(own.attrs["parameters"]),
         rate=float(own.attrs["rate"]),
         voxel_size=None if size is None else ZYX(*(float(v) for v in size)),
         noise=noise,
