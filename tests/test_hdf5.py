@@ -62,6 +62,46 @@ def test_a_movie_of_several_files_needs_all_of_them(tmp_path, monkeypatch):
         open_movie(whole, axes="tzyx")
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_parts_of_parts_are_looked_at_too(tmp_path, secret, inside):
+    """A virtual dataset whose part is the bytes of any file, in another file or in its own."""
+    name = "m.h5" if inside else "0.h5"
+    with h5py.File(tmp_path / name, "w") as file:
+        file.create_dataset("d", SHAPE, "u1", external=[(str(secret), 0, h5py.h5f.UNLIMITED)])
+    layout = h5py.VirtualLayout(SHAPE, "u1")
+    layout[:] = h5py.VirtualSource("." if inside else name, "d", shape=SHAPE)
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        file.create_virtual_dataset("m", layout)
+    with pytest.raises(InputError, match="bytes of other files"):
+        open_movie(tmp_path / "m.h5", dataset="m")
+
+
+def test_a_missing_part_of_a_part_is_told(tmp_path):
+    virtual(tmp_path, "0.h5", "1.h5").rename(tmp_path / "inner.h5")
+    layout = h5py.VirtualLayout(SHAPE, "u2")
+    layout[:] = h5py.VirtualSource("inner.h5", "m", shape=SHAPE)
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_virtual_dataset("m", layout)
+    with pytest.raises(InputError, match=r"0\.h5 with d isn't there"):
+        open_movie(tmp_path / "m.h5")
+
+
+def test_a_virtual_movie_that_is_a_part_of_itself_is_refused(tmp_path):
+    layout = h5py.VirtualLayout(SHAPE, "u2")
+    layout[:] = h5py.VirtualSource(".", "m", shape=SHAPE)
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_virtual_dataset("m", layout)
+    with pytest.raises(InputError, match="without end"):
+        open_movie(tmp_path / "m.h5")
+
+
+def test_what_no_part_gives_is_told(tmp_path):
+    with h5py.File(tmp_path / "0.h5", "w") as file:
+        file["d"] = np.ones((20, *SHAPE[1:]), "u2")
+    movie = open_movie(virtual(tmp_path, "0.h5"), axes="tzyx")
+    assert any("2560 of 5120 values" in each for each in movie.warnings)
+
+
 @pytest.mark.parametrize("chunks", [None, (10, 2, 8, 8)])
 def test_what_was_never_written_is_told(tmp_path, chunks):
     with h5py.File(tmp_path / "m.h5", "w") as file:

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from cnmf3d import plain_json
+
 Float = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
 VolumeShape = tuple[int, int, int]
@@ -116,7 +118,7 @@ class RestingLight:
     @classmethod
     def from_json(cls, text: str) -> RestingLight:
         """The inverse of `to_json`."""
-        told = json.loads(text)
+        told = plain_json.loads(text)
         return cls(**{**told, "segments": tuple(told["segments"])})
 
 

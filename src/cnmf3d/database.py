@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,10 @@ import psutil
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, update
 from sqlalchemy.engine import URL, ExceptionContext
 
+from cnmf3d import plain_json
+from cnmf3d.column_types import COPY, PLACE
 from cnmf3d.errors import InputError
+from cnmf3d.regular import see_files
 from cnmf3d.written import sweep, temporary_name, to_disk, unwritable
 
 NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "lustre", "gpfs", "beegfs", "afs", "9p", "ceph")
@@ -26,8 +28,6 @@ PATIENCE = 20.0
 
 TRANSACTION = "cnmf3d_transaction"
 """Option of a connection: how SQLite begins its transactions."""
-
-COPY = "Restore a copy of it."
 
 Upgrades = Mapping[int, Callable[[Connection], None]]
 """From a version to the next one."""
@@ -65,6 +65,7 @@ def opened(
     InputError
         Where it isn't such a database, is damaged, or of a newer version.
     """
+    see_files(file)
     if first is not None:
         _make(file, whose, about, {"version": newest, **first})
     engine = _engine(file, whose)
@@ -141,13 +142,14 @@ def _engine(file: Path, whose: str, *, shown: Path | None = None, mode: str = ""
 
     def parsed(text: str | bytes) -> Any:
         try:
-            return json.loads(text)  # of a number SQLAlchemy wants the TypeError
+            return plain_json.loads(text)  # of a number SQLAlchemy wants the TypeError
         except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{shown or file} is damaged: it holds {str(text)[:40]!r} where JSON belongs", COPY
             ) from error
 
     engine = create_engine(url, connect_args={"timeout": PATIENCE}, json_deserializer=parsed)
+    setattr(engine.dialect, PLACE, shown or file)
     mode = mode or ("DELETE" if on_network(file.parent) else "WAL")
 
     @event.listens_for(engine, "connect")

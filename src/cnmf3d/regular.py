@@ -22,3 +22,15 @@ def refuse_special(path: Path) -> None:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(f"{path} is a pipe, a device or a socket, not a file", "Save what comes from it to a file.")
+
+
+def see_files(file: Path) -> None:
+    """See that a database and what SQLite keeps beside it are files: a pipe would keep us waiting.
+
+    Raises
+    ------
+    InputError
+        Where one is something else.
+    """
+    for ending in ("", "-wal", "-shm", "-journal"):
+        refuse_special(file.with_name(file.name + ending))

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from cnmf3d.errors import InputError
+from cnmf3d.regular import refuse_special
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -78,7 +79,9 @@ def name_like(told: object, pattern: re.Pattern[str], what: str) -> str:
 
 
 def refuse_links(folder: Path) -> None:
-    """See that a folder of ours, and all that lies directly in it, is no link: what is written there stays there.
+    """See that a folder of ours, and all that lies directly in it, is a file or a folder: no link, no pipe.
+
+    What is written there stays there, and who reads there isn't kept waiting.
 
     Parameters
     ----------
@@ -91,9 +94,11 @@ def refuse_links(folder: Path) -> None:
         Where something is a link.
     """
     try:
-        found = (
-            [folder] if folder.is_symlink() else [Path(each.path) for each in os.scandir(folder) if each.is_symlink()]
-        )
+        entries = [] if folder.is_symlink() else list(os.scandir(folder))
+        found = [folder] if folder.is_symlink() else [Path(each.path) for each in entries if each.is_symlink()]
+        for each in entries:
+            if not each.is_symlink():
+                refuse_special(Path(each.path))
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:

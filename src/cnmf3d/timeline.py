@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d import plain_json
+
 Double = npt.NDArray[np.float64]
 
 GAP = 1.5
@@ -126,7 +128,7 @@ class Timeline:
     @classmethod
     def from_json(cls, text: str, stamps: Double | None = None) -> Timeline:
         """The inverse of `to_json`; what is missing or null is as of a recording of which nothing is known."""
-        told = json.loads(text)
+        told = plain_json.loads(text)
         return cls(
             segments=tuple(Segment(str(name), int(start)) for name, start in told.get("segments") or ()),
             stamps=stamps,

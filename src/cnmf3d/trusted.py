@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+from cnmf3d import plain_json
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.written import whole_file
 
@@ -80,7 +81,7 @@ def _found(program: str) -> Path | None:
 
 def _known() -> dict[str, str]:
     try:
-        told = json.loads(settings_file().read_text(encoding="utf-8"))
+        told = plain_json.loads(settings_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return {str(path): str(digest) for path, digest in told.items()} if isinstance(told, dict) else {}

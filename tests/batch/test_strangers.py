@@ -130,6 +130,54 @@ def test_what_lies_where_a_batch_is_run_is_not_imported(batch, tmp_path, monkeyp
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_a_folder_of_run_folders_that_is_a_link_is_not_written_to(batch, tmp_path):
+    """It may lead to that of another batch, whose items have the same UUIDs."""
+    (theirs := tmp_path / "other" / batch.item("x").uuid).mkdir(parents=True)
+    (theirs / "results.hdf5").write_text("mine")
+    (batch.folder / "items").rename(batch.folder / "was") if (batch.folder / "items").exists() else None
+    (batch.folder / "items").symlink_to(theirs.parent)
+    for deed in (lambda: supervise(batch, workers=1), lambda: batch.delete(["x"])):
+        with pytest.raises(InputError, match="items is a link to"):
+            deed()
+        assert [path.name for path in theirs.iterdir()] == ["results.hdf5"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+@pytest.mark.parametrize(
+    "place", ["batch.sqlite", "batch.sqlite-wal", "{}", "{}.away", "{}/events.jsonl", "{}/job.json"]
+)
+@pytest.mark.timeout(60)
+def test_a_pipe_keeps_nobody_waiting(batch, place):
+    uuid, folder = batch.item("x").uuid, batch.folder
+    batch.close()
+    pipe = folder / (place if place.startswith("batch") else f"items/{place.format(uuid)}")
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+
+    def ran():
+        with Batch.open(folder) as opened:
+            supervise(opened, workers=1)
+            return opened.item("x").error
+
+    try:
+        assert "is a pipe" in ran()
+    except InputError as error:
+        assert "is a pipe" in str(error) or "holds no batch.sqlite" in str(error)
+    if place.startswith("batch"):
+        with pytest.raises(InputError, match="is a pipe"):
+            items_of(folder)
+
+
+@pytest.mark.parametrize("told", ["[" * 100_000, '{"folder": ' * 5000 + "1" + "}" * 5000])
+def test_a_pointer_that_is_nested_without_end_is_none(batch, told):
+    (batch.folder / "items").mkdir(exist_ok=True)
+    (batch.folder / "items" / f"{batch.item('x').uuid}.away").write_text(told)
+    batch.delete(["x"])
+    assert batch.items() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
 def test_a_lock_that_is_a_link_empties_no_file(batch, tmp_path, random_results):
     victim = tmp_path / "bashrc"
     victim.write_text("mine")

@@ -106,3 +106,12 @@ def test_bare_names_that_both_have_are_those_of_finding_cells():
     ours, moving = separated(content)
     assert ours == {"bad_frames": [3], "min_SNR": 2}
     assert moving == {"max_shifts": 4, "motion": {"bad_frames": [5]}}
+
+
+@pytest.mark.parametrize("text", ["9223372036854775808", "3, 99999999999999999999-99999999999999999999", "0-20000000"])
+def test_numbers_that_no_frame_has_are_refused(tmp_path, text):
+    (tmp_path / "bad.txt").write_text(text)
+    with pytest.raises(ValueError, match="is no range"):
+        frames_in_text(text)
+    with pytest.raises(InputError, match="something else than numbers"):
+        frames_in_file(tmp_path / "bad.txt")

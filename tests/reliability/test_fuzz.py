@@ -49,13 +49,21 @@ def test_a_database_with_values_of_another_kind_is_damaged(tmp_path, capsys):
             for statement in statements:
                 file.execute(statement)
         file.close()
-        assert call(["batch", "list", str(tmp_path / "b")]) == 3
+        call(["batch", "list", str(tmp_path / "b")])
         return capsys.readouterr().err
 
     np.save(tmp_path / "m.npy", np.zeros((9, 2, 4, 4), np.uint16))
     call(["batch", "new", str(tmp_path / "b")])
     call(["batch", "add", str(tmp_path / "b"), str(tmp_path / "m.npy"), "--axes", "tzyx", "--fps", "5"])
     assert "is damaged: it holds" in changed("UPDATE items SET input = '../x'")
+    sound = '{"paths": ["m.npy"], "relative": [], "opening": {}, "fingerprint": ""}'
+    assert "module is no text" in changed(f"UPDATE items SET input = '{sound}', module = x'ff00'")
+    changed("UPDATE items SET module = 'cnmf_3d', warnings = '[1]'")
+    assert call(["batch", "show", str(tmp_path / "b"), "m"]) == 3
+    assert "a warning is no text" in capsys.readouterr().err
+    changed("UPDATE items SET warnings = '[]'", "UPDATE changes SET why = x'ff'")
+    assert call(["batch", "log", str(tmp_path / "b"), "m"]) in (0, 3)
+    assert "went wrong inside" not in capsys.readouterr().err
     assert "is damaged: there is no format -1" in changed("UPDATE about SET value = -1 WHERE name = 'version'")
 
 

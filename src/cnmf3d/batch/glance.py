@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from cnmf3d import plain_json
 from cnmf3d.batch.item import Item, item_of
+from cnmf3d.regular import see_files
 
 FILE, VERSION = "batch.sqlite", 1
 """Name of the database in a batch's folder, and the version of its tables (see `cnmf3d.batch.schema`)."""
@@ -45,6 +46,7 @@ def items_of(folder: str | Path) -> list[Item]:
 
 def _read(file: Path) -> list[Item]:
     """What is there, as of one moment."""
+    see_files(file)
     fixed = "" if os.access(file.parent, os.W_OK) else "&immutable=1"  # SQLite can't keep its lock there
     address = f"file:{quote(str(file.absolute()))}?mode=ro{fixed}"
     with closing(sqlite3.connect(address, uri=True, timeout=PATIENCE)) as connection:
@@ -53,4 +55,4 @@ def _read(file: Path) -> list[Item]:
         if version != str(VERSION):
             raise ValueError(version)
         rows = connection.execute("SELECT * FROM items ORDER BY position").fetchall()
-    return [item_of(dict(row) | {name: json.loads(row[name]) for name in VALUES}) for row in rows]
+    return [item_of(dict(row) | {name: plain_json.loads(row[name]) for name in VALUES}) for row in rows]

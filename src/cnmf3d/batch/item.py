@@ -171,9 +171,14 @@ def item_of(row: Mapping[str, Any]) -> Item:
         wrong = [name for name in _MAPPINGS if not isinstance(values[name], Mapping)]
         if wrong:
             raise ValueError(f"{wrong[0]} is no mapping")
+        wrong = [name for name in _TEXTS if not isinstance(values[name], str)]
+        wrong += ["a warning"] if not all(isinstance(each, str) for each in values["warnings"]) else []
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no text")
         return Item(**{**values, **read})
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"the item {values.get('name')!r} of the batch can't be read: {error}", CHANGED) from error
 
 
 _MAPPINGS = ("parameters", "options", "summary")
+_TEXTS = ("name", "module", "engine", "added", "started", "finished", "error")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from cnmf3d import plain_json
 from cnmf3d.batch.processes import lives, signature
 from cnmf3d.batch.schema import about
 from cnmf3d.batch.store import Batch
@@ -29,7 +30,7 @@ def _held(connection: Connection) -> dict[str, Any] | None:
     """Who stands in the database, alive or not."""
     held = connection.execute(select(about.c.value).where(about.c.name == NAME)).scalar()
     try:
-        who = json.loads(held) if held else None
+        who = plain_json.loads(held) if held else None
     except ValueError:  # somebody else than us wrote it
         return None
     return who if isinstance(who, dict) and {"host", "pid"} <= who.keys() else None

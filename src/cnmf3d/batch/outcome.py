@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import h5py
 
+from cnmf3d import plain_json
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.damage import DAMAGE
@@ -43,7 +43,7 @@ def _results(folder: RunFolder) -> dict[str, Any]:
             "frames": int(estimates["C"].shape[1]),
             "shape": list(reversed(order_of(file["dims"][()])[0])),  # x, y, z
         }
-        provenance = json.loads(file["cnmf3d"].attrs["provenance"]) if "cnmf3d" in file else {}
+        provenance = plain_json.loads(file["cnmf3d"].attrs["provenance"]) if "cnmf3d" in file else {}
     ended = folder.ended() or {}
     summary["seconds"] = ended.get("seconds", provenance.get("timings", {}).get("total"))
     return {"summary": summary, "warnings": list(provenance.get("warnings", []))}

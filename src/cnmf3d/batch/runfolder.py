@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import BaseFileLock, Timeout
 
+from cnmf3d import plain_json
 from cnmf3d.batch.item import Input
 from cnmf3d.batch.modules import MCORR
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import holds
+from cnmf3d.regular import refuse_special
 from cnmf3d.stored_names import lock, refuse_links
 from cnmf3d.written import sweep, temporary_name
 
@@ -156,8 +158,9 @@ class RunFolder:
             Where the folder holds no job, or one that can't be read.
         """
         file = self.path / "job.json"
+        refuse_special(file)
         try:
-            values = json.loads(file.read_text(encoding="utf-8"))
+            values = plain_json.loads(file.read_text(encoding="utf-8"))
             return Job(input=Input.from_dict(values.pop("input")), **values)
         except OSError as error:
             raise InputError(f"{self.path} is no run folder: {error.strerror}: job.json", "Export it again.") from error
@@ -179,6 +182,7 @@ class RunFolder:
 
     def events(self, offset: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
         """Events from a position in the file on, each with the position behind it; a line half written waits."""
+        refuse_special(self.events_file)
         try:
             with self.events_file.open("rb") as file:
                 file.seek(offset)
@@ -187,7 +191,7 @@ class RunFolder:
                         return
                     offset += len(line)
                     try:
-                        event = json.loads(line)
+                        event = plain_json.loads(line)
                     except ValueError:
                         continue
                     if isinstance(event, dict):
@@ -286,8 +290,9 @@ class RunFolder:
 
 
 def _signature(file: Path) -> dict[str, Any] | None:
+    refuse_special(file)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = plain_json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

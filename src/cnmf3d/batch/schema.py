@@ -11,50 +11,49 @@ from sqlalchemy import (
     Connection,
     Engine,
     ForeignKey,
-    Integer,
     MetaData,
-    String,
     Table,
 )
 
 from cnmf3d.batch.glance import VERSION
+from cnmf3d.column_types import Text, Whole
 from cnmf3d.database import opened
 
 tables = MetaData()
 
-about = Table("about", tables, Column("name", String, primary_key=True), Column("value", String, nullable=False))
+about = Table("about", tables, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
 items = Table(
     "items",
     tables,
-    Column("position", Integer, primary_key=True),
-    Column("uuid", String, nullable=False, unique=True),
-    Column("name", String, nullable=False),
-    Column("module", String, nullable=False),
-    Column("engine", String, nullable=False),
+    Column("position", Whole, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("engine", Text, nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("input", JSON, nullable=False),
     Column("options", JSON, nullable=False),
-    Column("status", String, nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("added", String, nullable=False),
-    Column("started", String, nullable=False, default=""),
-    Column("finished", String, nullable=False, default=""),
+    Column("status", Text, nullable=False),
+    Column("attempts", Whole, nullable=False, default=0),
+    Column("added", Text, nullable=False),
+    Column("started", Text, nullable=False, default=""),
+    Column("finished", Text, nullable=False, default=""),
     Column("summary", JSON, nullable=False),
     Column("warnings", JSON, nullable=False),
-    Column("error", String, nullable=False, default=""),
-    Column("abort", Integer, nullable=False, default=0),
+    Column("error", Text, nullable=False, default=""),
+    Column("abort", Whole, nullable=False, default=0),
 )
 """One row an item; `abort` is set by whoever wants a running one to end."""
 
 changes = Table(
     "changes",
     tables,
-    Column("number", Integer, primary_key=True),
+    Column("number", Whole, primary_key=True),
     Column("item", ForeignKey("items.uuid", ondelete="CASCADE"), nullable=False, index=True),
-    Column("when", String, nullable=False),
-    Column("status", String, nullable=False),
-    Column("why", String, nullable=False, default=""),
+    Column("when", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("why", Text, nullable=False, default=""),
 )
 """History of statuses, append-only."""
 

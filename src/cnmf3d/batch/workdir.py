@@ -19,8 +19,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from cnmf3d import plain_json
 from cnmf3d.batch.runfolder import write_whole
 from cnmf3d.errors import Cnmf3dError, UsageError
+from cnmf3d.regular import refuse_special
 from cnmf3d.stored_names import refuse_links
 
 AWAY = ".away"
@@ -58,10 +60,12 @@ def place_of(home: Path) -> Path:
     Raises
     ------
     InputError
-        Where `home` is a link.
+        Where `home`, or the folder of all run folders, is a link.
     """
-    if home.is_symlink():
-        refuse_links(home)
+    for place in (home.parent, home):
+        if place.is_symlink():
+            refuse_links(place)
+    refuse_special(home)
     return _told(home) or home
 
 
@@ -115,6 +119,8 @@ def bring_back(home: Path, beat: Beat) -> None:
 def remove(home: Path) -> None:
     """Remove a run folder, wherever it lies; never what only a pointer says is one."""
     there = _told(home)
+    if home.parent.is_symlink():
+        refuse_links(home.parent)
     if there is not None:
         _discard(there)
     shutil.rmtree(home, ignore_errors=True)
@@ -127,8 +133,9 @@ def _pointer(home: Path) -> Path:
 
 def _told(home: Path) -> Path | None:
     """Where a run folder is meanwhile, if it is away; never a folder that isn't this item's, or a link."""
+    refuse_special(_pointer(home))
     try:
-        told = json.loads(_pointer(home).read_text(encoding="utf-8"))
+        told = plain_json.loads(_pointer(home).read_text(encoding="utf-8"))
         there, token = Path(told["folder"]), told["token"]
         if not there.is_absolute() or there.name != home.name or there.is_symlink():
             return None
@@ -139,6 +146,7 @@ def _told(home: Path) -> Path | None:
 
 def _token(folder: Path) -> str:
     """The token in a run folder; empty where it has none."""
+    refuse_special(folder / TOKEN)
     try:
         return (folder / TOKEN).read_text(encoding="ascii")
     except (OSError, ValueError):
@@ -160,7 +168,7 @@ def _refuse_stray(home: Path) -> None:
     """See that no pointer names a folder that is there and isn't this item's."""
     pointer = _pointer(home)
     try:
-        there = Path(json.loads(pointer.read_text(encoding="utf-8"))["folder"])
+        there = Path(plain_json.loads(pointer.read_text(encoding="utf-8"))["folder"])
         stray = there.exists() or there.is_symlink()
     except FileNotFoundError:
         return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cnmf3d import plain_json
 from cnmf3d.caches.markers import in_use
 
 ABOUT, USED, RESERVED = "entry.json", "used", "reserved"
@@ -80,7 +80,7 @@ def pins_of(root: Path) -> Iterator[tuple[str, str]]:
     folder = root / PINS
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
+            told = plain_json.loads(path.read_text(encoding="utf-8"))
             yield str(told["key"]), str(told["owner"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
@@ -94,7 +94,7 @@ def pin_path(root: Path, key: str, owner: str) -> Path:
 def about(folder: Path) -> dict[str, Any]:
     """What an entry says of itself; empty where it says nothing."""
     try:
-        told = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        told = plain_json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -10,6 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from cnmf3d import plain_json
+
 USERS = "users"
 """Folder of the markers, in an entry."""
 
@@ -44,7 +46,7 @@ def in_use(folder: Path, *, but: Path | None = None) -> bool:
 def alive(marker: Path) -> bool:
     """Whether the process that a marker names still runs."""
     try:
-        facts = json.loads(marker.read_text(encoding="utf-8"))
+        facts = plain_json.loads(marker.read_text(encoding="utf-8"))
         pid, started, host = int(facts["pid"]), float(facts["started"]), str(facts["host"])
         age = time.time() - marker.stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Float, VolumeShape
+from cnmf3d.engine.groups import count_of, groups, to_groups
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.geometry import ZYX
 
@@ -30,16 +31,18 @@ def gaussian_matrix(length: int, sigma: float) -> Float:
 
 
 def halving_matrix(length: int) -> Float:
-    """Means of neighbouring pairs, (ceil(length / 2), length)."""
-    matrix = np.zeros((-(-length // 2), length), np.float32)
-    matrix[np.arange(length) // 2, np.arange(length)] = 1
+    """Means of neighbouring pairs, (about length / 2, length)."""
+    pair = groups(length, count_of(length, 2))
+    matrix = np.zeros((pair[-1] + 1, length), np.float32)
+    matrix[pair, np.arange(length)] = 1
     return np.asarray(matrix / matrix.sum(axis=1, keepdims=True), np.float32)
 
 
 def doubling_matrix(length: int) -> Float:
-    """Linear interpolation of means of pairs back to `length` places, (length, ceil(length / 2))."""
-    half = -(-length // 2)
-    place = np.clip((np.arange(length) - 0.5) / 2, 0, half - 1)
+    """Linear interpolation of means of pairs back to `length` places, (length, about length / 2)."""
+    pair = groups(length, count_of(length, 2))
+    half = int(pair[-1]) + 1
+    place = np.clip(to_groups(np.arange(float(length)), pair), 0, half - 1)
     low = np.minimum(place.astype(int), max(half - 2, 0))
     matrix = np.zeros((length, half), np.float32)
     matrix[np.arange(length), low] = 1 - (place - low)
@@ -59,7 +62,7 @@ def smoothing_steps(shape: VolumeShape, sigma: Sequence[float], *, thrifty: bool
             continue
         if thrifty and sigma[axis] >= 2.5 and length >= 8:
             down.append((axis, halving_matrix(length)))
-            smooth.append((axis, gaussian_matrix(-(-length // 2), sigma[axis] / 2)))
+            smooth.append((axis, gaussian_matrix(count_of(length, 2), sigma[axis] / 2)))
             up.insert(0, (axis, doubling_matrix(length)))
         else:
             smooth.append((axis, gaussian_matrix(length, sigma[axis])))

@@ -13,10 +13,13 @@ from scipy import sparse
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.bandpass import Bandpass
 from cnmf3d.engine.block import STEP, Block, Fit
+from cnmf3d.engine.groups import Ints, count_of, groups, to_groups, to_places
 from cnmf3d.engine.kernels.numba import block as kernels
 from cnmf3d.engine.motion_courses import repeated
 from cnmf3d.engine.shared_courses import SharedCourses, shared_courses
 from cnmf3d.geometry import ZYX
+
+Axes = tuple[Ints, Ints, Ints]
 
 SIGMA_A_SUPERVOXEL = 1.4
 """Sigmas of a cell a supervoxel along each axis: seeds are found as well as at full resolution, four times as fast."""
@@ -33,7 +36,8 @@ class Coarse:
     ----------
     data : (supervoxels, bins) float32
     shape : (Z, Y, X) of the coarse grid
-    factor : voxels a supervoxel along z, y, x
+    groups : three (length,) int64 arrays
+        Along z, y, x: the supervoxel of each voxel.
     sigma : ZYX
         Standard deviation of a cell's footprint on the coarse grid.
     summing : csr (supervoxels, voxels)
@@ -53,7 +57,7 @@ class Coarse:
 
     data: Float
     shape: VolumeShape
-    factor: npt.NDArray[np.int64]
+    groups: Axes
     sigma: ZYX
     summing: sparse.csr_array[Any]
     pooling: sparse.csr_array[Any]
@@ -83,19 +87,28 @@ class Coarse:
 
     def to_coarse(self, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Voxel positions on the coarse grid."""
-        return np.asarray((positions - (self.factor - 1) / 2) / self.factor)
+        return np.stack([to_groups(positions[:, axis], self.groups[axis]) for axis in range(3)], axis=1)
 
     def to_voxels(self, positions: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDArray[np.int64]:
         """Coarse positions as the nearest voxel of a block of `shape`."""
-        voxels = np.rint(positions * self.factor + (self.factor - 1) / 2).astype(np.int64)
-        return np.asarray(np.minimum(voxels, np.array(shape) - 1))
+        places = np.stack([to_places(positions[:, axis], self.groups[axis]) for axis in range(3)], axis=1)
+        return np.asarray(np.clip(_nearest(places, shape), 0, np.array(shape) - 1))
 
 
-def _grouping(shape: VolumeShape, factor: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], VolumeShape]:
-    size = tuple(int(-(-n // f)) for n, f in zip(shape, factor, strict=True))
-    z, y, x = (np.arange(n) // f for n, f in zip(shape, factor, strict=True))
+def _nearest(places: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDArray[np.int64]:
+    """The voxel at each place; of two that are as near, that which is nearer to the middle of the block."""
+    middle = (np.array(shape) - 1) / 2
+    from_middle = places - middle
+    steps = np.ceil(np.abs(from_middle) - (middle % 1) - 0.5 - 1e-9) + middle % 1
+    return np.rint(middle + np.sign(from_middle) * steps).astype(np.int64)
+
+
+def _grouping(shape: VolumeShape, factor: npt.NDArray[np.int64]) -> tuple[Axes, npt.NDArray[np.int64], VolumeShape]:
+    """Groups along each axis; the group of each voxel; and their number along each axis."""
+    size = tuple(count_of(n, int(f)) for n, f in zip(shape, factor, strict=True))
+    z, y, x = (groups(n, count) for n, count in zip(shape, size, strict=True))
     group = (z[:, None, None] * size[1] + y[None, :, None]) * size[2] + x[None, None, :]
-    return group.ravel().astype(np.int64), (size[0], size[1], size[2])
+    return (z, y, x), group.ravel().astype(np.int64), (size[0], size[1], size[2])
 
 
 def _averaging(group: npt.NDArray[np.int64]) -> sparse.csr_array[Any]:
@@ -124,16 +137,16 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
     factor = supervoxel(sigma)
     if grid is not None:
         factor[1:] = grid
-    group, shape = _grouping(block.shape, factor)
+    axes, group, shape = _grouping(block.shape, factor)
     data = _summed(block, group)
-    coarse_sigma = ZYX(*(s / f for s, f in zip(sigma, factor, strict=True)))
+    coarse_sigma = ZYX(*(s * count / n for s, count, n in zip(sigma, shape, block.shape, strict=True)))
     pool_factor = np.maximum(1, np.rint(POOL * np.array(coarse_sigma))).astype(np.int64)
-    pools, pool_shape = _grouping(shape, pool_factor)
+    _, pools, pool_shape = _grouping(shape, pool_factor)
     pooling = _averaging(pools)
     return Coarse(
         data=data,
         shape=shape,
-        factor=factor,
+        groups=axes,
         sigma=coarse_sigma,
         summing=_averaging(group),
         pooling=pooling,

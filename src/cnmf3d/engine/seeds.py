@@ -13,7 +13,9 @@ from cnmf3d.components import VolumeShape
 from cnmf3d.engine.block import Footprints
 from cnmf3d.engine.stages import Start
 from cnmf3d.errors import InputError
+from cnmf3d.regular import refuse_special
 from cnmf3d.results import curated, load_results
+from cnmf3d.stored_columns import seen_to_fit
 
 FORMS = (
     "Give a results file (.hdf5), a label volume (Z, Y, X) as .tif or .npy in which each cell has its own number, "
@@ -74,13 +76,14 @@ def _read(path: Path) -> tuple[Any, npt.NDArray[np.int64] | None]:
     """Labels or a matrix; and the numbers of the ROIs where the file has some."""
     if not path.exists():
         raise InputError(f"there is no seeds file {path}", FORMS)
+    refuse_special(path)
     suffix = path.suffix.lower()
     if suffix in (".h5", ".hdf5"):
         state = curated(load_results(path))
         return state.results.components.footprints, state.ids
     try:
         if suffix == ".npz":
-            return sparse.load_npz(path), None
+            return seen_to_fit(sparse.load_npz(path)), None
         if suffix == ".npy":
             return np.load(path, allow_pickle=False), None
         if suffix in (".tif", ".tiff"):

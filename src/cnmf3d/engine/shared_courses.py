@@ -16,6 +16,7 @@ from scipy import linalg, ndimage, sparse
 
 from cnmf3d.components import Float, VolumeShape
 from cnmf3d.engine.block import STEP, Block
+from cnmf3d.engine.groups import groups
 
 SMOOTH = 0.7
 """Voxels by which the resting image is smoothed before it is differentiated: less leaves its noise in the gradient,
@@ -143,8 +144,7 @@ def tiles_of(shape: VolumeShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     """Tile of each voxel, through all planes; and row and column of each tile, (tiles, 2)."""
     side = max(TILE, min(shape[1:]) // TILES)
     rows, columns = (max(1, length // side) for length in shape[1:])
-    y = np.minimum(np.arange(shape[1]) // side, rows - 1)
-    x = np.minimum(np.arange(shape[2]) // side, columns - 1)
+    y, x = groups(shape[1], rows), groups(shape[2], columns)
     tile = np.broadcast_to(y[:, None] * columns + x, shape)
     return tile.ravel(), np.stack(np.divmod(np.arange(rows * columns), columns), axis=1)
 

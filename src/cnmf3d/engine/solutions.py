@@ -28,6 +28,7 @@ from cnmf3d.engine.block import Fit
 from cnmf3d.engine.estimates import CellSize
 from cnmf3d.engine.volume import Solved
 from cnmf3d.geometry import ZYX
+from cnmf3d.stored_columns import stored_columns
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -207,8 +208,8 @@ def block_arrays(solved: Solved, correlation: Float) -> Arrays:
 
 def block_of(arrays: Arrays) -> tuple[Solved, Float]:
     """The inverse of `block_arrays`."""
-    rows, columns = arrays["shape"].tolist()
-    footprints = sparse.csc_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=(rows, columns))
+    rows, _ = arrays["shape"].tolist()
+    footprints = stored_columns(arrays["data"], arrays["indices"], arrays["indptr"], rows)
     spatial = arrays["spatial"]
     fit = Fit(footprints, arrays["traces"], spatial, arrays["temporal"], spatial[:0], int(arrays["moving"]))
     return Solved(fit, arrays.get("seeds")), arrays["correlation"]

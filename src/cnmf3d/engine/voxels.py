@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from cnmf3d import plain_json
 from cnmf3d.caches.listing import ABOUT
 from cnmf3d.engine.cache import Cache, Statistics, kernel_type, source_hash
 from cnmf3d.engine.solutions import hash_of, hash_of_file, program
@@ -157,7 +158,7 @@ def read_entry(folder: Path, key: str, movie: Movie, workers: int) -> tuple[Cach
         Where the movie isn't the one that it was made of.
     """
     try:
-        facts = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        facts = plain_json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         if facts["format"] != FORMAT or facts["key"] != key or facts["seal"] != seal(facts):
             raise DamagedError("its description isn't what was written")
         stored = (folder / STATISTICS).read_bytes()

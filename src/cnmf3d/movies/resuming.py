@@ -18,6 +18,7 @@ from typing import Any
 
 from filelock import Timeout
 
+from cnmf3d import plain_json
 from cnmf3d.errors import InputError
 from cnmf3d.movies.movie import Movie
 from cnmf3d.stored_names import lock
@@ -58,7 +59,7 @@ class Work:
         """Read the journal, as far as it goes."""
         try:
             lines = self._journal.read_text("utf-8").split("\n")
-            head = json.loads(lines[0])
+            head = plain_json.loads(lines[0])
         except (OSError, ValueError):
             return
         if not self._about or not isinstance(head, dict) or head.get("about") != json.loads(json.dumps(self._about)):

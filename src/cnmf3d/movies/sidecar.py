@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cnmf3d import plain_json
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.geometry import ZYX, along_axes
 from cnmf3d.movies.axes import parse_axes
@@ -101,7 +102,7 @@ def _read(path: Path) -> Sidecar:
     """Read and check one sidecar."""
     refuse_special(path)
     try:
-        told = json.loads(path.read_text(encoding="utf-8-sig"))
+        told = plain_json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"the sidecar {path} is no JSON ({error})", f"Write it like {FORM}.") from error
     if not isinstance(told, dict) or not set(told) & set(KNOWN):

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from cnmf3d.errors import InputError
 from cnmf3d.npy_objects import load_objects
+from cnmf3d.regular import refuse_special
 
 FILES = (".npy", ".txt", ".csv")
 """Endings of files with frame numbers."""
@@ -24,6 +25,10 @@ WANTED = "whole numbers and ranges with commas between (200, 400-410)"
 
 MOST = 10_000_000
 """Frames that a range may have: no recording is longer, and a slip of the finger shouldn't fill the memory."""
+
+
+LAST = 2**53
+"""A number that no frame has, and all types of numbers hold."""
 
 
 def frames_in_text(text: str) -> tuple[int, ...]:
@@ -42,7 +47,7 @@ def frames_in_text(text: str) -> tuple[int, ...]:
         if match is None:
             raise ValueError(f"{WANTED}; {part!r} is no frame")
         first, last = int(match[1]), int(match[2] or match[1])
-        if not first <= last < first + MOST:
+        if not first <= last < min(first + MOST, LAST):
             raise ValueError(f"{WANTED}; {part!r} is no range")
         found.update(dict.fromkeys(range(first, last + 1)))
     return tuple(found)
@@ -69,6 +74,7 @@ def frames_in_file(path: Path, frames: int | None = None) -> npt.NDArray[np.int6
     InputError
         Where it can't be read, or is for another movie.
     """
+    refuse_special(path)
     values = np.ravel(load_objects(path)) if path.suffix.lower() == ".npy" else _in_text_file(path)
     if _is_mask(values, frames):
         if frames is not None and values.size != frames:
@@ -76,7 +82,7 @@ def frames_in_file(path: Path, frames: int | None = None) -> npt.NDArray[np.int6
         return np.flatnonzero(values)
     if values.dtype.kind not in "iuf" or (values != np.rint(values)).any():
         raise InputError(f"{path} doesn't hold frame numbers: {values.dtype}", "Give whole numbers, from 0.")
-    outside = values[(values < 0) | (values >= (np.inf if frames is None else frames))]
+    outside = values[(values < 0) | (values >= (LAST if frames is None else frames))]
     if outside.size:
         last = "are counted from 0" if frames is None else f"are from 0 to {frames - 1}"
         raise InputError(f"{path} names frame {int(outside[0])}", f"The movie's frames {last}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from cnmf3d import plain_json
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.parameters import caiman
 from cnmf3d.parameters.frames import is_frames
@@ -81,7 +81,7 @@ def read_text(text: str) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        value = json.loads(text) if text.startswith("{") else None
+        value = plain_json.loads(text) if text.startswith("{") else None
     except ValueError:
         value = None
     if value is None:
@@ -144,7 +144,7 @@ def content_of(source: Source | None) -> Mapping[str, Any]:
 def _file(path: Path) -> Mapping[str, Any]:
     """A parameter file."""
     readers: dict[str, Callable[[str], Any]] = {
-        ".json": json.loads,
+        ".json": plain_json.loads,
         ".yaml": yaml.safe_load,
         ".yml": yaml.safe_load,
         ".toml": tomllib.loads,

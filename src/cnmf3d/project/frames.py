@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnmf3d import plain_json
 from cnmf3d.database import reading
 from cnmf3d.errors import UsageError
 from cnmf3d.garbage import uncollected
@@ -150,7 +150,7 @@ def _rank(metric: str) -> int:
 
 def _parsed(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Many JSON objects at once."""
-    return json.loads(f"[{','.join(texts)}]")  # type: ignore[no-any-return]
+    return plain_json.loads(f"[{','.join(texts)}]")  # type: ignore[no-any-return]
 
 
 def _of_samples(config: Config, samples: Sequence[Sample]) -> dict[str, Any]:

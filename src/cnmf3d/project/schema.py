@@ -13,15 +13,13 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
-    Float,
     ForeignKey,
-    Integer,
     MetaData,
-    String,
     Table,
     UniqueConstraint,
 )
 
+from cnmf3d.column_types import Real, Text, Whole
 from cnmf3d.database import opened
 
 VERSION = 1
@@ -33,31 +31,31 @@ BACKUPS = "backups"
 
 tables = MetaData()
 
-about = Table("about", tables, Column("name", String, primary_key=True), Column("value", JSON, nullable=False))
+about = Table("about", tables, Column("name", Text, primary_key=True), Column("value", JSON, nullable=False))
 """``version`` and ``columns``."""
 
 samples = Table(
     "samples",
     tables,
-    Column("position", Integer, primary_key=True),
-    Column("uuid", String, nullable=False, unique=True),
-    Column("animal", String, nullable=False),
-    Column("trial", String, nullable=False),
-    Column("date", String, nullable=False),
-    Column("comments", String, nullable=False),
+    Column("position", Whole, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("animal", Text, nullable=False),
+    Column("trial", Text, nullable=False),
+    Column("date", Text, nullable=False),
+    Column("comments", Text, nullable=False),
     Column("custom", JSON, nullable=False),
     Column("stimuli", JSON, nullable=False),
     Column("meta", JSON, nullable=False),
     Column("history", JSON, nullable=False),
     Column("movie", JSON, nullable=False),
-    Column("frames", Integer, nullable=False),
-    Column("rate", Float, nullable=False),
-    Column("revision", Integer, nullable=False),
-    Column("file", String, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("hash", String, nullable=False),
-    Column("added", String, nullable=False),
-    Column("changed", String, nullable=False),
+    Column("frames", Whole, nullable=False),
+    Column("rate", Real, nullable=False),
+    Column("revision", Whole, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("size", Whole, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("added", Text, nullable=False),
+    Column("changed", Text, nullable=False),
     UniqueConstraint("animal", "trial"),
 )
 """One row a sample; `file` lies in its folder, and `hash` is of its bytes."""
@@ -66,12 +64,12 @@ rois = Table(
     "rois",
     tables,
     Column("sample", ForeignKey("samples.uuid", ondelete="CASCADE"), primary_key=True),
-    Column("roi", Integer, primary_key=True),
-    Column("row", Integer, nullable=False),
-    Column("accepted", Integer, nullable=False),
-    Column("x_um", Float),
-    Column("y_um", Float),
-    Column("z_um", Float),
+    Column("roi", Whole, primary_key=True),
+    Column("row", Whole, nullable=False),
+    Column("accepted", Whole, nullable=False),
+    Column("x_um", Real),
+    Column("y_um", Real),
+    Column("z_um", Real),
     Column("metrics", JSON, nullable=False),
     Column("tags", JSON, nullable=False),
     sqlite_with_rowid=False,
@@ -81,11 +79,11 @@ rois = Table(
 changes = Table(
     "changes",
     tables,
-    Column("number", Integer, primary_key=True),
-    Column("when", String, nullable=False),
-    Column("who", String, nullable=False),
-    Column("what", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("number", Whole, primary_key=True),
+    Column("when", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("state", Text, nullable=False),
     Column("done", JSON),
     Column("undo", JSON),
 )

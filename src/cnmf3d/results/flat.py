@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cnmf3d import plain_json
+
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Rows of a nested mapping.
@@ -38,5 +40,5 @@ def nested(rows: Iterable[tuple[str, str]]) -> dict[str, Any]:
         inner = found
         for group in groups:
             inner = inner.setdefault(group, {})
-        inner[last] = json.loads(value)
+        inner[last] = plain_json.loads(value)
     return found

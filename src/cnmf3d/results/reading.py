@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from cnmf3d import plain_json
 from cnmf3d.components import Background, Components, Float, Kinetics, RestingLight, VolumeShape
 from cnmf3d.damage import DAMAGE
 from cnmf3d.dff import delta_f_over_f
@@ -31,6 +31,7 @@ from cnmf3d.results.seen import hidden, read_seen
 from cnmf3d.results.stored import Stored, StoredBackground, StoredComponents
 from cnmf3d.results.voxel_order import Order, order_of
 from cnmf3d.results.writing import FORMAT
+from cnmf3d.stored_columns import stored_columns
 from cnmf3d.timeline import Timeline
 from cnmf3d.traces import quiet_level
 
@@ -144,11 +145,11 @@ def _results(
         paths = tuple(p for p in (str(file.attrs.get("mmap_file", "")),) if p)
         source = Provenance(input_paths=paths, warnings=guesses)
         return Results(components, {"caiman": params}, rate, None, noise, {}, source)
-    told = json.loads(own.attrs["provenance"])
+    told = plain_json.loads(own.attrs["provenance"])
     size = own.attrs.get("voxel_size_zyx_um")
     return Results(
         components=components,
-        parameters=json.loads(own.attrs["parameters"]),
+        parameters=plain_json.loads(own.attrs["parameters"]),
         rate=float(own.attrs["rate"]),
         voxel_size=None if size is None else ZYX(*(float(v) for v in size)),
         noise=noise,
@@ -261,8 +262,9 @@ def _components(
 
 def _footprints(group: h5py.Group, shape: VolumeShape, order: Any, path: Path) -> sparse.csc_array[Any]:
     data, indices, indptr = (group[name][()] for name in ("data", "indices", "indptr"))
-    matrix = sparse.csc_array((np.asarray(data, np.float32), indices, indptr), shape=tuple(group["shape"]))
-    matrix.check_format(full_check=True)
+    matrix = stored_columns(np.asarray(data, np.float32), indices, indptr, int(group["shape"][0]))
+    if matrix.shape != tuple(group["shape"]):
+        raise ValueError(f"footprints of {matrix.shape[1]} ROIs, where {tuple(group['shape'])} is said")
     if matrix.shape[0] != np.prod(shape):
         raise InputError(
             f"{path}: footprints have {matrix.shape[0]} voxels, the volume {int(np.prod(shape))}",

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from cnmf3d import plain_json
 from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import refuse_elsewhere, written
+from cnmf3d.stored_columns import stored_columns
 from cnmf3d.written import whole_file
 
 Float = npt.NDArray[np.float32]
@@ -174,10 +176,33 @@ def load_truth(path: str | Path) -> Truth:
     if not path.is_file():
         raise InputError(f"There is no truth file {path}", "`cnmf3d simulate OUT.tif` writes one: OUT.truth.h5.")
     try:
-        return _from_npz(path) if path.suffix == ".npz" else _from_hdf5(path)
+        return _seen_to_fit(_from_npz(path) if path.suffix == ".npz" else _from_hdf5(path))
     except DAMAGE as error:
         fix = "Give OUT.truth.h5, as `cnmf3d simulate` writes it."
         raise InputError(f"{path} is no truth file ({error})", fix) from error
+
+
+def _seen_to_fit(truth: Truth) -> Truth:
+    """A truth whose arrays are of the same cells and frames."""
+    cells, frames = truth.count, truth.traces.shape[-1] if truth.traces.ndim else 0
+    others = truth.others
+    wanted: list[tuple[str, Any, tuple[int, ...]]] = [
+        ("traces", truth.traces, (cells, frames)),
+        ("spikes", truth.spikes, (cells, frames)),
+        ("centres", truth.centres, (cells, 3)),
+        *((name, getattr(truth, name), (cells,)) for name in ("decay", "rise", "snr")),
+        *((name, getattr(truth, name), (cells,)) for name in ("rest", "height") if getattr(truth, name).size),
+        ("resting", truth.resting, truth.shape),
+        ("neuropil_images", truth.neuropil_images, (len(truth.neuropil_courses), *truth.shape)),
+        ("neuropil_courses", truth.neuropil_courses, (len(truth.neuropil_images), frames)),
+        ("footprints of others", others.footprints, (others.footprints.shape[0], len(others.kinds))),
+    ]
+    for name, values, shape in wanted:
+        if values.shape != shape:
+            raise ValueError(f"{name} have the shape {values.shape}, not {shape}")
+        if isinstance(values, np.ndarray) and values.dtype.kind not in "biuf":
+            raise ValueError(f"{name} are no numbers")
+    return truth
 
 
 def _from_hdf5(path: Path) -> Truth:
@@ -191,7 +216,7 @@ def _from_hdf5(path: Path) -> Truth:
         arrays = {name: file[name][()] for name in _ARRAYS}
         more |= {name: file[name][()] for name in _LATER if name in file}
         rate = float(file.attrs["rate"])
-        scene = json.loads(file.attrs["scene"])
+        scene = plain_json.loads(file.attrs["scene"])
     return Truth((z, y, x), footprints, rate=None if np.isnan(rate) else rate, scene=scene, **arrays, **more)
 
 
@@ -201,12 +226,12 @@ def _put_columns(file: h5py.File, name: str, columns: sparse.csc_array[Any]) -> 
 
 
 def _columns(file: h5py.File, name: str, voxels: int) -> sparse.csc_array[Any]:
-    parts = tuple(file[f"{name}/{part}"][()] for part in ("data", "indices", "indptr"))
-    return sparse.csc_array(parts, shape=(voxels, len(parts[2]) - 1))
+    data, indices, indptr = (file[f"{name}/{part}"][()] for part in ("data", "indices", "indptr"))
+    return stored_columns(data, indices, indptr, voxels)
 
 
 def _parts_of_version_2(file: h5py.File, voxels: int) -> dict[str, Any]:
-    kinds = tuple(json.loads(file["others"].attrs["kinds"]))
+    kinds = tuple(plain_json.loads(file["others"].attrs["kinds"]))
     others = Others(_columns(file, "others/footprints", voxels if kinds else 0), kinds, file["others/traces"][()])
     return {"others": others}
 
@@ -217,10 +242,7 @@ def _from_npz(path: Path) -> Truth:
     dims = [int(n) for n in held["dims"]]
     axes = str(held["axes"])[1:4] if "axes" in held else "YXZ"
     order = [axes.index(axis) for axis in "ZYX"]
-    coo = sparse.csc_array(
-        (held["A_data"], held["A_indices"], held["A_indptr"]),
-        shape=(int(np.prod(dims)), len(held["A_indptr"]) - 1),
-    ).tocoo()
+    coo = stored_columns(held["A_data"], held["A_indices"], held["A_indptr"], int(np.prod(dims))).tocoo()
     shape = (dims[order[0]], dims[order[1]], dims[order[2]])
     places = np.unravel_index(coo.coords[0], dims, order="F")
     rows = np.ravel_multi_index(tuple(places[i] for i in order), shape)

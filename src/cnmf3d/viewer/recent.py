@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cnmf3d import plain_json
+
 MOST = 12
 """How many are kept."""
 
@@ -33,7 +35,7 @@ class Recent:
     def paths(self) -> list[str]:
         """Paths or addresses, the last one first; empty where the file is damaged."""
         try:
-            told = json.loads(self.file.read_text(encoding="utf-8"))
+            told = plain_json.loads(self.file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return []
         return [path for path in told if isinstance(path, str)][:MOST] if isinstance(told, list) else []

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnmf3d import plain_json
 from cnmf3d.batch.runfolder import RunFolder, write_whole
 from cnmf3d.errors import UsageError
 from cnmf3d.workspace.environment import ViewerWorkEnv
@@ -76,7 +77,7 @@ def carry(text: str, folder: RunFolder) -> None:
 def carried(folder: RunFolder) -> Carried:
     """What a run folder keeps; nothing where it was added without a work environment, or the file is damaged."""
     try:
-        told = json.loads((folder.path / FILE).read_text(encoding="utf-8"))
+        told = plain_json.loads((folder.path / FILE).read_text(encoding="utf-8"))
         return Carried(dict(told["meta"]), tuple(told["history"]), str(told["sample_id"]), str(told["comments"]))
     except (OSError, ValueError, TypeError, KeyError):
         return Carried()

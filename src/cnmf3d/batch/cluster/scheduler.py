@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import time
 import warnings
 from contextlib import suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnmf3d import plain_json
 from cnmf3d.errors import Cnmf3dError, UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _client(address: str) -> Client:
     from distributed import Client
 
     try:
-        where = json.loads(Path(address).read_text("utf-8"))["address"] if Path(address).is_file() else address
+        where = plain_json.loads(Path(address).read_text("utf-8"))["address"] if Path(address).is_file() else address
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # versions are compared below, for what matters here
             return _made(Client, where)

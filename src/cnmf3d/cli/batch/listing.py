@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnmf3d import plain_json
 from cnmf3d.cli.batch.folder import Folder
 from cnmf3d.cli.flags import Json
+from cnmf3d.regular import refuse_special
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Item, Status
@@ -113,15 +115,17 @@ def _stage(folder: Path, item: Item) -> str:
 
     if not item.status.active:
         return ""
+    events = place_of(folder / "items" / item.uuid) / "events.jsonl"
+    refuse_special(events)
     try:
-        with (place_of(folder / "items" / item.uuid) / "events.jsonl").open("rb") as file:
+        with events.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - TAIL))
             lines = file.read().splitlines()
     except OSError:
         return ""
     for line in reversed(lines):
         try:
-            event = json.loads(line)
+            event = plain_json.loads(line)
         except ValueError:  # not yet written to its end
             continue
         if isinstance(event, dict) and event.get("kind") == "progress":

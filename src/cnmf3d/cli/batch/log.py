@@ -11,6 +11,7 @@ import typer
 
 from cnmf3d.cli.batch.folder import Folder, Key
 from cnmf3d.cli.batch.lines import Lines
+from cnmf3d.regular import refuse_special
 
 if TYPE_CHECKING:
     from cnmf3d.batch import Batch, RunFolder
@@ -81,6 +82,7 @@ class _Reader:
         """What the process printed."""
         from cnmf3d.cli.batch.facts import plain
 
+        refuse_special(folder.log)
         try:
             with folder.log.open("rb") as file:
                 file.seek(self.printed)

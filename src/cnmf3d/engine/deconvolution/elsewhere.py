@@ -19,6 +19,9 @@ from cnmf3d.errors import InputError, UsageError
 from cnmf3d.events import Caution, Note, Progress, Reporter, silent
 from cnmf3d.traces import events_of
 
+LARGEST = 1e15
+"""Values beyond which sums of squares leave the range of float32."""
+
 LEAST_FRAMES = 20
 """Frames of a trace below which nothing can be told of it."""
 
@@ -220,6 +223,11 @@ def _usable(traces: npt.ArrayLike) -> tuple[Float, npt.NDArray[np.bool_]]:
     if np.isinf(array).any():
         raise InputError(
             f"trace {int(np.isinf(array).any(axis=1).argmax())} has infinite values", "Put NaN where nothing was seen."
+        )
+    if (beyond := np.abs(array) > LARGEST).any():
+        raise InputError(
+            f"trace {int(beyond.any(axis=1).argmax())} has values up to {np.nanmax(np.abs(array)):.2g}",
+            f"Is the file damaged? Else divide its values: up to {LARGEST:g} they can be squared and summed.",
         )
     return array, np.isnan(array)
 

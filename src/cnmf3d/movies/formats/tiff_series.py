@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d import plain_json
 from cnmf3d.errors import InputError
 from cnmf3d.movies.formats.tiff_errors import truncated
 from cnmf3d.movies.formats.tiff_index import PageIndex, description
@@ -270,7 +270,7 @@ def shaped_labels(text: str) -> dict[str, Any]:
     if bare:
         return {"shape": [int(length) for length in bare[1].replace(" ", "").split(",") if length]}
     try:
-        labels = json.loads(text)
+        labels = plain_json.loads(text)
     except ValueError:
         return {}
     return labels if isinstance(labels, dict) else {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zarr.storage import FsspecStore, LocalStore, WrapperStore, ZipStore
 
+from cnmf3d import plain_json
 from cnmf3d.movies.stored import Place
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Openable(WrapperStore[Any]):  # type: ignore[misc]
         if found is None or byte_range is not None or name not in (ARRAY, CONSOLIDATED):
             return found
         try:
-            told = json.loads(found.to_bytes())
+            told = plain_json.loads(found.to_bytes())
         except ValueError:
             return found
         told = _mended(told) if name == ARRAY else _all_mended(told)

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d import plain_json
 from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import refuse_elsewhere, written
@@ -136,8 +137,8 @@ def _read(file: h5py.File, path: Path) -> Motion:
         grid=grid,
         scan_phase=float(file.attrs["scan_phase"]),
         fingerprint=str(file.attrs["fingerprint"]),
-        parameters=json.loads(str(file.attrs["parameters"])),
-        versions=json.loads(str(file.attrs["versions"])),
+        parameters=plain_json.loads(str(file.attrs["parameters"])),
+        versions=plain_json.loads(str(file.attrs["versions"])),
     )
 
 

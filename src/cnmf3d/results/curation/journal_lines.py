@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from cnmf3d import plain_json
 from cnmf3d.components import Components
 from cnmf3d.errors import InputError
+from cnmf3d.regular import refuse_special
 from cnmf3d.results.curation.curation import found_of, state_of, with_log
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import joined, no_rois
@@ -54,6 +56,7 @@ class Found:
 def read_journal(path: Path, results: Results) -> Found | None:
     """Read a journal; None where there is none that fits the components and the log that is in their file."""
     components, saved = found_of(results), log_of(results)
+    refuse_special(path)
     try:
         *lines, _ = path.read_bytes().split(b"\n")  # what follows the last line end was being written
     except FileNotFoundError:
@@ -132,7 +135,7 @@ def log_of(results: Results) -> tuple[Entry, ...]:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        told = json.loads(line)
+        told = plain_json.loads(line)
     except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
@@ -140,7 +143,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def line_of(step: Step, digest: str) -> bytes:
     """A step as a line that tells its place in the log, and whether it is whole and of these results."""
-    told: dict[str, Any] = {"number": step.number, "entry": json.loads(step.entry.to_json())}
+    told: dict[str, Any] = {"number": step.number, "entry": plain_json.loads(step.entry.to_json())}
     if step.made is not None:
         told["made"] = {name: _text(array) for name, array in arrays_of(step.made).items()}
     text = json.dumps(told, ensure_ascii=False)
@@ -158,7 +161,7 @@ def _step(line: bytes, like: Components, digest: str, number: int | None) -> Ste
     """Read a line; None where it is damaged. One of an older version has no sum, and the place in which it stands."""
     try:
         text = line.decode().rstrip("\r")
-        told = json.loads(text)
+        told = plain_json.loads(text)
         if "sum" in told:
             body, _, given = text.rpartition(SUM)
             if given != _sum(body + "}", digest) + '"}':

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from cnmf3d import plain_json
 from cnmf3d.errors import InputError
 
 Value = str | int | float | bool
@@ -90,7 +91,7 @@ class Entry:
             Where it isn't an entry.
         """
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(plain_json.loads(text))
         except ValueError as error:
             raise _damaged(text[:80]) from error
 

@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 import xxhash
-from scipy import sparse
 
 from cnmf3d.components import ERRORS, TRACES, Components, Kinetics, Traced
 from cnmf3d.errors import Cnmf3dError, InputError
@@ -20,6 +19,7 @@ from cnmf3d.hdf5 import refuse_elsewhere, written
 from cnmf3d.results.curation.curation import Curation
 from cnmf3d.results.curation.log import Entry
 from cnmf3d.results.curation.rois import no_rois
+from cnmf3d.stored_columns import stored_columns
 from cnmf3d.written import whole_file
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def rois_of(arrays: Mapping[str, npt.NDArray[Any]], like: Components) -> Compone
         Where an array is missing or doesn't fit.
     """
     count, voxels = arrays["indptr"].size - 1, int(np.prod(like.shape))
-    parts = (arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"])
-    footprints = sparse.csc_array(parts, shape=(voxels, count))
-    footprints.check_format(full_check=True)
+    footprints = stored_columns(arrays["data"].astype(np.float32), arrays["indices"], arrays["indptr"], voxels)
     others = [name for name in arrays if name.startswith(CHANNEL)]
     for name in (*TRACES, *others, *(name for name in (SEEN, *ERRORS) if name in arrays)):
         if arrays[name].shape != (count, like.frames):

@@ -31,6 +31,7 @@ from cnmf3d.results.flat import nested
 from cnmf3d.results.footprints import unit
 from cnmf3d.results.imports.importer import Given, Importer
 from cnmf3d.results.model import Provenance, Results
+from cnmf3d.stored_columns import stored_columns
 from cnmf3d.timeline import Timeline
 
 OTHER = re.compile(rf"(?P<kind>{'|'.join(names.CHANNEL_TRACES)})_(?P<channel>channel\d+)$")
@@ -192,9 +193,7 @@ def _footprints(found: Found, given: Given) -> tuple[VolumeShape, sparse.csc_arr
     starts = np.concatenate([[0], ends])
     if (np.diff(starts) < 0).any() or starts[-1] != len(voxels):
         raise ValueError(f"{name}_index does not fit {name}")
-    stored = sparse.csc_array(
-        (voxels["weight"].astype(np.float32), rows, starts), shape=(int(np.prod(shape)), len(ends))
-    )
+    stored = stored_columns(voxels["weight"].astype(np.float32), rows, starts, int(np.prod(shape)))
     stored.sum_duplicates()
     return shape, stored if found.told else unit(stored)[0]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from cnmf3d import plain_json
 from cnmf3d.batch import Batch, Item, sync
 from cnmf3d.batch.lease import holder
 from cnmf3d.batch.processes import end_tree, lives
@@ -159,7 +160,7 @@ class Supervision:
     def _noted(self) -> dict[str, Any] | None:
         """The process that was started last, by a viewer."""
         try:
-            found = json.loads((self.batch.folder / NOTE).read_text(encoding="utf-8"))
+            found = plain_json.loads((self.batch.folder / NOTE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnmf3d import plain_json
 from cnmf3d.batch.runfolder import write_whole
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.workspace.carried import plain
@@ -155,7 +156,7 @@ def _kept(sidecar: Path) -> dict[str, Any]:
     if not sidecar.exists():
         return {}
     try:
-        told = json.loads(sidecar.read_text(encoding="utf-8-sig"))
+        told = plain_json.loads(sidecar.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{sidecar} can't be read: {error}", "Mend it or move it away.") from error
     if not isinstance(told, dict):

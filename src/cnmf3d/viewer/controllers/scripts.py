@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import cnmf3d
+from cnmf3d import plain_json
 from cnmf3d.batch.runfolder import write_whole
 from cnmf3d.errors import InputError
 
@@ -127,7 +128,7 @@ class Scripts:
         found: list[Script] = []
         for file in sorted(self.folder.glob("*.json"), key=lambda each: each.stat().st_mtime):
             try:
-                facts = json.loads(file.read_text(encoding="utf-8"))
+                facts = plain_json.loads(file.read_text(encoding="utf-8"))
                 path = None if facts["path"] is None else Path(facts["path"])
                 saved = path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""
                 found.append(Script(file.stem, str(facts["title"]), path, str(facts["text"]), saved))

@@ -11,6 +11,7 @@ from uuid import uuid4
 from qtpy.QtCore import QObject, QProcess, QTimer
 from qtpy.QtNetwork import QLocalServer, QLocalSocket
 
+from cnmf3d import plain_json
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.viewer.app import App
 
@@ -153,7 +154,7 @@ class Link(QObject):
         if last is None:
             return
         try:
-            told = json.loads(last)
+            told = plain_json.loads(last)
             self.take(told)
         except (ValueError, KeyError, TypeError):
             return

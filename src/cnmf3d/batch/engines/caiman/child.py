@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from cnmf3d import plain_json
 from cnmf3d.batch.engines.caiman.interpreter import INSTALL, environment
 from cnmf3d.errors import EngineError
 from cnmf3d.events import Caution, Event, Note, Progress, Reporter
@@ -93,7 +93,7 @@ def _started(command: Sequence[str], folder: Path) -> subprocess.Popen[str]:
 def _message(line: str) -> dict[str, Any] | None:
     """A message; None for any other line."""
     try:
-        message = json.loads(line)
+        message = plain_json.loads(line)
     except ValueError:
         return None
     return message if isinstance(message, dict) and isinstance(message.get("kind"), str) else None

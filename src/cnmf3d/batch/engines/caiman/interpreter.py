@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cnmf3d import plain_json
 from cnmf3d.trusted import is_trusted
 
 VARIABLE = "CNMF3D_CAIMAN_PYTHON"
@@ -99,7 +99,7 @@ def _probe(python: str) -> dict[str, Any] | None:
             stdin=subprocess.DEVNULL,
             cwd=Path(__file__).parent,  # `python -c` imports from where it is started, which may be a stranger's folder
         )
-        told = json.loads(answer.stdout.strip().splitlines()[-1])
+        told = plain_json.loads(answer.stdout.strip().splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
     return told if isinstance(told, dict) and {"caiman", "flow", "version"} <= told.keys() else None
