@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.motion.frames import spread
+from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.learning import Learned, average_frames
-from cnmf3d.motion.products import bounded_products, by_rows, products
+from cnmf3d.motion.products import bounded_products, by_blocks, products
 from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
@@ -24,6 +24,8 @@ LEAST_SIDE = 12
 """Voxels that a patch is wide at least: cells have to be seen with what is around them."""
 LEAST_PATCHES, MOST_PATCHES = 5, 10
 """Along each axis of a plane that is wide enough."""
+TOGETHER = 8
+"""Patches that are regressed at once: single ones cost more in calls than in sums."""
 DEPTH = 5
 """Planes of a patch, about."""
 
@@ -119,9 +121,9 @@ class PatchRegistrar:
         self.learned, self.patches, self.reach = learned, patches, reach
         basis = learned.basis
         self.grams = Grams(basis, reach, [edge.tolist() for edge in patches.edges])
-        self.images = [by_rows(basis.images[:, *box]) for box in patches.boxes]
-        self.instruments = [by_rows(basis.instruments[:, *box]) for box in patches.boxes]
-        self.limits = [np.ascontiguousarray(learned.limit[box]) for box in patches.boxes]
+        self.images = [by_blocks(basis.images[:, *box]) for box in patches.boxes]
+        self.instruments = [by_blocks(basis.instruments[:, *box]) for box in patches.boxes]
+        self.limits = [by_blocks(learned.limit[None, *box]) for box in patches.boxes]
 
     def fit(
         self, frames: npt.NDArray[Any], shifts: Double, workers: int, *, bounded: bool = True
@@ -146,18 +148,22 @@ class PatchRegistrar:
         moves = np.isin(range(3), axes)
         whole = np.where(moves, np.clip(np.rint(shifts), -self.reach, self.reach), 0).astype(np.int64)
 
-        def patch(n: int) -> tuple[Double, Double]:
-            box = self.patches.boxes[n]
-            at = whole[:, n]
-            gram = self.grams.of(at, box)
-            fit = regress(gram, self._project(frames, n, at, None), axes)
+        def several(part: slice) -> tuple[Double, Double]:
+            numbers = range(len(self.patches.boxes))[part]
+            gram = np.concatenate([self.grams.of(whole[:, n], self.patches.boxes[n]) for n in numbers])
+            seen = np.concatenate([self._project(frames, n, whole[:, n], None) for n in numbers])
+            fit = regress(gram, seen, axes)
             if bounded:
-                expected = np.einsum("nij,nj->ni", gram, fit.coefficients)
-                fit = regress(gram, expected + self._project(frames, n, at, fit.coefficients), axes, fit.offset)
-            return at + fit.offset, np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
+                factors = fit.coefficients.reshape(len(numbers), len(frames), -1)
+                left = [self._project(frames, n, whole[:, n], own) for n, own in zip(numbers, factors, strict=True)]
+                seen = np.einsum("nij,nj->ni", gram, fit.coefficients) + np.concatenate(left)
+                fit = regress(gram, seen, axes, fit.offset)
+            error = np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
+            return tuple(values.reshape(len(numbers), len(frames), 3) for values in (fit.offset, error))
 
-        found = spread(patch, range(len(self.patches.boxes)), workers)
-        return np.stack([f for f, _ in found], axis=1), np.stack([e for _, e in found], axis=1)
+        found = spread(several, parts(len(self.patches.boxes), TOGETHER), workers)
+        offset, error = (np.concatenate(some).swapaxes(0, 1) for some in zip(*found, strict=True))
+        return whole + offset, np.ascontiguousarray(error)
 
     def _project(self, frames: npt.NDArray[Any], n: int, whole: Whole, coefficients: Double | None) -> Double:
         """Products of a patch of frames with the instruments, or of what is left beside a fit, bounded: (frames, K)."""

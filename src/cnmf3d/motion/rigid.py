@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.agreement import Agreement, compare_halves
-from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
+from cnmf3d.motion.bad_frames import bridged, contrast, faint_frames, odd_levels
 from cnmf3d.motion.confidence import confidence
 from cnmf3d.motion.frames import Source
 from cnmf3d.motion.learning import Learned, Registrar, learn, pairs_of
@@ -120,9 +120,8 @@ def _frames_to_learn_from(
     item = source.movie.dtype.itemsize if source.by == 1 else 4
     most = min(most, max(8, int(LEARNT * time)))
     count = int(np.clip(LEARNING_BYTES // (item * np.prod(source.shape[1:])), 8, most))
-    some = source.pick(np.unique(np.linspace(0, time - 1, 16).astype(int))).astype(np.float32)
-    contrast = float(np.median(np.nan_to_num(some[:, :, ::2, ::2], posinf=0, neginf=0), axis=0).std())
-    odd = given | odd_levels(start.level, contrast)
+    some = source.pick(np.unique(np.linspace(0, time - 1, 16).astype(int)))
+    odd = given | odd_levels(start.level, contrast(some))
     good = np.flatnonzero(~odd & (start.peaks > 0.25 * np.median(start.peaks[~odd]))) if not odd.all() else np.arange(0)
     if len(good) < min(8, time):
         good = np.arange(time)
