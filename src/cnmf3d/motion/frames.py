@@ -27,7 +27,7 @@ SAMPLES = 12
 """Frames in which margins that never change are looked for."""
 LIVE = 0.2
 """Share of a line's voxels that must change from frame to frame; the rest may be clipped at zero."""
-MANY, LARGEST = 200_000, 2_000_000
+MANY, LARGEST = 400_000, 2_000_000
 """Voxels of a volume from which planes are binned 2 × 2 at first, and from which they are binned as far as memory needs
 it: more voxels tell hardly anything new of a shift unless structure is as small as they are, and cost time."""
 

@@ -90,7 +90,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     workers : int
     """
     few = frames[:: max(1, len(frames) // 16)]
-    some = few[:, :, ::2, ::2].astype(np.float32)
+    some = few[:, :, ::4, ::4].astype(np.float32)
     some = some[np.isfinite(some)]
     level = np.float32(np.median(some) if some.size else 0)
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)

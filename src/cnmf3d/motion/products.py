@@ -17,6 +17,8 @@ from cnmf3d.motion.kernels import HUGE, above
 
 SUMS = {"reassoc", "contract", "nsz"}
 """What the compiler may do to sums, so that it adds up eight values at once; what isn't finite stays so."""
+SHORT = 16
+"""Voxels in a row below which products are summed over images side by side, as there is little to sum along the row."""
 BLOCK = 512
 """Voxels of a block, about: more make longer sums, but a block of eleven images has to stay in 32 KiB."""
 
@@ -168,27 +170,35 @@ def cell_products(one: Any, two: Any, planes: Any, rows: Any, columns: Any, out:
     out : (cells along z, along y, along x, K, K) float64, added to
     """
     size = one.shape[0]
-    length = columns.size
-    left, right = np.empty((length, size), np.float32), np.empty((length, size), np.float32)
+    left, right = np.empty((SHORT, size), np.float32), np.empty((SHORT, size), np.float32)
     sums = np.empty((size, size), np.float32)
+    copied = np.empty(size * columns.size, np.float32)
     for z in range(planes.size):
         for y in range(rows.size):
-            for k in range(size):
-                for x in range(length):
-                    left[x, k] = one[k, z, y, x]
-                    right[x, k] = two[k, z, y, x]
             first = 0
-            while first < length:
+            while first < columns.size:
                 stop = first + 1
-                while stop < length and columns[stop] == columns[first]:
+                while stop < columns.size and columns[stop] == columns[first]:
                     stop += 1
+                cell = out[planes[z], rows[y], columns[first]]
+                if stop - first >= SHORT:
+                    rights = copied[: size * (stop - first)].reshape(size, stop - first)
+                    for k in range(size):
+                        rights[k] = two[k, z, y, first:stop]
+                    for i in range(size):
+                        _dot(one[i, z, y, first:stop], rights, cell[i])
+                    first = stop
+                    continue
                 sums[:] = 0
-                for x in range(first, stop):
+                for k in range(size):
+                    for x in range(first, stop):
+                        left[x - first, k] = one[k, z, y, x]
+                        right[x - first, k] = two[k, z, y, x]
+                for x in range(stop - first):
                     for i in range(size):
                         value = left[x, i]
                         for j in range(size):
                             sums[i, j] += value * right[x, j]
-                cell = out[planes[z], rows[y], columns[first]]
                 for i in range(size):
                     for j in range(size):
                         cell[i, j] += sums[i, j]

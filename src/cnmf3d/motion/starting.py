@@ -148,7 +148,8 @@ def _search(
     """Make a template of so many binned voxels; and its log-likelihood in the usual frame that it was made of."""
     window = _window(pairs, reach, points)
     small = window.of(pairs, source.workers)
-    most = np.float32(np.percentile(small[np.isfinite(small)], BRIGHT) if np.isfinite(small).any() else np.inf)
+    some = small[::2, :, ::2]
+    most = np.float32(np.percentile(some[np.isfinite(some)], BRIGHT) if np.isfinite(some).any() else np.inf)
     small = np.minimum(small, most)
     field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
     waves = np.concatenate(spread(lambda part: field.transform(small[part]), parts(len(small), GROUP), source.workers))
