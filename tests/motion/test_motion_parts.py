@@ -15,7 +15,7 @@ from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
 from cnmf3d.motion.frames import live_box
 from cnmf3d.motion.kernels import add, binned, faded, highest, move
 from cnmf3d.motion.patches import FieldModel, Patches, learn_field
-from cnmf3d.motion.products import bounded_products, by_rows, products
+from cnmf3d.motion.products import bounded_products, by_blocks, products
 from cnmf3d.motion.regression import Basis, Grams, Whitening, regress
 from cnmf3d.motion.scanner import plane_offsets, scan_phase, with_lines_back, with_planes_back
 from cnmf3d.motion.spectra import displaced, from_waves, pairs, sharpened, smoothed, to_waves
@@ -61,10 +61,10 @@ def test_products_of_moved_frames(shift: tuple[int, ...], dtype: str, images: in
     factors, bound = rng.normal(0, 1, (3, images)).astype(np.float32), np.full(SHAPE, 2, np.float32)
     corners, out = np.array([(0, 0, 0), shift, (1, -2, 3)]), np.empty((3, images))
     moved = np.stack([moved_by(f - np.float32(7), c, np.nan) for f, c in zip(frames, corners, strict=True)])
-    products(frames, corners, np.float32(7), by_rows(measures), out)
+    products(frames, corners, np.float32(7), by_blocks(measures), out)
     plain = np.nan_to_num(moved, posinf=0)
     assert np.allclose(out, np.einsum("tzyx,kzyx->tk", plain, measures), rtol=1e-4, atol=1e-2)
-    bounded_products(frames, corners, np.float32(7), bound, factors, by_rows(expects), by_rows(measures), out)
+    bounded_products(frames, corners, np.float32(7), by_blocks(bound[None]), factors, by_blocks(expects), by_blocks(measures), out)
     left = np.where(np.isfinite(moved), np.clip(moved - np.einsum("tk,kzyx->tzyx", factors, expects), -2, 2), 0)
     assert np.allclose(out, np.einsum("tzyx,kzyx->tk", left, measures), rtol=1e-4, atol=1e-2)
 
@@ -148,7 +148,7 @@ def test_shifts_come_out_in_full() -> None:
 def test_smoothing_takes_noise_and_leaves_structure() -> None:
     true, rng = image((6, 40, 40), blur=2.5), np.random.default_rng(0)
     one, other = (true + 60 * rng.standard_normal(true.shape).astype(np.float32) for _ in range(2))
-    found = smoothed((one + other) / 2, (one, other))
+    found = from_waves(smoothed(to_waves((one + other) / 2), (to_waves(one), to_waves(other))))
     assert np.sqrt(((found - true) ** 2).mean()) < 0.5 * np.sqrt((((one + other) / 2 - true) ** 2).mean())
 
 
@@ -158,7 +158,7 @@ def test_sharpening_undoes_what_whole_voxels_leave() -> None:
     offsets[:, 2] = np.random.default_rng(0).uniform(-0.5, 0.5, 200)
     wave = np.cos(np.pi * 20 * (x + 0.5) / 64)
     blurred = np.mean([np.cos(np.pi * 20 * (x - d + 0.5) / 64) for d in offsets[:, 2]], axis=0)
-    back = sharpened(np.tile(blurred, (1, 4, 1)).astype(np.float32), offsets)[0, 0]
+    back = from_waves(sharpened(to_waves(np.tile(blurred, (1, 4, 1)).astype(np.float32)), offsets))[0, 0]
     assert np.abs(back - wave)[2:-2].max() < 0.05 < np.abs(blurred - wave)[2:-2].max()
 
 

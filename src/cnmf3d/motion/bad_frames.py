@@ -5,6 +5,8 @@ The rules are here for all who need them: registration, and the engine for movie
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -28,6 +30,12 @@ def usual(values: Double, window: int = WINDOW) -> Double:
     """Running median, (T,)."""
     # mirrored: a flash in the first or last frame isn't repeated beyond it
     return np.asarray(ndimage.median_filter(values, min(window, 2 * (len(values) // 2) + 1), mode="mirror"))
+
+
+def contrast(frames: npt.NDArray[Any]) -> float:
+    """Standard deviation of what frames show: of the median image of some of them, in every fourth row and column."""
+    some = frames[:: max(1, len(frames) // 16), :, ::4, ::4].astype(np.float32)
+    return float(np.median(np.nan_to_num(some, posinf=0, neginf=0), axis=0).std())
 
 
 def odd_levels(level: Double, contrast: float) -> Bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ LEAST_ENERGY = 0.05
 CLEAR = 6.0
 """Log-likelihood by which a peak must exceed the next for a frame to tell how far the tissue moves in one."""
 
+MANY_SHIFTS = 32
+"""Shifts along y from which a fast transform back costs less than a product with a matrix for those in reach."""
 TAPER = 0.08
 """Share of each side of an image that is faded out: steps at the borders look like structure that never moves."""
 JUMP = 12.0
@@ -77,16 +80,26 @@ class Field:
 
     def shifts(self, waves: Waves) -> Float:
         """Transform back (n, ...), shifts within reach only: (n, 2 rz + 1, 2 ry + 1, 2 rx + 1) from the lowest."""
-        z, y, x = self.within
-        # an axis at a time, too, and what is out of reach left out before the next one
-        near = fft.ifft(waves, axis=1)[:, z]
-        near = fft.ifft(near, axis=2)[:, :, y]
-        return np.asarray(fft.irfft(near, self.padded[2], axis=3)[..., x], np.float32)
+        depth, height, width = self._back
+        z, y, x = (2 * reach + 1 for reach in self.reach)
+        if y > MANY_SHIFTS:
+            near = fft.ifft(waves, axis=2)[:, :, np.arange(-self.reach[1], self.reach[1] + 1)]
+        else:
+            near = np.matmul(height, waves)
+        near = np.matmul(depth, near.reshape(*near.shape[:2], -1))
+        return (near.view(np.float32).reshape(-1, len(width)) @ width).reshape(len(waves), z, y, x)
 
-    @property
-    def within(self) -> list[npt.NDArray[np.int64]]:
-        """Where the shifts within reach are in a transform back, from the lowest, along each axis."""
-        return [np.arange(-reach, reach + 1) % length for reach, length in zip(self.reach, self.padded, strict=True)]
+    @cached_property
+    def _back(self) -> tuple[Waves, Waves, Float]:
+        """Matrices that transform back along z, y and x: shifts within reach are few, so that products are cheaper."""
+        z, y, x = (
+            np.exp(2j * np.pi * np.outer(np.arange(-reach, reach + 1), np.arange(n)) / n) / n
+            for reach, n in zip(self.reach, self.padded, strict=True)
+        )
+        half = x.T[: self.padded[2] // 2 + 1].copy()  # of a real image one half of the waves is the other's conjugate
+        half[1 : (self.padded[2] + 1) // 2] *= 2
+        width = np.stack([half.real, -half.imag], axis=1).reshape(-1, half.shape[1])
+        return z.astype(np.complex64), y.astype(np.complex64), np.asarray(width, np.float32)
 
 
 def _tapered(length: int) -> npt.NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from scipy import ndimage
 
 from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.kernels import add, move
-from cnmf3d.motion.products import bounded_products, products
+from cnmf3d.motion.products import bounded_products, by_blocks, products
 from cnmf3d.motion.regression import Basis, Box, Fit, Grams, Whitening, regress
-from cnmf3d.motion.spectra import sharpened, smoothed
+from cnmf3d.motion.spectra import from_waves, sharpened, smoothed, to_waves
 
 Float = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
@@ -28,7 +29,7 @@ ODD = 0.7
 """Times the usual brightness: below it, or above its inverse, the first fit is no place to begin at."""
 CHANGED = 0.05
 """Voxels from which a bounded fit has changed a shift so that it is worth another one."""
-RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 40, 8, 2**24
+RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 24, 12, 2**22
 """Frames whose residuals give noise and spectrum, at least so many of large volumes, and voxels in them."""
 SETTLED = 0.05
 """Voxels (median over frames) from which on another round changes nothing that matters."""
@@ -89,7 +90,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
     workers : int
     """
     few = frames[:: max(1, len(frames) // 16)]
-    some = few[:, :, ::2, ::2].astype(np.float32)
+    some = few[:, :, ::4, ::4].astype(np.float32)
     some = some[np.isfinite(some)]
     level = np.float32(np.median(some) if some.size else 0)
     shifts = np.where(np.isin(range(3), axes), shifts - np.median(shifts, axis=0), 0.0)
@@ -185,12 +186,16 @@ class Average:
 
     def template(self, half: int | None = None) -> Float:
         """The mean above the level, or that of a half of the frames: sharpened, and without what noise left."""
-        one, other = (part - self.level for part in self.halves)
         if half is None:
-            image, left = self.mean - self.level, self.left
+            waves, left = to_waves(self.mean - self.level), self.left
         else:
-            image, left = (one, other)[half], self.left[self.half == half]
-        return sharpened(smoothed(image, (one, other)), left.reshape(-1, 3))
+            waves, left = self._waves[half], self.left[self.half == half]
+        return from_waves(sharpened(smoothed(waves, self._waves), left.reshape(-1, 3)))
+
+    @cached_property
+    def _waves(self) -> tuple[Float, Float]:
+        one, other = (to_waves(part - self.level) for part in self.halves)
+        return one, other
 
 
 def average_frames(
@@ -265,7 +270,7 @@ class Registrar:
 
     def __init__(self, basis: Basis, level: np.float32, reach: Whole, bound: Float | None) -> None:
         self.basis, self.level, self.reach = basis, level, reach
-        self.bound = bound
+        self.bound = None if bound is None else by_blocks(bound[None])
         self.grams = Grams(basis, reach)
 
     def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Fit, Whole]:
@@ -316,7 +321,7 @@ class Registrar:
 def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:
     """Products of moved frames with the instruments, (n, K)."""
     out = np.empty((len(frames), len(basis.images)))
-    _, instruments = basis.rows
+    _, instruments = basis.blocks
 
     def group(part: slice) -> None:
         products(frames[part], whole[part], level, instruments, out[part])
@@ -332,7 +337,7 @@ def project_bounded(
     basis = registrar.basis
     out = np.empty((len(frames), len(basis.images)))
     factors = fit.coefficients.astype(np.float32)
-    images, instruments = basis.rows
+    images, instruments = basis.blocks
 
     def group(part: slice) -> None:
         bounded_products(
@@ -345,7 +350,7 @@ def project_bounded(
 
 def residual_count(voxels: int) -> int:
     """Frames of so many voxels whose residuals are looked at."""
-    return int(np.clip(RESIDUAL_VOXELS // voxels, LEAST_RESIDUALS, RESIDUALS))
+    return int(np.clip(RESIDUAL_VOXELS // voxels // 2 * 2, LEAST_RESIDUALS, RESIDUALS))
 
 
 def pairs_of(count: int, most: int) -> Whole:

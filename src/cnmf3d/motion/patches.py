@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnmf3d.motion.frames import spread
+from cnmf3d.motion.frames import parts, spread
 from cnmf3d.motion.learning import Learned, average_frames
-from cnmf3d.motion.products import bounded_products, by_rows, products
+from cnmf3d.motion.products import bounded_products, by_blocks, products
 from cnmf3d.motion.regression import Basis, Box, Grams, Whitening, regress
 
 Float = npt.NDArray[np.float32]
@@ -24,6 +24,8 @@ LEAST_SIDE = 12
 """Voxels that a patch is wide at least: cells have to be seen with what is around them."""
 LEAST_PATCHES, MOST_PATCHES = 5, 10
 """Along each axis of a plane that is wide enough."""
+TOGETHER = 8
+"""Patches that are regressed at once: single ones cost more in calls than in sums."""
 DEPTH = 5
 """Planes of a patch, about."""
 
@@ -119,9 +121,9 @@ class PatchRegistrar:
         self.learned, self.patches, self.reach = learned, patches, reach
         basis = learned.basis
         self.grams = Grams(basis, reach, [edge.tolist() for edge in patches.edges])
-        self.images = [by_rows(basis.images[:, *box]) for box in patches.boxes]
-        self.instruments = [by_rows(basis.instruments[:, *box]) for box in patches.boxes]
-        self.limits = [np.ascontiguousarray(learned.limit[box]) for box in patches.boxes]
+        self.images = [by_blocks(basis.images[:, *box]) for box in patches.boxes]
+        self.instruments = [by_blocks(basis.instruments[:, *box]) for box in patches.boxes]
+        self.limits = [by_blocks(learned.limit[None, *box]) for box in patches.boxes]
 
     def fit(
         self, frames: npt.NDArray[Any], shifts: Double, workers: int, *, bounded: bool = True
@@ -146,18 +148,22 @@ class PatchRegistrar:
         moves = np.isin(range(3), axes)
         whole = np.where(moves, np.clip(np.rint(shifts), -self.reach, self.reach), 0).astype(np.int64)
 
-        def patch(n: int) -> tuple[Double, Double]:
-            box = self.patches.boxes[n]
-            at = whole[:, n]
-            gram = self.grams.of(at, box)
-            fit = regress(gram, self._project(frames, n, at, None), axes)
+        def several(part: slice) -> tuple[Double, Double]:
+            numbers = range(len(self.patches.boxes))[part]
+            gram = np.concatenate([self.grams.of(whole[:, n], self.patches.boxes[n]) for n in numbers])
+            seen = np.concatenate([self._project(frames, n, whole[:, n], None) for n in numbers])
+            fit = regress(gram, seen, axes)
             if bounded:
-                expected = np.einsum("nij,nj->ni", gram, fit.coefficients)
-                fit = regress(gram, expected + self._project(frames, n, at, fit.coefficients), axes, fit.offset)
-            return at + fit.offset, np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
+                factors = fit.coefficients.reshape(len(numbers), len(frames), -1)
+                left = [self._project(frames, n, whole[:, n], own) for n, own in zip(numbers, factors, strict=True)]
+                seen = np.einsum("nij,nj->ni", gram, fit.coefficients) + np.concatenate(left)
+                fit = regress(gram, seen, axes, fit.offset)
+            error = np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
+            return tuple(values.reshape(len(numbers), len(frames), 3) for values in (fit.offset, error))
 
-        found = spread(patch, range(len(self.patches.boxes)), workers)
-        return np.stack([f for f, _ in found], axis=1), np.stack([e for _, e in found], axis=1)
+        found = spread(several, parts(len(self.patches.boxes), TOGETHER), workers)
+        offset, error = (np.concatenate(some).swapaxes(0, 1) for some in zip(*found, strict=True))
+        return whole + offset, np.ascontiguousarray(error)
 
     def _project(self, frames: npt.NDArray[Any], n: int, whole: Whole, coefficients: Double | None) -> Double:
         """Products of a patch of frames with the instruments, or of what is left beside a fit, bounded: (frames, K)."""
@@ -180,15 +186,18 @@ class FieldModel:
     ----------
     gains : (3, patches, patches) float64
         What measured deviations of all patches say of each one's true deviation, along z, y and x.
-    rms : (3,) float64
-        Deviation from the rigid shift, voxels rms.
+    others : (3, patches, patches) float64
+        What those of the other patches say of each one's measured deviation.
     held_out : (3,) float64
-        Share of the variance of a patch's deviation that the other patches predict; no gain where it is too little.
+        Share of the squares of a patch's deviation that the other patches predict; no gain where it is too little.
+    predicted : (3,) float64
+        The same in squared voxels.
     """
 
     gains: Double
-    rms: Double
+    others: Double
     held_out: Double
+    predicted: Double
 
     @property
     def helps(self) -> bool:
@@ -197,8 +206,8 @@ class FieldModel:
 
     @property
     def explained(self) -> float:
-        """Squared voxels of deviation that it explains."""
-        return float((self.rms**2)[self.gains.any(axis=(1, 2))].sum())
+        """Squared voxels of deviation that patches predict of one another."""
+        return float(self.predicted[self.gains.any(axis=(1, 2))].sum())
 
     def smooth(self, deviations: Double, errors: Double) -> Double:
         """Estimate the true deviations, (n, patches, 3); patches that aren't seen follow the others."""
@@ -218,7 +227,7 @@ class FieldModel:
         """Keep the field along axes where it is right in other frames than those that it was learned from.
 
         Each patch's deviation is predicted from those of the other patches. Against leaving patches where the rigid
-        shift puts them that must be better by `PREDICTED` of the squares, and surely so: never worse than rigid.
+        shift puts them that must be better by `PREDICTED` of the squares, and surely so.
 
         Parameters
         ----------
@@ -226,20 +235,31 @@ class FieldModel:
             From the rigid shift, of frames that nothing was learned from, in their order.
         """
         keep = np.zeros(3, np.bool_)
-        gains = self.gains.copy()
+        gains, predicted = self.gains.copy(), self.predicted.copy()
         unseen: npt.NDArray[np.bool_] = np.asarray(~np.isfinite(errors).all(axis=2))
         weights = 1 / np.maximum(np.median(np.where(unseen[..., None], np.inf, errors), axis=0), 1e-3) ** 2
         for axis in np.flatnonzero(self.gains.any(axis=(1, 2))):
-            gain = self.gains[axis]
             values = np.where(unseen, 0.0, np.clip(deviations[..., axis], -FARTHEST, FARTHEST))
-            left = np.where(unseen, 0.0, (values - values @ gain.T) / np.maximum(1 - np.diag(gain), 1e-3))
-            better = ((values**2 - left**2) * weights[:, axis]).sum(axis=1)
-            stretches = np.array([part.mean() for part in np.array_split(better, min(STRETCHES, len(better)))])
-            unsure = stretches.std() / np.sqrt(max(len(stretches) - 1, 1))
-            total = float(((values**2) * weights[:, axis]).sum(axis=1).mean())
-            keep[axis] = stretches.mean() > max(PREDICTED * total, SURE * unsure)
+            left = np.where(unseen, 0.0, values - values @ self.others[axis].T)
+            predicted[axis] = float((values**2 - left**2).sum() / max((~unseen).sum(), 1))
+            total, missed = ((part**2 * weights[:, axis]).sum(axis=1) for part in (values, left))
+            share, unsure = _share(total - missed, total)
+            keep[axis] = share > max(PREDICTED, SURE * unsure)
         gains[~keep] = 0
-        return replace(self, gains=gains)
+        return replace(self, gains=gains, predicted=predicted)
+
+
+def _share(part: Double, whole: Double) -> tuple[float, float]:
+    """Share of one sum in another over frames in a row, and its standard error over stretches of time.
+
+    That of a ratio (Cochran 1977, Sampling Techniques, 6.4): tissue moves more at some times than at others, which says
+    nothing against the share.
+    """
+    stretches = np.array_split(np.stack([part, whole], axis=1), min(STRETCHES, len(part)))
+    shares, wholes = np.array([stretch.sum(axis=0) for stretch in stretches]).T
+    share = shares.sum() / max(wholes.sum(), 1e-30)
+    error = np.sqrt(((shares - share * wholes) ** 2).sum() * len(wholes) / max(len(wholes) - 1, 1))
+    return float(share), float(error / max(wholes.sum(), 1e-30))
 
 
 LENGTHS = (0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
@@ -285,8 +305,8 @@ def learn_field(
     # planes that are near to each other show the same cells, and are wrong alike
     pairs = (apart[..., 0] > SHARED_PLANES**2) if patches.by_planes else ~np.eye(count, dtype=bool)
     seen: npt.NDArray[np.bool_] = np.asarray(np.isfinite(errors).all(axis=2))
-    gains, rms = np.zeros((3, count, count)), np.zeros(3)
-    held_out = np.zeros(3)
+    gains, others = np.zeros((2, 3, count, count))
+    held_out, predicted = np.zeros((2, 3))
     for axis in range(1 if patches.by_planes else 0, 3):
         values = np.where(seen, np.clip(deviations[..., axis], -FARTHEST, FARTHEST), 0.0)
         together = np.maximum(seen.astype(float).T @ seen, 1)
@@ -300,18 +320,18 @@ def learn_field(
         least = np.maximum(least, 1e-4)
         noise = least * max(float(np.median((np.diag(covariance) - variance) / least)), 1.0)
         prior = variance * shape
-        gains[axis] = prior @ np.linalg.inv(prior + np.diag(noise))
-        rms[axis] = np.sqrt(variance)
-        # the error of predicting one measurement from all others has a closed form
         inverse = np.linalg.inv(prior + np.diag(noise))
-        left = np.where(seen, (values @ inverse) / np.diag(inverse), 0)
+        gains[axis] = prior @ inverse
+        others[axis] = np.eye(count) - inverse / np.diag(inverse)[:, None]
+        left = np.where(seen, values - values @ others[axis].T, 0)
         total = float((values**2).sum())
-        held_out[axis] = 1 - float((left**2).sum()) / total if total > 0 else 0
+        predicted[axis] = (total - float((left**2).sum())) / max(seen.sum(), 1)
+        held_out[axis] = predicted[axis] * max(seen.sum(), 1) / total if total > 0 else 0
         if forced:
             continue
-        if held_out[axis] < PREDICTED or rms[axis] * (1 if scale is None else scale[axis]) < LEAST:
+        if held_out[axis] < PREDICTED or np.sqrt(variance) * (1 if scale is None else scale[axis]) < LEAST:
             gains[axis] = 0
-    return FieldModel(gains, rms, held_out)
+    return FieldModel(gains, others, held_out, predicted)
 
 
 def _falling(covariance: Double, apart: Double, pairs: npt.NDArray[np.bool_]) -> tuple[float, Double]:

@@ -84,7 +84,7 @@ def register_patches(
     shifts : (T, 3)
         The rigid ones that are used.
     choices : sequence of Patches
-        The one is taken whose patches move most together.
+        The one is taken whose patches predict most of one another.
     bound : (3,)
         Largest deviation along z, y and x.
     forced : bool

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import gauss_newton
-from cnmf3d.motion.products import by_rows, cell_products
+from cnmf3d.motion.products import by_blocks, cell_products
 from cnmf3d.motion.spectra import displaced, frequencies, from_waves, over_shells, pairs, rings, to_waves
 
 Float = npt.NDArray[np.float32]
@@ -102,9 +102,9 @@ class Basis:
         return np.asarray(self.images[0])
 
     @cached_property
-    def rows(self) -> tuple[Float, Float]:
-        """Images and instruments as (Z, Y, K, X), for `products`."""
-        return by_rows(self.images), by_rows(self.instruments)
+    def blocks(self) -> tuple[Float, Float]:
+        """Images and instruments in blocks, for `products`."""
+        return by_blocks(self.images), by_blocks(self.instruments)
 
 
 Box = tuple[slice, slice, slice]
@@ -134,10 +134,11 @@ class Grams:
         count = len(basis.images)
         sums = np.zeros((*(len(edge) for edge in self.edges), count, count))
         cells = [np.repeat(np.arange(len(edge) - 1), np.diff(edge)) for edge in self.edges]
-        images, instruments = basis.rows
-        cell_products(instruments, images, *cells, sums[1:, 1:, 1:])
+        cell_products(basis.instruments, basis.images, *cells, sums[1:, 1:, 1:])
         for axis in range(3):
-            np.cumsum(sums, axis=axis, out=sums)
+            along = np.moveaxis(sums, axis, 0)
+            for place in range(1, len(along)):  # as `cumsum` does, which is slow along other axes than the last
+                along[place] += along[place - 1]
         self.sums = sums
 
     def of(self, shifts: Whole, box: Box | None = None) -> Double:

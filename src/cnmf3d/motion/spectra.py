@@ -57,8 +57,7 @@ def rings(frequency: tuple[Double, ...]) -> npt.NDArray[np.int64]:
     """
     z, y, x = (wave / np.pi for wave in frequency)
     ring = np.ceil(np.sqrt(np.sqrt((y**2 + x**2) / 2)) * SHELLS).astype(np.int64)
-    index = ring + (SHELLS + 1) * np.ceil(np.sqrt(z) * DEEP).astype(np.int64)
-    return np.unique(index, return_inverse=True)[1].reshape(index.shape)
+    return np.asarray(ring + (SHELLS + 1) * np.ceil(np.sqrt(z) * DEEP).astype(np.int64))
 
 
 def over_shells(power: npt.NDArray[np.floating], index: npt.NDArray[np.int64]) -> Double:
@@ -134,40 +133,41 @@ def _terms(n: int) -> Float:
     return np.asarray(np.einsum("st,tij->sij", weights * shapes / scale[:, None], moved), np.float32)
 
 
-def smoothed(image: Float, halves: tuple[Float, Float]) -> Float:
+def smoothed(waves: Float, halves: tuple[Float, Float]) -> Float:
     """Keep of each shell of frequencies what two independent halves agree on (Wiener's filter).
 
     A template's noise steepens its gradient, and shifts that are measured with it come out too small.
 
     Parameters
     ----------
-    image : (Z, Y, X) float32
-        Mean of all frames, or one of the halves.
+    waves : (Z, Y, X) float32
+        Coefficients (`to_waves`) of the mean of all frames, or of one of the halves.
     halves : two of (Z, Y, X) float32
-        Means of one half of the frames and of the other.
+        Those of the means of one half of the frames and of the other.
     """
-    one, other = (to_waves(half) for half in halves)
-    waves, index = to_waves(image), rings(frequencies(image.shape))
+    one, other = halves
+    index = rings(frequencies(waves.shape))
     common = over_shells(one * other, index)
     power = over_shells(waves**2, index)
     gain = np.clip(common / np.maximum(power, 1e-30), 0, 1)
     gain[0, 0, 0] = 1
-    return from_waves(waves * gain.astype(np.float32))
+    return waves * gain.astype(np.float32)
 
 
-def sharpened(image: Float, offsets: Double) -> Float:
+def sharpened(waves: Float, offsets: Double) -> Float:
     """Undo the blur of a mean over frames that were moved by whole voxels only.
 
     What was left of each frame's shift is known, and so is what averaging did to every wave: it is divided out.
 
     Parameters
     ----------
-    image : (Z, Y, X) float32
+    waves : (Z, Y, X) float32
+        Coefficients of the mean (`to_waves`).
     offsets : (frames, 3)
         What was left of each frame's shift, voxels.
     """
-    out = to_waves(image)
-    for axis, wave in enumerate(frequencies(image.shape)):
+    out = waves
+    for axis, wave in enumerate(frequencies(waves.shape)):
         kept = np.cos(np.multiply.outer(wave, offsets[:, axis])).mean(axis=-1)
         out = out / np.maximum(kept, LEAST_SHARPNESS).astype(np.float32)
-    return from_waves(out)
+    return out

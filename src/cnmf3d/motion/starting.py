@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cnmf3d.motion.bad_frames import OFF
+from cnmf3d.motion.bad_frames import OFF, contrast
 from cnmf3d.motion.correlation import Field, Matcher, Spectra, Waves, path, usual_step
 from cnmf3d.motion.frames import Source, bin_frames, parts, spread
 from cnmf3d.motion.kernels import add
@@ -26,8 +26,14 @@ GROUP = 8
 """Frames that are transformed at once."""
 ROUNDS = 3
 """Times that the template is made anew at most; it mostly stays after two."""
-POINTS = 60_000
-"""Binned voxels that are correlated at most: a part of a larger field tells as much to within a voxel."""
+POINTS, MORE_POINTS = 20_000, 60_000
+"""Binned voxels that are correlated, about: a part of a larger field tells as much to within a voxel. More where these
+say too little."""
+ENOUGH = 500.0
+"""Log-likelihood (median over frames) of the first template from which these say enough: a wrong peak of noise has some
+ten, and activity some hundred."""
+IN_VIEW = 4
+"""Times the reach that it is wide at least, so that a frame at the farthest shift still shows most of it."""
 BRIGHT = 99.0
 """Percentile of values up to which they count: a cell that lights up where the template has none looks like the
 template's cells displaced; a lower one takes from what the template shows."""
@@ -130,15 +136,26 @@ def first_search(source: Source, reach: tuple[int, int, int]) -> Search:
     few = np.unique(np.linspace(0, max(time - 2, 0), min(FRAMES, time)).astype(int))
     pairs = source.pick(np.stack([few, np.minimum(few + 1, time - 1)], axis=1).ravel())
     pairs, few = _usual(pairs, few)
-    window = _window(pairs, reach)
+    search, peak = _search(source, reach, pairs, few, POINTS)
+    if peak < ENOUGH and search.window != _window(pairs, reach, MORE_POINTS):
+        search, _ = _search(source, reach, pairs, few, MORE_POINTS)
+    return search
+
+
+def _search(
+    source: Source, reach: tuple[int, int, int], pairs: npt.NDArray[Any], few: Whole, points: int
+) -> tuple[Search, float]:
+    """Make a template of so many binned voxels; and its log-likelihood in the usual frame that it was made of."""
+    window = _window(pairs, reach, points)
     small = window.of(pairs, source.workers)
-    most = np.float32(np.percentile(small[np.isfinite(small)], BRIGHT) if np.isfinite(small).any() else np.inf)
+    some = small[::2, :, ::2]
+    most = np.float32(np.percentile(some[np.isfinite(some)], BRIGHT) if np.isfinite(some).any() else np.inf)
     small = np.minimum(small, most)
     field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
     waves = np.concatenate(spread(lambda part: field.transform(small[part]), parts(len(small), GROUP), source.workers))
     spectra = Spectra.of(field, waves)
-    template = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
-    return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most)
+    template, peak = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
+    return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most), peak
 
 
 def _usual(pairs: npt.NDArray[Any], few: Whole) -> tuple[npt.NDArray[Any], Whole]:
@@ -152,8 +169,7 @@ def _usual(pairs: npt.NDArray[Any], few: Whole) -> tuple[npt.NDArray[Any], Whole
     if not finite.any():
         return pairs, few
     around = np.abs(level - np.median(level[finite]))
-    contrast = float(np.median(np.nan_to_num(some), axis=0).std())
-    good = finite & ~(around > max(OFF * 1.4826 * float(np.median(around[finite])), contrast))
+    good = finite & ~(around > max(OFF * 1.4826 * float(np.median(around[finite])), contrast(pairs)))
     kept = np.flatnonzero(good[::2] & good[1::2])
     if len(kept) < min(LEAST, len(few)):
         return pairs, few
@@ -165,12 +181,12 @@ def _within(reach: tuple[int, int, int], shape: tuple[int, ...], by: int) -> tup
     return z, y, x
 
 
-def _window(frames: npt.NDArray[Any], reach: tuple[int, int, int]) -> Window:
+def _window(frames: npt.NDArray[Any], reach: tuple[int, int, int], points: int) -> Window:
     """Choose the binning, and the part of a large field that has most structure."""
     planes, height, width = frames.shape[1:]
     by = 2 if min(height, width) >= 48 else 1
-    side = int(np.sqrt(POINTS / planes)) * by
-    side = max(side, 8 * max(reach[1:]), 48)
+    side = int(np.sqrt(points / planes)) * by
+    side = max(side, IN_VIEW * max(reach[1:]), 48)
     rows, columns = min(height, side), min(width, side)
     mean = frames[::2].mean(axis=0, dtype=np.float32)
     detail = (mean - ndimage.uniform_filter(mean, (1, 9, 9))) ** 2
@@ -185,8 +201,11 @@ def _window(frames: npt.NDArray[Any], reach: tuple[int, int, int]) -> Window:
 
 def _first_template(
     source: Source, window: Window, field: Field, spectra: Spectra, few: Whole, images: Float, waves: Waves
-) -> Float:
-    """Make the template: from the best of several starts, remade until its frames stay where they are."""
+) -> tuple[Float, float]:
+    """Make the template: from the best of several starts, remade until its frames stay where they are.
+
+    The number is its log-likelihood in the usual one of them.
+    """
 
     def match(matcher: Matcher) -> tuple[Double, Double]:
         groups = spread(lambda part: matcher.peaks(waves[part], 1), parts(len(waves), GROUP), source.workers)
@@ -198,30 +217,33 @@ def _first_template(
         run = window.of(source.read(int(number), int(number) + length), source.workers)
         starts.append((run.mean(axis=0), len(run)))
     results = [match(Matcher.of(field, *start, spectra=spectra)) for start in starts]
+    above = images - np.float32(np.median(images[::4]))
     # what a template of one frame says of that frame is no evidence: the best few frames don't count
     order = np.argsort([-np.sort(values)[: len(values) * 3 // 4 + 1].sum() for _, values in results], kind="stable")
-    best: tuple[float, Float] | None = None
+    best: tuple[float, Float, float] | None = None
     for number in order[:2]:
         shifts, _ = results[number]
         score = -np.inf
         for _ in range(ROUNDS):
-            template = _moved_mean(images, shifts, field)
+            template = _moved_mean(above, shifts, field)
             shifts, values = match(Matcher.of(field, template, len(images), spectra))
             if values.sum() <= score * (1 + 1e-3):
                 break
             score = float(values.sum())
         if best is None or score > best[0]:
-            best = score, template
+            best = score, template, float(np.median(values))
     assert best is not None
-    return best[1]
+    return best[1:]
 
 
 def _moved_mean(images: Float, shifts: Double, field: Field) -> Float:
-    """Mean of frames that are moved back by whole voxels, around the median shift; what is seldom seen counts less."""
+    """Mean of frames above their level, moved back by whole voxels around the median shift.
+
+    What is seldom seen counts less.
+    """
     whole = np.rint(shifts - np.median(shifts, axis=0)).astype(np.int64)
     whole = np.clip(whole, -np.array(field.reach), field.reach)
     sums, counts = (np.zeros((2, *field.shape), np.float32) for _ in range(2))
     far = np.full(field.shape, np.inf, np.float32)
-    above = images - np.float32(np.median(images))
-    add(above, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts)
+    add(images, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts)
     return np.asarray(sums[0] / np.maximum(counts[0], len(images) / 4), np.float32)
