@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.formats.tiff_errors import truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
 from cnmf3d.movies.positional import Reader
-from cnmf3d.movies.side_by_side import empty, in_threads
+from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Index, LazyArray, Place
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ JPEG = (6, 7, 33007, 34892)
 """Compressions whose segments share tables that are kept with the page."""
 
 ORIENTATION = 274
+NATIVE = "<" if sys.byteorder == "little" else ">"
 
 
 def all_pages(place: Place, tif: TiffFile) -> LazyArray | None:
@@ -196,13 +199,40 @@ class Pages:
     def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of pages into memory, on all cores where they are compressed; see `side_by_side.fill`."""
 
+        whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype
+
         def work(part: range) -> None:
             with self._open() as reader:
                 for at in part:
-                    out[at] = self._page(int(numbers[at]), reader)[rest]
+                    number = int(numbers[at])
+                    if whole and self._as_it_lies[number] and out[at].flags.c_contiguous:
+                        self._fill(number, reader, out[at])
+                    else:
+                        out[at] = self._page(number, reader)[rest]
 
         packed = any(not _plain(page) for page in self.index.kinds)
         in_threads(work, len(numbers), math.prod(self.shape[1:]) * self.dtype.itemsize * len(numbers) if packed else 0)
+
+    @cached_property
+    def _as_it_lies(self) -> npt.NDArray[np.bool_]:
+        """Of each page, whether its values lie in the file as they are wanted in memory."""
+        first = self.index.page(0)
+        plain = [
+            _plain(page)
+            and _orientation(page) == _orientation(first)
+            and (page.parent.byteorder == NATIVE or np.dtype(page.dtype).itemsize == 1)
+            and np.dtype(page.dtype).kind != "b"
+            for page in self.index.kinds
+        ]
+        there = self.index.offsets[self.index.first[:-1]] > 0
+        return np.asarray(np.array(plain)[self.index.kind] & _contiguous(self.index) & there)
+
+    def _fill(self, number: int, reader: Reader, out: npt.NDArray[Any]) -> None:
+        """Read a page that needs no decoding."""
+        try:
+            reader.fill(int(self.index.offsets[self.index.first[number]]), out)
+        except (OSError, EOFError) as error:
+            raise unreadable(f"page {number} of {self.name}", error) from error
 
     def _open(self) -> Reader:
         """Open the file for one read."""

@@ -7,8 +7,10 @@ the high ones (``zstd1``: a header of one or three bytes says so).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -86,14 +88,11 @@ class Images:
         def work(part: range) -> None:
             with Reader(self.path) as file:
                 for at in part:
-                    block = self.blocks[int(numbers[at])]
-                    if whole and not block.compression and out[at].flags.c_contiguous:
-                        start, size = data_of(file, block)
-                        if size < out[at].nbytes:
-                            raise Damaged(f"an image of {out[at].nbytes} bytes has {size}")
-                        file.fill(start, out[at])
+                    number = int(numbers[at])
+                    if whole and not self.blocks[number].compression and out[at].flags.c_contiguous:
+                        file.fill(self._place(file, number)[0], out[at])
                     else:
-                        out[at] = self._page(file, block)[rest]
+                        out[at] = self._page(file, number)[rest]
 
         packed = any(block.compression for block in self.blocks[:1])
         try:
@@ -101,17 +100,31 @@ class Images:
         except (OSError, EOFError, Damaged) as error:
             raise _broken(str(self.path), error) from error
 
-    def _page(self, file: Reader, block: Block) -> npt.NDArray[Any]:
+    @cached_property
+    def _places(self) -> dict[int, tuple[int, int]]:
+        """Where the values of images lie that were read before."""
+        return {}
+
+    def _place(self, file: Reader, number: int) -> tuple[int, int]:
+        """Where the values of an image lie: first byte and number of bytes."""
+        known = self._places.get(number)
+        if known is None:
+            block = self.blocks[number]
+            known = data_of(file, block)
+            wanted = math.prod(self.shape[1:]) * self.dtype.itemsize
+            if not block.compression and known[1] < wanted:
+                raise Damaged(f"an image of {wanted} bytes has {known[1]}")
+            self._places[number] = known
+        return known
+
+    def _page(self, file: Reader, number: int) -> npt.NDArray[Any]:
         """One image."""
-        start, size = data_of(file, block)
+        block, (start, size) = self.blocks[number], self._place(file, number)
         shape, dtype = self.shape[1:], self.dtype
-        wanted = int(np.prod(shape)) * dtype.itemsize
         if block.compression:
             values = _unpacked(file.exactly(start, size), block.compression, shape, dtype)
-        elif size < wanted:
-            raise Damaged(f"an image of {wanted} bytes has {size}")
         else:
-            values = np.frombuffer(file.into(start, wanted), dtype).reshape(shape)
+            values = np.frombuffer(file.into(start, math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
         if len(shape) > 2 and block.compression in (0, 2, 5, 6):  # blue, green, red
             values = np.concatenate([values[..., 2::-1], values[..., 3:]], axis=-1)
         return values
