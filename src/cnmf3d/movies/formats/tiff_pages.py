@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.formats.tiff_errors import truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
+from cnmf3d.movies.formats.tiff_strips import decode_strips, is_native, strip_decoder
 from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Index, LazyArray, Place
@@ -27,7 +28,6 @@ JPEG = (6, 7, 33007, 34892)
 """Compressions whose segments share tables that are kept with the page."""
 
 ORIENTATION = 274
-NATIVE = "<" if sys.byteorder == "little" else ">"
 
 
 def all_pages(place: Place, tif: TiffFile) -> LazyArray | None:
@@ -205,9 +205,7 @@ class Pages:
             with self._open() as reader:
                 for at in part:
                     number = int(numbers[at])
-                    if whole and self._as_it_lies[number] and out[at].flags.c_contiguous:
-                        self._fill(number, reader, out[at])
-                    else:
+                    if not (whole and out[at].flags.c_contiguous and self._filled(number, reader, out[at])):
                         out[at] = self._page(number, reader)[rest]
 
         packed = any(not _plain(page) for page in self.index.kinds)
@@ -218,19 +216,26 @@ class Pages:
         """Of each page, whether its values lie in the file as they are wanted in memory."""
         first = self.index.page(0)
         plain = [
-            _plain(page)
-            and _orientation(page) == _orientation(first)
-            and (page.parent.byteorder == NATIVE or np.dtype(page.dtype).itemsize == 1)
-            and np.dtype(page.dtype).kind != "b"
-            for page in self.index.kinds
+            _plain(page) and _orientation(page) == _orientation(first) and is_native(page) for page in self.index.kinds
         ]
         there = self.index.offsets[self.index.first[:-1]] > 0
         return np.asarray(np.array(plain)[self.index.kind] & _contiguous(self.index) & there)
 
-    def _fill(self, number: int, reader: Reader, out: npt.NDArray[Any]) -> None:
-        """Read a page that needs no decoding."""
+    @cached_property
+    def _decoders(self) -> list[Callable[..., Any] | None]:
+        """Of each kind of pages, what decodes its strips straight into memory."""
+        first = _orientation(self.index.page(0))
+        return [strip_decoder(page) if _orientation(page) == first else None for page in self.index.kinds]
+
+    def _filled(self, number: int, reader: Reader, out: npt.NDArray[Any]) -> bool:
+        """Read a page into memory as it lies there; False where it must be decoded elsewhere."""
         try:
-            reader.fill(int(self.index.offsets[self.index.first[number]]), out)
+            if self._as_it_lies[number]:
+                reader.fill(int(self.index.offsets[self.index.first[number]]), out)
+                return True
+            decoder = self._decoders[self.index.kind[number]]
+            page, segments = self.index.page(number), self.index.segments(number)
+            return decoder is not None and decode_strips(page, decoder, segments, reader, out)
         except (OSError, EOFError) as error:
             raise unreadable(f"page {number} of {self.name}", error) from error
 
