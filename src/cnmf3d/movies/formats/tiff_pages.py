@@ -198,7 +198,6 @@ class Pages:
 
     def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of pages into memory, on all cores where they are compressed; see `side_by_side.fill`."""
-
         whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype
 
         def work(part: range) -> None:
