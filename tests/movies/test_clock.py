@@ -14,6 +14,7 @@ from test_scanimage import SLICES, STATE, VALUES, VOLUMES, frames
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.cropped import cropped
+from cnmf3d.movies.formats.vendors import leica, nikon
 from cnmf3d.movies.timing import plane_times
 
 PERIOD = 1 / 30
@@ -191,3 +192,19 @@ def test_what_others_call_flyback_frames_or_motion_is_not_ours(tmp_path, values)
         movie = open_movie(tmp_path / "m.tif")
         assert "says 2 Hz, but 5 Hz is used" in " ".join(movie.warnings)
         assert (movie.metadata.get("motion") == motion) == kept
+
+
+def test_nikon_and_leica_have_planes_by_their_stamps():
+    order = np.arange(24).reshape(6, 4)
+    stamps = (np.arange(6)[:, None] * 0.5 + np.arange(4) * 0.11).ravel()
+    late = nikon.planes_of(order, "tz", stamps.__getitem__)
+    np.testing.assert_allclose(late["plane_times_s"], [0, 0.11, 0.22, 0.33])
+    turned = nikon.planes_of(order.T, "zt", stamps.__getitem__)
+    assert turned == late and nikon.planes_of(order, "!z", stamps.__getitem__) == {}
+    clock = np.datetime64("2024-01-01T00:00:00.000") + (stamps * 1000).astype("timedelta64[ms]")
+    assert leica.planes_of({"T": 6, "Z": 4, "Y": 3, "X": 3}, clock) == late
+    assert leica.planes_of({"T": 6, "Z": 4, "C": 2, "Y": 3, "X": 3}, clock) == late
+    assert leica.planes_of({"T": 6, "Z": 4, "C": 2, "Y": 3, "X": 3}, np.repeat(clock, 2)) == late
+    by_channel = np.repeat(clock.reshape(6, 1, 4), 2, axis=1).ravel()
+    assert leica.planes_of({"T": 6, "C": 2, "Z": 4, "Y": 3, "X": 3}, by_channel) == late
+    assert leica.planes_of({"T": 6, "Z": 4}, clock[:-1]) == {} and leica.planes_of({"T": 6, "Z": 4}, None) == {}

@@ -1,4 +1,4 @@
-"""Times of planes, volumes and segments as text within a file that cnmf3d writes, so that opening it gives them back."""
+"""Times of planes, volumes and segments as text in a file that cnmf3d writes: opening it gives them back."""
 
 from __future__ import annotations
 

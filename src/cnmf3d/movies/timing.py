@@ -95,6 +95,16 @@ def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, Times]:
     return {PLANES: Times(typical.round(9).tolist())}
 
 
+LOOKED = 5
+"""Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change, and
+in some files each stamp takes a read."""
+
+
+def some_of(volumes: int) -> npt.NDArray[np.intp]:
+    """Numbers of the few volumes whose stamps are looked at for the times of planes."""
+    return np.unique(np.linspace(0, max(0, volumes - 1), LOOKED).astype(np.intp))
+
+
 def scanned(planes: int, seconds: float | None) -> dict[str, Times]:
     """Times of planes that are scanned one after the other, as an entry of metadata.
 

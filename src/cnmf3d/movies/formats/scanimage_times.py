@@ -11,10 +11,7 @@ import numpy.typing as npt
 
 from cnmf3d.movies.formats.scanimage_placing import Placement
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.timing import SEGMENTS, STAMPS, Times, plane_times, scanned
-
-LOOKED = 5
-"""Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change."""
+from cnmf3d.movies.timing import SEGMENTS, STAMPS, Times, plane_times, scanned, some_of
 
 Seconds = Callable[[int], float | None]
 
@@ -62,7 +59,7 @@ def _planes(
 ) -> dict[str, Times]:
     """Times of planes: by the stamps of some volumes, or else in the order of the scan at the frames' rate."""
     whole = frames[(frames >= 0).all(axis=1)]
-    some = whole[np.unique(np.linspace(0, len(whole) - 1, LOOKED).astype(int))]
+    some = whole[some_of(len(whole))] if len(whole) else whole
     stamps = np.array([[_stamp(seconds, frame) for frame in row] for row in some])
     stamped = plane_times(stamps.reshape(len(some), volume.slices, volume.repeats).mean(axis=2))
     if stamped or volume.slow:

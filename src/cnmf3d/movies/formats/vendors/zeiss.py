@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -144,15 +144,15 @@ def _unpack(data: bytes, compression: int, out: npt.NDArray[Any], room: npt.NDAr
     try:
         if compression in (2, 5, 6):
             raw = (room if halves else out).reshape(-1).view(np.uint8)
-            decode = imagecodecs.lzw_decode if compression == 2 else imagecodecs.zstd_decode
-            size = memoryview(decode(data, out=raw)).nbytes
+            unpack: Callable[..., Any] = imagecodecs.lzw_decode if compression == 2 else imagecodecs.zstd_decode
+            size = memoryview(unpack(data, out=raw)).nbytes
             if size != out.nbytes:
                 raise Damaged(f"an image of {out.nbytes} bytes has {size}")
             if halves:
                 _interleaved(raw.reshape(out.dtype.itemsize, -1), out.reshape(-1))
         else:
-            decode = imagecodecs.jpegxr_decode if compression == 4 else imagecodecs.jpeg8_decode
-            decode(data, out=out)
+            picture: Callable[..., Any] = imagecodecs.jpegxr_decode if compression == 4 else imagecodecs.jpeg8_decode
+            picture(data, out=out)
     except (RuntimeError, ValueError, TypeError) as error:
         raise Damaged(f"an image can't be decoded as {PACKED[compression]} ({error})") from error
 
