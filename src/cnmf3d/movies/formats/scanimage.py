@@ -7,7 +7,6 @@ flyback frames at the end of a volume, volumes. A recording may be cut into file
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -35,7 +34,7 @@ from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_placing import Placement, place_frames
 from cnmf3d.movies.formats.scanimage_regions import Regions, regions_of
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.formats.scanimage_times import times_of
+from cnmf3d.movies.formats.scanimage_times import date_of, seconds_between, times_of
 from cnmf3d.movies.formats.tiff_index import description, read_index
 from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
 from cnmf3d.movies.gaps import with_gaps
@@ -304,7 +303,7 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
         each = volume.repeats if choices.repeats == "apart" else 1
         frame_rate = settings.frame_rate(first.state, volume)
         times = times_of(placement, volume, rate, frame_rate, _seconds(sections), each)
-    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state, **times}
+    told = {"flyback_frames": volume.flyback, "date": date_of(first.first.epoch), "scanimage": first.state, **times}
     files = tuple(str(section.place) for section in sections)
     sources = _sources(sections, volume, placement, axes)
     sources["rate"] = "time stamps" if any("is from the time stamps" in text for text in contradicted) else "settings"
@@ -383,12 +382,14 @@ def _joined(sections: Sequence[Section]) -> LazyArray:
 
 
 def _seconds(sections: Sequence[Section]) -> Callable[[int], float | None]:
-    """Time stamps of the frames of all files, counted through."""
+    """Time stamps of the frames of all files, counted through; stamps count from when their recording began."""
     ends = np.cumsum([section.frames for section in sections])
+    later = seconds_between([section.first.epoch for section in sections])
 
     def seconds(frame: int) -> float | None:
         at = int(np.searchsorted(ends, frame, "right"))
-        return sections[at].seconds(frame - int(ends[at]) + sections[at].frames)
+        stamp = sections[at].seconds(frame - int(ends[at]) + sections[at].frames)
+        return None if stamp is None else stamp + later[at]
 
     return seconds
 
@@ -480,9 +481,3 @@ def _rate(sections: Sequence[Section], volume: Volume, axes: str, where: str) ->
         "settings are used; give rate= (--fps) if they are wrong."
     )
     return rate, (text,)
-
-
-def _date(epoch: str) -> str:
-    """Start of the recording as ``YYYYMMDD_HHMMSS``; empty where it isn't told."""
-    numbers = [int(float(part)) for part in re.findall(r"[\d.]+", epoch)]
-    return "{:04d}{:02d}{:02d}_{:02d}{:02d}{:02d}".format(*numbers) if len(numbers) == 6 else ""

@@ -28,7 +28,7 @@ from cnmf3d.movies.formats.vendors.czi_segments import Block, Contents, Damaged,
 from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
-from cnmf3d.movies.timing import STAMPS, Times, rate_of
+from cnmf3d.movies.timing import STAMPS, Times, began, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".czi"
@@ -306,6 +306,7 @@ def _facts(
     metadata = {**timed.metadata, **({"channels": channels} if any(channels) else {})}
     if timed.rate is None and rate is not None and (np.diff(times) != 1).any():
         metadata[STAMPS] = Times(((times - times[0]) / rate).tolist())
+    metadata |= began("" if root is None else root.findtext(".//Information/Image/AcquisitionDateAndTime") or "")
     size = voxel_size(lengths.get("Z"), lengths.get("Y"), lengths.get("X"))
     return Facts(rate, size, metadata, (*timed.warnings, *cautions))
 
