@@ -5,8 +5,9 @@
     python benchmarks/reading.py --files 20000 fewer small files
 
 Each movie is read from its first to its last frame in pieces of 32 MiB, from the cache of the disk, best of several
-times. For a layout without compression the other figure is the CPU time of copying the same bytes out of
-`numpy.memmap` of the same files; for one with compression it is the time of decoding each chunk by imagecodecs in one
+times. For a layout without compression the other figure is the CPU time of copying the same volumes out of
+`numpy.memmap` of the same files, at the places where they lie (which nothing but this benchmark knows of), in pieces of
+the same size; for one with compression it is the time of decoding each chunk by imagecodecs in one
 thread, from memory. CPU time is what other work on the machine changes least. Movies are written into a temporary
 folder, and removed.
 """
@@ -31,6 +32,8 @@ import tifffile
 
 from cnmf3d import open_movie
 from cnmf3d.movies import Movie
+from cnmf3d.movies.formats.vendors.czi_segments import data_of, read_contents
+from cnmf3d.movies.positional import Reader
 from cnmf3d.movies.writing import write_movie
 from measuring import machine
 
@@ -77,35 +80,76 @@ def best(*works: Callable[[], object]) -> list[Times]:
     return [Times(min(wall for wall, _ in times), min(cpu for _, cpu in times)) for times in found]
 
 
-def read_all(movie: Movie) -> None:
+Read = Callable[[int, int], np.ndarray]
+
+
+def read_all(movie: Movie, read: Read) -> None:
     """Read a movie piece by piece."""
     step = max(1, PIECE // (movie.size // len(movie) * movie.dtype.itemsize))
     for start in range(0, len(movie), step):
-        movie.read(start, start + step)
+        read(start, min(start + step, len(movie)))
 
 
-def copy_all(paths: Sequence[Path], size: int) -> None:
-    """Copy as many bytes out of memory maps of the same files."""
-    for path in paths:
-        mapped = np.memmap(path, np.uint8, "r")
-        share = min(len(mapped), size // len(paths))
-        for start in range(0, share, PIECE):
-            np.array(mapped[start : min(start + PIECE, share)])
+def mapped(path: Path, offset: int, shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> np.ndarray:
+    """Values of a file where they lie: a memory map, with `strides` where something lies between them."""
+    raw = np.memmap(path, np.uint8, "r")
+    return np.ndarray(shape, np.uint16, raw, offset, strides)
 
 
-def plain(folder: Path, values: np.ndarray) -> Iterator[tuple[str, Movie]]:
-    """Movies in layouts without compression."""
+def pages_of(path: Path, shape: tuple[int, ...], steps: tuple[int, ...]) -> np.ndarray:
+    """Memory map of the pages of a TIFF file that lie at regular distances; one step in pages a dimension."""
+    with tifffile.TiffFile(path) as tif:
+        offset = tif.pages[0].dataoffsets[0]
+        pitch = tif.pages[1].dataoffsets[0] - offset
+    return mapped(path, offset, (*shape, HEIGHT, WIDTH), (*(step * pitch for step in steps), 2 * WIDTH, 2))
+
+
+def copied(view: np.ndarray) -> Read:
+    """Copy volumes out of a memory map (T, Z, Y, X)."""
+    return lambda start, stop: np.array(view[start:stop])
+
+
+def joined(views: Sequence[np.ndarray], axis: int) -> Read:
+    """Copy volumes out of several memory maps: stretches of time (0), or planes (1)."""
+
+    def stretches(start: int, stop: int) -> np.ndarray:
+        out, done, before = np.empty((stop - start, *views[0].shape[1:]), np.uint16), 0, 0
+        for view in views:
+            part = view[max(0, start - before) : max(0, stop - before)]
+            out[done : done + len(part)] = part
+            done, before = done + len(part), before + len(view)
+        return out
+
+    def planes(start: int, stop: int) -> np.ndarray:
+        out = np.empty((len(views), stop - start, *views[0].shape[1:]), np.uint16)
+        for z, view in enumerate(views):
+            out[z] = view[start:stop]
+        return out.swapaxes(0, 1)
+
+    return planes if axis else stretches
+
+
+def plain(folder: Path, values: np.ndarray) -> Iterator[tuple[str, Movie, Read]]:
+    """Movies in layouts without compression, and the same by memory maps."""
     movie = values[:, :, 0]
+    shape, image = movie.shape, 2 * HEIGHT * WIDTH
     np.save(folder / "m.npy", movie)
-    yield "npy", open_movie(folder / "m.npy", axes="tzyx", rate=5)
-    tifffile.imwrite(folder / "i.tif", movie, imagej=True, metadata={"axes": "TZYX"})
-    yield "ImageJ hyperstack", open_movie(folder / "i.tif", rate=5)
-    with tifffile.TiffWriter(folder / "p.tif", bigtiff=True) as tif:
+    path = folder / "m.npy"
+    yield "npy", open_movie(path, axes="tzyx", rate=5), copied(np.load(path, mmap_mode="r"))
+    path = folder / "i.tif"
+    tifffile.imwrite(path, movie, imagej=True, metadata={"axes": "TZYX"})
+    yield "ImageJ hyperstack", open_movie(path, rate=5), copied(tifffile.memmap(path, mode="r"))
+    path = folder / "p.tif"
+    with tifffile.TiffWriter(path, bigtiff=True) as tif:
         for page in movie.reshape(-1, HEIGHT, WIDTH):
             tif.write(page, contiguous=False, metadata=None)
-    yield "BigTIFF, page by page", open_movie(folder / "p.tif", planes=PLANES, rate=5)
-    tifffile.imwrite(folder / "s.tif", movie.reshape(-1, HEIGHT, WIDTH), rowsperstrip=16, metadata=None)
-    yield "TIFF in strips", open_movie(folder / "s.tif", planes=PLANES, rate=5)
+    view = pages_of(path, shape[:2], (PLANES, 1))
+    yield "BigTIFF, page by page", open_movie(path, planes=PLANES, rate=5), copied(view)
+    path = folder / "s.tif"
+    tifffile.imwrite(path, movie.reshape(-1, HEIGHT, WIDTH), rowsperstrip=16, metadata=None)
+    view = pages_of(path, shape[:2], (PLANES, 1))
+    yield "TIFF in strips", open_movie(path, planes=PLANES, rate=5), copied(view)
+    path = folder / "si.tif"
     state = {
         "SI.hChannels.channelSave": [1, 2],
         "SI.hStackManager.enable": True,
@@ -117,21 +161,49 @@ def plain(folder: Path, values: np.ndarray) -> Iterator[tuple[str, Movie]]:
     half = movie[: len(movie) // 2].view(np.int16)
     pages = np.zeros((len(half), PLANES + 2, 2, HEIGHT, WIDTH), np.int16)
     pages[:, :PLANES, 0] = half
-    write_scanimage(folder / "si.tif", pages.reshape(-1, HEIGHT, WIDTH), state)
+    write_scanimage(path, pages.reshape(-1, HEIGHT, WIDTH), state)
     del pages
-    yield "ScanImage, one of two channels, flyback", open_movie(folder / "si.tif", channel=0)
-    with h5py.File(folder / "m.h5", "w") as file:
-        file["movie"] = movie
-    yield "HDF5, contiguous", open_movie(folder / "m.h5", axes="tzyx", rate=5)
+    with tifffile.TiffFile(path) as tif:
+        places = [page.dataoffsets[0] for page in tif.pages]
+    raw = np.memmap(path, np.uint8, "r")
+
+    def by_page(start: int, stop: int) -> np.ndarray:
+        out = np.empty((stop - start, PLANES, HEIGHT, WIDTH), np.int16)
+        for t in range(start, stop):
+            for z in range(PLANES):
+                at = places[2 * (t * (PLANES + 2) + z)]
+                out[t - start, z] = raw[at : at + image].view(np.int16).reshape(HEIGHT, WIDTH)
+        return out
+
+    yield "ScanImage, one of two channels, flyback", open_movie(path, channel=0), by_page
+    path = folder / "m.h5"
+    with h5py.File(path, "w") as file:
+        at = file.create_dataset("movie", data=movie).id.get_offset()
+    yield "HDF5, contiguous", open_movie(path, axes="tzyx", rate=5), copied(mapped(path, at, shape))
     (folder / "thor").mkdir()
-    yield "ThorImage raw, flyback", open_movie(write_thor(folder / "thor", values, flyback=1))
+    thor = open_movie(write_thor(folder / "thor", values, flyback=1))
+    path = next((folder / "thor").glob("*.raw"))
+    view = mapped(path, 0, shape, ((PLANES + 1) * image, image, 2 * WIDTH, 2))
+    yield "ThorImage raw, flyback", thor, copied(view)
     (folder / "s2p").mkdir()
-    yield "Suite2p, a file a plane", open_movie(write_suite2p(folder / "s2p", values))
-    yield "Zeiss CZI", open_movie(write_zeiss(folder, values))
+    suite2p = open_movie(write_suite2p(folder / "s2p", values))
+    maps = [mapped(Path(name), 0, (len(movie), HEIGHT, WIDTH)) for name in suite2p.paths]
+    yield "Suite2p, a file a plane", suite2p, joined(maps, 1)
+    path = write_zeiss(folder, values)
+    first, second = czi_places(path)
+    view = mapped(path, first, shape, (PLANES * (second - first), second - first, 2 * WIDTH, 2))
+    yield "Zeiss CZI", open_movie(path), copied(view)
     for part in range(4):
         quarter = movie[part * len(movie) // 4 : (part + 1) * len(movie) // 4]
         tifffile.imwrite(folder / f"f_{part}.tif", quarter, imagej=True, metadata={"axes": "TZYX"})
-    yield "four files of stretches", open_movie(str(folder / "f_*.tif"), rate=5)
+    maps = [tifffile.memmap(folder / f"f_{part}.tif", mode="r") for part in range(4)]
+    yield "four files of stretches", open_movie(str(folder / "f_*.tif"), rate=5), joined(maps, 0)
+
+
+def czi_places(path: Path) -> list[int]:
+    """Where the first two images of a CZI file lie."""
+    with Reader(path) as file:
+        return [data_of(file, block)[0] for block in read_contents(file).blocks[:2]]
 
 
 def packed(folder: Path, values: np.ndarray) -> Iterator[tuple[str, Movie, Callable[[], object]]]:
@@ -216,10 +288,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print("| without compression | MB/s | of a memory map's | memory, MiB |\n|---|---|---|---|")
-        for kind, movie in plain(folder, values):
+        for kind, movie, twin in plain(folder, values):
+            assert np.array_equal(movie.read(0, 9), twin(0, 9)), kind
             size = movie.size * movie.dtype.itemsize
-            paths = [Path(path) for path in movie.paths if not path.endswith(".xml")]
-            ours, other = best(partial(read_all, movie), partial(copy_all, paths, size))
+            ours, other = best(partial(read_all, movie, movie.read), partial(read_all, movie, twin))
             print(f"| {kind} | {size / ours.wall / 1e6:.0f} | {other.cpu / ours.cpu:.2f} | {peak():.0f} |", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -227,7 +299,7 @@ def main() -> None:
         print("|---|---|---|---|")
         for kind, movie, alone in packed(folder, values[: max(4, len(values) // 2)]):
             size = movie.size * movie.dtype.itemsize
-            ours, other = best(partial(read_all, movie), alone)
+            ours, other = best(partial(read_all, movie, movie.read), alone)
             figures = f"{other.wall / ours.wall:.2f} | {other.cpu / ours.cpu:.2f}"
             print(f"| {kind} | {size / ours.wall / 1e6:.0f} | {figures} |", flush=True)
     if not options.files:

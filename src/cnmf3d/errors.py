@@ -54,7 +54,7 @@ class ChoiceError(InputError):
     problem, fix : str
         As of `Cnmf3dError`.
     option : str
-        What chooses: ``channel`` or ``dataset``.
+        What chooses: ``channel`` or ``dataset``, or ``position``, which is a folder or a pattern.
     choices : sequence of str
         What there is, each with what is known of it.
     """

@@ -14,7 +14,8 @@ from test_scanimage import SLICES, STATE, VALUES, VOLUMES, frames
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.cropped import cropped
-from cnmf3d.movies.timing import plane_times
+from cnmf3d.movies.formats.vendors import leica, nikon
+from cnmf3d.movies.timing import began, plane_times
 
 PERIOD = 1 / 30
 
@@ -151,6 +152,36 @@ def test_files_are_segments_where_each_holds_several_volumes(tmp_path, values):
     assert open_movie(str(tmp_path / "v*.tif"), rate=5).timeline.segments == ()
 
 
+@pytest.mark.parametrize(
+    ("second", "seconds"), [("2026-01-31T14:26:10", 70.0), ("2026-01-31T14:25:05", 4.0), ("2026-01-31T14:25:00", 4.0)]
+)
+def test_files_lie_as_far_apart_as_their_dates(tmp_path, values, second, seconds):
+    long = np.concatenate([values] * (1 + 40 // len(values)))[:40]
+    for n, date in enumerate(("2026-01-31T14:25:00", second)):
+        text = {"axes": "TZYX", "TimeIncrement": 0.2, "TimeIncrementUnit": "s", "AcquisitionDate": date}
+        tifffile.imwrite(tmp_path / f"m_{n}.ome.tif", long[20 * n : 20 * n + 20], metadata=text)
+    movie = open_movie([tmp_path / "m_0.ome.tif", tmp_path / "m_1.ome.tif"])
+    np.testing.assert_array_equal(movie.read(0, 40), long)
+    np.testing.assert_allclose(movie.seconds[[0, 19, 20, 39]], [0, 3.8, seconds, seconds + 3.8])
+    assert movie.timeline.starts == (20,) and movie.timeline.gaps() == ((20,) if seconds > 4 else ())
+
+
+def test_recordings_of_scanimage_lie_as_far_apart_as_they_began(tmp_path):
+    for n, (minute, second) in enumerate(((25, 0.5), (27, 1.25))):
+        stamp = f"epoch = [2026 1 31 14 {minute} {second}]\nframeTimestamps_sec = "
+        headers = lambda frame, stamp=stamp: f"{stamp}{(frame - 1) / 30:.6f}"  # noqa: E731
+        write_scanimage(tmp_path / f"m_{n}.tif", frames(), STATE, headers=headers)
+    movie = open_movie(tmp_path)
+    assert movie.timeline.starts == (VOLUMES,)
+    np.testing.assert_allclose(movie.seconds[[VOLUMES - 1, VOLUMES, VOLUMES + 1]], [1.1, 120.75, 120.85])
+
+
+def test_dates_that_are_none():
+    assert began("2026-01-31T14:25:00.5Z", 2) == began("2026-01-31T15:25:02.5+01:00")
+    for text in ("", "2026-01-31", "yesterday 12:30", "31.1.2026 14:25"):
+        assert began(text) == {}
+
+
 def test_other_channels_are_opened_in_the_same_way(tmp_path, values):
     both = np.stack([values, values + 500], axis=2)
     tifffile.imwrite(tmp_path / "m.tif", both, imagej=True, metadata={"axes": "TZCYX"})
@@ -191,3 +222,19 @@ def test_what_others_call_flyback_frames_or_motion_is_not_ours(tmp_path, values)
         movie = open_movie(tmp_path / "m.tif")
         assert "says 2 Hz, but 5 Hz is used" in " ".join(movie.warnings)
         assert (movie.metadata.get("motion") == motion) == kept
+
+
+def test_nikon_and_leica_have_planes_by_their_stamps():
+    order = np.arange(24).reshape(6, 4)
+    stamps = (np.arange(6)[:, None] * 0.5 + np.arange(4) * 0.11).ravel()
+    late = nikon.planes_of(order, "tz", stamps.__getitem__)
+    np.testing.assert_allclose(late["plane_times_s"], [0, 0.11, 0.22, 0.33])
+    turned = nikon.planes_of(order.T, "zt", stamps.__getitem__)
+    assert turned == late and nikon.planes_of(order, "!z", stamps.__getitem__) == {}
+    clock = np.datetime64("2024-01-01T00:00:00.000") + (stamps * 1000).astype("timedelta64[ms]")
+    assert leica.planes_of({"T": 6, "Z": 4, "Y": 3, "X": 3}, clock) == late
+    assert leica.planes_of({"T": 6, "Z": 4, "C": 2, "Y": 3, "X": 3}, clock) == late
+    assert leica.planes_of({"T": 6, "Z": 4, "C": 2, "Y": 3, "X": 3}, np.repeat(clock, 2)) == late
+    by_channel = np.repeat(clock.reshape(6, 1, 4), 2, axis=1).ravel()
+    assert leica.planes_of({"T": 6, "C": 2, "Z": 4, "Y": 3, "X": 3}, by_channel) == late
+    assert leica.planes_of({"T": 6, "Z": 4}, clock[:-1]) == {} and leica.planes_of({"T": 6, "Z": 4}, None) == {}

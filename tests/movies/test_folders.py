@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnmf3d import open_movie
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.cli.app import call
+from cnmf3d.errors import ChoiceError, InputError, UsageError
 from cnmf3d.movies.naming import gap_in, grid_of
 
 T, Z, C = 12, 5, 2
@@ -51,6 +52,8 @@ SCHEMES = (
     "ChanA_001_001_{z:03d}_{t:03d}",
     "img_{t:09d}_GFP_{z:03d}",
     "img_channel000_position000_time{t:09d}_z{z:03d}",
+    "TP{t:03d}_Zpos{z:02d}",
+    "e_w1GFP_s1_t{t}_z{z}",
 )
 
 
@@ -65,7 +68,17 @@ def test_a_file_for_each_plane_and_time(tmp_path, scheme):
     assert f"2 planes ({grid_of(list(map(str, files))).planes[0]} to" in said(movie)
 
 
-@pytest.mark.parametrize("scheme", ["x_t{t:03d}_z{z:02d}.tif", "plane{z}/x_{t}.tif"])
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        "x_t{t:03d}_z{z:02d}.tif",
+        "plane{z}/x_{t}.tif",
+        "t{t:03d}/z{z:03d}.tif",
+        "time {t}/slice {z}.tif",
+        "Pos0/img_{t:09d}_Default_{z:03d}.tif",
+        "Default/img_channel000_position000_time{t:09d}_z{z:03d}.tif",
+    ],
+)
 @pytest.mark.parametrize("how", [{}, {"planes": 5}, {"axes": "yx"}, {"axes": "tzyx"}])
 def test_a_folder_of_planes(tmp_path, scheme, how):
     for t in range(T):
@@ -189,6 +202,39 @@ def test_positions_are_movies_of_their_own(tmp_path):
         open_movie(tmp_path)
     assert "position000" in error.value.fix
     assert open_movie(str(tmp_path / "*position000*"), axes="zyx").shape == (3, Z, 4, 6)
+
+
+def test_folders_of_positions_are_listed(tmp_path, capsys):
+    for p, t in np.ndindex(2, 3):
+        put(tmp_path / f"Pos{p}" / f"img_{t:09d}_Default_000.tif", VALUES[t, 0] + p)
+    with pytest.raises(ChoiceError, match="2 positions") as error:
+        open_movie(tmp_path)
+    assert error.value.choices == ("Pos0", "Pos1") and str(tmp_path / "Pos0") in error.value.fix
+    assert np.array_equal(open_movie(tmp_path / "Pos1").read(0, 3)[:, 0], VALUES[:3, 0] + 1)
+    assert call(["info", str(tmp_path)]) == 0
+    assert "Pos1" in capsys.readouterr().out
+
+
+def test_folders_of_times_hold_volumes_each(tmp_path):
+    for t in range(T):
+        put(tmp_path / f"TM{t:05d}" / "SPM00.tif", VALUES[t])
+    assert_is(open_movie(tmp_path), VALUES)
+
+
+def test_wavelengths_with_their_names_are_channels(tmp_path):
+    for t, z, (c, name) in ((t, z, each) for t in range(3) for z in range(Z) for each in enumerate(("w1GFP", "w2Cy3"))):
+        put(tmp_path / f"e_{name}_s1_t{t + 1}_z{z + 1}.tif", VALUES[t, z] + 1000 * c)
+    assert np.array_equal(open_movie(tmp_path, channel=1).read(0, 3), VALUES[:3] + 1000)
+
+
+@pytest.mark.parametrize(("suffix", "said"), [("avi", "ffmpeg"), ("MP4", "ffmpeg"), ("isxd", "Export Movie")])
+def test_a_folder_of_files_that_are_not_read_says_how_to_convert(tmp_path, suffix, said):
+    (tmp_path / "metaData.json").write_text("{}")
+    for n in range(2):
+        (tmp_path / f"{n}.{suffix}").write_bytes(b"RIFF" * 9)
+    with pytest.raises(InputError, match="doesn't read") as error:
+        open_movie(tmp_path)
+    assert said in error.value.fix
 
 
 def test_pages_of_different_sizes(tmp_path):

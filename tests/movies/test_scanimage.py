@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
-from cnmf3d.movies.formats.scanimage_frames import Header, Numbers, header_of, numbers_of
+from cnmf3d.movies.formats.scanimage_frames import (
+    Header,
+    Numbers,
+    counted_by_stamps,
+    header_of,
+    numbers_of,
+)
 from cnmf3d.movies.formats.scanimage_legacy import Legacy, legacy_state
 from cnmf3d.movies.formats.scanimage_placing import place_frames
 from cnmf3d.movies.formats.scanimage_settings import Volume
@@ -65,6 +71,58 @@ def test_frames_that_were_dropped_do_not_shift_planes(tmp_path, flyback, channel
     left = [v for v in range(VOLUMES) if v not in (2, 7)]
     assert np.array_equal(movie.read(0, 99), VALUES[left] + 1000 * (channels - 1))
     assert "dropped" in said(movie) and "2, 7" in said(movie)
+
+
+def write_stamped(path, pages, kept, state=STATE, start=0):
+    """A file whose frames have time stamps and no numbers."""
+    stamps = dict(enumerate((np.asarray(kept) / 29.97).round(6).tolist(), start + 1))
+    write(path, pages, state, first_frame=start + 1, headers=lambda frame: f"frameTimestamps_sec = {stamps[frame]}")
+    path.write_bytes(path.read_bytes().replace(b"frameNumbers", b"frameLetters"))
+    return path
+
+
+@pytest.mark.parametrize("dropped", ["leave out", "nan"])
+def test_frames_without_numbers_are_placed_by_their_time_stamps(tmp_path, dropped):
+    pages = frames(2)
+    state = STATE | {"SI.hStackManager.numFramesPerVolumeWithFlyback": SLICES + 2}
+    gone = [2 * 5 + 1, *range(7 * 5, 8 * 5)]  # a plane, and a whole volume
+    kept = np.array([i for i in range(len(pages)) if i not in gone])
+    movie = open_movie(write_stamped(tmp_path / "m.tif", pages[kept], kept, state), dropped=dropped)
+    assert "counted by their time stamps" in said(movie) and "2" in said(movie)
+    if dropped == "nan":
+        wanted = VALUES.astype(np.float32)
+        wanted[2, 1], wanted[7] = np.nan, np.nan
+        np.testing.assert_array_equal(movie.read(0, 99), wanted)
+    else:
+        left = [v for v in range(VOLUMES) if v not in (2, 7)]
+        np.testing.assert_array_equal(movie.read(0, 99), VALUES[left])
+        np.testing.assert_allclose(movie.seconds, np.array(left) / movie.rate, atol=1e-9)
+
+
+def test_files_without_numbers_are_cut_anywhere_and_lack_frames_between_them(tmp_path):
+    pages, kept = frames(), np.array([i for i in range(VOLUMES * SLICES) if i not in (10, 22, 23)])
+    for number, start in enumerate(range(0, len(kept), 10), 1):
+        part = kept[start : start + 10]
+        write_stamped(tmp_path / f"m_{number:05d}.tif", pages[part], part, start=start)
+    movie = open_movie(tmp_path)
+    left = [v for v in range(VOLUMES) if v not in (3, 7)]
+    np.testing.assert_array_equal(movie.read(0, 99), VALUES[left])
+
+
+@given(
+    gone=st.sets(st.integers(1, 1990)), jitter=st.floats(0, 0.2), drift=st.floats(-2e-4, 2e-4), first=st.floats(0, 1e4)
+)
+def test_frames_counted_by_stamps_against_numpy(gone, jitter, drift, first):
+    kept = np.array([i for i in range(2000) if i not in gone or i < 40])
+    noise = np.random.default_rng(len(gone)).uniform(-jitter, jitter, len(kept))
+    stamps = first + (kept * (1 + drift * (kept > 40)) + noise) / 30
+    found = counted_by_stamps(lambda i: float(stamps[i]), len(kept))
+    assert found is not None and np.array_equal(found[0], kept) and found[1] == pytest.approx(1 / 30, rel=0.25)
+
+
+@pytest.mark.parametrize("stamps", [[0, None, 2, 3], [0, 1, 2, 1, 2, 3], [0, 0, 0, 0], [0, 1]])
+def test_stamps_that_do_not_rise_number_nothing(stamps):
+    assert counted_by_stamps(lambda i: stamps[i], len(stamps)) is None
 
 
 def test_a_dropped_flyback_frame_costs_no_volume(tmp_path):

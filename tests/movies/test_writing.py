@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +17,11 @@ from hypothesis import strategies as st
 
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.movies import open_movie, writing
+from cnmf3d.movies.kept_times import with_kept
 from cnmf3d.movies.resuming import Work
+from cnmf3d.movies.stored import Stored
 from cnmf3d.movies.writing import write_movie
+from cnmf3d.timeline import Segment, Timeline
 
 
 @pytest.mark.parametrize("name", ["o.tif", "o.ome.zarr"])
@@ -28,6 +32,47 @@ def test_values_and_sizes_come_back(tmp_path, values, name, dtype):
     again = open_movie(path)
     np.testing.assert_array_equal(again.read(0, 6), values.astype(dtype))
     assert again.rate == pytest.approx(4.0) and again.voxel_size == pytest.approx((10, 2, 1.5))
+
+
+@pytest.mark.parametrize("name", ["o.tif", "o.ome.zarr", "big.tif"])
+def test_times_of_planes_volumes_and_segments_come_back(tmp_path, monkeypatch, name):
+    if name == "big.tif":
+        monkeypatch.setattr(writing, "IMAGEJ_LIMIT", 0)
+    values = np.arange(45 * 3 * 4 * 5, dtype=np.uint16).reshape(45, 3, 4, 5)
+    seconds = np.arange(45) * 0.5 + np.where(np.arange(45) >= 25, 7.25, 0)
+    timeline = Timeline((Segment("erste ä.tif", 0), Segment("b", 25)), seconds, (0.0, 0.1, 0.2), "what is given")
+    movie = replace(open_movie(values, rate=2.0), timeline=timeline)
+    again = open_movie(write_movie(movie, tmp_path / name))
+    np.testing.assert_array_equal(again.read(0, 45), values)
+    assert again.timeline.segments == timeline.segments and again.rate == pytest.approx(2)
+    np.testing.assert_array_equal(again.seconds, seconds)
+    np.testing.assert_array_equal(again.plane_times, (0, 0.1, 0.2))
+    assert again.timeline.gaps() == (25,)
+
+
+@given(
+    text=st.one_of(
+        st.text(),
+        st.builds(
+            json.dumps,
+            st.dictionaries(
+                st.sampled_from(["cnmf3d", "volumes", "plane_times_s", "time_stamps_s", "segments"]),
+                st.one_of(
+                    st.just(1),
+                    st.just(4),
+                    st.floats(),
+                    st.text(),
+                    st.lists(st.one_of(st.floats(), st.text(), st.lists(st.integers(-1, 5)))),
+                ),
+            ),
+        ),
+    )
+)
+def test_times_of_others_are_left_alone(text):
+    stored = Stored(np.zeros((4, 2, 3, 3)), "tzyx", "TIFF")
+    kept = with_kept(stored, text).facts.metadata
+    assert len(kept.get("time_stamps_s", range(4))) == 4
+    assert all(np.isfinite(kept.get(name, ())).all() for name in ("time_stamps_s", "plane_times_s"))
 
 
 def test_what_is_opened_is_what_is_written(tmp_path, values):

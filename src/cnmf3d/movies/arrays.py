@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.positional import Reader
-from cnmf3d.movies.side_by_side import empty, fill, is_whole
+from cnmf3d.movies.side_by_side import empty, fill, is_whole, runs
 from cnmf3d.movies.stored import Index, LazyArray
 
 PIECE_BYTES = 64 * 2**20
@@ -79,8 +78,7 @@ class Mapped:
         alone = whole and self.item_bytes > SMALL and out[0].flags.c_contiguous
         try:
             with Reader(self.path) as file:
-                ends = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist(), len(numbers)]
-                for start, stop in pairwise(ends):
+                for start, stop in runs(numbers):
                     at = self.offset + int(numbers[start]) * pitch
                     if whole and self.gapless and out.flags.c_contiguous:
                         file.fill(at, out[start:stop])
@@ -176,7 +174,7 @@ class Stacked:
         lead = self.numbers.ndim
         chosen, rest = np.asarray(self.numbers[index[:lead]]), index[lead:]
         flat = chosen.ravel()
-        if flat.size and (np.diff(flat) == 1).all():  # as they lie
+        if len(runs(flat)) == 1:  # as they lie
             block = np.asarray(self.pages[(slice(int(flat[0]), int(flat[-1]) + 1), *rest)])
             return block.reshape(chosen.shape + block.shape[1:])
         out = empty(flat, tuple(self.pages.shape[1:]), rest, np.dtype(self.pages.dtype))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
+from cnmf3d.movies.positional import fresh
 from cnmf3d.movies.side_by_side import empty, fill
 from cnmf3d.movies.stored import Index, LazyArray
 
@@ -104,6 +105,12 @@ class Chained:
         if not numbers.size:
             return
         files = np.searchsorted(self._starts, numbers, "right") - 1
+        turns = np.diff(files)
+        if turns.min(initial=0) >= 0:  # file after file
+            for start, stop in pairwise([0, *(np.flatnonzero(turns) + 1).tolist(), len(files)]):
+                number = int(files[start])
+                fill(self._opened(number), numbers[start:stop] - self._starts[number], rest, out[start:stop])
+            return
         order = np.argsort(files, kind="stable")
         ends = [0, *(np.flatnonzero(np.diff(files[order])) + 1).tolist(), len(order)]
         for start, stop in pairwise(ends):
@@ -113,7 +120,7 @@ class Chained:
             if (np.diff(part) == step).all():  # also planes that each have a file of their own
                 fill(source, inside, rest, out[part[0] : part[-1] + 1 : step])
             else:
-                block = np.empty((len(part), *out.shape[1:]), out.dtype)
+                block = fresh((len(part), *out.shape[1:]), out.dtype)
                 fill(source, inside, rest, block)
                 out[part] = block
 

@@ -8,15 +8,19 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.errors import UsageError
 from cnmf3d.movies.stored import Facts
-from cnmf3d.movies.timing import PLANES, SEGMENTS, STAMPS, Times
+from cnmf3d.movies.timing import BEGAN, PLANES, SEGMENTS, STAMPS, Times
 from cnmf3d.timeline import Segment, Timeline
 
 OTHER = 0.1
 """Part by which the rate may differ from the one that belongs to the time stamps: beyond it another rate was given, so
 that the stamps are wrong. Less would lose the gaps where a rate is given with two digits."""
+
+CLOCK = 1.0
+"""Seconds by which a file's date may be wrong where dates are written in whole seconds."""
 
 SHORT = 20
 """Volumes that files need to be segments: shorter ones are pieces of a stream, as some programs save it. Fewer would
@@ -106,6 +110,42 @@ def segments_of_files(names: Sequence[str], volumes: Sequence[int]) -> dict[str,
     short = [name.rstrip("/").replace("\\", "/").rpartition("/")[2] for name in names]
     unique = short if len(set(short)) == len(short) else list(names)
     return {SEGMENTS: Times(zip(unique, starts, strict=True))}
+
+
+def between_files(begins: Sequence[Facts], volumes: Sequence[int]) -> dict[str, Any]:
+    """Metadata that say when each volume of several files was taken, by the clock at which each file began.
+
+    Parameters
+    ----------
+    begins : sequence of Facts
+        Of each file.
+    volumes : sequence of int
+        Of each file.
+
+    Returns
+    -------
+    dict
+        Empty where a file doesn't tell when it began, where files overlap in time, or follow one another at once.
+    """
+    clocks = [_times(facts, BEGAN) for facts in begins]
+    rate = begins[0].rate
+    if rate is None or any(clock is None for clock in clocks):
+        return {}
+    starts = np.array([clock[0] for clock in clocks if clock is not None], np.float64)
+    # A clock that shows whole seconds doesn't say what happened within one.
+    unsure = (CLOCK if (starts == np.floor(starts)).all() else 0.0) + 0.5 / rate
+    parts: list[npt.NDArray[np.float64]] = []
+    gap = False
+    for facts, count, start in zip(begins, volumes, starts - starts[0], strict=True):
+        stamps = _times(facts, STAMPS)
+        own = np.arange(count) / rate if stamps is None or len(stamps) != count else np.asarray(stamps, np.float64)
+        least = parts[-1][-1] + 1 / rate if parts else 0.0
+        if start < least - unsure:
+            return {}
+        later = start > least + unsure
+        gap |= later or stamps is not None
+        parts.append((start if later else least) + own - own[0])
+    return {STAMPS: Times(np.concatenate(parts).tolist())} if gap else {}
 
 
 def _planes(

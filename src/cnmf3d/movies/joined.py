@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.movies.layout import LaidOut
+from cnmf3d.movies.positional import fresh
 
 OPEN_FILES = 32
 """Files that are kept open at once."""
@@ -83,7 +84,7 @@ class Joined:
         if start < stop <= self.ends[inside]:
             before = self.ends[inside] - self.parts[inside].volumes
             return self._opened(inside).read(start - before, stop - before, step)
-        out, at, done = np.empty((len(range(start, stop, step)), *self.volume), self.dtype), start, 0
+        out, at, done = fresh((len(range(start, stop, step)), *self.volume), self.dtype), start, 0
         while at < stop:
             number = bisect.bisect_right(self.ends, at)
             before = self.ends[number] - self.parts[number].volumes

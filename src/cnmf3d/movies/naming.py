@@ -14,20 +14,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
 
-from cnmf3d.errors import InputError
+from cnmf3d.errors import ChoiceError, InputError
 
 WORDS = {
-    "z": ("z", "slice", "plane", "depth"),
+    "z": ("z", "zpos", "slice", "plane", "depth"),
     "c": ("ch", "chan", "channel", "chn"),
-    "t": ("t", "time", "timepoint", "frame", "vol", "volume"),
+    "t": ("t", "tm", "tp", "time", "timepoint", "frame", "vol", "volume"),
     "p": ("pos", "position"),
 }
 """Words before a number that name its axis; ``p`` are positions of the stage, each of which is a movie of its own."""
 
 _WORD = "|".join(f"(?P<{axis}>{'|'.join(words)})" for axis, words in WORDS.items())
 TOKEN = re.compile(rf"(?<![a-z])(?:{_WORD})[ _-]?(?P<n>\d+)", re.IGNORECASE)
-SHORT_CHANNEL = re.compile(r"(?<![a-z])c(?P<n>\d+)", re.IGNORECASE)
-"""A channel in a name that numbers planes or times, too; a lone ``c`` may be a cell, a condition, a strain."""
+SHORT_CHANNEL = re.compile(r"(?<![a-z])(?:c(?P<n>\d+)|w(?!\d+[tzs]\d)(?P<w>\d+[^\W_]*)(?=[\W_]|$))", re.IGNORECASE)
+"""A channel in a name that numbers planes or times, too; a lone ``c`` may be a cell, a condition, a strain. MetaMorph
+writes the wavelength with its name: ``w1GFP``."""
 
 SCHEMES = (
     re.compile(r"Chan(?P<c>[A-D])_\d+_\d+_(?P<z>\d+)_\d+$"),
@@ -81,10 +82,10 @@ class _Named:
     rest: str
 
 
-def names_an_axis(name: str) -> bool:
-    """Whether the name of a folder numbers a plane or a channel: ``plane3``, ``ch1``."""
-    found = _parsed(name).axes
-    return "z" in found or "c" in found
+def axes_named(name: str) -> set[str]:
+    """What the name of a folder numbers: ``plane3`` and ``ch1`` ``z`` and ``c``, ``t0001`` ``t``, ``Pos0`` ``p``."""
+    found = {next(axis for axis in WORDS if match[axis]) for match in TOKEN.finditer(name)}
+    return found | set(_parsed(name).axes)
 
 
 def grid_of(paths: Sequence[str]) -> Grid | None:
@@ -102,15 +103,17 @@ def grid_of(paths: Sequence[str]) -> Grid | None:
 
     Raises
     ------
-    InputError
+    ChoiceError, InputError
         Where they name several positions of the stage, or a file is missing or there twice.
     """
     named = [_parsed(name) for name in _inner_names(paths)]
     places = sorted({each.axes["p"] for each in named if "p" in each.axes}, key=natural)
     if len(places) > 1:
-        raise InputError(
+        raise ChoiceError(
             f"the files are of {len(places)} positions ({', '.join(places[:4])}), which are a movie each",
             f"Open them one by one, with a pattern such as '*{places[0]}*'.",
+            "position",
+            places,
         )
     planes = sorted({each.axes.get("z", "") for each in named}, key=natural)
     channels = sorted({each.axes.get("c", "") for each in named}, key=natural)
@@ -193,7 +196,7 @@ def _parsed(name: str) -> _Named:
     found = [(next(axis for axis in WORDS if match[axis]), match) for match in TOKEN.finditer(name)]
     spans = [(axis, match.span("n")) for axis, match in found if axis in "zc"]
     if any(axis in "zt" for axis, _ in found):
-        spans += [("c", match.span("n")) for match in SHORT_CHANNEL.finditer(name)]
+        spans += [("c", match.span("n" if match["n"] else "w")) for match in SHORT_CHANNEL.finditer(name)]
     named = _taken(name, spans)
     return _Named({**named.axes, **{axis: match[0] for axis, match in found if axis == "p"}}, named.rest)
 

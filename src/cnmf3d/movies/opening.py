@@ -17,7 +17,7 @@ from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_s
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
 from cnmf3d.movies.calibration import calibrated
-from cnmf3d.movies.clock import plane_times_given, segments_of_files, timeline_of, without_times
+from cnmf3d.movies.clock import between_files, plane_times_given, segments_of_files, timeline_of, without_times
 from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
 from cnmf3d.movies.formats import format_of, open_place
 from cnmf3d.movies.formats.array import open_array
@@ -32,7 +32,7 @@ from cnmf3d.movies.plane_order import Order, in_depth, order_given, times_in_dep
 from cnmf3d.movies.sidecar import sidecar_of
 from cnmf3d.movies.sources import axis_sources, sources_of
 from cnmf3d.movies.stored import DROPPED, REPEATS, USUAL, Choices, Facts, LazyArray, Place, Stored
-from cnmf3d.movies.timing import DISAGREE
+from cnmf3d.movies.timing import BEGAN, DISAGREE, SEGMENTS, STAMPS
 
 if TYPE_CHECKING:
     from cnmf3d.movies.registered.opening import MotionSource
@@ -371,7 +371,8 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         return frames, facts
 
     first, facts = opened(0)
-    size = bytes_of(places[0]) if isinstance(first.data, Mapped) else None
+    size = bytes_of(places[0]) if isinstance(first.data, Mapped) and BEGAN not in facts.metadata else None
+    told = [facts]
     parts, cautions = [Part(str(places[0]), first.shape[0])], list(facts.warnings)
     for number, place in enumerate(places[1:], 1):
         if size is not None and bytes_of(place) == size and place.suffix == places[0].suffix:
@@ -384,6 +385,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
                 "All files of a movie must have volumes of one shape and type; leave the others out.",
             )
         parts.append(Part(str(place), frames.shape[0]))
+        told.append(more)
         cautions += [text for text in more.warnings if text.replace(str(place), str(places[0])) not in cautions]
         cautions += [text for text in (_other_rate(places[0], facts, place, more),) if text]
     sources = {**facts.sources, "t": f"{len(places)} files, one after the other; in each {facts.sources.get('t', '1')}"}
@@ -392,8 +394,11 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         ways = "; ".join(f"planes={planes} ({volumes} volumes)" for volumes, planes in page_readings(len(places)))
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
         facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
-    told = segments_of_files([part.name for part in parts], [part.volumes for part in parts])
-    facts = replace(facts, metadata={**facts.metadata, **told})
+    volumes = [part.volumes for part in parts]
+    times = between_files(told, volumes) if len(told) == len(parts) else {}
+    times |= segments_of_files([part.name for part in parts], volumes)
+    kept = {name: value for name, value in facts.metadata.items() if name not in (STAMPS, SEGMENTS)}
+    facts = replace(facts, metadata={**kept, **times})
     return Joined(parts, first.shape[1:], first.dtype, lambda number: opened(number)[0]), facts
 
 

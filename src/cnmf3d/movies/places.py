@@ -11,13 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from cnmf3d.errors import InputError, UsageError
+from cnmf3d.errors import ChoiceError, InputError, UsageError
 from cnmf3d.hdf5 import holds
 from cnmf3d.movies.formats import formats
+from cnmf3d.movies.formats.vendors.unread import refuse_unread
 from cnmf3d.movies.formats.zarr import is_zarr_folder
-from cnmf3d.movies.naming import names_an_axis, natural
+from cnmf3d.movies.naming import axes_named, natural
 from cnmf3d.movies.stored import Place
 from cnmf3d.regular import refuse_special
+
+ONLY_POSITION = "Default"
+"""Micro-Manager's folder for the images where no positions of the stage were set."""
 
 
 def is_url(source: str) -> bool:
@@ -88,7 +92,8 @@ def _in_folder(folder: Path) -> list[Place]:
     """Movie files of a folder, in natural order; results that lie beside them are none.
 
     Where a file of the folder describes the recording in it, that file alone.
-    Where the folder has no movie files, those of its folders that are named by planes or channels: ``plane1/``.
+    Where the folder has no movie files, those of its folders that are named by planes, channels or times: ``plane1/``,
+    or of the only position of the stage: ``Pos0/``.
     """
     described = next((path for each in formats() if each.described_in and (path := each.described_in(folder))), None)
     if described is not None:
@@ -96,9 +101,9 @@ def _in_folder(folder: Path) -> list[Place]:
     visible = _visible(folder)
     found = _movie_files(visible)
     if not found:
-        inner = [path for path, is_file in visible if not is_file and names_an_axis(path.name)]
-        found = _movie_files([each for path in inner if path.is_dir() for each in _visible(path)])
+        found = _in_inner_folders(folder, [path for path, is_file in visible if not is_file and path.is_dir()])
     if not found:
+        refuse_unread(folder, [path for path, _ in visible])
         inside = f"It holds {len(visible)} other files." if visible else "It is empty."
         raise InputError(f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder.")
     suffixes = Counter(each.suffix.lower() for each in found)
@@ -111,6 +116,31 @@ def _in_folder(folder: Path) -> list[Place]:
         )
     before = len(str(folder))
     return _files(sorted(found, key=lambda each: natural(str(each)[before:])))
+
+
+def _in_inner_folders(folder: Path, inner: Sequence[Path]) -> list[Path]:
+    """Movie files of the folders in a folder that are named by what they number.
+
+    Raises
+    ------
+    ChoiceError
+        Where there are several positions of the stage, which are a movie each.
+    """
+    axes = {path: axes_named(path.name) for path in inner}
+    positions = [path for path in inner if "p" in axes[path] or path.name == ONLY_POSITION]
+    if len(positions) > 1:
+        names = sorted((path.name for path in positions), key=natural)
+        raise ChoiceError(
+            f"the folder {folder} holds {len(names)} positions ({', '.join(names[:4])}), which are a movie each",
+            f"Open one of them: {folder / names[0]}.",
+            "position",
+            names,
+        )
+    if len(positions) == 1:
+        return _movie_files(_visible(positions[0]))
+    timed = all(axes[path] for path in inner)  # else a name with a number is likelier that of a session
+    chosen = [path for path in inner if axes[path] & {"z", "c"} or (timed and "t" in axes[path])]
+    return _movie_files([each for path in chosen for each in _visible(path)])
 
 
 def _files(paths: Sequence[Path]) -> list[Place]:

@@ -20,11 +20,12 @@ from filelock import Timeout
 
 from cnmf3d import plain_json
 from cnmf3d.errors import InputError
+from cnmf3d.movies.kept_times import as_text
 from cnmf3d.movies.movie import Movie
 from cnmf3d.stored_names import lock
 from cnmf3d.written import check_name, target_of, unwritable
 
-VERSION = 1
+VERSION = 2
 JOURNAL = "journal.jsonl"
 
 
@@ -148,5 +149,6 @@ def about_movie(movie: Movie, **more: Any) -> dict[str, Any]:
     if not movie.paths:
         return {}
     size = None if movie.voxel_size is None else list(movie.voxel_size)
-    told = {"version": VERSION, "shape": list(movie.shape), "rate": movie.rate, "voxel_size": size}
+    times = as_text(movie.timeline, len(movie))
+    told = {"version": VERSION, "times": times, "shape": list(movie.shape), "rate": movie.rate, "voxel_size": size}
     return {**told, "fingerprint": movie.fingerprint(), "files": digest.hexdigest(), **more}

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d.movies.positional import fresh
 from cnmf3d.movies.stored import Index, LazyArray
 
 LEAST = 2**18
@@ -44,17 +45,23 @@ def fill(pages: LazyArray, numbers: npt.NDArray[np.intp], rest: Index, out: npt.
         own(numbers, rest, out)
         return
     order = np.argsort(numbers, kind="stable")
-    ends = [0, *(np.flatnonzero(np.diff(numbers[order]) != 1) + 1).tolist(), len(numbers)]
-    for start, stop in pairwise(ends):
+    for start, stop in runs(numbers[order]):
         run = order[start:stop]
-        if run.size:
-            out[run] = pages[(slice(int(numbers[run[0]]), int(numbers[run[-1]]) + 1), *rest)]
+        out[run] = pages[(slice(int(numbers[run[0]]), int(numbers[run[-1]]) + 1), *rest)]
+
+
+def runs(numbers: npt.NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Find (start, stop) of the stretches in which numbers follow one another by 1; none for no numbers."""
+    if not numbers.size:
+        return []
+    breaks = np.flatnonzero(numbers[1:] - numbers[:-1] != 1) + 1
+    return list(pairwise([0, *breaks.tolist(), len(numbers)]))
 
 
 def empty(numbers: npt.NDArray[np.intp], inner: Sequence[int], rest: Index, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """Memory for `rest` of pages of the shape `inner`."""
     lengths = [len(range(*part.indices(n))) for part, n in zip(rest, inner, strict=True) if isinstance(part, slice)]
-    return np.empty((*numbers.shape, *lengths), dtype)
+    return fresh((*numbers.shape, *lengths), dtype)
 
 
 def is_whole(rest: Index, inner: Sequence[int]) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,10 @@ from cnmf3d.timeline import gaps_of
 IRREGULAR = 0.05
 """Standard deviation of the intervals, as a part of their mean, from which a recording is irregular."""
 
-PLANES, STAMPS, SEGMENTS = "plane_times_s", "time_stamps_s", "segments"
+PLANES, STAMPS, SEGMENTS, BEGAN = "plane_times_s", "time_stamps_s", "segments", "began_s"
 """Entries of `Facts.metadata` that say when something was taken: seconds of each plane since its volume began, of each
-volume whose stamps are not even, and (name, first frame) of each segment. They become the movie's `Timeline`. Their
+volume whose stamps are not even, (name, first frame) of each segment, and the clock when the file's first volume was
+taken, which says how much time lies between files. They become the movie's `Timeline`. Their
 values are `Times`: what files of others have under these names is metadata like any other."""
 
 
@@ -30,6 +34,24 @@ less, planes that are scanned in both directions differ by up to all of it."""
 
 DISAGREE = 0.02
 """Part by which two rates may differ without a warning: files round theirs, and clocks drift less."""
+
+
+def began(date: str, after: float = 0.0) -> dict[str, Times]:
+    """When a file's first volume was taken, as an entry of metadata; none for what is no date with a time.
+
+    Parameters
+    ----------
+    date : str
+        ISO 8601: ``2026-01-31T14:25:00.5Z``.
+    after : float
+        Seconds from there to the first volume.
+    """
+    try:
+        day = datetime.fromisoformat(date.strip())
+        clock = day.replace(tzinfo=day.tzinfo or UTC).timestamp() + after
+    except (ValueError, OverflowError):
+        return {}
+    return {BEGAN: Times((clock,))} if re.search(r"\d:\d", date) and math.isfinite(clock) else {}
 
 
 def rate_of(times: Sequence[float], where: str) -> Facts:
@@ -93,6 +115,16 @@ def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, Times]:
     if not typical.any() or np.median(np.abs(late - typical), axis=0).max() > STEADY * np.ptp(typical):
         return {}
     return {PLANES: Times(typical.round(9).tolist())}
+
+
+LOOKED = 5
+"""Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change, and
+in some files each stamp takes a read."""
+
+
+def some_of(volumes: int) -> npt.NDArray[np.intp]:
+    """Numbers of the few volumes whose stamps are looked at for the times of planes."""
+    return np.unique(np.linspace(0, max(0, volumes - 1), LOOKED).astype(np.intp))
 
 
 def scanned(planes: int, seconds: float | None) -> dict[str, Times]:

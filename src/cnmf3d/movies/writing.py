@@ -15,6 +15,7 @@ import xxhash
 
 from cnmf3d.errors import Cnmf3dError, InputError, UsageError
 from cnmf3d.events import Progress, Reporter, silent
+from cnmf3d.movies import kept_times
 from cnmf3d.movies.movie import Movie
 from cnmf3d.movies.resuming import Work, about_movie, at_work
 from cnmf3d.written import settle, to_disk, whole
@@ -218,6 +219,7 @@ class _Tiff:
             bigtiff=not small,
             byteorder="<",
             photometric="minisblack",
+            extratags=_times(movie),
             **(_imagej(movie) if small else _ome(movie)),
         )
         sink.offset = int(mapped.offset)
@@ -243,6 +245,12 @@ class _Tiff:
     def end(self, movie: Movie) -> None:
         """Nothing more."""
         del movie
+
+
+def _times(movie: Movie) -> list[tuple[int, str, int, str, bool]]:
+    """The tag that keeps the times of planes, volumes and segments, where there are any."""
+    text = kept_times.as_text(movie.timeline, movie.shape[0])
+    return [(kept_times.TAG, "s", 0, text, True)] if text else []
 
 
 def _imagej(movie: Movie) -> dict[str, Any]:
@@ -318,6 +326,9 @@ class _Zarr:
         level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
         name = Path(movie.paths[0]).name if movie.paths else "movie"
         root = zarr.open_group(self._path, mode="r+")
+        kept = kept_times.as_text(movie.timeline, movie.shape[0])
+        if kept:
+            root.attrs[kept_times.NAME] = kept
         root.attrs["multiscales"] = [{"version": "0.4", "name": name, "axes": axes, "datasets": [level]}]
 
 

@@ -20,7 +20,7 @@ from cnmf3d.geometry import ZYX
 from cnmf3d.movies.calibration import Calibration, calibration_of
 from cnmf3d.movies.formats.attributes import as_text
 from cnmf3d.movies.stored import Facts, LazyArray, Place, Stored
-from cnmf3d.movies.timing import contradiction, rate_of
+from cnmf3d.movies.timing import began, contradiction, rate_of
 from cnmf3d.movies.units import TIMES, micrometres, plain_unit, seconds, voxel_size
 
 PHOTONS = ("TwoPhotonSeries", "OnePhotonSeries")
@@ -188,6 +188,7 @@ def _facts(place: Place, series: Series, lengths: Mapping[str, int]) -> Facts:
         value = series.tree.child(series.tree.root, name)
         if value is not None:
             told[name] = as_text(value[()])
+    told |= began(str(told.get("session_start_time", "")), float(told.get("starting_time_s", 0.0)))
     return Facts(timed.rate, _voxel_size(series, plane, lengths), told, timed.warnings)
 
 

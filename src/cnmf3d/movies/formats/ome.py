@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from cnmf3d.movies.stored import Facts, Place
-from cnmf3d.movies.timing import Times, plane_times, rate_of
+from cnmf3d.movies.timing import Times, began, plane_times, rate_of
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
 DISAGREE = 0.02
@@ -51,7 +51,8 @@ def facts(place: Place, xml: str, index: int = 0) -> Facts:
             f"{place}: TimeIncrement says {1 / increment:.4g} Hz, the planes' time stamps (DeltaT) {rate:.4g} Hz. "
             "The time stamps are used; give rate= (--fps) if they are wrong."
         )
-    metadata = {**_described(images[index], pixels), **timed.metadata, **_plane_times(pixels)}
+    described = _described(images[index], pixels)
+    metadata = {**described, **began(str(described.get("date", ""))), **timed.metadata, **_plane_times(pixels)}
     return Facts(rate, voxel_size(*sides), metadata, tuple(warnings))
 
 

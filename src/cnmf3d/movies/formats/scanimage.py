@@ -7,7 +7,6 @@ flyback frames at the end of a volume, volumes. A recording may be cut into file
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,6 +25,7 @@ from cnmf3d.movies.formats.mosaic import Mosaic
 from cnmf3d.movies.formats.scanimage_frames import (
     Header,
     Numbers,
+    counted_by_stamps,
     header_of,
     numbers_of,
     stamped_rate,
@@ -34,7 +34,7 @@ from cnmf3d.movies.formats.scanimage_legacy import legacy_state, modern_state
 from cnmf3d.movies.formats.scanimage_placing import Placement, place_frames
 from cnmf3d.movies.formats.scanimage_regions import Regions, regions_of
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.formats.scanimage_times import times_of
+from cnmf3d.movies.formats.scanimage_times import date_of, seconds_between, times_of
 from cnmf3d.movies.formats.tiff_index import description, read_index
 from cnmf3d.movies.formats.tiff_pages import all_pages, flat_pages
 from cnmf3d.movies.gaps import with_gaps
@@ -129,7 +129,7 @@ def open_recording(
         if sections:
             _check_alike(sections[0], section)
         sections.append(section)
-    ordered = _in_order(sections)
+    ordered = _in_order(_counted(sections))
     for one, other in pairwise(ordered):
         _check_order(one, other)
     return _stored(ordered, dataset, USUAL)
@@ -219,6 +219,31 @@ def _check_alike(one: Section, other: Section) -> None:
         )
 
 
+def _counted(sections: Sequence[Section]) -> Sequence[Section]:
+    """Count frames by their time stamps where no file numbers them; as they are where that can't be."""
+    if any(section.numbers is not None or section.volume.slow for section in sections):
+        return sections
+    begins = [section.first.seconds for section in sections]
+    if len({section.first.epoch for section in sections}) > 1 or any(begin is None for begin in begins):
+        return sections
+    ordered = [sections[number] for number in sorted(range(len(sections)), key=begins.__getitem__)]  # type: ignore[arg-type]
+    out: list[Section] = []
+    for section in ordered:
+        found = counted_by_stamps(section.seconds, section.frames)
+        if found is None:
+            return sections
+        frame, period = found
+        if out and out[-1].numbers is not None:
+            before = out[-1].seconds(out[-1].frames - 1)
+            passed = round(((section.first.seconds or 0) - (before or 0)) / period)
+            if passed < 1:
+                return sections
+            frame = frame + out[-1].numbers.frame[-1] + passed
+        rate = 1 / (period * section.volume.frames)
+        out.append(replace(section, numbers=Numbers(np.zeros_like(frame), frame), rate=rate))
+    return out
+
+
 def _in_order(sections: Sequence[Section]) -> Sequence[Section]:
     """Files of one recording by their frame numbers; those of several in the order in which they are given."""
     epochs = {section.first.epoch for section in sections}
@@ -278,7 +303,7 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
         each = volume.repeats if choices.repeats == "apart" else 1
         frame_rate = settings.frame_rate(first.state, volume)
         times = times_of(placement, volume, rate, frame_rate, _seconds(sections), each)
-    told = {"flyback_frames": volume.flyback, "date": _date(first.first.epoch), "scanimage": first.state, **times}
+    told = {"flyback_frames": volume.flyback, "date": date_of(first.first.epoch), "scanimage": first.state, **times}
     files = tuple(str(section.place) for section in sections)
     sources = _sources(sections, volume, placement, axes)
     sources["rate"] = "time stamps" if any("is from the time stamps" in text for text in contradicted) else "settings"
@@ -298,7 +323,8 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
 def _sources(sections: Sequence[Section], volume: Volume, placement: Placement, axes: str) -> dict[str, str]:
     """Where the axes were read."""
     numbered = sections[0].numbers is not None
-    time = f"{'frame numbers' if numbered else 'order'} of the pages of {len(sections)} file{'s'[: len(sections) > 1]}"
+    by = "order" if not numbered else "time stamps" if sections[0].first.number is None else "frame numbers"
+    time = f"{by} of the pages of {len(sections)} file{'s'[: len(sections) > 1]}"
     if placement.left:
         time += f"; {placement.left} volumes that lack planes are left out"
     z = "ScanImage's settings" if volume.slices > 1 else "one plane: no stack was recorded"
@@ -356,12 +382,14 @@ def _joined(sections: Sequence[Section]) -> LazyArray:
 
 
 def _seconds(sections: Sequence[Section]) -> Callable[[int], float | None]:
-    """Time stamps of the frames of all files, counted through."""
+    """Time stamps of the frames of all files, counted through; stamps count from when their recording began."""
     ends = np.cumsum([section.frames for section in sections])
+    later = seconds_between([section.first.epoch for section in sections])
 
     def seconds(frame: int) -> float | None:
         at = int(np.searchsorted(ends, frame, "right"))
-        return sections[at].seconds(frame - int(ends[at]) + sections[at].frames)
+        stamp = sections[at].seconds(frame - int(ends[at]) + sections[at].frames)
+        return None if stamp is None else stamp + later[at]
 
     return seconds
 
@@ -385,7 +413,11 @@ def _placed(sections: Sequence[Section], volume: Volume, dropped: str, where: st
         numbers = Numbers(
             np.concatenate([each.acquisition for each in numbered]), np.concatenate([each.frame for each in numbered])
         )
-        return place_frames(numbers, volume, dropped, where)
+        placement = place_frames(numbers, volume, dropped, where)
+        if sections[0].first.number is not None:
+            return placement
+        text = "its pages carry no frame numbers; they were counted by their time stamps."
+        return replace(placement, lost=[*placement.lost, text])
     frames = np.arange(sum(section.frames for section in sections), dtype=np.int64)
     placement = place_frames(Numbers(np.zeros_like(frames), frames), volume)
     text = "its pages carry no frame numbers; planes were taken by the order of the pages. A dropped frame goes unseen."
@@ -449,9 +481,3 @@ def _rate(sections: Sequence[Section], volume: Volume, axes: str, where: str) ->
         "settings are used; give rate= (--fps) if they are wrong."
     )
     return rate, (text,)
-
-
-def _date(epoch: str) -> str:
-    """Start of the recording as ``YYYYMMDD_HHMMSS``; empty where it isn't told."""
-    numbers = [int(float(part)) for part in re.findall(r"[\d.]+", epoch)]
-    return "{:04d}{:02d}{:02d}_{:02d}{:02d}{:02d}".format(*numbers) if len(numbers) == 6 else ""

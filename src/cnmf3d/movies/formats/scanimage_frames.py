@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.movies.formats.scanimage_settings import Volume
+
+PERIODS, STRETCH = 32, 256
+"""Intervals at the beginning whose median is that of frames, and frames of a stretch of which the two ends alone are
+looked at: in a longer one the clocks of scanner and computer, which differ by up to a thousandth, could hide a frame
+that is lost; in a shorter one opening would take longer."""
 
 FIRST = 8
 """Frames at the beginning whose numbers tell whether averaged frames count by one or by the frames averaged: more
@@ -128,6 +134,54 @@ def numbers_of(header: Callable[[int], Header], frames: int, volume: Volume) -> 
             middle = (low + high) // 2
             todo += [(low, middle), (middle, high)]
     return Numbers(acquisition, (number - 1) // step)
+
+
+def counted_by_stamps(
+    seconds: Callable[[int], float | None], frames: int
+) -> tuple[npt.NDArray[np.int64], float] | None:
+    """Number frames by their time stamps, for pages that carry no numbers: a longer interval has lost frames.
+
+    Parameters
+    ----------
+    seconds : callable
+        ``seconds(i)`` is the stamp of frame i.
+    frames : int
+
+    Returns
+    -------
+    number : (frames,) int
+        From 0.
+    period : float
+        Seconds from frame to frame.
+        None in place of both where frames have no stamps, or these do not rise steadily.
+    """
+    told = [seconds(frame) for frame in range(min(frames, PERIODS + 1))]
+    begin = np.array([math.nan if each is None else each for each in told])
+    intervals = np.diff(begin)
+    if intervals.size < 2 or not np.isfinite(begin).all() or intervals.min() <= 0:
+        return None
+    period = float(np.median(intervals))
+    steps = np.ones(frames, np.int64)
+    spread = float(np.median(np.abs(intervals - period)))  # over a stretch it must not add up to half a frame
+    edges = [*range(0, frames - 1, max(1, min(STRETCH, int(period / (4 * spread + 1e-12 * period))))), frames - 1]
+    todo = list(pairwise(edges))
+    while todo:
+        low, high = todo.pop()
+        one, other = seconds(low), seconds(high)
+        if one is None or other is None:
+            return None
+        lasted = round((other - one) / period)
+        if lasted == high - low:
+            continue
+        if lasted < high - low:
+            return None
+        if high - low == 1:
+            steps[high] = lasted
+        else:
+            middle = (low + high) // 2
+            todo += [(low, middle), (middle, high)]
+    steps[0] = 0
+    return np.cumsum(steps), period
 
 
 def _step(key: Callable[[int], tuple[int, int] | None], frames: int, average: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,7 @@ import numpy.typing as npt
 
 from cnmf3d.movies.formats.scanimage_placing import Placement
 from cnmf3d.movies.formats.scanimage_settings import Volume
-from cnmf3d.movies.timing import SEGMENTS, STAMPS, Times, plane_times, scanned
-
-LOOKED = 5
-"""Volumes whose stamps are looked at for the times of planes: their order is the scanner's, which doesn't change."""
+from cnmf3d.movies.timing import SEGMENTS, STAMPS, Times, plane_times, scanned, some_of
 
 Seconds = Callable[[int], float | None]
 
@@ -62,7 +61,7 @@ def _planes(
 ) -> dict[str, Times]:
     """Times of planes: by the stamps of some volumes, or else in the order of the scan at the frames' rate."""
     whole = frames[(frames >= 0).all(axis=1)]
-    some = whole[np.unique(np.linspace(0, len(whole) - 1, LOOKED).astype(int))]
+    some = whole[some_of(len(whole))] if len(whole) else whole
     stamps = np.array([[_stamp(seconds, frame) for frame in row] for row in some])
     stamped = plane_times(stamps.reshape(len(some), volume.slices, volume.repeats).mean(axis=2))
     if stamped or volume.slow:
@@ -90,3 +89,22 @@ def _stamp(seconds: Seconds, frame: np.intp) -> float:
     """Not-a-number where a frame has no stamp."""
     value = seconds(int(frame))
     return math.nan if value is None else value
+
+
+def date_of(epoch: str) -> str:
+    """Start of a recording as ``YYYYMMDD_HHMMSS``; empty where it isn't told."""
+    numbers = [int(part.partition(".")[0]) for part in re.findall(r"\d[\d.]*", epoch)]
+    return "{:04d}{:02d}{:02d}_{:02d}{:02d}{:02d}".format(*numbers) if len(numbers) == 6 else ""
+
+
+def seconds_between(epochs: Sequence[str]) -> list[float]:
+    """Seconds from the first recording's start to that of each; zeros where one isn't told."""
+    clocks = []
+    for epoch in epochs:
+        try:
+            parts = [float(part) for part in re.findall(r"\d[\d.]*", epoch)]
+            day = datetime(*(int(part) for part in parts[:5]))  # type: ignore[arg-type]
+            clocks.append(day + timedelta(seconds=parts[5]))
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return [0.0] * len(epochs)
+    return [(clock - clocks[0]).total_seconds() for clock in clocks]

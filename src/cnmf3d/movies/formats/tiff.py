@@ -16,6 +16,7 @@ from cnmf3d.movies.formats.tiff_errors import broken, complaints, unreadable
 from cnmf3d.movies.formats.tiff_index import read_index
 from cnmf3d.movies.formats.tiff_pages import flat_pages
 from cnmf3d.movies.formats.tiff_series import choose, letters, series_of
+from cnmf3d.movies.kept_times import TAG, with_kept
 from cnmf3d.movies.stored import Place, Stored
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def open_tiff(place: Place, dataset: str | None) -> Stored:
     with complaints() as messages:
         try:
             with _file(place) as tif:
-                stored = _open(place, tif, dataset)
+                stored = with_kept(_open(place, tif, dataset), tif.pages.first.tags.valueof(TAG))
         except Exception as error:
             raise unreadable(str(place), error) from error
     if messages:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,9 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.formats.tiff_errors import truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
+from cnmf3d.movies.formats.tiff_strips import decode_strips, is_native, strip_decoder
 from cnmf3d.movies.positional import Reader
-from cnmf3d.movies.side_by_side import empty, in_threads
+from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Index, LazyArray, Place
 
 if TYPE_CHECKING:
@@ -195,14 +198,45 @@ class Pages:
 
     def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of pages into memory, on all cores where they are compressed; see `side_by_side.fill`."""
+        whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype
 
         def work(part: range) -> None:
             with self._open() as reader:
                 for at in part:
-                    out[at] = self._page(int(numbers[at]), reader)[rest]
+                    number = int(numbers[at])
+                    if not (whole and out[at].flags.c_contiguous and self._filled(number, reader, out[at])):
+                        out[at] = self._page(number, reader)[rest]
 
         packed = any(not _plain(page) for page in self.index.kinds)
         in_threads(work, len(numbers), math.prod(self.shape[1:]) * self.dtype.itemsize * len(numbers) if packed else 0)
+
+    @cached_property
+    def _as_it_lies(self) -> npt.NDArray[np.bool_]:
+        """Of each page, whether its values lie in the file as they are wanted in memory."""
+        first = self.index.page(0)
+        plain = [
+            _plain(page) and _orientation(page) == _orientation(first) and is_native(page) for page in self.index.kinds
+        ]
+        there = self.index.offsets[self.index.first[:-1]] > 0
+        return np.asarray(np.array(plain)[self.index.kind] & _contiguous(self.index) & there)
+
+    @cached_property
+    def _decoders(self) -> list[Callable[..., Any] | None]:
+        """Of each kind of pages, what decodes its strips straight into memory."""
+        first = _orientation(self.index.page(0))
+        return [strip_decoder(page) if _orientation(page) == first else None for page in self.index.kinds]
+
+    def _filled(self, number: int, reader: Reader, out: npt.NDArray[Any]) -> bool:
+        """Read a page into memory as it lies there; False where it must be decoded elsewhere."""
+        try:
+            if self._as_it_lies[number]:
+                reader.fill(int(self.index.offsets[self.index.first[number]]), out)
+                return True
+            decoder = self._decoders[self.index.kind[number]]
+            page, segments = self.index.page(number), self.index.segments(number)
+            return decoder is not None and decode_strips(page, decoder, segments, reader, out)
+        except (OSError, EOFError) as error:
+            raise unreadable(f"page {number} of {self.name}", error) from error
 
     def _open(self) -> Reader:
         """Open the file for one read."""

@@ -17,6 +17,7 @@ from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import facts_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
+from cnmf3d.movies.kept_times import NAME, with_kept
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
@@ -227,7 +228,8 @@ def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str)
         told["channels"] = channels
     version = image.get("version") or scales.get("version") or "0.4"
     facts = Facts(1 / interval if interval else None, voxel_size(*sides), told, tuple(cautions))
-    return Stored(Chunked(place, array), axes, f"OME-Zarr {version}", facts)
+    stored = Stored(Chunked(place, array), axes, f"OME-Zarr {version}", facts)
+    return with_kept(stored, group.attrs.get(NAME))
 
 
 def _scaled(

@@ -109,11 +109,10 @@ def _segment(file: Reader, at: int, name: str, size: int) -> bytes:
     """Read the first bytes of a segment's content, and see that it is what it should be."""
     if at < 0:
         raise Damaged(f"a segment lies at {at}")
-    head = file.exactly(at, HEADER)
-    found = head[:16].rstrip(b"\0").decode("latin-1")
-    if found != name:
+    content = file.exactly(at, HEADER + size)
+    if content[:16].rstrip(b"\0") != name.encode():
         raise Damaged(f"{name} was expected at byte {at}")
-    return file.exactly(at + HEADER, size)
+    return content[HEADER:]
 
 
 def _blocks(file: Reader, at: int) -> list[Block]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Mapped
@@ -13,7 +15,7 @@ from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import Times, plane_times, rate_of, some_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".lif"
@@ -101,7 +103,31 @@ def _facts(place: Place, image: Any) -> Facts:
         steps["Y"], steps["Z"] = steps["Z"], None
     times = np.asarray(image.coords.get("T", []), float)
     timed = rate_of(times.tolist(), str(place))
-    return Facts(timed.rate, voxel_size(steps["Z"], steps["Y"], steps["X"]), timed.metadata, timed.warnings)
+    sizes = {name: int(length) for name, length in zip(image.dims, image.shape, strict=True)}
+    late = planes_of(sizes, getattr(image, "timestamps", None))
+    size = voxel_size(steps["Z"], steps["Y"], steps["X"])
+    return Facts(timed.rate, size, {**timed.metadata, **late}, timed.warnings)
+
+
+def planes_of(sizes: Mapping[str, int], stamps: npt.NDArray[np.datetime64] | None) -> dict[str, Times]:
+    """Times of planes, as an entry of metadata, where the file has a stamp for each, or for each of its channels.
+
+    Parameters
+    ----------
+    sizes : mapping
+        Length of each dimension, the slowest first, as the stamps follow one another.
+    stamps : (n,) datetime64, or None
+    """
+    loops = {name: length for name, length in sizes.items() if name in "TZC"}
+    if stamps is None or list(loops)[:1] != ["T"] or "Z" not in loops:
+        return {}
+    if len(stamps) == loops["T"] * loops["Z"]:
+        loops.pop("C", None)
+    if len(stamps) != math.prod(loops.values()):
+        return {}
+    seconds = (stamps - stamps[0]) / np.timedelta64(1, "s")
+    table = np.moveaxis(seconds.reshape(tuple(loops.values())), list(loops).index("Z"), 1)
+    return plane_times(table.reshape(loops["T"], loops["Z"], -1).min(axis=2)[some_of(loops["T"])])
 
 
 FORMAT = Format("Leica LIF", (SUFFIX,), named(SUFFIX), open_recording)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.positions import position_of
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import Times, plane_times, rate_of, some_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".nd2"
@@ -113,11 +113,34 @@ def _facts(place: Place, file: Any, numbers: npt.NDArray[np.intp], letters: str)
     timed = Facts()
     if "t" in letters:
         firsts = np.moveaxis(numbers, letters.index("t"), 0).reshape(numbers.shape[letters.index("t")], -1)[:STAMPS, 0]
-        stamps = [file.frame_metadata(int(number)).channels[0].time.relativeTimeMs / 1000 for number in firsts]
+        stamps = [_seconds(file, int(number)) for number in firsts]
         timed = rate_of(stamps, str(place))
     channels = [channel.channel.name for channel in file.metadata.channels or []]
-    metadata: dict[str, Any] = {**timed.metadata, **({"channels": channels} if channels else {})}
+    late = planes_of(numbers, letters, lambda number: _seconds(file, number))
+    metadata: dict[str, Any] = {**timed.metadata, **late, **({"channels": channels} if channels else {})}
     return Facts(timed.rate, voxel_size(depth, micrometres(size.y), micrometres(size.x)), metadata, timed.warnings)
+
+
+def _seconds(file: Any, number: int) -> float:
+    """Time stamp of a frame."""
+    return float(file.frame_metadata(number).channels[0].time.relativeTimeMs) / 1000
+
+
+def planes_of(numbers: npt.NDArray[np.intp], letters: str, seconds: Callable[[int], float]) -> dict[str, Times]:
+    """Times of planes by the stamps of some volumes, as an entry of metadata.
+
+    Parameters
+    ----------
+    numbers : integer array
+        Number of the frame at each place of the loops `letters`.
+    letters : str
+    seconds : callable
+        ``seconds(number)`` is the stamp of a frame.
+    """
+    if sorted(letters) != ["t", "z"]:
+        return {}
+    volumes = np.moveaxis(numbers, letters.index("t"), 0)
+    return plane_times(np.array([[seconds(int(n)) for n in row] for row in volumes[some_of(len(volumes))]]))
 
 
 FORMAT = Format("Nikon ND2", (SUFFIX,), named(SUFFIX), open_recording)
