@@ -291,6 +291,7 @@ def test_bodies_are_accepted_once_and_thin_things_rejected_beside_them():
     expected = np.arange(80) < 40
     expected[3] = False  # no SNR
     assert np.array_equal(accepted, expected)
+    assert np.flatnonzero(quality["double"]).tolist() == [79]
 
 
 def test_both_kinds_are_accepted_where_that_is_asked_for_but_no_doubles():

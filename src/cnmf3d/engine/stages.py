@@ -38,7 +38,7 @@ class Demixed:
         Neuropil.
     quality : mapping of name to (components,) float32
         ``snr``, ``r_value``, ``reliability``, ``skewness``, ``compactness``, ``smoothness``, ``width``, ``aspect``,
-        ``motion_r``, ``soma``.
+        ``motion_r``, ``double``, ``soma``, ``p_cell``.
     response : Response or None
         Kinetics that were measured; None where no trace told them.
     shares : (components, frames) float32 or None

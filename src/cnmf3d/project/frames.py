@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MEASURES = ("x_um", "y_um", "z_um")
 METRICS = (
     "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma",
-    "p_cell", "motion_r", "seen", "decay", "rise", "noise",
+    "p_cell", "motion_r", "double", "seen", "decay", "rise", "noise",
 )  # fmt: skip
 
 

@@ -77,13 +77,14 @@ def judge(
 
     Returns
     -------
-    quality : with ``soma``, the probability that a component is a cell body, and ``p_cell``, that it is a cell at all
-        (which decides nothing)
+    quality : with ``double``, 1 for what a brighter component left over, ``soma``, the probability that a component is a
+        cell body, and ``p_cell``, that it is a cell at all (which decides nothing)
     accepted : (components,) bool
     """
     lively = raw.std(axis=1) >= LIVELY * noise_level(raw)
     real = decide(quality, plan, bins, lively)
-    real = real & ~is_double(footprints, raw, plan.width, real, quality["r_value"])
+    double = is_double(footprints, raw, plan.width, real, quality["r_value"])
+    quality, real = {**quality, "double": double.astype(np.float32)}, real & ~double
     soma = soma_probability(quality["width"], quality["aspect"], real)
     real, clear = real & (soma >= plan.least_soma), quality["snr"] >= PLAIN * plan.min_snr
     light = change_of_light(footprints, raw, plan.width, scale)

@@ -1,5 +1,8 @@
 """The probability that a component is a cell, by the measures that acceptance has: a logistic regression.
 
+All but one of its features are the component's own. The last is the movie's: where much of what is found is what brighter
+components left over, motion moves cells within a block, and less of the rest are cells than their measures say.
+
 It decides nothing: acceptance has rules of its own. `WEIGHTS` are fitted to simulated movies, of easy and of hard
 kinds, and are judged on others (``benchmarks/probability.py`` fits them and prints both).
 """
@@ -15,10 +18,20 @@ from cnmf3d.components import Float
 
 Values = npt.NDArray[np.float64]
 
+TYPICAL = (10, 1)
+"""Components that are no doubles, and doubles, of what a movie has before anything of it is known: more would let motion
+in small movies pass, fewer make few cells look like a movie that moves."""
+
 
 def _deviations(quality: Mapping[str, Float], bins: int) -> Values:
     """Reliability in standard deviations of Fisher's z, what noise has none of."""
     return np.asarray(np.arctanh(np.clip(quality["reliability"], -0.999, 0.999)) * np.sqrt(max(bins - 3, 1)))
+
+
+def _single(quality: Mapping[str, Float], bins: int) -> Values:
+    """Log odds that a component of this movie is no double, with `TYPICAL` added: few components say little."""
+    double = np.asarray(quality["double"]) > 0
+    return np.full(double.shape, np.log((np.sum(~double) + TYPICAL[0]) / (np.sum(double) + TYPICAL[1])))
 
 
 FEATURES: Mapping[str, Callable[[Mapping[str, Float], int], Values]] = {
@@ -28,22 +41,25 @@ FEATURES: Mapping[str, Callable[[Mapping[str, Float], int], Values]] = {
     "compactness": lambda q, bins: np.clip(q["compactness"], 0.3, 1),
     "smoothness": lambda q, bins: np.clip(q["smoothness"], 0, 0.8),
     "motion": lambda q, bins: np.clip(q["motion_r"], 0, 1),
+    "double": lambda q, bins: np.clip(q["double"], 0, 1),
+    "movie's singles": _single,
 }
 """What the probability depends on, each within what movies with truth had: beyond it nothing is known."""
 
 WEIGHTS: Mapping[str, float] = {
-    "constant": -37.664,
-    "log SNR": 1.590,
-    "r value": 1.202,
-    "reliability": 3.357,
-    "compactness": 21.036,
-    "smoothness": 9.071,
-    "motion": -10.548,
+    "constant": -35.066,
+    "log SNR": 1.658,
+    "r value": 1.701,
+    "reliability": 1.016,
+    "compactness": 24.371,
+    "smoothness": 4.915,
+    "motion": -3.800,
+    "double": -3.378,
+    "movie's singles": 0.747,
 }
-"""Log odds for a feature's unit, as ``python benchmarks/probability.py --fit`` prints them: 545 components of twelve
-simulated movies, 53 of which are no cell (nearly all of them what motion leaves), with a ridge. They were fitted when
-smoothness and compactness were those of footprints in units of noise, with their holes. Fit them again when measures
-change."""
+"""Log odds for a feature's unit, as ``python benchmarks/probability.py --fit`` prints them: 763 components of
+fifteen simulated movies, 135 of which are no cell (nearly all of them what motion leaves), with a ridge. Fit them again
+when measures change."""
 
 
 def features_of(quality: Mapping[str, Float], bins: int) -> Values:
@@ -52,7 +68,7 @@ def features_of(quality: Mapping[str, Float], bins: int) -> Values:
     Parameters
     ----------
     quality : mapping of name to (components,) float32
-        As for `decision.decide`.
+        As for `decision.decide`, and ``double``; of all components of a movie.
     bins : int
         Time bins that the reliability was computed on.
     """

@@ -43,6 +43,7 @@ MEANINGS = {
     "rise": "rise time of calcium in seconds",
     "noise": "standard deviation of the trace's noise in one frame",
     "motion_r": "correlation of the trace with the motion; above its threshold four times min_SNR is asked for",
+    "double": "1 where a brighter component left it over, within it or at its edge; such are rejected",
     "seen": "share of the footprint that the movie shows, mean over the frames",
 }
 """What measures are whose names don't say it."""

@@ -55,6 +55,7 @@ METRICS = {
     "soma": "probability of being a cell body and not something thinner; 1 where all components are of one kind",
     "p_cell": "probability of being a cell, fitted to simulated movies; it has no part in the verdict",
     "motion_r": "multiple correlation of the trace with the motion; edges that move have more than 0.6",
+    "double": "1 where a brighter ROI left it over: within it or at its edge, and following its trace; else 0",
     "seen": "share of the footprint's light that the movie shows, mean over the volumes",
     "f0": "resting light F0 (whose: see DfOverF), without the detector's offset, in units of the raw traces",
     "decay": "decay time of calcium after a spike, in seconds",
