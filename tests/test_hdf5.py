@@ -219,6 +219,8 @@ def test_attributes_that_claim_texts_longer_than_their_file_take_no_memory(tmp_p
         file["g"].attrs["last"] = "x" * 12345
     with h5py.File(path) as file:
         assert [longest_attribute(file[name], path) for name in ("g", "g/m", "/")] == [12345, 0, 0]
+    if lib == "latest":  # has checksums: HDF5 itself sees that the length was changed
+        return
     lengthen(path, 12345, 2**32 - 2)
     with h5py.File(path) as file:
         assert longest_attribute(file["g"], path) == 2**32 - 2

@@ -90,6 +90,22 @@ def test_places_where_nothing_can_be_written_are_seen_before(tmp_path):
         check_place(tmp_path / ("a" * 300))
 
 
+def test_what_somebody_else_left_in_a_shared_folder_keeps_nobody_from_working(tmp_path, monkeypatch):
+    (theirs := tmp_path / temporary_name()).mkdir()
+    (mine := tmp_path / temporary_name()).mkdir()
+    real = type(tmp_path).exists
+
+    def exists(path, **how):
+        if path.parent == theirs:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, **how)
+
+    monkeypatch.setattr(type(tmp_path), "exists", exists)
+    monkeypatch.setattr(written, "_left", lambda *_: True)
+    sweep(tmp_path)
+    assert theirs.is_dir() and not mine.is_dir()
+
+
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.01])
 def test_a_curation_on_a_full_disk_is_in_the_journal(tmp_path, random_results, full, part, monkeypatch):
     path = write_results(random_results(), tmp_path / "r.hdf5")

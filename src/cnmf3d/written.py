@@ -229,14 +229,19 @@ def sweep(folder: Path) -> None:
     except OSError:
         return
     for name in names:
-        place, found = folder / name, NAME.fullmatch(name)
-        if found is None or (place / BEFORE).exists() or not _left(place, found["host"], int(found["pid"])):
-            continue
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                place.unlink()
+        with suppress(OSError):  # somebody else's, in a folder that all users share
+            _sweep(folder / name)
+
+
+def _sweep(place: Path) -> None:
+    """Remove one of them, unless its program is alive or it holds what is needed."""
+    found = NAME.fullmatch(place.name)
+    if found is None or (place / BEFORE).exists() or not _left(place, found["host"], int(found["pid"])):
+        return
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink()
 
 
 PREFIX = ".cnmf3d-"
