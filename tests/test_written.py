@@ -76,7 +76,7 @@ def test_places_where_nothing_can_be_written_are_seen_before(tmp_path):
     (tmp_path / "sound").symlink_to(tmp_path / "there" / "x.hdf5")
     check_place(tmp_path / "sound")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "x.hdf5")
-    with pytest.raises(UsageError, match="there is no folder .*nowhere"):
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere"):
         check_place(tmp_path / "link")
     for command in (["register"], ["run"], ["export", "caiman"]):
         where = ["-o", str(tmp_path / "link")] if len(command) == 1 else [str(tmp_path / "link")]
