@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import h5py
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from cnmf3d.cli.app import call
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import holds, refuse_elsewhere
+from cnmf3d.hdf5_attributes import longest_attribute
 from cnmf3d.movies import open_movie
 from cnmf3d.results import load_results, write_results
 from cnmf3d.results.curation.session import CurationSession
@@ -190,3 +193,44 @@ def test_texts_longer_than_their_file_take_no_memory(tmp_path, length):
             return
         with pytest.raises(InputError, match="/text should have more bytes"):
             refuse_elsewhere(file, path)
+
+
+def lengthen(path, length, claimed):
+    """Let an attribute whose text has a length claim another one."""
+    content = bytearray(path.read_bytes())
+    place = next(
+        at
+        for at in range(len(content) - 16)
+        if content.startswith(struct.pack("<I", length), at) and content[at + 4 : at + 8] != bytes(4)
+    )
+    content[place : place + 4] = struct.pack("<I", claimed)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("lib", ["earliest", "latest"])
+@pytest.mark.parametrize("block", [0, 512])
+def test_attributes_that_claim_texts_longer_than_their_file_take_no_memory(tmp_path, lib, block):
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w", libver=lib, userblock_size=block) as file:
+        file["g/m"] = np.ones(SHAPE, "u2")
+        for number in range(5):
+            file["g"].attrs[f"k{number}"] = ["short", "x" * (100 + number)]
+        file["g"].attrs["n"] = 3
+        file["g"].attrs["last"] = "x" * 12345
+    with h5py.File(path) as file:
+        assert [longest_attribute(file[name], path) for name in ("g", "g/m", "/")] == [12345, 0, 0]
+    if lib == "latest":  # has checksums: HDF5 itself sees that the length was changed
+        return
+    lengthen(path, 12345, 2**32 - 2)
+    with h5py.File(path) as file:
+        assert longest_attribute(file["g"], path) == 2**32 - 2
+    with pytest.raises(InputError, match="an attribute of /g should have 4294967294 bytes"):
+        open_movie(path, axes="tzyx")
+
+
+def test_results_whose_attributes_claim_too_much_are_damaged(results):
+    with h5py.File(results, "r+") as file:
+        file.attrs["more"] = "x" * 12345
+    lengthen(results, 12345, 2**31)
+    with pytest.raises(InputError, match="an attribute of / should have"):
+        load_results(results)

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from cnmf3d import hdf5, written
+from cnmf3d.cli.app import call
 from cnmf3d.errors import Cnmf3dError, UsageError
 from cnmf3d.results import load_results, write_results
 from cnmf3d.results.curation.session import CurationSession
 from cnmf3d.results.placing import new_folder
-from cnmf3d.written import check_name, sweep, temporary_name, whole
+from cnmf3d.written import check_name, check_place, sweep, temporary_name, whole
 
 
 def names(folder):
@@ -57,6 +58,52 @@ def test_results_on_a_full_disk_leave_what_was_there(tmp_path, random_results, f
     with pytest.raises(Cnmf3dError, match="No space left") as error:
         write_results(random_results(seed=2), path)
     assert "full" in error.value.fix and path.read_bytes() == before and names(tmp_path) == ["r.hdf5"]
+
+
+@pytest.mark.parametrize("room", [0, 3000, 40_000, 90_000])
+def test_an_nwb_file_on_a_full_disk_is_an_error_with_a_sentence(tmp_path, random_results, full, room, capsys):
+    pytest.importorskip("pynwb")
+    path = write_results(random_results(), tmp_path / "r.hdf5")
+    full(room)
+    started = "session_start_time=2026-01-31T14:00:00+01:00"
+    assert call(["export", "nwb", str(path), str(tmp_path / "o.nwb"), "--set", started]) == 1
+    assert "The disk is full" in capsys.readouterr().err and names(tmp_path) == ["r.hdf5"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_places_where_nothing_can_be_written_are_seen_before(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "sound").symlink_to(tmp_path / "there" / "x.hdf5")
+    check_place(tmp_path / "sound")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "x.hdf5")
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere"):
+        check_place(tmp_path / "link")
+    for command in (["register"], ["run"], ["export", "caiman"]):
+        where = ["-o", str(tmp_path / "link")] if len(command) == 1 else [str(tmp_path / "link")]
+        movie = tmp_path / "m.npy"
+        np.save(movie, np.zeros((30, 3, 8, 8), np.uint16))
+        given = [str(movie), "--axes", "tzyx", "--fps", "5"] if len(command) == 1 else [str(tmp_path / "r.hdf5")]
+        assert call([*command, *given, *where]) in (2, 3)
+    with pytest.raises(UsageError, match="has 250 bytes"):
+        check_place(tmp_path / ("a" * 250), 20)
+    with pytest.raises(UsageError, match="bytes"):
+        check_place(tmp_path / ("a" * 300))
+
+
+def test_what_somebody_else_left_in_a_shared_folder_keeps_nobody_from_working(tmp_path, monkeypatch):
+    (theirs := tmp_path / temporary_name()).mkdir()
+    (mine := tmp_path / temporary_name()).mkdir()
+    real = type(tmp_path).exists
+
+    def exists(path, **how):
+        if path.parent == theirs:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, **how)
+
+    monkeypatch.setattr(type(tmp_path), "exists", exists)
+    monkeypatch.setattr(written, "_left", lambda *_: True)
+    sweep(tmp_path)
+    assert theirs.is_dir() and not mine.is_dir()
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.01])

@@ -19,6 +19,7 @@ import numpy as np
 
 from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
+from cnmf3d.hdf5_attributes import longest_attribute
 
 if TYPE_CHECKING:
     import h5py
@@ -51,6 +52,7 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
     most = MOST_PACKED * size + 2**20
 
     def look(name: str, item: Any) -> None:
+        refuse_long_texts(item, place)
         if isinstance(item, h5py.Group):
             found.extend(_links(item))
         elif isinstance(item, h5py.Dataset):
@@ -68,6 +70,21 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
         raise InputError(
             f"{path} refers to other files, which results never do: {'; '.join(found[:3])}",
             "Nothing was read from there. Take a copy that holds its values itself (h5repack makes one of your own).",
+        )
+
+
+def refuse_long_texts(item: h5py.Group | h5py.Dataset, path: Path) -> None:
+    """See that attributes don't claim texts that are longer than their file: HDF5 would take memory for them.
+
+    Raises
+    ------
+    InputError
+        Where one does.
+    """
+    if path.is_file() and (longest := longest_attribute(item, path)) > path.stat().st_size:
+        raise InputError(
+            f"{path} is damaged: an attribute of {item.name} should have {longest} bytes, more than the file",
+            "Take another copy of it.",
         )
 
 
@@ -124,6 +141,8 @@ def refuse_missing(dataset: h5py.Dataset, path: Path, *, whole: h5py.File | None
     if dataset.file.filename != (os.fspath(path) if whole is None else whole.filename):
         other = dataset.file.filename
         raise InputError(f"{path}: {dataset.name} is a link to {other}", f"Open that file itself: {other}")
+    for item in (dataset, dataset.parent, dataset.file["/"]):
+        refuse_long_texts(item, path)
     if dataset.external:
         raise InputError(
             f"{path}: the values of {dataset.name} are the bytes of other files ({', '.join(_named(dataset))})",

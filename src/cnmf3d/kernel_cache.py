@@ -50,5 +50,5 @@ def _users() -> Path:
 
 def _writable(folder: Path) -> bool:
     """Whether files can be made in a folder, or the folder itself where it isn't there."""
-    there = next((each for each in (folder, *folder.parents) if each.exists()), None)
+    there = next((each for each in (folder, *folder.parents) if os.path.exists(each)), None)  # noqa: PTH110 - its own raises in folders of others
     return there is not None and there.is_dir() and os.access(there, os.W_OK | os.X_OK)

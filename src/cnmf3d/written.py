@@ -150,6 +150,29 @@ def target_of(path: Path) -> Path:
         return path
 
 
+def check_place(path: Path, longer: int = 0) -> None:
+    """See that a file can be made at a place, before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        Or a link to where it will be.
+    longer : int
+        As for `check_name`.
+
+    Raises
+    ------
+    UsageError
+        Where there is no folder for it, nobody may write there, or its name is too long.
+    """
+    for folder in (path.parent, target_of(path).parent):
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder} to write {path.name} to", "Make it, or choose another one.")
+        if not os.access(folder, os.W_OK):
+            raise UsageError(f"{folder} can't be written to", "Choose another folder.")
+    check_name(path, longer)
+
+
 def check_name(path: Path, longer: int = 0) -> None:
     """See that a file system takes a name, before anything is computed.
 
@@ -206,14 +229,19 @@ def sweep(folder: Path) -> None:
     except OSError:
         return
     for name in names:
-        place, found = folder / name, NAME.fullmatch(name)
-        if found is None or (place / BEFORE).exists() or not _left(place, found["host"], int(found["pid"])):
-            continue
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                place.unlink()
+        with suppress(OSError):  # somebody else's, in a folder that all users share
+            _sweep(folder / name)
+
+
+def _sweep(place: Path) -> None:
+    """Remove one of them, unless its program is alive or it holds what is needed."""
+    found = NAME.fullmatch(place.name)
+    if found is None or (place / BEFORE).exists() or not _left(place, found["host"], int(found["pid"])):
+        return
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink()
 
 
 PREFIX = ".cnmf3d-"

@@ -83,11 +83,11 @@ ALIKE = {
 
 @pytest.mark.parametrize("change", ALIKE)
 def test_what_only_rounds_otherwise_gives_the_same_cells(volume, change):
-    """Within noise: of twenty cells one may be another one."""
+    """Within noise: of twenty cells one may be another one; none in a mirror image, whose numbers are the same ones."""
     movie, values, wanted = volume
     deed, back = ALIKE[change]
     got = found(deed(values), movie)
-    allowed = 1 + wanted.count // 20
+    allowed = 0 if change.endswith("turned") else 1 + wanted.count // 20
     assert abs(got.count - wanted.count) <= allowed
     assert same_cells(wanted, got, back) >= wanted.count - allowed
 

@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from cnmf3d.cli.app import call
 from cnmf3d.damage import DAMAGE, explained, reason_of
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.results import write_results
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 FOUND = Path(__file__).parent / "corpus"
@@ -65,6 +67,21 @@ def test_a_database_with_values_of_another_kind_is_damaged(tmp_path, capsys):
     assert call(["batch", "log", str(tmp_path / "b"), "m"]) in (0, 3)
     assert "went wrong inside" not in capsys.readouterr().err
     assert "is damaged: there is no format -1" in changed("UPDATE about SET value = -1 WHERE name = 'version'")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("x_um", "'[]'"), ("metrics", "'[1]'"), ("roi", "'a'"), ("tags", "x'ff'")]
+)
+def test_a_table_of_rois_with_values_of_another_kind_is_damaged(tmp_path, capsys, random_results, column, value):
+    write_results(random_results(), tmp_path / "r.hdf5")
+    call(["project", "new", str(tmp_path / "p")])
+    assert call(["project", "add", str(tmp_path / "p"), str(tmp_path / "r.hdf5"), "--animal", "a", "--trial", "1"]) == 0
+    with closing(sqlite3.connect(tmp_path / "p" / "project.sqlite")) as file:
+        file.execute(f"UPDATE rois SET {column} = {value} WHERE roi = (SELECT min(roi) FROM rois)")
+        file.commit()
+    capsys.readouterr()
+    assert call(["project", "export", str(tmp_path / "p"), str(tmp_path / "t.csv")]) == 3
+    assert "project.sqlite" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", DAMAGE)

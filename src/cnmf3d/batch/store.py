@@ -24,6 +24,8 @@ from cnmf3d.batch.modules import CNMF, MCORR
 from cnmf3d.batch.motions import KIND, PARAMETERS, sweep
 from cnmf3d.batch.runfolder import RunFolder
 from cnmf3d.batch.status import Status
+from cnmf3d.column_types import COPY
+from cnmf3d.damage import explained
 from cnmf3d.database import is_made, reading
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.stored_names import readable, uuid_named
@@ -319,7 +321,9 @@ class Batch:
         table = schema.changes
         query = select(table).where(table.c.item == self.item(key).uuid).order_by(table.c.number)
         with reading(self.engine) as connection:
-            return [Change(row.when, Status(row.status), row.why) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        with explained(self.folder / FILE, "a batch's log", COPY):
+            return [Change(row.when, Status(row.status), row.why) for row in rows]
 
     def rename(self, key: str, name: str) -> Item:
         """Give an item another name."""

@@ -5,6 +5,8 @@ Only the command that is named is imported, so that each starts as soon as it ca
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
-from cnmf3d.errors import Cnmf3dError
+from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.faults import keep
 from cnmf3d.written import Record, recorded
 
@@ -155,12 +157,36 @@ def _called(words: Sequence[str], written: Record) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        refused = _refused(error)
+        if refused is None:
+            typer.echo(unexpected(error), err=True)
+            return 1
+        tell(refused, as_json="--json" in words)
+        return refused.exit_code
     except MemoryError:
         typer.echo("Error: the machine has no memory left\nUse fewer --workers, or smaller patches (--rf).", err=True)
         return 1
     except Exception as error:  # noqa: BLE001 - a mistake of ours: the user gets a line, the log the traceback
         typer.echo(unexpected(error), err=True)
         return 1
+
+
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOSPC)
+"""What the system says of places where the user may not read or write: whoever asked for one is no fault of ours."""
+
+
+def _refused(error: OSError) -> InputError | None:
+    """The error of a place that the system refuses, in words; None for any other.
+
+    Whether a path is there can't be known in a folder that nobody else may look into, so that any question may end so.
+    """
+    if error.errno not in REFUSED or not error.filename:
+        return None
+    name = error.filename if isinstance(error.filename, str) else os.fsdecode(error.filename)
+    return InputError(
+        f"{name} can't be used: {error.strerror}", "Check its name, its folder, and who may read and write there."
+    )
 
 
 def _left(command: str, written: Record) -> str:

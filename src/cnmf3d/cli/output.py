@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnmf3d.errors import UsageError
-from cnmf3d.written import BESIDE, check_name, target_of
+from cnmf3d.written import BESIDE, check_place, target_of
 
 if TYPE_CHECKING:
     from cnmf3d.movies import Movie
@@ -36,13 +35,9 @@ def check_output(out: Path, movie: Movie, *, force: bool) -> None:
     UsageError
         Where they can't, or what is there is something else.
     """
-    check_name(out, BESIDE)
+    check_place(out, BESIDE)
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "Give the name of a file: -o results.hdf5.")
-    if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
-    if not os.access(out.parent, os.W_OK):
-        raise UsageError(f"{out.parent} can't be written to", "Choose another folder for the results (-o).")
     check_room(out, movie)
     if not out.exists():
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cnmf3d.errors import UsageError
+from cnmf3d.written import check_place
 
 if TYPE_CHECKING:
     from cnmf3d.cli.flags import MovieFlags
@@ -34,10 +35,9 @@ def check_motion_output(out: Path, movie: Movie, *, force: bool) -> None:
     from cnmf3d.movies.registered.origin import local
     from cnmf3d.movies.registered.storing import holds_motion
 
+    check_place(out)
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "Give the name of a file: -o movie.motion.hdf5.")
-    if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent} to write {out.name} to", "Make it, or choose another (-o).")
     if out.exists() and any(out.samefile(path) for path in local(movie) if Path(path).exists()):
         raise UsageError(f"{out} is the movie itself", "Give the motion file another name: -o movie.motion.hdf5.")
     if out.exists() and not force and not holds_motion(out):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnmf3d import plain_json
+from cnmf3d.column_types import COPY
+from cnmf3d.damage import explained
 from cnmf3d.database import reading
 from cnmf3d.errors import UsageError
 from cnmf3d.garbage import uncollected
@@ -18,6 +20,7 @@ from cnmf3d.project.curves import KINDS, Curve
 from cnmf3d.project.filters import kept, read_filters
 from cnmf3d.project.patch import config_of
 from cnmf3d.project.sample import Sample
+from cnmf3d.project.schema import FILE
 from cnmf3d.project.stimuli import StimulusMap
 
 if TYPE_CHECKING:
@@ -105,7 +108,8 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
         with reading(project.engine) as connection:
             config, samples = config_of(connection), rows.all_samples(connection)
             table = rows.roi_table(connection)
-        frame = _assembled(config, samples, table)
+        with explained(project.folder / FILE, "a project's table of ROIs", COPY):
+            frame = _assembled(config, samples, table)
     for text in where:
         frame = kept(frame, read_filters(frame, text))
     frame = frame.reset_index(drop=True)

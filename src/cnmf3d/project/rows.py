@@ -157,7 +157,10 @@ def _sample(row: Mapping[str, Any] | Any) -> Sample:
         Where a value can't be one of a sample.
     """
     try:
-        return _read(row)
+        sample = _read(row)
+        if not all(isinstance(each, Mapping) for each in (sample.info.custom, sample.info.meta, *sample.info.history)):
+            raise ValueError("what should be a mapping is none")
+        return sample
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(f"the sample {row['animal']}/{row['trial']} can't be read: {error}", CHANGED) from error
 

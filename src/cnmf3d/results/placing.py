@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnmf3d.errors import UsageError
 from cnmf3d.results.curation.journal import refuse_curated_elsewhere
-from cnmf3d.written import check_name, whole
+from cnmf3d.written import check_place, whole
 
 
 def refuse_same(out: Path, source: Path) -> None:
@@ -39,7 +39,7 @@ def refuse_existing(out: Path, *, force: bool) -> None:
     """
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
-    check_name(out)
+    check_place(out)
     if out.is_dir():
         raise UsageError(f"{out} is a folder", "Name a file.")
     if force:
@@ -89,7 +89,7 @@ def new_folder(out: Path, *, force: bool, ours: Callable[[Path], bool]) -> Itera
         raise UsageError(f"{out} is no name for a folder", "Name a new folder in it.")
     if not out.parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder", "Make it first, or write somewhere else.")
-    check_name(out)
+    check_place(out)
     empty = out.is_dir() and not out.is_symlink() and not any(out.iterdir())
     if out.exists() and not empty:
         if not force:

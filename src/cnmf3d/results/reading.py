@@ -332,7 +332,11 @@ def _background(estimates: h5py.Group, order: Any, frames: int) -> Background:
 
 def _quality(estimates: h5py.Group, own: h5py.Group | None, count: int) -> dict[str, Float]:
     if own is not None:
-        return {name: values[()].astype(np.float32) for name, values in own["quality"].items()}
+        found = {name: values[()].astype(np.float32) for name, values in own["quality"].items()}
+        wrong = next((name for name, values in found.items() if values.shape != (count,)), None)
+        if wrong is not None:
+            raise ValueError(f"quality {wrong} has the shape {found[wrong].shape}, for {count} components")
+        return found
     out = {}
     for name, theirs in (("snr", "SNR_comp"), ("r_value", "r_values")):
         values = _array(estimates, theirs)
@@ -346,6 +350,8 @@ def _accepted(estimates: h5py.Group, count: int) -> npt.NDArray[np.bool_]:
     good = _array(estimates, "idx_components")
     if good is None:
         return np.ones(count, bool)
+    if good.size and not (good.min() >= 0 and good.max() < count):
+        raise ValueError(f"idx_components names component {good.max():g}, of {count}")
     accepted = np.zeros(count, bool)
     accepted[good.astype(int)] = True
     return accepted

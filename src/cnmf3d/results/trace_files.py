@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cnmf3d.damage import explained, reason_of
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import written
 from cnmf3d.results.placing import new_file
 
 Array = npt.NDArray[Any]
@@ -244,7 +245,8 @@ def write_deconvolution(
             named |= {f"events_{name}": values for name, values in (events or {}).items()}
             np.savez_compressed(draft, **named)
         else:
-            with h5py.File(draft, "w") as file:
+            draft.touch()
+            with written(draft) as file:
                 for name, values in arrays.items():
                     file.create_dataset(name, data=values, compression="gzip" if values.ndim == 2 else None)
                 for name, values in (events or {}).items():

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from cnmf3d.errors import InputError, UsageError
+from cnmf3d.hdf5 import written
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.nwb import names
 from cnmf3d.results.exports.nwb.metadata import Metadata, metadata_of, missing
 from cnmf3d.results.exports.nwb.parts import add_curation, add_images, add_provenance, add_segments, add_stimuli
 from cnmf3d.results.exports.nwb.tables import add_background, add_segmentation, fill_masks
 from cnmf3d.results.model import Results
+from cnmf3d.stored_names import readable
 
 MICRO = 1e-6
 
@@ -51,7 +53,8 @@ def write_nwb(export: Export, path: Path) -> tuple[str, ...]:
         from pynwb import NWBHDF5IO
     except ImportError as error:
         raise UsageError("export nwb needs pynwb", "Install it: pip install 'cnmf3d[nwb]'.") from error
-    with NWBHDF5IO(str(path), "w") as io:
+    path.touch()
+    with written(path) as whole, NWBHDF5IO(file=whole, mode="w") as io:
         io.write(_file(export, metadata))
     fill_masks(path, results.components)
     return _notes(metadata, results)
@@ -90,7 +93,7 @@ def _session(results: Results, metadata: Metadata) -> Any:
     given = metadata.session.model_dump(exclude={"session_description", "identifier"}, exclude_none=True)
     given = {name: value for name, value in given.items() if value != ()}
     paths = results.provenance.input_paths
-    movie = Path(paths[0]).name if paths else "a movie"
+    movie = readable(Path(paths[0]).name) if paths else "a movie"
     versions = results.provenance.versions
     file = NWBFile(
         session_description=metadata.session.session_description or f"Volumetric calcium imaging: {movie}",
