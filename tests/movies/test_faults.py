@@ -35,7 +35,8 @@ def test_a_name_that_tifffile_no_longer_has_is_our_fault(movie, tmp_path, monkey
     assert "has no attribute 'gone'" in (tmp_path / "errors.log").read_text()
 
 
-def test_a_page_that_fails_inside_tifffile_is_our_fault(movie, monkeypatch):
+def test_a_page_that_fails_inside_tifffile_is_our_fault(movie, monkeypatch, values):
+    tifffile.imwrite(movie, values, photometric="minisblack", compression="lzma", metadata={"axes": "TZYX"})
     opened = open_movie(movie)
     monkeypatch.setattr("cnmf3d.movies.formats.tiff_pages._decoded", missing)
     with pytest.raises(EngineError, match=r"page 0 of .*AttributeError"):
@@ -75,7 +76,7 @@ def test_what_no_format_foresaw_is_no_fault_of_the_file(tmp_path, monkeypatch, v
         monkeypatch.setattr("cnmf3d.movies.formats.npy.Mapped", missing)
     else:
         zarr.create_array(tmp_path / name, data=values)
-        monkeypatch.setattr("cnmf3d.movies.formats.zarr.Chunked", missing)
+        monkeypatch.setattr("cnmf3d.movies.formats.zarr.chunks_of", missing)
     with pytest.raises(EngineError, match=f"{name} could not be read: AttributeError") as error:
         open_movie(tmp_path / name, axes="tzyx")
     assert "errors.log" in error.value.fix and "damaged" not in str(error.value)

@@ -187,9 +187,9 @@ def test_files_that_are_not_what_their_name_says(tmp_path, name):
 
 
 def test_formats_that_nobody_reads(tmp_path):
-    (tmp_path / "m.mov").write_text("hello")
+    (tmp_path / "m.ppt").write_text("hello")
     with pytest.raises(InputError, match="no format that cnmf3d reads"):
-        open_movie(tmp_path / "m.mov")
+        open_movie(tmp_path / "m.ppt")
 
 
 def test_a_cut_npy(tmp_path, values):

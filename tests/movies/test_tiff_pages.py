@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cnmf3d import open_movie
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies.formats.tiff_index import read_index
+from cnmf3d.movies.formats.tiff_strips import strip_decoder
 from cnmf3d.movies.places import locate
 
 ODD = 7
@@ -264,3 +265,29 @@ def test_a_tiff_without_images_is_named(tmp_path):
         pass
     with pytest.raises(InputError, match=r"m\.tif is a TIFF without images"):
         open_movie(tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzw", "zstd", "lzma", None])
+@pytest.mark.parametrize("predictor", [False, True])
+@pytest.mark.parametrize("dtype", ["u1", "<u2", ">u2", "<i2", "<f4"])
+def test_strips_straight_into_memory_are_as_tifffile_reads_them(tmp_path, compression, predictor, dtype):
+    values = ((np.arange(6 * 23 * 17).reshape(6, 23, 17) * 7919) % 60013).astype(dtype)
+    with tifffile.TiffWriter(tmp_path / "m.tif", byteorder=">" if dtype[0] == ">" else "<") as tif:
+        for number, page in enumerate(values):
+            more = {"predictor": predictor} if compression else {}
+            text = "x" * number  # so that pages lie irregularly
+            tif.write(page, compression=compression, rowsperstrip=5, metadata=None, description=text, **more)
+    movie = open_movie(tmp_path / "m.tif", planes=2, rate=5)
+    np.testing.assert_array_equal(movie.read(0, 3).reshape(6, 23, 17), values)
+
+
+@pytest.mark.parametrize("said", [b"\x01", (8, 8), None])
+def test_tags_that_are_no_numbers_leave_decoding_to_tifffile(tmp_path, said, monkeypatch):
+    tifffile.imwrite(tmp_path / "m.tif", np.zeros((9, 9), np.uint16), compression="zlib", metadata=None)
+    with tifffile.TiffFile(tmp_path / "m.tif") as tif:
+        page = tif.pages[0]
+        assert strip_decoder(page) is not None
+        for name in ("compression", "samplesperpixel", "rowsperstrip"):
+            with monkeypatch.context() as patch:
+                patch.setattr(page, name, said)
+                assert strip_decoder(page) is None

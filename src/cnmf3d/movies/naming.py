@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
+from typing import Any
 
 from cnmf3d.errors import ChoiceError, InputError
 
@@ -24,8 +25,8 @@ WORDS = {
 }
 """Words before a number that name its axis; ``p`` are positions of the stage, each of which is a movie of its own."""
 
-_WORD = "|".join(f"(?P<{axis}>{'|'.join(words)})" for axis, words in WORDS.items())
-TOKEN = re.compile(rf"(?<![a-z])(?:{_WORD})[ _-]?(?P<n>\d+)", re.IGNORECASE)
+AXES = {word: axis for axis, words in WORDS.items() for word in words}
+TOKEN = re.compile(rf"(?<![a-z])(?P<word>{'|'.join(AXES)})[ _-]?(?P<n>\d+)", re.IGNORECASE)
 SHORT_CHANNEL = re.compile(r"(?<![a-z])(?:c(?P<n>\d+)|w(?!\d+[tzs]\d)(?P<w>\d+[^\W_]*)(?=[\W_]|$))", re.IGNORECASE)
 """A channel in a name that numbers planes or times, too; a lone ``c`` may be a cell, a condition, a strain. MetaMorph
 writes the wavelength with its name: ``w1GFP``."""
@@ -45,14 +46,15 @@ FEWEST = 4
 """Files from which a gap in their numbers is looked for: fewer show no regular step."""
 
 
-PARTS = re.compile(r"\d+|\D+")
+DIGITS = re.compile(r"(\d+)")
 SUFFIXES = re.compile(r"(\.ome)?\.\w+$", re.IGNORECASE)
 
 
-def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+def natural(name: str) -> tuple[list[Any], str]:
     """Key that sorts names as people do: ``trial_2.tif`` before ``trial_10.tif``, ``a`` beside ``A``."""
-    parts = PARTS.findall(name)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts], name
+    parts: list[Any] = DIGITS.split(name.casefold())  # texts and numbers in turn, the first one a text
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,7 @@ class _Named:
 
 def axes_named(name: str) -> set[str]:
     """What the name of a folder numbers: ``plane3`` and ``ch1`` ``z`` and ``c``, ``t0001`` ``t``, ``Pos0`` ``p``."""
-    found = {next(axis for axis in WORDS if match[axis]) for match in TOKEN.finditer(name)}
-    return found | set(_parsed(name).axes)
+    return {AXES[match["word"].lower()] for match in TOKEN.finditer(name)} | set(_parsed(name).axes)
 
 
 def grid_of(paths: Sequence[str]) -> Grid | None:
@@ -193,7 +194,7 @@ def _parsed(name: str) -> _Named:
         match = scheme.search(name)
         if match:
             return _taken(name, [(axis, match.span(axis)) for axis in ("z", "c")])
-    found = [(next(axis for axis in WORDS if match[axis]), match) for match in TOKEN.finditer(name)]
+    found = [(AXES[match["word"].lower()], match) for match in TOKEN.finditer(name)]
     spans = [(axis, match.span("n")) for axis, match in found if axis in "zc"]
     if any(axis in "zt" for axis, _ in found):
         spans += [("c", match.span("n" if match["n"] else "w")) for match in SHORT_CHANNEL.finditer(name)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnmf3d.errors import ChoiceError, InputError, UsageError
+from cnmf3d.garbage import uncollected
 from cnmf3d.geometry import ZYX, AxisValue
 from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
@@ -164,7 +165,9 @@ def open_movie(  # noqa: PLR0913 - all but the first by name
         choices=Choices(one_of(dropped, DROPPED, "dropped"), one_of(frames_per_slice, REPEATS, "frames_per_slice")),
     )
     given, late = Facts(rate_given(rate), size_given(voxel_size)), plane_times_given(plane_times)
-    return _registered(_as_wanted(source, wanted, given, late), motion)
+    with uncollected():  # there may be 100,000 files
+        movie = _as_wanted(source, wanted, given, late)
+    return _registered(movie, motion)
 
 
 def _as_wanted(source: Any, asked: Reading, given: Facts, late: tuple[float, ...] | None) -> Movie:

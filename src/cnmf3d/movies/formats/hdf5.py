@@ -17,6 +17,7 @@ from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import as_text, facts_of
 from cnmf3d.movies.formats.format import Format
+from cnmf3d.movies.formats.hdf5_chunks import chunks_of
 from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
 from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS, Index, LazyArray, Place, Stored
 
@@ -164,7 +165,11 @@ def lazily(place: Place, file: h5py.File, dataset: h5py.Dataset) -> LazyArray:
     offset = dataset.id.get_offset()
     plain = dataset.chunks is None and offset is not None and not dataset.is_virtual
     if not plain or place.path is None or file.userblock_size or dataset.dtype.kind not in "uif":
-        return Dataset(place, file, dataset)
+        chunks = None if dataset.is_virtual else chunks_of(place, dataset)
+        if chunks is None:
+            return Dataset(place, file, dataset)
+        file.close()
+        return chunks
     data = Mapped(place.path, dataset.dtype, tuple(dataset.shape), int(offset))
     file.close()
     return data

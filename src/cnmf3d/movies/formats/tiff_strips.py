@@ -33,7 +33,10 @@ def strip_decoder(page: TiffPage) -> Callable[..., Any] | None:
     """Find what decodes the strips of pages that are stored as `page` is; None where only tifffile can."""
     import imagecodecs
 
-    name = DECODERS.get(int(page.compression))
+    told = (page.compression, page.samplesperpixel, page.rowsperstrip, page.fillorder, page.bitspersample)
+    if not all(isinstance(each, int) for each in told):  # of a damaged file they may be anything
+        return None
+    name = DECODERS.get(page.compression)
     plain = page.ndim == 2 and not page.is_tiled and page.fillorder == 1 and page.samplesperpixel == 1
     predictor = page.tags.valueof(PREDICTOR, 1)
     whole = predictor == 1 or (predictor == DIFFERENCES and np.dtype(page.dtype).kind in "ui")
@@ -67,7 +70,7 @@ def decode_strips(
     bool
         False where it can't be done so; then tifffile has to, or says what is wrong.
     """
-    rows = min(int(page.rowsperstrip) or len(out), len(out))
+    rows = min(page.rowsperstrip or len(out), len(out))
     if len(segments) != -(-len(out) // rows) or not all(offset and size for offset, size in segments):
         return False
     for number, (offset, size) in enumerate(segments):

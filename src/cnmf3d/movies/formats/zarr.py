@@ -17,8 +17,9 @@ from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import facts_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
+from cnmf3d.movies.formats.zarr_chunks import chunks_of
 from cnmf3d.movies.kept_times import NAME, with_kept
-from cnmf3d.movies.stored import Facts, Index, Place, Stored
+from cnmf3d.movies.stored import Facts, Index, LazyArray, Place, Stored
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ class Tree:
                 return self.root.get(str(link.get("path", "")).strip("/"))
         return None
 
-    def lazily(self, array: zarr.Array) -> Chunked:
-        """See `Chunked`."""
-        return Chunked(self.place, array)
+    def lazily(self, array: zarr.Array) -> LazyArray:
+        """See `_lazily`."""
+        return _lazily(self.place, array)
 
     def cautions(self, array: zarr.Array) -> tuple[str, ...]:
         """Warn of chunks that aren't there."""
@@ -198,7 +199,7 @@ def _plain(place: Place, array: zarr.Array) -> Stored:
     names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     axes = letters_of(names, array.ndim)
     facts = replace(facts_of(dict(array.attrs)), warnings=_missing(place, array))
-    return Stored(Chunked(place, array), axes, f"Zarr {array.metadata.zarr_format}", facts)
+    return Stored(_lazily(place, array), axes, f"Zarr {array.metadata.zarr_format}", facts)
 
 
 def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str) -> Stored:
@@ -228,7 +229,7 @@ def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str)
         told["channels"] = channels
     version = image.get("version") or scales.get("version") or "0.4"
     facts = Facts(1 / interval if interval else None, voxel_size(*sides), told, tuple(cautions))
-    stored = Stored(Chunked(place, array), axes, f"OME-Zarr {version}", facts)
+    stored = Stored(_lazily(place, array), axes, f"OME-Zarr {version}", facts)
     return with_kept(stored, group.attrs.get(NAME))
 
 
@@ -248,6 +249,11 @@ def _scaled(
             assumed.append(axis)
         known[axis] = seconds(factor, unit or "s") if axis == "t" else micrometres(factor, unit or "um")
     return known.get("t"), [known.get(axis) for axis in "zyx"], assumed
+
+
+def _lazily(place: Place, array: zarr.Array) -> LazyArray:
+    """See an array as a lazy one: its chunks are decoded here where they can be, else by zarr."""
+    return chunks_of(place, array) or Chunked(place, array)
 
 
 def _missing(place: Place, array: zarr.Array) -> tuple[str, ...]:

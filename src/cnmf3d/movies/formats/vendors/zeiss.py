@@ -8,7 +8,6 @@ the high ones (``zstd1``: a header of one or three bytes says so).
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.arrays import Stacked
+from cnmf3d.movies.blocks import interleave
 from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import whole_volumes
@@ -149,23 +149,12 @@ def _unpack(data: bytes, compression: int, out: npt.NDArray[Any], room: npt.NDAr
             if size != out.nbytes:
                 raise Damaged(f"an image of {out.nbytes} bytes has {size}")
             if halves:
-                _interleaved(raw.reshape(out.dtype.itemsize, -1), out.reshape(-1))
+                interleave(raw.reshape(out.dtype.itemsize, -1), out.reshape(-1))
         else:
             picture: Callable[..., Any] = imagecodecs.jpegxr_decode if compression == 4 else imagecodecs.jpeg8_decode
             picture(data, out=out)
     except (RuntimeError, ValueError, TypeError) as error:
         raise Damaged(f"an image can't be decoded as {PACKED[compression]} ({error})") from error
-
-
-def _interleaved(parts: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:
-    """Put values together of which all first bytes come first, then all second ones."""
-    if len(parts) == 2 and sys.byteorder == "little":  # in half the time
-        np.left_shift(parts[1], 8, out=out.view(np.uint16), dtype=np.uint16)
-        np.bitwise_or(out.view(np.uint16), parts[0], out=out.view(np.uint16))
-        return
-    raw = out.view(np.uint8)
-    for number, part in enumerate(parts):
-        raw[number :: len(parts)] = part
 
 
 def open_recording(place: Place, dataset: str | None) -> Stored:
