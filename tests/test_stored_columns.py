@@ -50,6 +50,18 @@ def test_a_truth_with_such_places_is_none(tmp_path):
         load_truth(truth)
 
 
+@pytest.mark.parametrize("name", ["traces", "spikes", "centres", "snr", "resting", "neuropil_courses", "others/traces"])
+def test_a_truth_whose_arrays_do_not_fit_is_none(tmp_path, name):
+    simulate(tmp_path / "m.tif", "tiny", seed=1, overrides={"size": (32, 32, 4), "cells": 3, "frames": 20})
+    truth = tmp_path / "m.truth.h5"
+    load_truth(truth)
+    with h5py.File(truth, "r+") as file:
+        del file[name]
+        file[name] = np.zeros(7, np.float32)
+    with pytest.raises(InputError, match="no truth file"):
+        load_truth(truth)
+
+
 @pytest.mark.parametrize("kind", ["csc", "csr", "coo", "bsr"])
 def test_seeds_with_such_places_are_none(tmp_path, kind):
     matrix = getattr(sparse, f"{kind}_array")(np.eye(8, dtype=np.float32))

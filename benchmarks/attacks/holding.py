@@ -169,9 +169,10 @@ def copied(base: Base, where: Path | None = None) -> Iterator[Path]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """Temporary files and folders in it."""
+    """Temporary files and folders in it, but drafts of `convert`, which the next one of that name goes on with."""
     return [
         each
         for each in folder.iterdir()
-        if each.name.endswith(".part") or (each.name.startswith(".") and "part" in each.name)
+        if (each.name.endswith(".part") or (each.name.startswith(".") and "part" in each.name))
+        and each.name not in (".c.tif.part", ".c.zarr.part")
     ]

@@ -196,6 +196,7 @@ def _seen_to_fit(truth: Truth) -> Truth:
         ("neuropil_images", truth.neuropil_images, (len(truth.neuropil_courses), *truth.shape)),
         ("neuropil_courses", truth.neuropil_courses, (len(truth.neuropil_images), frames)),
         ("footprints of others", others.footprints, (others.footprints.shape[0], len(others.kinds))),
+        ("traces of others", others.traces, (len(others.kinds), frames if others.kinds else others.traces.shape[-1])),
     ]
     for name, values, shape in wanted:
         if values.shape != shape:
