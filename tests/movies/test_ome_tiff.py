@@ -299,3 +299,23 @@ def test_a_stack_of_micro_manager_that_was_stopped(tmp_path, values):
     write_micro_manager(tmp_path / "a_MMStack_1.tif", values[:, None, :, None], Frames=100)
     movie = open_movie(tmp_path / "a_MMStack_1.tif")
     assert_reads(movie, values)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("µm", 1), ("nm", 1e-3), ("mm", 1e3), ("Å", 1e-4), ("m", 1e6), ("in", 25400), ("cm", 1e4)]
+)
+def test_units_of_physical_sizes(tmp_path, values, unit, factor):
+    sizes = {f"PhysicalSize{axis}": size for axis, size in zip("XYZ", (2.0, 3.0, 5.0), strict=True)}
+    units = {f"PhysicalSize{axis}Unit": unit for axis in "XYZ"}
+    time = {"TimeIncrement": 250.0, "TimeIncrementUnit": "ms"}
+    tifffile.imwrite(tmp_path / "m.ome.tif", values, metadata={"axes": "TZYX", **sizes, **units, **time})
+    movie = open_movie(tmp_path / "m.ome.tif")
+    assert movie.rate == pytest.approx(4) and movie.voxel_size == pytest.approx((5 * factor, 3 * factor, 2 * factor))
+    np.testing.assert_array_equal(movie.read(0, 99), values)
+
+
+@pytest.mark.parametrize("unit", ["pixel", "reference frame"])
+def test_sizes_that_are_no_lengths_are_left_out(tmp_path, values, unit):
+    told = {f"PhysicalSize{axis}": 2.0 for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": unit for axis in "XYZ"}
+    tifffile.imwrite(tmp_path / "m.ome.tif", values, metadata={"axes": "TZYX", **told})
+    assert open_movie(tmp_path / "m.ome.tif", rate=5).voxel_size is None
