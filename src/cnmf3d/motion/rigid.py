@@ -96,13 +96,16 @@ def register_rigid(
     learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
     if learned.error > DARK:  # what is learned finds frames that the first template lost
         start = _started_again(search, learned, source)
+        del learned, frames  # as large as the next ones
         frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
         learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
         start = _started_again(search, learned, source)
     agreement = compare_halves(frames, learned, source.scale, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
-        learned = learn(frames, learned.shifts, kept, rounds, source.workers)
+        shifts = learned.shifts
+        del learned
+        learned = learn(frames, shifts, kept, rounds, source.workers)
     fitted = _all_frames(source, start, odd, learned, numbers, reach, lambda done: tell("shifts", done))
     return Rigid(*fitted, learned, agreement, numbers, frames)
 
