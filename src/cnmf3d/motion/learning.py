@@ -29,7 +29,7 @@ ODD = 0.7
 """Times the usual brightness: below it, or above its inverse, the first fit is no place to begin at."""
 CHANGED = 0.05
 """Voxels from which a bounded fit has changed a shift so that it is worth another one."""
-RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 24, 12, 2**22
+RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 40, 16, 2**21
 """Frames whose residuals give noise and spectrum, at least so many of large volumes, and voxels in them."""
 SETTLED = 0.05
 """Voxels (median over frames) from which on another round changes nothing that matters."""
