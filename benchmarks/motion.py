@@ -176,9 +176,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="peak of memory instead of errors and speed")
     options = parser.parse_args()
     print(machine(), file=sys.stderr)
-    print(
-        "scene        seed  rms x y z           99 % x y z          bound x y z          Mvf/s: wall, a core, two"
-    )
+    print("scene        seed  rms x y z           99 % x y z          bound x y z          Mvf/s: wall, a core, two")
     changes = dict(pair.split("=", 1) for pair in options.set)
     for name in options.scenes:
         for seed in options.seeds:

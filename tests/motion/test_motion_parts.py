@@ -76,7 +76,9 @@ def products_are_sums(shift: tuple[int, ...], dtype: str, images: int) -> None:
     products(frames, corners, np.float32(7), by_blocks(measures), out)
     plain = np.nan_to_num(moved, posinf=0)
     assert np.allclose(out, np.einsum("tzyx,kzyx->tk", plain, measures), rtol=1e-4, atol=1e-2)
-    bounded_products(frames, corners, np.float32(7), by_blocks(bound[None]), factors, by_blocks(expects), by_blocks(measures), out)
+    bounded_products(
+        frames, corners, np.float32(7), by_blocks(bound[None]), factors, by_blocks(expects), by_blocks(measures), out
+    )
     left = np.where(np.isfinite(moved), np.clip(moved - np.einsum("tk,kzyx->tzyx", factors, expects), -2, 2), 0)
     assert np.allclose(out, np.einsum("tzyx,kzyx->tk", left, measures), rtol=1e-4, atol=1e-2)
 

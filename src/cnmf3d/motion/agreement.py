@@ -64,7 +64,11 @@ def compare_halves(frames: npt.NDArray[Any], learned: Learned, scale: Double, wo
 
     def half_shifts(mask: npt.NDArray[np.int64]) -> Double:
         half = basis.within(mask.astype(np.float32))
-        fit = regress(Grams(half, reach).of(whole), project(frames, whole, by_blocks(half.instruments), learned.level, workers), axes)
+        fit = regress(
+            Grams(half, reach).of(whole),
+            project(frames, whole, by_blocks(half.instruments), learned.level, workers),
+            axes,
+        )
         return whole + fit.offset
 
     one, other = (shifts - np.median(shifts, axis=0) for shifts in map(half_shifts, (odd, 1 - odd)))

@@ -321,7 +321,6 @@ class Registrar:
                 break
         return fit
 
-
     def _project_bounded(self, frames: npt.NDArray[Any], whole: Whole, fit: Fit, workers: int) -> Double:
         """Products of the instruments with what frames have beside their fit, bounded in each voxel, (n, K)."""
         assert self.bounds is not None

@@ -20,8 +20,8 @@ from cnmf3d.motion.starting import Search, Start, first_search
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 LEARNING_FRAMES, LEAST_LEARNING, LEARNING_VOXELS = 96, 48, 2**24
-"""Frames that the template is learned from, at least so many of large volumes, and voxels in them: more lower its noise,
-which is small beside a frame's already. Shifts of small volumes are less sure (64: up to 5 % more error)."""
+"""Frames that the template is learned from, at least so many of large volumes, and voxels in them: more lower its
+noise, which is small beside a frame's already. Shifts of small volumes are less sure (64: up to 5 % more error)."""
 DARK = 0.08
 """Voxels of expected error from which the template needs more frames."""
 DARK_FRAMES = 640

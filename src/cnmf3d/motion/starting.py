@@ -255,5 +255,7 @@ def _moved_mean(images: Float, shifts: Double, field: Field) -> Float:
     whole = np.clip(whole, -np.array(field.reach), field.reach)
     sums, counts = (np.zeros((2, *field.shape), np.float32) for _ in range(2))
     far = np.full(field.shape, np.inf, np.float32)
-    add(images, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts)
+    add(
+        images, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts
+    )
     return np.asarray(sums[0] / np.maximum(counts[0], len(images) / 4), np.float32)
