@@ -87,7 +87,8 @@ class Field:
         else:
             near = np.matmul(height, waves)
         near = np.matmul(depth, near.reshape(*near.shape[:2], -1))
-        return (near.view(np.float32).reshape(-1, len(width)) @ width).reshape(len(waves), z, y, x)
+        found = near.view(np.float32).reshape(-1, len(width)) @ width
+        return np.asarray(found.reshape(len(waves), z, y, x), np.float32)
 
     @cached_property
     def _back(self) -> tuple[Waves, Waves, Float]:
