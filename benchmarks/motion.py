@@ -3,12 +3,14 @@
     python benchmarks/motion.py                              all scenes, one seed
     python benchmarks/motion.py --scenes table warp --seeds 0 1 2
     python benchmarks/motion.py --set frames=200 snr=3       a field of all scenes replaced
+    python benchmarks/motion.py --scenes large --set frames=120 --memory    memory of `cnmf3d register` instead
 
 Errors are voxels along x, y, z after a constant was taken off: rms, and the 99th percentile. Beside them stands the
 Cramér-Rao bound: what photons and read noise allow an estimator that knows the still template and sees no activity.
 Of scenes that warp, errors are those at the centres of the patches: of the rigid shift alone, of both together, and of
 both in patches with structure (where the bound allows 0.2 voxel).
-Speed is voxel-frames a second, of a second run: the first one compiles.
+Speed is millions of voxel-frames a second, of a second run, as the first one compiles: of wall time, and of processor
+time, one core's and two idle cores'.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +31,7 @@ from cnmf3d.motion import estimate_motion
 from cnmf3d.movies.registered.motion import Motion
 from cnmf3d.simulate import Recording, Scene, draw, scene_of
 from cnmf3d.simulate.detector import noise_variance
-from measuring import machine, movie_of
+from measuring import machine, measured, movie_of
 
 Double = npt.NDArray[np.float64]
 BASE = Scene(size=(80, 80, 10), frames=500, cells=42, snr=4.7)
@@ -68,8 +72,17 @@ SCENES: Mapping[str, Scene] = {
     "warp plane": varied(
         **{**PLANE, "size": (160, 160, 1)}, motion=(3, 3, 0), jitter=(0.3, 0.3, 0), warp=(0.7, 0.7, 0)
     ),
+    "plane 512": varied(
+        **{**PLANE, **JUMPS, "size": (512, 512, 1), "cells": 300, "frames": 300, "startle": (2, 2, 0)},
+        motion=(5, 5, 0),
+        jitter=(0.5, 0.5, 0),
+    ),
+    "planes 512": varied(size=(512, 512, 5), cells=400, frames=80, motion=(5, 5, 0.5), jitter=(0.5, 0.5, 0.1)),
+    "cube": varied(size=(60, 60, 30), cells=60, frames=300, motion=(4, 4, 2), jitter=(0.6, 0.6, 0.2), **JUMPS),
     "large": scene_of("large", {"motion": (4, 4, 1), "jitter": (0.5, 0.5, 0.2), "frames": 600}),
 }
+LONG = ("plane 512", "planes 512", "large")
+"""Scenes that take minutes to draw: only where they are asked for."""
 
 
 def bound(recording: Recording, box: tuple[slice, ...] = (slice(None),) * 3) -> Double:
@@ -136,29 +149,42 @@ def run(name: str, scene: Scene, seed: int, workers: int | None) -> None:
         known = structured(recording, motion)
         line += f"field {xyz(errors(both, true)[0])}, with structure {xyz(errors(both[:, known], true[:, known])[0])}  "
     line += (
-        f"bad {int(motion.bad_frames.sum()):3}  {movie.size / seconds / 1e6:5.0f}  {2 * movie.size / cpu / 1e6:5.0f}"
+        f"bad {int(motion.bad_frames.sum()):3}  {movie.size / seconds / 1e6:5.0f}  {movie.size / cpu / 1e6:5.0f}"
+        f"  {2 * movie.size / cpu / 1e6:5.0f}"
     )
     if not motion.rigid.any() and motion.field is None:
         line += "  left as it is"
     print(line, flush=True)
 
 
+def memory(name: str, scene: Scene, seed: int) -> None:
+    """Print the peak of the memory that `cnmf3d register` takes beside a movie's pages."""
+    path = movie_of(f"motion-{name.replace(' ', '-')}", scene, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "movie.motion.hdf5")
+        found = measured([sys.executable, "-m", "cnmf3d", "register", str(path), "-o", str(out), "--quiet"])
+    print(f"{name:12} {seed:4}  {scene.frames} frames  {found.private / 2**20:5.0f} MiB", flush=True)
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scenes", nargs="+", choices=list(SCENES), default=[n for n in SCENES if n != "large"])
+    parser.add_argument("--scenes", nargs="+", choices=list(SCENES), default=[n for n in SCENES if n not in LONG])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--set", nargs="+", default=[], help="field=value")
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--memory", action="store_true", help="peak of memory instead of errors and speed")
     options = parser.parse_args()
     print(machine(), file=sys.stderr)
-    print(
-        "scene        seed  rms x y z           99 % x y z          bound x y z          Mvf/s, and on two idle cores"
-    )
+    print("scene        seed  rms x y z           99 % x y z          bound x y z          Mvf/s: wall, a core, two")
     changes = dict(pair.split("=", 1) for pair in options.set)
     for name in options.scenes:
         for seed in options.seeds:
-            run(name, scene_of(SCENES[name], changes), seed, options.workers)
+            scene = scene_of(SCENES[name], changes)
+            if options.memory:
+                memory(name, scene, seed)
+            else:
+                run(name, scene, seed, options.workers)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from cnmf3d.motion.bad_frames import bridged, faint_frames, odd_levels
 from cnmf3d.motion.correlation import Field, Matcher, Spectra, path, usual_step
 from cnmf3d.motion.frames import live_box
 from cnmf3d.motion.kernels import add, binned, faded, highest, move
 from cnmf3d.motion.patches import FieldModel, Patches, learn_field
-from cnmf3d.motion.products import bounded_products, by_blocks, products
+from cnmf3d.motion.products import bounded_products, by_blocks, cell_products, products
 from cnmf3d.motion.regression import Basis, Grams, Whitening, regress
 from cnmf3d.motion.scanner import plane_offsets, scan_phase, with_lines_back, with_planes_back
 from cnmf3d.motion.spectra import displaced, from_waves, pairs, sharpened, smoothed, to_waves
@@ -50,9 +51,20 @@ def test_move(shift: tuple[int, ...], dtype: str) -> None:
     assert np.array_equal(out, moved_by(frame.astype(np.float32) - 7, shift))
 
 
-@given(shift=shifts, dtype=st.sampled_from(["uint16", "float32"]), images=st.integers(4, 11))
-@settings(max_examples=30, deadline=None)
-def test_products_of_moved_frames(shift: tuple[int, ...], dtype: str, images: int) -> None:
+@given(
+    shift=shifts,
+    dtype=st.sampled_from(["uint16", "float32"]),
+    images=st.integers(4, 11),
+    block=st.sampled_from([1, 3 * SHAPE[2], 512]),
+)
+@settings(max_examples=40, deadline=None)
+def test_products_of_moved_frames(shift: tuple[int, ...], dtype: str, images: int, block: int) -> None:
+    with patch("cnmf3d.motion.products.BLOCK", block):  # the last block isn't full, or one holds all rows
+        products_are_sums(shift, dtype, images)
+
+
+def products_are_sums(shift: tuple[int, ...], dtype: str, images: int) -> None:
+    """Compare with plain sums."""
     rng = np.random.default_rng(2)
     frames = rng.integers(0, 20, (3, *SHAPE)).astype(dtype)
     if dtype == "float32":
@@ -64,7 +76,9 @@ def test_products_of_moved_frames(shift: tuple[int, ...], dtype: str, images: in
     products(frames, corners, np.float32(7), by_blocks(measures), out)
     plain = np.nan_to_num(moved, posinf=0)
     assert np.allclose(out, np.einsum("tzyx,kzyx->tk", plain, measures), rtol=1e-4, atol=1e-2)
-    bounded_products(frames, corners, np.float32(7), by_blocks(bound[None]), factors, by_blocks(expects), by_blocks(measures), out)
+    bounded_products(
+        frames, corners, np.float32(7), by_blocks(bound[None]), factors, by_blocks(expects), by_blocks(measures), out
+    )
     left = np.where(np.isfinite(moved), np.clip(moved - np.einsum("tk,kzyx->tzyx", factors, expects), -2, 2), 0)
     assert np.allclose(out, np.einsum("tzyx,kzyx->tk", left, measures), rtol=1e-4, atol=1e-2)
 
@@ -172,6 +186,16 @@ def seen_in(frames: np.ndarray, basis: Basis) -> np.ndarray:
     return np.einsum("tzyx,kzyx->tk", frames.astype(float), basis.instruments.astype(float))
 
 
+def test_products_over_cells_that_are_narrow_and_wide() -> None:
+    one, two = np.random.default_rng(0).standard_normal((2, 6, 3, 5, 60)).astype(np.float32)
+    planes, rows, columns = np.array([0, 1, 1]), np.array([0, 0, 0, 1, 1]), np.repeat([0, 1, 2, 3], [1, 20, 37, 2])
+    out = np.zeros((2, 2, 4, 6, 6))
+    cell_products(one, two, planes, rows, columns, out)
+    for z, y, x in np.ndindex(2, 2, 4):
+        part = np.ix_(range(6), planes == z, rows == y, columns == x)
+        assert np.allclose(out[z, y, x], np.einsum("izyx,jzyx->ij", one[part], two[part]), rtol=1e-4, atol=1e-3)
+
+
 @given(shift=st.tuples(st.integers(-1, 1), st.integers(-3, 3), st.integers(-2, 2)))
 @settings(max_examples=20, deadline=None)
 def test_grams_of_what_is_in_view(shift: tuple[int, int, int]) -> None:
@@ -230,6 +254,16 @@ def test_correlation_finds_large_shifts_in_noise() -> None:
     spectra = Spectra.of(field, waves)
     matcher = Matcher.of(field, scene[view], 1000, spectra)
     assert matcher.peaks(waves)[2, 0, :3] == pytest.approx(true, abs=0.8)
+
+
+@pytest.mark.parametrize("reach", [(1, 5, 4), (0, 17, 3), (2, 0, 6)])
+def test_a_transform_back_has_the_shifts_within_reach(reach: tuple[int, int, int]) -> None:
+    field = Field.of((5, 40, 31), reach)
+    frames = np.random.default_rng(0).standard_normal((2, 5, 40, 31)).astype(np.float32)
+    waves = field.transform(frames)
+    whole = fft.irfftn(waves, field.padded, axes=(1, 2, 3))
+    near = np.ix_(range(2), *(np.arange(-r, r + 1) for r in reach))
+    assert np.allclose(field.shifts(waves), whole[near], atol=1e-4 * np.abs(whole).max())
 
 
 def test_a_faint_frame_is_found_where_it_is() -> None:
@@ -346,6 +380,14 @@ def test_a_field_that_other_frames_show_is_kept_and_one_that_they_do_not_is_left
     assert not model.confirmed(still[::3], errors[::3]).helps  # patches predict nothing of one another
     half = np.where(np.arange(3) == 1, warped, still)
     assert model.confirmed(half[::3], errors[::3]).gains.any(axis=(1, 2)).tolist() == [False, True, False]
+
+
+def test_bursts_of_motion_are_no_doubt_that_there_is_a_field() -> None:
+    """Where most of the motion lies in one stretch of time, its share that patches predict is as sure."""
+    model, warped, still = field_model(0.6, 0.2)
+    errors = np.full(warped.shape, 0.2)
+    bursts = np.where(np.arange(len(warped))[:, None, None] < 20, 2 * warped, 0.4 * warped + still)
+    assert model.confirmed(bursts[::3], errors[::3]).gains.any(axis=(1, 2)).tolist() == [False, True, True]
 
 
 def test_a_patch_that_sees_nothing_has_no_say_in_whether_there_is_a_field() -> None:

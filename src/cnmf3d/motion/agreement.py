@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.learning import Learned, project
+from cnmf3d.motion.products import by_blocks
 from cnmf3d.motion.regression import Grams, regress
 
 Double = npt.NDArray[np.float64]
@@ -60,12 +61,17 @@ def compare_halves(frames: npt.NDArray[Any], learned: Learned, scale: Double, wo
     odd = (np.arange(shape[1])[:, None] // tile + np.arange(shape[2]) // tile) % 2
     whole = np.rint(learned.shifts).astype(np.int64)
     reach = np.abs(whole).max(axis=0)
-    found = []
-    for mask in (odd, 1 - odd):
+
+    def half_shifts(mask: npt.NDArray[np.int64]) -> Double:
         half = basis.within(mask.astype(np.float32))
-        fit = regress(Grams(half, reach).of(whole), project(frames, whole, half, learned.level, workers), axes)
-        found.append(whole + fit.offset)
-    one, other = (shifts - np.median(shifts, axis=0) for shifts in found)
+        fit = regress(
+            Grams(half, reach).of(whole),
+            project(frames, whole, by_blocks(half.instruments), learned.level, workers),
+            axes,
+        )
+        return whole + fit.offset
+
+    one, other = (shifts - np.median(shifts, axis=0) for shifts in map(half_shifts, (odd, 1 - odd)))
     both = np.clip(one * other, -1e3, 1e3)
     common = both.mean(axis=0)
     # neighbours in time are alike: what is sure is counted over stretches

@@ -87,7 +87,8 @@ class Field:
         else:
             near = np.matmul(height, waves)
         near = np.matmul(depth, near.reshape(*near.shape[:2], -1))
-        return (near.view(np.float32).reshape(-1, len(width)) @ width).reshape(len(waves), z, y, x)
+        found = near.view(np.float32).reshape(-1, len(width)) @ width
+        return np.asarray(found.reshape(len(waves), z, y, x), np.float32)
 
     @cached_property
     def _back(self) -> tuple[Waves, Waves, Float]:
@@ -124,10 +125,12 @@ class Spectra:
     @classmethod
     def of(cls, field: Field, waves: Waves) -> Spectra:
         """Measure both in pairs of consecutive frames, (2 n, ...): noise is new in each."""
-        pairs = list(zip(waves[::2], waves[1::2], strict=True))
-        index = shells(field.frequencies)
-        power = over_shells(np.mean([np.abs(one) ** 2 + np.abs(two) ** 2 for one, two in pairs], axis=0) / 2, index)
-        common = over_shells(np.mean([(one * two.conj()).real for one, two in pairs], axis=0), index)
+        index, count = shells(field.frequencies), len(waves) // 2
+        both, shared = np.zeros((2, *waves.shape[1:]))
+        for one, two in zip(waves[::2], waves[1::2], strict=True):
+            both += np.abs(one) ** 2 + np.abs(two) ** 2
+            shared += (one * two.conj()).real
+        power, common = over_shells(both / (2 * count), index), over_shells(shared / count, index)
         signal = np.clip(common, 0, power)
         return cls(signal, np.maximum(power - signal, 1e-3 * power + 1e-30))
 

@@ -99,12 +99,14 @@ def _estimated(source: Source, asked: MotionParameters, report: Reporter) -> Mot
     if source.finer.by < source.by and (rigid.agreement.error * source.scale > COARSE).any():
         source = source.finer
         reach = _reach(source, asked)
+        del rigid  # its frames and images are as large as those of the next one
         rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
     offsets = np.zeros((source.shape[1], 2))
     if asked.plane_offsets is not False:
         offsets = plane_offsets(rigid.learned.basis.template) * source.by
     if offsets.any():  # motion along z can only be seen where planes are in line
         source = replace(source, offsets=np.rint(offsets).astype(np.int64))
+        del rigid
         rigid = register_rigid(source, reach=reach, rounds=rounds, bad=asked.bad_frames, tell=tell)
     shifts = np.where(rigid.agreement.moves, rigid.shifts, 0.0)
     field = None

@@ -108,7 +108,12 @@ class Source:
 
     def pick(self, numbers: Iterable[int]) -> npt.NDArray[Any]:
         """Read single frames."""
-        return np.concatenate([self.read(t, t + 1) for t in numbers])
+        wanted = list(numbers)
+        first = self.read(wanted[0], wanted[0] + 1)
+        out = np.empty((len(wanted), *first.shape[1:]), first.dtype)
+        for n, t in enumerate(wanted):
+            out[n] = self.read(t, t + 1)[0] if n else first[0]
+        return out
 
     def chunks(self) -> Iterator[tuple[int, npt.NDArray[Any]]]:
         """Read all frames in order: number of the first one, and a few frames. The next ones are read meanwhile."""

@@ -29,7 +29,7 @@ ODD = 0.7
 """Times the usual brightness: below it, or above its inverse, the first fit is no place to begin at."""
 CHANGED = 0.05
 """Voxels from which a bounded fit has changed a shift so that it is worth another one."""
-RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 24, 12, 2**22
+RESIDUALS, LEAST_RESIDUALS, RESIDUAL_VOXELS = 40, 16, 2**21
 """Frames whose residuals give noise and spectrum, at least so many of large volumes, and voxels in them."""
 SETTLED = 0.05
 """Voxels (median over frames) from which on another round changes nothing that matters."""
@@ -112,6 +112,7 @@ def learn(frames: npt.NDArray[Any], shifts: Double, axes: tuple[int, ...], round
         if float(np.median(np.abs(shifts - before).max(axis=1))) < SETTLED:
             break
     assert bound is not None
+    del basis, residuals, fit  # as large as all that follows
     average = average_frames(frames, shifts, level, average.mean, bound, workers)
     shifts, error = _fit_apart(frames, shifts, average, whitening, axes, reach, limit, workers)
     average = average_frames(frames, shifts, level, average.mean, bound, workers)
@@ -138,14 +139,15 @@ def _fit_apart(
     """
     shifts, error = shifts.copy(), np.zeros((len(frames), 4))
     templates = [average.template(half) for half in (0, 1)]
-    apart = np.zeros((2, 3))
-    for half in (0, 1):
+
+    def fit_half(half: int) -> Double:
         few = np.flatnonzero(average.half == half)
         basis = Basis.of(templates[1 - half], whitening, axes)
-        registrar = Registrar(basis, average.level, reach, limit)
-        fit, whole = registrar.fit(frames[few], shifts[few], workers)
+        fit, whole = Registrar(basis, average.level, reach, limit).fit(frames[few], shifts[few], workers)
         shifts[few], error[few] = whole + fit.offset, fit.error
-        apart[half] = _apart(templates[half], basis)
+        return _apart(templates[half], basis)
+
+    apart = [fit_half(half) for half in (0, 1)]
     # where one template lies beside the other, all frames of a half do
     shifts -= np.where(average.half[:, None] == 0, 0.25, -0.25) * (apart[0] - apart[1])
     return shifts - np.median(shifts, axis=0), error
@@ -154,7 +156,7 @@ def _fit_apart(
 def _apart(template: Float, basis: Basis) -> Double:
     """Shift of a template against that of a basis, (3,)."""
     still = np.zeros((1, 3), np.int64)
-    seen = project(template[None], still, basis, np.float32(0), 1)
+    seen = project(template[None], still, by_blocks(basis.instruments), np.float32(0), 1)
     shift: Double = regress(Grams(basis, (0, 0, 0)).of(still), seen, basis.axes).offset[0]
     return shift
 
@@ -270,7 +272,9 @@ class Registrar:
 
     def __init__(self, basis: Basis, level: np.float32, reach: Whole, bound: Float | None) -> None:
         self.basis, self.level, self.reach = basis, level, reach
-        self.bound = None if bound is None else by_blocks(bound[None])
+        # copies in blocks live as long as the fit of some frames: they are as large as all images
+        self.instruments = by_blocks(basis.instruments)
+        self.bounds = None if bound is None else (by_blocks(bound[None]), by_blocks(basis.images))
         self.grams = Grams(basis, reach)
 
     def fit(self, frames: npt.NDArray[Any], shifts: Double, workers: int) -> tuple[Fit, Whole]:
@@ -284,19 +288,19 @@ class Registrar:
         """
         moves = np.isin(range(3), self.basis.axes)
         whole = np.where(moves, np.clip(np.rint(shifts), -self.reach, self.reach), 0).astype(np.int64)
-        seen = project(frames, whole, self.basis, self.level, workers)
+        seen = project(frames, whole, self.instruments, self.level, workers)
         fit = regress(self.grams.of(whole), seen, self.basis.axes)
         moved = np.clip(np.rint(whole + fit.offset), -self.reach, self.reach).astype(np.int64)
         far = np.flatnonzero((np.abs(fit.offset) > AGAIN).any(axis=1) & (moved != whole).any(axis=1))
         if len(far):
             whole[far] = moved[far]
-            seen[far] = project(frames[far], whole[far], self.basis, self.level, workers)
+            seen[far] = project(frames[far], whole[far], self.instruments, self.level, workers)
             fit = regress(self.grams.of(whole), seen, self.basis.axes)
-        if self.bound is not None:
-            fit = self._bounded(frames, whole, fit, self.bound, workers)
+        if self.bounds is not None:
+            fit = self._bounded(frames, whole, fit, workers)
         return fit, whole
 
-    def _bounded(self, frames: npt.NDArray[Any], whole: Whole, fit: Fit, bound: Float, workers: int) -> Fit:
+    def _bounded(self, frames: npt.NDArray[Any], whole: Whole, fit: Fit, workers: int) -> Fit:
         """Fit again with bounded residuals; frames that this changes, once more."""
         few = np.arange(len(frames))
         grams = self.grams.of(whole)
@@ -310,39 +314,35 @@ class Registrar:
             part = fit.at(few)
             expected = np.einsum("nij,nj->ni", grams[few], part.coefficients)
             some = frames if len(few) == len(frames) else frames[few]  # picking copies them
-            seen[few] = expected + project_bounded(some, whole[few], part, self, bound, workers)
+            seen[few] = expected + self._project_bounded(some, whole[few], part, workers)
             before, fit = fit, regress(grams, seen, self.basis.axes, fit.offset)
             few = np.flatnonzero(np.abs(fit.offset - before.offset).max(axis=1) > CHANGED)
             if not len(few):
                 break
         return fit
 
+    def _project_bounded(self, frames: npt.NDArray[Any], whole: Whole, fit: Fit, workers: int) -> Double:
+        """Products of the instruments with what frames have beside their fit, bounded in each voxel, (n, K)."""
+        assert self.bounds is not None
+        bound, images = self.bounds
+        out = np.empty((len(frames), images.shape[2]))
+        factors = fit.coefficients.astype(np.float32)
 
-def project(frames: npt.NDArray[Any], whole: Whole, basis: Basis, level: np.float32, workers: int) -> Double:
-    """Products of moved frames with the instruments, (n, K)."""
-    out = np.empty((len(frames), len(basis.images)))
-    _, instruments = basis.blocks
+        def group(part: slice) -> None:
+            bounded_products(
+                frames[part], whole[part], self.level, bound, factors[part], images, self.instruments, out[part]
+            )
+
+        spread(group, parts(len(frames), GROUP), workers)
+        return out
+
+
+def project(frames: npt.NDArray[Any], whole: Whole, instruments: Float, level: np.float32, workers: int) -> Double:
+    """Products of moved frames with instruments in blocks, (n, K)."""
+    out = np.empty((len(frames), instruments.shape[2]))
 
     def group(part: slice) -> None:
         products(frames[part], whole[part], level, instruments, out[part])
-
-    spread(group, parts(len(frames), GROUP), workers)
-    return out
-
-
-def project_bounded(
-    frames: npt.NDArray[Any], whole: Whole, fit: Fit, registrar: Registrar, bound: Float, workers: int
-) -> Double:
-    """Products of the instruments with what frames have beside their fit, bounded in each voxel, (n, K)."""
-    basis = registrar.basis
-    out = np.empty((len(frames), len(basis.images)))
-    factors = fit.coefficients.astype(np.float32)
-    images, instruments = basis.blocks
-
-    def group(part: slice) -> None:
-        bounded_products(
-            frames[part], whole[part], registrar.level, bound, factors[part], images, instruments, out[part]
-        )
 
     spread(group, parts(len(frames), GROUP), workers)
     return out
@@ -380,9 +380,14 @@ def residual_frames(
 
 def _difference_noise(frames: npt.NDArray[Any]) -> Float:
     """Noise of each voxel before anything is registered, from pairs of frames in a row."""
-    few = frames[pairs_of(len(frames), residual_count(int(np.prod(frames.shape[1:]))))].astype(np.float32)
-    some = np.nan_to_num(few, posinf=0, neginf=0)
-    return _regular((some[::2] - some[1::2]).var(axis=0) / 2 if len(some) > 3 else np.ones(some.shape[1:], np.float32))
+    few = pairs_of(len(frames), residual_count(int(np.prod(frames.shape[1:]))))
+    if len(few) <= 3:
+        return np.ones(frames.shape[1:], np.float32)
+    apart = [
+        np.nan_to_num(np.subtract(frames[a], frames[b], dtype=np.float32), posinf=0, neginf=0)
+        for a, b in zip(few[::2], few[1::2], strict=True)
+    ]
+    return _regular(np.var(apart, axis=0) / 2)
 
 
 def measure_noise(residuals: Float, seen: npt.NDArray[np.bool_]) -> tuple[Whitening, Float]:

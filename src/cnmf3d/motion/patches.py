@@ -159,7 +159,8 @@ class PatchRegistrar:
                 seen = np.einsum("nij,nj->ni", gram, fit.coefficients) + np.concatenate(left)
                 fit = regress(gram, seen, axes, fit.offset)
             error = np.where(np.isfinite(fit.error[:, 3:]), fit.error[:, :3], np.inf)
-            return tuple(values.reshape(len(numbers), len(frames), 3) for values in (fit.offset, error))
+            shape = (len(numbers), len(frames), 3)
+            return fit.offset.reshape(shape), error.reshape(shape)
 
         found = spread(several, parts(len(self.patches.boxes), TOGETHER), workers)
         offset, error = (np.concatenate(some).swapaxes(0, 1) for some in zip(*found, strict=True))

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.motion.kernels import gauss_newton
-from cnmf3d.motion.products import by_blocks, cell_products
+from cnmf3d.motion.products import cell_products
 from cnmf3d.motion.spectra import displaced, frequencies, from_waves, over_shells, pairs, rings, to_waves
 
 Float = npt.NDArray[np.float32]
@@ -46,11 +45,13 @@ class Whitening:
 
     def applied(self, images: Float) -> Float:
         """Multiply images by the inverse covariance, (n, Z, Y, X)."""
-        scaled = images * self.weight
-        if self.gain is not None:
-            for image in scaled:
-                image[:] = from_waves(to_waves(image) * self.gain)
-        return np.asarray(scaled * self.weight, np.float32)
+        out = np.empty(images.shape, np.float32)
+        for image, result in zip(images, out, strict=True):  # one at a time: all of them are most of the memory
+            scaled = image * self.weight
+            if self.gain is not None:
+                scaled = from_waves(to_waves(scaled) * self.gain)
+            np.multiply(scaled, self.weight, out=result)
+        return out
 
     @classmethod
     def of(cls, residuals: Float, weight: Float) -> Whitening:
@@ -85,8 +86,8 @@ class Basis:
     @classmethod
     def of(cls, template: Float, whitening: Whitening, axes: tuple[int, ...]) -> Basis:
         """Make the images of a template that moves."""
-        ones = np.ones((1, *template.shape), np.float32)
-        images = np.concatenate([displaced(template, axes), ones])
+        images = np.ones((2 + len(axes) + len(pairs(axes)), *template.shape), np.float32)
+        displaced(template, axes, images[:-1])
         instruments = whitening.applied(images)
         # whitening leaves hardly anything of a constant: it is what the rest leaves on average
         instruments[-1] = whitening.weight**2
@@ -100,11 +101,6 @@ class Basis:
     def template(self) -> Float:
         """The template, (Z, Y, X)."""
         return np.asarray(self.images[0])
-
-    @cached_property
-    def blocks(self) -> tuple[Float, Float]:
-        """Images and instruments in blocks, for `products`."""
-        return by_blocks(self.images), by_blocks(self.instruments)
 
 
 Box = tuple[slice, slice, slice]

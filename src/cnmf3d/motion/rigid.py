@@ -20,8 +20,8 @@ from cnmf3d.motion.starting import Search, Start, first_search
 Double = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 LEARNING_FRAMES, LEAST_LEARNING, LEARNING_VOXELS = 96, 48, 2**24
-"""Frames that the template is learned from, at least so many of large volumes, and voxels in them: more lower its noise,
-which is small beside a frame's already. Shifts of small volumes are less sure (64: up to 5 % more error)."""
+"""Frames that the template is learned from, at least so many of large volumes, and voxels in them: more lower its
+noise, which is small beside a frame's already. Shifts of small volumes are less sure (64: up to 5 % more error)."""
 DARK = 0.08
 """Voxels of expected error from which the template needs more frames."""
 DARK_FRAMES = 640
@@ -96,13 +96,16 @@ def register_rigid(
     learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
     if learned.error > DARK:  # what is learned finds frames that the first template lost
         start = _started_again(search, learned, source)
+        del learned, frames  # as large as the next ones
         frames, numbers, odd = _frames_to_learn_from(source, start, given, DARK_FRAMES)
         learned = learn(frames, start.shifts[numbers], axes, rounds, source.workers)
         start = _started_again(search, learned, source)
     agreement = compare_halves(frames, learned, source.scale, source.workers)
     kept = tuple(axis for axis in axes if agreement.moves[axis])
     if kept and kept != axes:
-        learned = learn(frames, learned.shifts, kept, rounds, source.workers)
+        shifts = learned.shifts
+        del learned
+        learned = learn(frames, shifts, kept, rounds, source.workers)
     fitted = _all_frames(source, start, odd, learned, numbers, reach, lambda done: tell("shifts", done))
     return Rigid(*fitted, learned, agreement, numbers, frames)
 

@@ -68,7 +68,7 @@ def over_shells(power: npt.NDArray[np.floating], index: npt.NDArray[np.int64]) -
     return np.asarray((sums / np.maximum(counts, 1))[index])
 
 
-def displaced(image: Float, axes: tuple[int, ...]) -> Float:
+def displaced(image: Float, axes: tuple[int, ...], out: Float | None = None) -> Float:
     """Images of which ``image(p - d)`` is the sum, times 1, the ``d_i`` and the ``d_i d_j``.
 
     Of all such sums it is the one that is nearest for shifts of up to half a voxel (Legendre's polynomials in each
@@ -80,6 +80,8 @@ def displaced(image: Float, axes: tuple[int, ...]) -> Float:
     image : (Z, Y, X) float32
     axes : tuple of int
         Along which the image may move.
+    out : optional
+        Where to write.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def displaced(image: Float, axes: tuple[int, ...]) -> Float:
     second = [product({a: 2} if a == b else {a: 1, b: 1}) for a, b in pairs(axes)]
     squares = [term for term, (a, b) in zip(second, pairs(axes), strict=True) if a == b]
     still = product({}) - np.float32(HALF**2 / 3) * sum(squares, np.float32(0))
-    return np.stack([still, *first, *second])
+    return np.stack([still, *first, *second], out=out)
 
 
 def pairs(axes: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -152,7 +152,12 @@ def _search(
     most = np.float32(np.percentile(some[np.isfinite(some)], BRIGHT) if np.isfinite(some).any() else np.inf)
     small = np.minimum(small, most)
     field = Field.of(small.shape[1:], _within(reach, small.shape[1:], window.by))
-    waves = np.concatenate(spread(lambda part: field.transform(small[part]), parts(len(small), GROUP), source.workers))
+    waves = np.empty((len(small), *field.padded[:2], field.padded[2] // 2 + 1), np.complex64)
+
+    def transform(part: slice) -> None:
+        waves[part] = field.transform(small[part])
+
+    spread(transform, parts(len(small), GROUP), source.workers)
     spectra = Spectra.of(field, waves)
     template, peak = _first_template(source, window, field, spectra, few, small[::2], waves[::2])
     return Search(window, spectra, Matcher.of(field, template, len(few), spectra, active=True), most), peak
@@ -163,17 +168,22 @@ def _usual(pairs: npt.NDArray[Any], few: Whole) -> tuple[npt.NDArray[Any], Whole
 
     They show no place, so that they are put anywhere, and what they have above the others is an edge of the template.
     """
-    some = np.where(np.isfinite(pairs[:, :, ::2, ::2]), pairs[:, :, ::2, ::2], np.nan).astype(np.float32)
-    level = np.array([np.nanmean(frame) if np.isfinite(frame).any() else np.nan for frame in some])
+    level = np.array([_level(frame[:, ::2, ::2]) for frame in pairs])
     finite = np.isfinite(level)
     if not finite.any():
         return pairs, few
     around = np.abs(level - np.median(level[finite]))
     good = finite & ~(around > max(OFF * 1.4826 * float(np.median(around[finite])), contrast(pairs)))
     kept = np.flatnonzero(good[::2] & good[1::2])
-    if len(kept) < min(LEAST, len(few)):
+    if len(kept) < min(LEAST, len(few)) or len(kept) == len(few):
         return pairs, few
     return pairs.reshape(len(few), 2, *pairs.shape[1:])[kept].reshape(-1, *pairs.shape[1:]), few[kept]
+
+
+def _level(frame: npt.NDArray[Any]) -> float:
+    """Mean of the values that are any; NaN where none is."""
+    finite = np.isfinite(frame)
+    return float(frame.mean(where=finite, dtype=np.float64)) if finite.any() else np.nan
 
 
 def _within(reach: tuple[int, int, int], shape: tuple[int, ...], by: int) -> tuple[int, int, int]:
@@ -245,5 +255,7 @@ def _moved_mean(images: Float, shifts: Double, field: Field) -> Float:
     whole = np.clip(whole, -np.array(field.reach), field.reach)
     sums, counts = (np.zeros((2, *field.shape), np.float32) for _ in range(2))
     far = np.full(field.shape, np.inf, np.float32)
-    add(images, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts)
+    add(
+        images, whole, np.zeros(len(images), np.int64), -far, far, np.array([(0, n) for n in field.shape]), sums, counts
+    )
     return np.asarray(sums[0] / np.maximum(counts[0], len(images) / 4), np.float32)
