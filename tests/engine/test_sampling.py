@@ -13,7 +13,8 @@ from scipy.stats import norm
 from cnmf3d.engine.deconvolution import Response
 from cnmf3d.engine.kernels.numba import sampling
 from cnmf3d.engine.kernels.numba.deconvolution import products_between
-from cnmf3d.engine.kernels.numba.random_numbers import KINDS, seed
+from cnmf3d.engine.kernels.numba.random_numbers import KINDS
+from cnmf3d.engine.kernels.numba.random_numbers import seed as begin
 
 WORD = 2**64 - 1
 
@@ -23,7 +24,7 @@ def test_every_sweep_and_kind_has_random_numbers_of_its_own():
     states, state = set(), np.ones(1, np.uint64)
     for sweep in range(4):
         for kind in range(sampling.MOVES + 2):
-            seed(sweep, kind, 5, state)
+            begin(sweep, kind, 5, state)
             states.add(int(state[0]))
     assert len(states) == 4 * (sampling.MOVES + 2)
 

@@ -61,8 +61,8 @@ NEAR = 5
 leave it to the sampler's scatter, more cost time. One through the coarse trials draws decays a quarter too short."""
 
 SIZE = 3.0
-"""What a spike's size costs in a description, in nats: it is known to a twentieth of its range. More finds longer decays
-and fewer spikes: of 1.3, 2 and 3 the last follows recorded spikes of mice best, and those of fish as well as 2."""
+"""What a spike's size costs in a description, in nats: it is known to a twentieth of its range. More finds longer
+decays and fewer spikes: of 1.3, 2 and 3 the last follows recorded spikes of mice best, those of fish as well as 2."""
 
 SCATTER = 10.0
 """Nats by which sampling scatters the length of a description. Less would trust the three nearest trials alone."""
