@@ -73,7 +73,7 @@ def table_of_synthetic() -> None:
                     made = synthetic(p, height, often)
                     shared = true if known else measured_response(made.raw, p, RATE, None) or true
                     own = [true] * CELLS if known else own_responses(made.raw, shared)
-                    found = deconvolve(made.raw, p, own, errors=True, shape=0.0 if known else ESTIMATED)
+                    found = deconvolve(made.raw, p, own, errors=True, misfit=None if known else ESTIMATED)
                     assert found.errors is not None
                     events = events_of(found.spikes, found.errors.events)
                     spans = zip(events["component"], events["first"], events["last"], strict=True)

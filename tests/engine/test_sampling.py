@@ -13,8 +13,20 @@ from scipy.stats import norm
 from cnmf3d.engine.deconvolution import Response
 from cnmf3d.engine.kernels.numba import sampling
 from cnmf3d.engine.kernels.numba.deconvolution import products_between
+from cnmf3d.engine.kernels.numba.random_numbers import KINDS
+from cnmf3d.engine.kernels.numba.random_numbers import seed as begin
 
 WORD = 2**64 - 1
+
+
+def test_every_sweep_and_kind_has_random_numbers_of_its_own():
+    assert sampling.MOVES + 1 < KINDS
+    states, state = set(), np.ones(1, np.uint64)
+    for sweep in range(4):
+        for kind in range(sampling.MOVES + 2):
+            begin(sweep, kind, 5, state)
+            states.add(int(state[0]))
+    assert len(states) == 4 * (sampling.MOVES + 2)
 
 
 class Numbers:

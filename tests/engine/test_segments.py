@@ -65,7 +65,7 @@ def test_calcium_is_not_carried_across_a_break():
 def test_errors_and_kinetics_cover_all_frames_however_short_a_stretch_is(breaks):
     calcium, _ = traces(np.random.default_rng(3), count=2, frames=400 if breaks == (200,) else 100)
     raw = (calcium + np.random.default_rng(4).normal(0, 0.2, calcium.shape)).astype(np.float32)
-    found = deconvolve_stretches(raw, 2, Response(DECAY, 0.8), breaks, errors=True, shape=DEMIXED)
+    found = deconvolve_stretches(raw, 2, Response(DECAY, 0.8), breaks, errors=True, misfit=DEMIXED)
     errors = found.errors
     assert errors.traces.shape == errors.spikes.shape == errors.events.shape == found.traces.shape == raw.shape
     assert (

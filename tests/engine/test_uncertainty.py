@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import cnmf3d
 from cnmf3d.engine.deconvolution import Response, deconvolve
-from cnmf3d.engine.deconvolution.uncertainty import FEW, event_errors, runs
+from cnmf3d.engine.deconvolution.uncertainty import DEMIXED, FEW, event_errors, runs
 from cnmf3d.traces import events_of, time_constants
 
 
@@ -97,8 +97,8 @@ def test_ninety_percent_intervals_hold_most_events_and_calcium(height):
 def test_errors_change_nothing_else_and_unknown_kinetics_make_them_wider():
     raw, _, _, response = simulated(cells=3, frames=600)
     plain, known, unknown = (
-        deconvolve(raw, 2, response, errors=errors, shape=shape)
-        for errors, shape in ((False, 0.1), (True, 0.0), (True, 0.1))
+        deconvolve(raw, 2, response, errors=errors, misfit=misfit)
+        for errors, misfit in ((False, DEMIXED), (True, None), (True, DEMIXED))
     )
     assert plain.errors is None
     assert np.array_equal(plain.spikes, known.spikes) and np.array_equal(known.spikes, unknown.spikes)

@@ -70,7 +70,7 @@ def deconvolved(
     for _ in range(ROUNDS if gaps.any() else 0):
         found = deconvolve_stretches(raw, order, kinetics, breaks, workers)
         raw = np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw)
-    found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, shape=DEMIXED)
+    found = deconvolve_stretches(raw, order, kinetics, breaks, workers, errors=errors, misfit=DEMIXED)
     return np.where(gaps, found.traces + found.kinetics.baseline[:, None], raw), found
 
 

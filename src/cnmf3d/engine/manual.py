@@ -224,7 +224,7 @@ def _components(
     denoised = (
         _calcium(level, response)
         if response is None
-        else deconvolve_stretches(level, order, response, rule.segments, errors=True, shape=DEMIXED)
+        else deconvolve_stretches(level, order, response, rule.segments, errors=True, misfit=DEMIXED)
     )
     local, factor = unit(sparse.csc_array((weights * scene.noise[:, None]).astype(np.float32)))
     scale = factor[:, None]

@@ -140,8 +140,8 @@ def deconvolve(
     rows = np.flatnonzero(seen)
     for part in _parts(len(raw)):
         tell(Progress("deconvolve", part.start, len(raw), "traces"))
-        shape = ESTIMATED if decay is None else 0.0
-        found = solved(raw[part], order, responses[part], threads, errors=True, shape=shape)
+        misfit = ESTIMATED if decay is None else None
+        found = solved(raw[part], order, responses[part], threads, errors=True, misfit=misfit)
         calcium[rows[part]], spikes[rows[part]] = found.traces, found.spikes
         if found.errors is not None:
             calcium_sd[rows[part]], spikes_sd[rows[part]] = found.errors.traces, found.errors.spikes

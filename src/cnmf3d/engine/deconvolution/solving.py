@@ -11,7 +11,7 @@ from cnmf3d.components import Float, Kinetics
 from cnmf3d.engine.deconvolution.inhibition import resting_levels
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
-from cnmf3d.engine.deconvolution.uncertainty import Errors, errors_of
+from cnmf3d.engine.deconvolution.uncertainty import Errors, Misfit, errors_of
 from cnmf3d.engine.kernels.numba import deconvolution as kernels
 from cnmf3d.engine.kernels.numba.sampling import sampled_spikes
 from cnmf3d.engine.parallel import in_order
@@ -83,7 +83,7 @@ def deconvolve(
     *,
     noise: Float | None = None,
     errors: bool = False,
-    shape: float = 0.0,
+    misfit: Misfit | None = None,
 ) -> Deconvolved:
     """Calcium and spikes of each trace: their posterior means, see `sampled_spikes`.
 
@@ -102,8 +102,8 @@ def deconvolve(
         Standard deviation of white noise, where more is known of it than these frames tell.
     errors : bool
         Whether standard errors are wanted.
-    shape : float
-        Share of the calcium by which the response is wrong, which is part of them; 0 where it is known.
+    misfit : Misfit, optional
+        How far the response may be wrong, which is part of them; None where it is known.
     """
     count, frames = raw.shape
     noise = noise_level(raw) if noise is None else noise
@@ -123,8 +123,8 @@ def deconvolve(
     def solved(k: int) -> Solved:
         rest, own = float(min(lowest[k], baseline[k])), float(noise[k])
         if np.isfinite(rests[k]):
-            return solve_both_ways(raw[k], responses[k], float(rests[k]), own, errors=errors, shape=shape)
-        return solve(raw[k], responses[k], rest, own, errors=errors, shape=shape)
+            return solve_both_ways(raw[k], responses[k], float(rests[k]), own, errors=errors, misfit=misfit)
+        return solve(raw[k], responses[k], rest, own, errors=errors, misfit=misfit)
 
     calcium, spikes = np.empty((count, frames), np.float32), np.empty((count, frames), np.float32)
     told = np.zeros((3, count), np.float32)
@@ -147,11 +147,11 @@ def solve(
     sweeps: int = SWEEPS,
     *,
     errors: bool = False,
-    shape: float = 0.0,
+    misfit: Misfit | None = None,
 ) -> Solved:
     """One trace (frames,) float32; `baseline` is a first guess, `noise` the standard deviation of its white noise.
 
-    `errors` and `shape` as for `deconvolve`.
+    `errors` and `misfit` as for `deconvolve`.
     """
     trace = np.ascontiguousarray(raw, np.float32)
     if np.ptp(trace) <= ROUNDING * np.abs(trace).max(initial=0):
@@ -172,11 +172,11 @@ def solve(
     one = Solved(calcium, expected, baseline, initial, found, share, size)
     if not errors:
         return one
-    return replace(one, errors=errors_of(calcium, expected, drawn, deviations, size, found, response.peak, shape))
+    return replace(one, errors=errors_of(calcium, expected, drawn, deviations, size, found, response.peak, misfit))
 
 
 def solve_both_ways(
-    raw: Float, response: Response, rest: float, noise: float, *, errors: bool = False, shape: float = 0.0
+    raw: Float, response: Response, rest: float, noise: float, *, errors: bool = False, misfit: Misfit | None = None
 ) -> Solved:
     """One trace that also falls below its `rest`: what falls is inhibition with the response's shape, and no baseline.
 
@@ -187,7 +187,7 @@ def solve_both_ways(
     found = solve(raw + fall, response, rest, noise)
     below = np.asarray(rest - (raw - found.calcium), np.float32)
     fall = solve(below, response, 0.0, noise).calcium
-    found = solve(raw + fall, response, rest, noise, errors=errors, shape=shape)
+    found = solve(raw + fall, response, rest, noise, errors=errors, misfit=misfit)
     return replace(found, calcium=found.calcium - fall)
 
 

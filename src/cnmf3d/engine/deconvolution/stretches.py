@@ -11,7 +11,7 @@ from cnmf3d.components import Float, Kinetics
 from cnmf3d.engine.deconvolution.noise import noise_level
 from cnmf3d.engine.deconvolution.response import Response
 from cnmf3d.engine.deconvolution.solving import Deconvolved, deconvolve
-from cnmf3d.engine.deconvolution.uncertainty import Errors
+from cnmf3d.engine.deconvolution.uncertainty import Errors, Misfit
 from cnmf3d.timeline import stretches
 
 
@@ -23,7 +23,7 @@ def deconvolve_stretches(
     workers: int = 1,
     *,
     errors: bool = False,
-    shape: float = 0.0,
+    misfit: Misfit | None = None,
 ) -> Deconvolved:
     """Calcium and spikes of each stretch by itself, with the noise and the kinetics of the whole trace.
 
@@ -32,7 +32,7 @@ def deconvolve_stretches(
     Parameters
     ----------
     raw : (components, frames) float32
-    p, response, workers, errors, shape
+    p, response, workers, errors, misfit
         As for `deconvolve`.
     breaks : tuple of int
         First frames of stretches, beside 0.
@@ -45,10 +45,10 @@ def deconvolve_stretches(
     """
     spans = stretches(raw.shape[1], breaks)
     if len(spans) < 2:
-        return deconvolve(raw, p, response, workers, errors=errors, shape=shape)
+        return deconvolve(raw, p, response, workers, errors=errors, misfit=misfit)
     noise = noise_level(raw)
     parts = [
-        deconvolve(np.ascontiguousarray(raw[:, a:b]), p, response, workers, noise=noise, errors=errors, shape=shape)
+        deconvolve(np.ascontiguousarray(raw[:, a:b]), p, response, workers, noise=noise, errors=errors, misfit=misfit)
         for a, b in spans
     ]
     lengths = np.array([b - a for a, b in spans], np.float64)

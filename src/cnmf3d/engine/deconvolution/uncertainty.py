@@ -28,19 +28,34 @@ FEW = 1.1
 """Factor of spreads over draws: draws that follow one another are alike, so that twenty spread a tenth too little. A
 hundred draws need none, and five times the time."""
 
-ESTIMATED, DEMIXED = 0.05, 0.12
-"""Share of the calcium that there is by which the response is wrong: of traces whose kinetics were estimated, and of
-cells of a volume, which also hold what demixing leaves of others. In simulated traces the former is too much where a
-cell fires seldom or its decay is right, too little where it is busy and its decay isn't; with less than the latter
-echoes of large events in simulated volumes look certain."""
 
-FAINTER = 0.5
-"""What is added to that (in squares) to an event's size, in units of noise over the height of the response: noisier
-traces say less of their kinetics."""
+@dataclass(frozen=True)
+class Misfit:
+    """Errors that a response has which isn't the true one; what is added, in squares, to the spread over draws.
 
-UNLIKE = 0.25
-"""Error of calcium where kinetics were estimated, in units of the noise of one frame: a response that is off by more
-would be seen."""
+    Attributes
+    ----------
+    share : float
+        Of an event's size, as a share of the calcium that there is: what the response leaves of earlier events.
+    event : float
+        Of an event's size, in units of noise over the height of the response: noisier traces say less of their
+        kinetics.
+    trace : float
+        Of calcium, in units of the noise of one frame: a response that is off by more would be seen.
+    """
+
+    share: float
+    event: float
+    trace: float
+
+
+ESTIMATED = Misfit(0.01, 0.15, 0.1)
+"""Of traces whose kinetics were estimated. More would be too wide where a cell fires seldom or its decay is right, less
+too narrow where it is busy and its decay isn't."""
+
+DEMIXED = Misfit(0.12, 0.5, 0.25)
+"""Of cells of a volume, whose traces also hold what demixing leaves of others: with less, echoes of large events in
+simulated volumes look certain."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,7 @@ def errors_of(
     size: float,
     noise: float,
     peak: float,
-    shape: float,
+    misfit: Misfit | None,
 ) -> Errors:
     """Standard errors of one trace.
 
@@ -121,13 +136,13 @@ def errors_of(
         Posterior standard deviations of spikes and calcium, as the sampler has them.
     size, noise, peak : float
         Typical size of a spike; of white noise; height of the response to a spike of size 1.
-    shape : float
-        Share of the calcium by which the response is wrong; 0 where kinetics are known.
+    misfit : Misfit or None
+        How far the response may be wrong; None where kinetics are known.
     """
-    misfit, other = None, 0.0
-    if shape > 0:
-        other = UNLIKE * noise
-        misfit = np.hypot(shape * calcium, FAINTER * noise) / np.float32(max(peak, 1e-9))
-    events = event_errors(spikes, drawn, size, misfit)
+    wrong, other = None, 0.0
+    if misfit is not None:
+        other = misfit.trace * noise
+        wrong = np.hypot(misfit.share * calcium, misfit.event * noise) / np.float32(max(peak, 1e-9))
+    events = event_errors(spikes, drawn, size, wrong)
     uncertain = np.sqrt((FEW * deviations[1]) ** 2 + other**2).astype(np.float32)
     return Errors(uncertain, (FEW * deviations[0]).astype(np.float32), events)

@@ -77,8 +77,8 @@ def judge(
 
     Returns
     -------
-    quality : with ``double``, 1 for what a brighter component left over, ``soma``, the probability that a component is a
-        cell body, and ``p_cell``, that it is a cell at all (which decides nothing)
+    quality : with ``double``, 1 for what a brighter component left over, ``soma``, the probability that a component is
+        a cell body, and ``p_cell``, that it is a cell at all (which decides nothing)
     accepted : (components,) bool
     """
     lively = raw.std(axis=1) >= LIVELY * noise_level(raw)

@@ -1,7 +1,8 @@
 """The probability that a component is a cell, by the measures that acceptance has: a logistic regression.
 
-All but one of its features are the component's own. The last is the movie's: where much of what is found is what brighter
-components left over, motion moves cells within a block, and less of the rest are cells than their measures say.
+All but one of its features are the component's own. The last is the movie's: where much of what is found is what
+brighter components left over, motion moves cells within a block, and less of the rest are cells than their measures
+say.
 
 It decides nothing: acceptance has rules of its own. `WEIGHTS` are fitted to simulated movies, of easy and of hard
 kinds, and are judged on others (``benchmarks/probability.py`` fits them and prints both).
@@ -19,8 +20,8 @@ from cnmf3d.components import Float
 Values = npt.NDArray[np.float64]
 
 TYPICAL = (10, 1)
-"""Components that are no doubles, and doubles, of what a movie has before anything of it is known: more would let motion
-in small movies pass, fewer make few cells look like a movie that moves."""
+"""Components that are no doubles, and doubles, of what a movie has before anything of it is known: more would let
+motion in small movies pass, fewer make few cells look like a movie that moves."""
 
 
 def _deviations(quality: Mapping[str, Float], bins: int) -> Values:

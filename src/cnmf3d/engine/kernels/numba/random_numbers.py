@@ -13,6 +13,9 @@ LOG_ROOT = 0.5 * math.log(2 * math.pi)
 CERTAIN = 5.0
 """Standard deviations above zero from which on a normal number counts as positive: it isn't with 3 in ten million."""
 
+KINDS = 16
+"""Kinds of numbers in a sweep, at most: with fewer than there are, those of the next sweep would be the same."""
+
 
 @njit(cache=True, nogil=True)
 def uniform(state: Any) -> float:
@@ -30,8 +33,9 @@ def seed(sweep: int, kind: int, t: int, state: Any) -> None:
     """Begin the numbers of one frame (splitmix64, Steele et al. 2014).
 
     Each frame has numbers of its own, so that a draw that rounding changes doesn't change those of all later frames.
+    `kind` says what they are for, below `KINDS`.
     """
-    x = np.uint64((sweep * 4 + kind) * 1_000_003 + 1) * np.uint64(0x9E3779B97F4A7C15)
+    x = np.uint64((sweep * KINDS + kind) * 1_000_003 + 1) * np.uint64(0x9E3779B97F4A7C15)
     x ^= np.uint64(t + 1) * np.uint64(0xD1342543DE82EF95)
     x ^= x >> np.uint64(30)
     x *= np.uint64(0xBF58476D1CE4E5B9)

@@ -21,8 +21,9 @@ from cnmf3d.engine.kernels.numba.random_numbers import LOG_ROOT, log_above, norm
 REACH = 3
 """Frames within which two spikes can be merged, and one split; a spike moves by one frame less."""
 
-MOVES = 2
-"""Times that each spike is moved in a sweep before means are taken: the start has pieces of spikes to be merged."""
+MOVES = 6
+"""Times that each spike is moved in a sweep before means are taken: the start has pieces of spikes to be merged. Fewer
+leave some in pieces where calcium rises slowly; six take hardly longer than two, as spikes are few beside frames."""
 
 HELD = 5
 """Sweeps in which the baseline is the first guess: without spikes it would be the mean, and what busy cells do would be
@@ -385,7 +386,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         Posterior mean of each frame's spikes.
     told : (5,) float64, changed
         First guess of the baseline, not too high. Then posterior means of baseline, initial calcium and
-        noise, and the last share of frames with a spike and spikes' size.
+        noise, share of frames with a spike, and spikes' size.
     deviations : (2, frames) float64, written
         Posterior standard deviations of each frame's spikes and of its calcium.
     drawn : (sweeps, frames) float32, written
@@ -420,7 +421,7 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         with_calcium = keep and drawn.shape[0] > 0
         if with_calcium:
             _add_calcium(trace, residual, calcium, squares[1])
-        seed(sweep, 3, 0, state)
+        seed(sweep, MOVES + 1, 0, state)
         baseline, initial, variance = _rest(residual, fade, sigma, sweep < HELD, start, state)
         sigma = max(noise, math.sqrt(variance))
         if sweep == 0 or sweep == burn:  # anew, without what rounding has added up
@@ -433,8 +434,9 @@ def sampled_spikes(  # noqa: PLR0913 - arrays of the inner loop
         _each_frame(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, keep, mean, squares[0], state)
         for again in range(1 if keep else MOVES):
             _each_spike(spikes, gain, products, mirrored, prior, sigma * sigma, sweep, 1 + again, state)
-        told[3], told[4] = share, size
         if keep:
+            told[3] += share / sweeps
+            told[4] += size / sweeps
             told[0] += baseline / sweeps
             told[1] += initial / sweeps
             told[2] += sigma / sweeps
