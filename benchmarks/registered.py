@@ -196,19 +196,21 @@ def cells(seeds: list[int]) -> None:
 
 
 NO_COURSES = ("cnmf3d.engine.coarse.repeated", lambda block, courses: courses[:0])
+NO_BLUR = ("cnmf3d.engine.motion_courses.blur_of", lambda motion: np.zeros((0, motion.frames)))
 ENGINES: Mapping[str, tuple[tuple[str, Callable[..., object]] | None, dict[str, object]]] = {
     "neither": (NO_COURSES, {"quality": {"motion_thr": 1.0}}),
     "courses": (None, {"quality": {"motion_thr": 1.0}}),
     "motion_r": (NO_COURSES, {}),
     "both": (None, {}),
+    "no blur": (NO_BLUR, {}),
 }
-"""What the blocks aren't given to know, and parameters."""
+"""What the blocks aren't given to know, and parameters; "no blur": the errors that registration expects."""
 
 
 def errors(seeds: list[int], chosen: list[str], uneven: bool, engines: list[str], sizes: list[float]) -> None:
     """Detection after moving the movie back by shifts that are wrong by 0 to 0.6 voxel rms (along z by less).
 
-    Where they are uneven, some frames are more wrong than others.
+    Where they are uneven, some frames are more wrong than others, and registration expects it.
     """
     for name in chosen:
         rows: dict[tuple[float, str], list[tuple[float, ...]]] = {}
@@ -278,7 +280,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--engines", nargs="+", choices=tuple(ENGINES), default=list(ENGINES), help="errors: which")
     parser.add_argument("--sizes", nargs="+", type=float, default=[0.0, 0.1, 0.3, 0.6], help="errors: voxels rms")
-    parser.add_argument("--uneven", action="store_true", help="errors: larger in some frames")
+    parser.add_argument("--uneven", action="store_true", help="errors: larger in some frames, which registration knows")
     given = parser.parse_args()
     if given.what == "speed":
         speed()

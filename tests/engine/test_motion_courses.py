@@ -13,6 +13,7 @@ from cnmf3d.engine.block import STEP, Block
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.evaluation.motion import courses_of, following
 from cnmf3d.engine.motion_courses import MotionCourses, apart, functions_of, orthonormal, repeated
+from cnmf3d.motion.confidence import confidence, expected_error
 from cnmf3d.movies.blanked import without_frames
 from cnmf3d.movies.registered import Motion, registered
 
@@ -77,6 +78,37 @@ def test_a_block_has_the_displacement_of_its_place_and_bad_frames_have_no_say():
     sums = (sums - sums.mean()) / np.linalg.norm(sums - sums.mean())
     assert np.linalg.norm(courses @ sums) > 0.98
     assert np.abs(courses).max() < 0.9 and np.abs(moves.within(other)).max(initial=0) < 1
+
+
+def test_errors_that_registration_expects_are_a_course():
+    rng = np.random.default_rng(3)
+    still = {"rigid": np.zeros((FRAMES, 3), np.float32)}
+    error = rng.lognormal(-1.5, 0.7, FRAMES).clip(0.02, 1.5)
+    sure = confidence(np.ones(FRAMES), error).astype(np.float32)
+    assert np.allclose(expected_error(sure), error, rtol=1e-3)
+    bad = np.arange(FRAMES) == 30
+    courses = MotionCourses(motion(confidence=np.where(bad, 0, sure), bad_frames=bad, **still), 2, 120).within(BOX)
+    squares = np.where(bad, 0, error**2).reshape(120, 2).sum(axis=1) / (~bad).reshape(120, 2).sum(axis=1)
+    squares -= squares.mean()
+    assert courses.shape == (1, 120) and abs(courses[0] @ squares) / np.linalg.norm(squares) > 0.999
+    alike = confidence(np.ones(FRAMES), rng.normal(0.2, 0.02, FRAMES)).astype(np.float32)
+    spoiled = motion(confidence=np.where(bad, 0, alike), bad_frames=bad, **still)
+    assert not len(MotionCourses(spoiled, 2, 120).within(BOX))  # a bad frame is no error that varies
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_image_of_blur_is_known_from_both_halves(seed):
+    """A blur that grows with the expected error is found; activity doesn't pass for it."""
+    error = np.random.default_rng(seed).lognormal(-1.5, 0.7, FRAMES)
+    sure = confidence(np.ones(FRAMES), error).astype(np.float32)
+    still = np.zeros((FRAMES, 3), np.float32)
+    courses = MotionCourses(motion(seed, rigid=still, confidence=sure), 2, 120).within(BOX)
+    _, y, x = np.indices(SHAPE)
+    image = np.exp(-((y - 14) ** 2 + (x - 15) ** 2) / 30.0)
+    bent = np.diff(image, 2, axis=1, prepend=image[:, :1], append=image[:, -1:])
+    bent = 10 * bent.reshape(-1, 1)
+    assert len(repeated(block(cells=12, seed=seed), courses)) == 0
+    assert len(repeated(block(courses, bent, cells=6, seed=seed), courses)) == 1
 
 
 def test_only_movies_that_are_registered_as_they_are_read_have_known_motion():

@@ -3,7 +3,9 @@
 Registration leaves something behind: interpolation blurs by an amount that depends on the part of a voxel by which a
 frame was moved, the first and last plane show what lies beyond them, and displacements are found with errors. All of it
 is, in each voxel, a function of the displacement. To second order that is a combination of the displacement, its
-products and the sine and cosine of the part of a voxel, with an image each. Which combinations there are is asked of
+products and the sine and cosine of the part of a voxel, with an image each. How wrong a displacement is is not known,
+but how wrong it may be: errors of a variance s² blur a frame, by s² times half of the template's second derivatives on
+average, so that registration's expected error is a course, too. Which combinations there are is asked of
 the data: an image that one half of the recording shows must be the image of the other half.
 """
 
@@ -18,13 +20,14 @@ from cnmf3d.components import Float
 from cnmf3d.engine.block import Block
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.shared_courses import quietness
+from cnmf3d.motion.confidence import expected_error
 from cnmf3d.movies.blanked import Blanked
 from cnmf3d.movies.movie import Frames, Movie
 from cnmf3d.movies.registered.frames import Registered
 from cnmf3d.movies.registered.motion import Motion
 
 STILL = 0.05
-"""Voxels rms below which nothing that a displacement along an axis does can be seen."""
+"""Voxels rms below which nothing that a displacement along an axis does can be seen, nor an error that varies so."""
 
 STRETCHES = 8
 """Stretches of the recording, in turn of one half and of the other: each longer than cells stay active."""
@@ -69,7 +72,8 @@ class MotionCourses:
 
     def within(self, box: Box) -> Float:
         """Courses of a block, (n, bins) float32: orthonormal, and orthogonal to a constant."""
-        courses = functions_of(displacement(self.motion, box))
+        moved = functions_of(displacement(self.motion, box))
+        courses = np.concatenate([moved, blur_of(self.motion)])
         return orthonormal(binned(courses, self.motion, self.width, self.bins))
 
 
@@ -95,6 +99,13 @@ def functions_of(shifts: Values) -> Values:
     products = [one * other for i, one in enumerate(axes) for other in axes[i:]]
     parts = [wave(2 * np.pi * axis) for axis in axes for wave in (np.sin, np.cos)]
     return np.array([*axes, *products, *parts]).reshape(-1, len(shifts))
+
+
+def blur_of(motion: Motion) -> Values:
+    """What expected errors of the displacements do, (n, T): their square, where they differ from frame to frame."""
+    error = expected_error(motion.confidence)
+    good = error[~motion.bad_frames]
+    return (error**2)[None] if good.size and good.std() > STILL else np.zeros((0, len(error)))
 
 
 def binned(courses: Values, motion: Motion, width: int, bins: int) -> Values:
