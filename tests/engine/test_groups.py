@@ -23,6 +23,9 @@ def test_groups_are_the_same_from_either_end(length, width):
     sizes = np.bincount(group, minlength=count)
     assert (np.diff(group) >= 0).all() and sizes.min() >= 1 and sizes.max() <= width
     assert count <= -(-length // width) + 1
+    wider = count_of(length, width, wider=True)
+    group = groups(length, wider)
+    assert (group == wider - 1 - group[::-1]).all() and -(-length // width) - wider in (0, 1)
 
 
 @given(LENGTHS, WIDTHS)

@@ -103,9 +103,11 @@ def _nearest(places: npt.NDArray[np.float64], shape: VolumeShape) -> npt.NDArray
     return np.rint(middle + np.sign(from_middle) * steps).astype(np.int64)
 
 
-def _grouping(shape: VolumeShape, factor: npt.NDArray[np.int64]) -> tuple[Axes, npt.NDArray[np.int64], VolumeShape]:
+def _grouping(
+    shape: VolumeShape, factor: npt.NDArray[np.int64], *, wider: bool = False
+) -> tuple[Axes, npt.NDArray[np.int64], VolumeShape]:
     """Groups along each axis; the group of each voxel; and their number along each axis."""
-    size = tuple(count_of(n, int(f)) for n, f in zip(shape, factor, strict=True))
+    size = tuple(count_of(n, int(f), wider=wider) for n, f in zip(shape, factor, strict=True))
     z, y, x = (groups(n, count) for n, count in zip(shape, size, strict=True))
     group = (z[:, None, None] * size[1] + y[None, :, None]) * size[2] + x[None, None, :]
     return (z, y, x), group.ravel().astype(np.int64), (size[0], size[1], size[2])
@@ -141,7 +143,8 @@ def coarsen(block: Block, sigma: ZYX, grid: int | None = None) -> Coarse:
     data = _summed(block, group)
     coarse_sigma = ZYX(*(s * count / n for s, count, n in zip(sigma, shape, block.shape, strict=True)))
     pool_factor = np.maximum(1, np.rint(POOL * np.array(coarse_sigma))).astype(np.int64)
-    _, pools, pool_shape = _grouping(shape, pool_factor)
+    # narrower ones would take cells of a small volume for neuropil (toy3d: 6 components for 5 cells)
+    _, pools, pool_shape = _grouping(shape, pool_factor, wider=True)
     pooling = _averaging(pools)
     return Coarse(
         data=data,

@@ -12,10 +12,13 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 
-def count_of(length: int, width: int) -> int:
-    """How many groups of `width` places at most there are along an axis: an odd number where its middle is a place."""
+def count_of(length: int, width: int, *, wider: bool = False) -> int:
+    """How many groups of `width` places there are along an axis: an odd number where its middle is a place.
+
+    Where that asks for another number than would do, there is one more, or one less, `wider` ones.
+    """
     count = -(-length // width)
-    return count + 1 if length % 2 and not count % 2 else count
+    return count + (-1 if wider else 1) if length % 2 and not count % 2 else count
 
 
 def groups(length: int, count: int) -> Ints:
