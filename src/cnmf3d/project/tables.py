@@ -102,7 +102,8 @@ def _parquet(frame: pd.DataFrame, path: Path) -> None:
         for field in table.schema
         for about in (known.get(field.name),)
     ]
-    parquet.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path)
+    with path.open("wb") as file:  # pyarrow takes no names that aren't UTF-8
+        parquet.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), file)
 
 
 def to_excel(frame: pd.DataFrame, path: str | Path, *, force: bool = False) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import types
@@ -227,3 +228,11 @@ def test_every_exporter_says_what_it_is(random_results):
     leaving = export_of(random_results(2))
     assert list(leaving.ids) == [0, 1] and leaving.tags == {}
     assert all(each.about and (each.suffixes or each.ours) for each in exporters().values())
+
+
+@pytest.mark.parametrize("name", sorted(exporters()))
+def test_names_that_are_no_utf_8_are_written_to(name, tmp_path, random_results):
+    out = tmp_path / (os.fsdecode(b"\xff\xfe") + (exporters()[name].suffixes or ("",))[0])
+    more = {"metadata": {"session": {"session_start_time": "2026-01-31T14:00:00+01:00"}}} if name == "nwb" else {}
+    export(name, export_of(random_results(3), **more), out)
+    assert [each for each in tmp_path.iterdir() if each.name.startswith(out.name)]

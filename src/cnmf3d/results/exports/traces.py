@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,17 +82,21 @@ def write_parquet(export: Export, folder: Path) -> tuple[str, ...]:
     except ImportError as error:
         raise UsageError("export parquet needs pyarrow", "Install it: pip install 'cnmf3d[parquet]'.") from error
     folder.mkdir()
+
+    def write(name: str, columns: Mapping[str, Any], about: Mapping[str, About], **options: Any) -> None:
+        with (folder / f"{name}.parquet").open("wb") as file:  # pyarrow takes no names that aren't UTF-8
+            parquet.write_table(_described(pyarrow.table(columns), about, export), file, **options)
+
     rois = roi_table(export)
-    parquet.write_table(_described(pyarrow.table(rois), about_rois(export, rois), export), folder / "rois.parquet")
+    write("rois", rois, about_rois(export, rois))
     for name, (parts, about) in time_tables(export.results).items():
-        parquet.write_table(_described(pyarrow.table(parts), about, export), folder / f"{name}.parquet")
+        write(name, parts, about)
     for name, kind in kinds_of(export).items():
         columns = dict(zip(_names(export), np.ascontiguousarray(kind.values(export)), strict=True))
-        table = pyarrow.table({**_times(export), **columns})
         about = dict.fromkeys(columns, kind.about) | {head: TIMES[head] for head in _times(export)}
-        parquet.write_table(_described(table, about, export), folder / f"{name}.parquet", use_dictionary=False)
+        write(name, {**_times(export), **columns}, about, use_dictionary=False)
     if (events := event_table(export)) is not None:
-        parquet.write_table(_described(pyarrow.table(events), EVENTS, export), folder / f"{EVENT_TABLE}.parquet")
+        write(EVENT_TABLE, events, EVENTS)
     return ()
 
 
