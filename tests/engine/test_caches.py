@@ -13,7 +13,7 @@ import tifffile
 
 from cnmf3d import CnmfParameters, open_movie
 from cnmf3d.caches import Caches
-from cnmf3d.engine import cache_key, pipeline, run, storage
+from cnmf3d.engine import cache_key, pipeline, run, solved_blocks, storage
 from cnmf3d.events import Caution, Note
 from cnmf3d.simulate import simulate
 
@@ -57,7 +57,7 @@ def computed(monkeypatch):
 
     counted(storage, "ingest")
     counted(pipeline, "cell_size")
-    counted(pipeline, "solved_block")
+    counted(solved_blocks, "solved_block")
     return counts
 
 
