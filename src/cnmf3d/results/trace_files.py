@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d import matlab_files
 from cnmf3d.damage import explained, reason_of
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.hdf5 import written
@@ -144,10 +145,8 @@ def _variables(path: Path) -> Mapping[str, Array]:
     if h5py.is_hdf5(path):  # MATLAB 7.3 stores columns first
         with h5py.File(path) as hdf:
             return {key: value[()].T for key, value in hdf.items() if isinstance(value, h5py.Dataset)}
-    from scipy.io import loadmat
-
     try:
-        found = loadmat(path)
+        found = matlab_files.load(path)
     except Exception as error:  # a class of its own, and whatever bad bytes lead to
         raise ValueError(reason_of(error)) from error
     return {key: np.asarray(value) for key, value in found.items() if isinstance(value, np.ndarray)}

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from cnmf3d import matlab_files
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.movies.movie import Movie
@@ -75,10 +76,8 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
 
 def _of_matlab(path: Path) -> npt.NDArray[Any]:
     """The array with CaImAn's shifts in a file of MATLAB before version 7.3."""
-    from scipy.io import loadmat
-
     try:
-        content = loadmat(path, variable_names=list(CAIMAN_NAMES))
+        content = matlab_files.load(path, CAIMAN_NAMES)
     except Exception as error:  # of a file that is damaged it raises whatever it stumbles over
         raise InputError(f"{path} can't be read as a file of MATLAB: {error}", "Take another copy of it.") from error
     return np.asarray(_named(list(content), path, content.__getitem__))

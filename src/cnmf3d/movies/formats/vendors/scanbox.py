@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cnmf3d import matlab_files
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped, folded
 from cnmf3d.movies.calibration import Calibration
@@ -73,12 +74,10 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
 
 def _info(place: Place, path: Path) -> dict[str, Any]:
     """Read the settings; MATLAB files hold plain values, which are not run."""
-    from scipy.io import loadmat
-
     if not path.is_file():
         raise InputError(f"{place} has no {path.name} beside it, which tells how it is to be read", "Copy it there.")
     try:
-        info = loadmat(path, simplify_cells=True)["info"]
+        info = matlab_files.load(path, plain=True)["info"]
     except Exception as error:  # scipy raises whatever its parser meets in a damaged file
         raise InputError(f"{path} can't be read as settings of Scanbox ({error})", "Copy it again.") from error
     if not isinstance(info, dict):
