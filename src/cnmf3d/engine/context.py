@@ -1,4 +1,4 @@
-"""What all stages of one run share: the movie, who is told, time spent, what is solved already."""
+"""What all stages of one run share: the movie, threads, the reporter, seconds of each stage, and known solutions."""
 
 from __future__ import annotations
 
