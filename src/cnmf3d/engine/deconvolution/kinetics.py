@@ -56,20 +56,25 @@ TRIED, OWN_TRIED = 10, 5
 """Decay times that are tried first, for the movie's over all that is plausible, for a cell's own around that; those
 near the best one follow. Fewer may miss the best one, more cost time."""
 
-NEAR = 5
-"""Decay times that are tried around the best one, half a step to either side, for the parabola through them. Fewer
-leave it to the sampler's scatter, more cost time. One through the coarse trials draws decays a quarter too short."""
+NEAR, AROUND = 5, 0.75
+"""Decay times that are tried around the likely one, and steps to either side over which they are spread. Fewer leave it
+to the sampler's scatter, more cost time; over half a step the best one is often outside, as descriptions grow faster
+on one side than on the other."""
+
+PLACES = 201
+"""Places between those that are tried, at which lengths of description are interpolated."""
 
 SIZE = 3.0
 """What a spike's size costs in a description, in nats: it is known to a twentieth of its range. More finds longer
 decays and fewer spikes: of 1.3, 2 and 3 the last follows recorded spikes of mice best, those of fish as well as 2."""
 
 SCATTER = 10.0
-"""Nats by which sampling scatters the length of a description. Less would trust the three nearest trials alone."""
+"""Nats by which sampling scatters the length of a description. Less takes scatter for what a trace says, more draws all
+cells to the shared decay."""
 
-RESTLESS = 5.0
-"""Noises by which the lowest frames are below the quiet level where a trace is never at rest. Less would take the drift
-of recordings for that: in one of ten it is as large."""
+RESTLESS = (4.0, 6.0)
+"""Noises by which the lowest frames are below the quiet level where a trace is perhaps, and surely, never at rest. Less
+would take the drift of recordings for that: in one of ten it is as large."""
 
 TRIAL = (14, 6)
 """Sweeps of the sampler for each response that is tried, see `solve`: as many as tell responses apart."""
@@ -144,7 +149,9 @@ def _rises(
     responses = [[Response(float(d), share * float(d), kind) for share, kind in tried] for d in decays]
     unlikely = [len(traces) * RISE_WEIGHT * 0.5 * (np.log(share / RISE) / RISE_SPREAD) ** 2 for share, _ in tried]
     lengths = _descriptions(traces, noise, responses, workers).sum(axis=0) + unlikely
-    return tried[int(np.argmin(lengths))]
+    of_kind = lengths.reshape(len(kinds), len(SHARES))
+    kind = int(np.argmin(of_kind.min(axis=1)))
+    return float(np.exp(_likely(np.log(SHARES), of_kind[kind])[0])), kinds[kind]
 
 
 def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Response]:
@@ -201,7 +208,8 @@ def _rest(raw: Float, noise: Float) -> Float:
     With one that is too high decays come out short, as calcium is never seen to be as high as it is.
     """
     quiet, lowest = quiet_level(raw)[0], resting_level(raw, noise)
-    return np.where(quiet - lowest > RESTLESS * noise, lowest, quiet)
+    restless = np.interp((quiet - lowest) / noise, RESTLESS, (0, 1))
+    return np.asarray(quiet + restless * (lowest - quiet), np.float32)
 
 
 def _liveliest(above: Float, frames: int, noise: Float | None = None) -> Float:
@@ -222,19 +230,20 @@ def _decays(
     averaged: bool,
     workers: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Logarithm of each cell's decay time (frames) of the shortest description, and its variance by the bend there.
+    """Logarithm of each cell's likely decay time (frames), and its variance.
 
-    `share` is the rise time's of the decay. The grid first, evenly spaced on a log scale, then `NEAR` around the best.
+    `share` is the rise time's of the decay. The grid first, evenly spaced on a log scale, then `NEAR` around what is
+    likely by it.
     """
     count, step = len(traces), float(np.log(grid[1] / grid[0])) if len(grid) > 1 else 1.0
     lengths = _descriptions(traces, noise, [[_at(d, share, averaged) for d in grid]] * count, workers)
-    middle = np.log(grid[np.argmin(lengths, axis=1)])
     found, variance = np.empty(count), np.empty(count)
-    fine = np.linspace(-0.5, 0.5, NEAR) * step
+    middle = np.array([_likely(np.log(grid), row)[0] for row in lengths])
+    fine = np.linspace(-AROUND, AROUND, NEAR) * step
     near = [[_at(float(np.exp(m + by)), share, averaged) for by in fine] for m in middle]
     for k, row in enumerate(_descriptions(traces, noise, near, workers)):
-        by, bend = _vertex(fine, row)
-        found[k], variance[k] = middle[k] + by, 1 / max(bend, 1e-9)
+        places = np.append(np.log(grid), middle[k] + fine)
+        found[k], variance[k] = _likely(places, np.append(lengths[k], row))
     return found, variance
 
 
@@ -242,15 +251,18 @@ def _at(decay: float, share: float, averaged: bool) -> Response:
     return Response(float(decay), share * float(decay), averaged)
 
 
-def _vertex(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Where the parabola that fits best is least, within the range of `x`, and its curvature.
+def _likely(x: npt.NDArray[np.float64], lengths: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and variance of `x`, weighted by how likely the lengths of description make it.
 
-    Sampling scatters `y` (`SCATTER`); what is far above the least counts for less, as only near it `y` is a parabola.
+    Lengths are interpolated between the `x` that were tried, and as uncertain as sampling makes them (`SCATTER`). The
+    mean changes little if one of them does, as by rounding; the place of the least length would jump.
     """
-    half, slope, _ = np.polyfit(x, y, 2, w=1 / np.hypot(SCATTER, y - y.min()))
-    if half <= 0:
-        return float(x[np.argmin(y)]), 0.0
-    return float(np.clip(-0.5 * slope / half, x.min(), x.max())), float(2 * half)
+    order = np.argsort(x, kind="stable")
+    places = np.linspace(x.min(), x.max(), PLACES)
+    weights = np.exp((lengths.min() - np.interp(places, x[order], lengths[order])) / SCATTER)
+    weights /= weights.sum()
+    mean = weights @ places
+    return float(mean), float(weights @ (places - mean) ** 2)
 
 
 def _descriptions(
