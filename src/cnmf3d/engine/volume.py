@@ -14,6 +14,7 @@ from cnmf3d.components import Float, VolumeShape, centroids_of
 from cnmf3d.engine.block import Fit, Footprints, subset
 from cnmf3d.engine.blocks import Box
 from cnmf3d.engine.cleaning import grow
+from cnmf3d.engine.groups import count_of, groups
 from cnmf3d.engine.merging import merge
 
 SAMPLED, ENOUGH_ROWS = 4, 64
@@ -138,6 +139,18 @@ def stitch(
     return Solved(merge(whole, grow(whole.footprints, volume), threshold))
 
 
+def _thinned(runs: npt.NDArray[np.int64], height: int) -> npt.NDArray[np.int64]:
+    """Of each plane's rows, `height` of them, one in `SAMPLED`; the same ones from either end."""
+    if len(runs) < ENOUGH_ROWS:
+        return runs
+    count = count_of(height, SAMPLED)
+    group = groups(height, min(height, count + (height + count) % 2))  # so that none has the middle between two rows
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    last = np.append(first[1:], height) - 1
+    inner = np.where(first + last < height - 1, last, np.where(first + last > height - 1, first, (first + last) // 2))
+    return runs.reshape(-1, height, 3)[:, inner].reshape(-1, 3)
+
+
 def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeShape) -> Neuropil:
     """Each block's background images on its core."""
     voxels = int(np.prod(volume))
@@ -157,6 +170,6 @@ def tile_neuropil(blocks: list[Solved], boxes: tuple[Box, ...], volume: VolumeSh
             images[r, voxel] = spatial[..., r + 1]
         starts = voxel[..., 0].ravel()
         runs.append(np.stack([np.full(starts.size, tile), starts, starts + voxel.shape[2]], axis=1).astype(np.int64))
-    thin = [r[:: SAMPLED if len(r) >= ENOUGH_ROWS else 1] for r in runs]
+    thin = [_thinned(r, box.core[1][1] - box.core[1][0]) for r, box in zip(runs, boxes, strict=True)]
     smooth = tuple(fit.temporal.shape[0] - 1 - fit.moving for fit in fits)
     return Neuropil(images, rest, np.concatenate(runs), np.concatenate(thin), len(boxes), smooth)
