@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cnmf3d.engine.bandpass import doubling_matrix, halving_matrix
 from cnmf3d.engine.groups import centres, count_of, groups, to_groups, to_places
 from cnmf3d.engine.shared_courses import tiles_of
+from cnmf3d.engine.volume import _thinned
 
 LENGTHS, WIDTHS = st.integers(1, 400), st.integers(1, 60)
 
@@ -54,3 +55,14 @@ def test_tiles_are_mirrored(shape):
         assert (volume[:, ::-1, :, 0] == last[0] - volume[..., 0]).all()
     if shape[2] % 2 == 0 or last[1] % 2 == 0:
         assert (volume[:, :, ::-1, 1] == last[1] - volume[..., 1]).all()
+
+
+@given(st.integers(4, 130), st.integers(1, 12))
+def test_sampled_rows_are_mirrored(height, planes):
+    rows = np.arange(planes * height)
+    runs = np.stack([np.zeros_like(rows), rows * 10, rows * 10 + 10], axis=1)
+    kept = np.zeros(planes * height, bool)
+    kept[_thinned(runs, height)[:, 1] // 10] = True
+    kept = kept.reshape(planes, height)
+    assert (kept == kept[:, ::-1]).all() and (kept == kept[::-1]).all()
+    assert kept.mean() >= 0.2 or planes * height < 64
