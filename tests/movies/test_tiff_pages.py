@@ -157,9 +157,9 @@ def test_an_imagej_description_that_promises_other_pages(tmp_path, pages, volume
     write(tmp_path / "m.tif", there[:, None], first=IMAGEJ)
     movie = open_movie(tmp_path / "m.tif")
     assert np.array_equal(movie.read(0, 99), there[: 3 * volumes].reshape(volumes, 3, 5, 7))
-    told = [text for text in movie.warnings if "ImageJ description" in text]
-    assert bool(told) == (pages != 18)
-    assert pages == 18 or (f"promises 18 pages (6 frames, 3 slices), it holds {pages}" in told[0])
+    cautions = [text for text in movie.warnings if "ImageJ description" in text]
+    assert bool(cautions) == (pages != 18)
+    assert pages == 18 or (f"promises 18 pages (6 frames, 3 slices), it holds {pages}" in cautions[0])
 
 
 def test_an_imagej_description_that_no_whole_volume_fits(tmp_path):

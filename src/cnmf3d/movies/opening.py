@@ -76,8 +76,8 @@ class Reading:
     @property
     def sizes(self) -> dict[str, int]:
         """Planes and channels that follow one another in a list of pages, as far as the user says."""
-        told = {"z": self.planes, "c": self.channels}
-        return {letter: size for letter, size in told.items() if size is not None}
+        counts = {"z": self.planes, "c": self.channels}
+        return {letter: size for letter, size in counts.items() if size is not None}
 
 
 def open_movie(  # noqa: PLR0913 - all but the first by name
@@ -284,10 +284,10 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
         fix = fitting(data.shape, likely=stored.likely)
         raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)
     sources = {**facts.sources, **axis_sources(stored, data.shape, axes, wanted.said)}
-    told = {**metadata, "format": stored.format, "axes": axes.replace("-", "")}
+    labels = {**metadata, "format": stored.format, "axes": axes.replace("-", "")}
     if facts.calibration is not None and facts.calibration.changes:
-        told["calibration"] = facts.calibration.as_metadata()
-    return frames, replace(facts, metadata=told, warnings=warnings, sources=sources)
+        labels["calibration"] = facts.calibration.as_metadata()
+    return frames, replace(facts, metadata=labels, warnings=warnings, sources=sources)
 
 
 def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, str, tuple[str, ...]]:
@@ -375,7 +375,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
 
     first, facts = opened(0)
     size = bytes_of(places[0]) if isinstance(first.data, Mapped) and BEGAN not in facts.metadata else None
-    told = [facts]
+    of_files = [facts]
     parts, cautions = [Part(str(places[0]), first.shape[0])], list(facts.warnings)
     for number, place in enumerate(places[1:], 1):
         if size is not None and bytes_of(place) == size and place.suffix == places[0].suffix:
@@ -388,7 +388,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
                 "All files of a movie must have volumes of one shape and type; leave the others out.",
             )
         parts.append(Part(str(place), frames.shape[0]))
-        told.append(more)
+        of_files.append(more)
         cautions += [text for text in more.warnings if text.replace(str(place), str(places[0])) not in cautions]
         cautions += [text for text in (_other_rate(places[0], facts, place, more),) if text]
     sources = {**facts.sources, "t": f"{len(places)} files, one after the other; in each {facts.sources.get('t', '1')}"}
@@ -398,7 +398,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
         facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
     volumes = [part.volumes for part in parts]
-    times = between_files(told, volumes) if len(told) == len(parts) else {}
+    times = between_files(of_files, volumes) if len(of_files) == len(parts) else {}
     times |= segments_of_files([part.name for part in parts], volumes)
     kept = {name: value for name, value in facts.metadata.items() if name not in (STAMPS, SEGMENTS)}
     facts = replace(facts, metadata={**kept, **times})

@@ -33,8 +33,8 @@ def strip_decoder(page: TiffPage) -> Callable[..., Any] | None:
     """Find what decodes the strips of pages that are stored as `page` is; None where only tifffile can."""
     import imagecodecs
 
-    told = (page.compression, page.samplesperpixel, page.rowsperstrip, page.fillorder, page.bitspersample)
-    if not all(isinstance(each, int) for each in told):  # of a damaged file they may be anything
+    entries = (page.compression, page.samplesperpixel, page.rowsperstrip, page.fillorder, page.bitspersample)
+    if not all(isinstance(each, int) for each in entries):  # of a damaged file they may be anything
         return None
     name = DECODERS.get(page.compression)
     plain = page.ndim == 2 and not page.is_tiled and page.fillorder == 1 and page.samplesperpixel == 1

@@ -101,8 +101,8 @@ def chunks_of(place: Place, array: zarr.Array) -> Chunks | None:
     Chunks or None
         None where it lies in no folder, has other codecs, or isn't read so correctly: then zarr has to.
     """
-    told = array.metadata.to_dict()
-    decoder = DECODERS.get(_compression(told))
+    entries = array.metadata.to_dict()
+    decoder = DECODERS.get(_compression(entries))
     dtype, sides = np.dtype(array.dtype), tuple(array.chunks)
     small = 0 < math.prod(sides) * dtype.itemsize <= LARGEST and 0 not in array.shape
     if place.path is None or not place.path.is_dir() or decoder is None or dtype.kind not in "uif" or not small:
@@ -114,13 +114,13 @@ def chunks_of(place: Place, array: zarr.Array) -> Chunks | None:
     return found if _reads_the_same(found, array) else None
 
 
-def _compression(told: Mapping[str, Any]) -> str:
+def _compression(entries: Mapping[str, Any]) -> str:
     """Name of the only codec beside the values themselves in little-endian C order; empty for anything else."""
-    if told.get("zarr_format") == 2:
-        codec = told.get("compressor")
-        plain = not told.get("filters") and told.get("order") == "C" and isinstance(codec, Mapping)
+    if entries.get("zarr_format") == 2:
+        codec = entries.get("compressor")
+        plain = not entries.get("filters") and entries.get("order") == "C" and isinstance(codec, Mapping)
         return str(codec.get("id")) if plain and isinstance(codec, Mapping) else ""
-    codecs = told.get("codecs")
+    codecs = entries.get("codecs")
     if not isinstance(codecs, Sequence) or len(codecs) != 2 or not all(isinstance(each, Mapping) for each in codecs):
         return ""
     first, second = codecs

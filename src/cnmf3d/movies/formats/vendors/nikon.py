@@ -17,10 +17,13 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.positions import position_of
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
-from cnmf3d.movies.timing import Times, plane_times, rate_of, some_of
+from cnmf3d.movies.timing import Times, began_at, plane_times, rate_of, some_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".nd2"
+EPOCH, DAY = 2440587.5, 86400.0
+"""Julian day of 1970-01-01, and seconds of a day."""
+
 STAMPS = 2000
 """Volumes whose time stamps are read: each takes a read of the file, and a rate is as sure after so many."""
 
@@ -117,13 +120,19 @@ def _facts(place: Place, file: Any, numbers: npt.NDArray[np.intp], letters: str)
         timed = rate_of(stamps, str(place))
     channels = [channel.channel.name for channel in file.metadata.channels or []]
     late = planes_of(numbers, letters, lambda number: _seconds(file, number))
-    metadata: dict[str, Any] = {**timed.metadata, **late, **({"channels": channels} if channels else {})}
+    clock = began_at((_stamp(file, int(numbers.flat[0])).absoluteJulianDayNumber - EPOCH) * DAY)
+    metadata: dict[str, Any] = {**timed.metadata, **late, **clock, **({"channels": channels} if channels else {})}
     return Facts(timed.rate, voxel_size(depth, micrometres(size.y), micrometres(size.x)), metadata, timed.warnings)
 
 
 def _seconds(file: Any, number: int) -> float:
     """Time stamp of a frame."""
-    return float(file.frame_metadata(number).channels[0].time.relativeTimeMs) / 1000
+    return float(_stamp(file, number).relativeTimeMs) / 1000
+
+
+def _stamp(file: Any, number: int) -> Any:
+    """When a frame was taken: milliseconds of the experiment, and the day."""
+    return file.frame_metadata(number).channels[0].time
 
 
 def planes_of(numbers: npt.NDArray[np.intp], letters: str, seconds: Callable[[int], float]) -> dict[str, Times]:
