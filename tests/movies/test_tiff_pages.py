@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cnmf3d import open_movie
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies.formats.tiff_index import read_index
-from cnmf3d.movies.formats.tiff_strips import strip_decoder
+from cnmf3d.movies.formats.tiff_strips import strips_of
 from cnmf3d.movies.places import locate
 
 ODD = 7
@@ -286,8 +286,8 @@ def test_tags_that_are_no_numbers_leave_decoding_to_tifffile(tmp_path, said, mon
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((9, 9), np.uint16), compression="zlib", metadata=None)
     with tifffile.TiffFile(tmp_path / "m.tif") as tif:
         page = tif.pages[0]
-        assert strip_decoder(page) is not None
+        assert strips_of(page) is not None
         for name in ("compression", "samplesperpixel", "rowsperstrip"):
             with monkeypatch.context() as patch:
                 patch.setattr(page, name, said)
-                assert strip_decoder(page) is None
+                assert strips_of(page) is None
