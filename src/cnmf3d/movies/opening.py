@@ -16,7 +16,7 @@ from cnmf3d.garbage import uncollected
 from cnmf3d.geometry import ZYX, AxisValue
 from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
-from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
+from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes, with_times
 from cnmf3d.movies.calibration import calibrated
 from cnmf3d.movies.clock import between_files, plane_times_given, segments_of_files, timeline_of, without_times
 from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
@@ -281,8 +281,9 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
     data = calibrated(data, facts.calibration)
     frames = LaidOut(data, axes, _checked_channel(data, axes, channel, where, facts))
     if "t" not in axes and not wanted.volumes:
-        fix = fitting(data.shape, likely=stored.likely)
-        raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)
+        planes = frames.shape[1]
+        fix = fitting(data.shape, likely=stored.likely) if "?" in stored.axes else with_times(axes, planes)
+        raise InputError(f"{where} has no time axis: it is {f'{planes} planes' if planes > 1 else 'one picture'}", fix)
     sources = {**facts.sources, **axis_sources(stored, data.shape, axes, wanted.said)}
     labels = {**metadata, "format": stored.format, "axes": axes.replace("-", "")}
     if facts.calibration is not None and facts.calibration.changes:
@@ -441,7 +442,9 @@ def _movie(
     """Put frames and facts together; the first of `known` (name, facts) that says something wins."""
     if frames.shape[0] < 2:
         z, y, x = frames.shape[1:]
-        raise InputError(f"{where} holds one volume of {x} × {y} × {z}, which is no movie", fitting(frames.shape))
+        axes = next((str(facts.metadata["axes"]) for _, facts in known if "axes" in facts.metadata), "")
+        what = f"volume of {x} × {y} × {z}" if z > 1 else f"picture of {x} × {y}"
+        raise InputError(f"{where} holds one {what}, which is no movie", with_times(axes, z))
     warnings = [warning for _, facts in reversed(known) for warning in facts.warnings]
     rate, cautions = rate_of(known, frames.shape[1])
     size, others = voxel_size_of(known)

@@ -144,7 +144,12 @@ def open_file(place: Place) -> h5py.File:
 
     if place.head.startswith(OLD_MATLAB):
         problem = f"{place} is a MATLAB file of an older kind than 7.3, which is not HDF5"
-        raise InputError(problem, "Save it again in MATLAB: save('movie.mat', 'Y', '-v7.3').")
+        beside = None if place.path is None else place.path.with_suffix(".sbx")
+        if beside is not None and beside.is_file():
+            raise InputError(f"{place} describes a recording of Scanbox", f"Open {beside}: this file is found by it.")
+        raise InputError(
+            problem, "Save it again in MATLAB: save('movie.mat', 'Y', '-v7.3'); of Scanbox, open the .sbx."
+        )
     try:
         return h5py.File(place.path, "r")
     except OSError as error:
