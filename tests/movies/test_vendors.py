@@ -257,12 +257,13 @@ def test_formats_that_are_known_but_not_read_say_how_to_convert(tmp_path, suffix
         open_movie(path)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "suite2p"])
+@pytest.mark.parametrize("name", [*NAMES, "suite2p", "femtonics"])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_damaged_files_are_errors(tmp_path_factory, volumes, name, data):
     folder = tmp_path_factory.mktemp("damaged")
-    path = {**files.WRITERS, "suite2p": files.write_suite2p}[name](folder, volumes)
+    others = {"suite2p": files.write_suite2p, "femtonics": files.write_femtonics}
+    path = {**files.WRITERS, **others}[name](folder, volumes)
     victims = sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix != ".tif")
     victim = data.draw(st.sampled_from(victims))
     content = bytearray(victim.read_bytes())

@@ -48,6 +48,8 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
                     f"{place} doesn't hold the values of {image.name} one after the other",
                     "Export it from LAS as OME-TIFF.",
                 )
+            if place.path.stat().st_size < int(block.offset) + block.size:  # before anything is made of its lengths
+                raise InputError(f"{place} is cut short", "Copy it again from where it was recorded.")
             letters, facts = _axes(image), _facts(place, image)
             data = Mapped(place.path, dtype, shape, int(block.offset))
     except InputError:
@@ -56,8 +58,6 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
         raise InputError(
             f"{place} can't be read as LIF ({error})", "Copy it again from where it was recorded."
         ) from error
-    if place.path.stat().st_size < data.offset + math.prod(shape) * dtype.itemsize:
-        raise InputError(f"{place} is cut short", "Copy it again from where it was recorded.")
     return Stored(data, letters, "Leica LIF", facts)
 
 
