@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import zarr
 from scipy.io import savemat
 
 from cnmf3d.cli.app import call
+from cnmf3d.components import TRACES, Traced
+from cnmf3d.results import write_results
 
 
 @pytest.fixture
@@ -82,3 +85,14 @@ def test_files_that_stand_for_others(tmp_path, info):
     assert "older kind than 7.3" in info(tmp_path / "x_000.mat")
     (tmp_path / "x_000.sbx").write_bytes(b"1234")
     assert "x_000.sbx: this file is found by it" in info(tmp_path / "x_000.mat")
+
+
+def test_results_name_their_other_channels_and_labels(tmp_path, random_results, info):
+    results = random_results(4)
+    parts = results.components
+    other = Traced(*(getattr(parts, name) for name in TRACES))
+    label = {"red_z": np.array([9, 1, 6, np.nan], np.float32)}
+    parts = replace(parts, channels={"channel1": other}, quality=label, accepted=np.array([True, True, False, True]))
+    text = info(write_results(replace(results, components=parts), tmp_path / "r.hdf5"))
+    assert "other traces   channel1" in text and "1 of 3 accepted cells (red_z > 5)" in text
+    assert "labelled" not in info(write_results(results, tmp_path / "plain.hdf5"))

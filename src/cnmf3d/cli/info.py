@@ -143,6 +143,17 @@ def _of_movie(movie: Movie) -> dict[str, Any]:
     }
 
 
+def _labelled(results: Results) -> str | None:
+    """How many cells a structural channel labels; None without one."""
+    from cnmf3d.results.channels import LABELLED
+
+    components = results.components
+    if "red_z" not in components.quality:
+        return None
+    count = int((components.quality["red_z"][components.accepted] > LABELLED).sum())
+    return f"{count} of {int(components.accepted.sum())} accepted cells (red_z > {LABELLED:g})"
+
+
 def _side(size: ZYX, planes: int) -> str:
     """Size of a voxel; of one plane that of a pixel, whose depth no file has."""
     return f"{size} µm (x × y × z)" if planes > 1 else f"{size.x:.4g} × {size.y:.4g} µm (x × y)"
@@ -171,7 +182,8 @@ def _of_results(results: Results) -> dict[str, Any]:
         "rate": f"{facts.rate:g} Hz",
         "segments": ", ".join(f"{each.name} (from {each.start})" for each in results.timeline.segments) or None,
         "left out": {f"frames {why}": ", ".join(map(str, some)) for why, some in results.timeline.left_out.items()},
-        "channels": list(results.components.channels) or None,
+        "other traces": ", ".join(results.components.channels) or None,
+        "labelled": _labelled(results),
         "voxel size": None if results.voxel_size is None else f"{results.voxel_size} µm (x × y × z)",
         "movie": ", ".join(source.input_paths) or None,
         "fingerprint": source.fingerprint or None,

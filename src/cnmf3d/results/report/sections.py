@@ -102,7 +102,8 @@ def sections_of(results: Results) -> list[Section]:
     for name in components.channels:
         other = dataclasses.replace(results, components=components.of_channel(name))
         drawn = figures.traces(other, accepted[:ROWS], thresholds) if accepted and components.frames else None
-        text = f"The same cells as those of the best traces, in {name}, whose light is taken on the same footprints."
+        text = f"The same cells as those of the best traces, in {name}, whose light is taken on the same footprints. "
+        text += "SNR and r value are those of the first channel."
         sections.append(_section(f"Traces in {name}", text, {name: drawn}))
     sections += [
         _section("All accepted traces", "", {"raster": figures.raster(results)}),
