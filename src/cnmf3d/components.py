@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from cnmf3d import plain_json
+from cnmf3d.errors import UsageError
 
 Float = npt.NDArray[np.float32]
 Bool = npt.NDArray[np.bool_]
@@ -259,6 +260,21 @@ class Components:
         """
         late = time_offsets(self.footprints, self.shape, self.plane_times)
         return self if late is None else dataclasses.replace(self, quality={**self.quality, "time_offset": late})
+
+    def of_channel(self, name: str) -> Components:
+        """These with the traces of another functional channel in place of their own, whose errors aren't known.
+
+        Raises
+        ------
+        UsageError
+            Where there is no such channel.
+        """
+        if name not in self.channels:
+            raise UsageError(
+                f"there are no traces of {name}", f"There are those of {', '.join(self.channels) or 'one'}."
+            )
+        traced: dict[str, Any] = {field: getattr(self.channels[name], field) for field in TRACES}
+        return dataclasses.replace(self, **traced, channels={}, traces_sd=None, spikes_sd=None, events_sd=None)
 
     def select(self, keep: npt.NDArray[Any]) -> Components:
         """The components that `keep` names (mask or indices), in that order."""

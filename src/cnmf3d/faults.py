@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import struct
 import sys
 import traceback
 from datetime import datetime
 from pathlib import Path
 
-from cnmf3d.errors import Cnmf3dError, EngineError
+from cnmf3d.damage import reason_of
+from cnmf3d.errors import Cnmf3dError, EngineError, InputError
 
 
 def keep(error: BaseException) -> str:
@@ -38,8 +41,28 @@ CODE = (AttributeError, NameError, TypeError, ImportError, AssertionError)
 """Exceptions that come from code, such as a name that another version of a library has, rather than from bad data."""
 
 
+CALLS = re.compile(r"argument|is not callable|abstract class")
+"""What Python says of calls that don't fit a function: code that is of another version."""
+
+PLAIN = re.compile(r"'(bool|bytes|dict|float|int|list|NoneType|str|tuple)' object has no attribute")
+"""What Python says where a value that was read is of another type than those of its kind."""
+
+
+def of_values(error: BaseException) -> bool:
+    """Whether an exception comes from a value that can't be what it should, and not from code that doesn't fit.
+
+    Texts where numbers should be, lists where names should be, infinite sizes: what damage leads to in files of
+    attributes, JSON and XML. Readers needn't foresee each of them.
+    """
+    if isinstance(error, TypeError):
+        return not CALLS.search(str(error).replace("argument must be", ""))
+    if isinstance(error, AttributeError):
+        return bool(PLAIN.search(str(error)))
+    return isinstance(error, (ValueError, ArithmeticError, LookupError, EOFError, struct.error))
+
+
 def library_fault(where: str, error: Exception, library: str = "") -> Cnmf3dError:
-    """Make the error for an exception that came from within a library and doesn't say that a file is bad.
+    """Make the error for an exception that nobody foresaw: of a file with bad values, or of a library.
 
     Parameters
     ----------
@@ -58,13 +81,12 @@ def library_fault(where: str, error: Exception, library: str = "") -> Cnmf3dErro
     except PackageNotFoundError:
         known = library
     text = " ".join(str(error).split())
-    if isinstance(error, TypeError):  # a number of another type in a file leads to it, too
-        fix = (
-            f"Either the file is damaged there, or cnmf3d doesn't support this version of {library}: try another copy "
-            "of the file first."
+    if of_values(error):
+        return InputError(
+            f"{where} can't be read: a value in it is not what it should be ({reason_of(error)})",
+            f"It is damaged, or another program wrote it in a way of its own: copy it again. {keep(error)}",
         )
-    else:
-        fix = f"This is a fault of cnmf3d, or it doesn't support this version of {library}; the file may be sound."
+    fix = f"This is a fault of cnmf3d, or it doesn't support this version of {library}; the file may be sound."
     return EngineError(
         f"{where} could not be read: {type(error).__name__} in cnmf3d or {known} ({text})", f"{fix} {keep(error)}"
     )

@@ -108,9 +108,9 @@ def write_micro_manager(path: Path, values: np.ndarray, *, begins: int = 0, **su
         Entries of the summary.
     """
     times, positions, planes, channels, height, width = values.shape
-    told = {"MicroManagerVersion": "2.0.0", "Frames": times, "Positions": positions, "Slices": planes}
-    told |= {"Channels": channels, "Width": width, "Height": height, "TimeFirst": True, "SlicesFirst": True}
-    text = json.dumps(told | {"Prefix": path.name.split("_MMStack")[0], "PixelType": "GRAY16"} | summary).encode()
+    labels = {"MicroManagerVersion": "2.0.0", "Frames": times, "Positions": positions, "Slices": planes}
+    labels |= {"Channels": channels, "Width": width, "Height": height, "TimeFirst": True, "SlicesFirst": True}
+    text = json.dumps(labels | {"Prefix": path.name.split("_MMStack")[0], "PixelType": "GRAY16"} | summary).encode()
     about = b'{"Camera": "camera"}'
     size, pages, index = 2 * height * width, bytearray(), []
     start = 40 + len(text) + len(text) % 2

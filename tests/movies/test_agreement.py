@@ -15,7 +15,7 @@ from cnmf3d.movies.timing import contradiction
 
 
 @pytest.fixture
-def told(tmp_path, values):
+def entries(tmp_path, values):
     """A file that says 4 Hz, 1.5 × 1.2 × 5 µm and tzyx, with three planes."""
     labels = {"axes": "TZYX", "finterval": 0.25, "spacing": 5.0, "unit": "um"}
     path = tmp_path / "m.tif"
@@ -23,20 +23,20 @@ def told(tmp_path, values):
     return path
 
 
-def test_what_agrees_is_no_matter(told):
-    movie = open_movie(told, rate=4.03, voxel_size=(1.5, 1.2, 5.05), axes="tzyx")
+def test_what_agrees_is_no_matter(entries):
+    movie = open_movie(entries, rate=4.03, voxel_size=(1.5, 1.2, 5.05), axes="tzyx")
     assert movie.rate == 4.03 and movie.warnings == ()
 
 
-def test_a_rate_that_contradicts_the_file(told):
-    movie = open_movie(told, rate=30)
+def test_a_rate_that_contradicts_the_file(entries):
+    movie = open_movie(entries, rate=30)
     (text,) = movie.warnings
     assert movie.rate == 30
-    assert str(told) in text and "says 4 Hz" in text and "30 Hz is used" in text and "frame rate" not in text
+    assert str(entries) in text and "says 4 Hz" in text and "30 Hz is used" in text and "frame rate" not in text
 
 
-def test_a_rate_that_is_that_of_frames(told):
-    movie = open_movie(told, rate=12)
+def test_a_rate_that_is_that_of_frames(entries):
+    movie = open_movie(entries, rate=12)
     (text,) = movie.warnings
     assert movie.rate == 12
     assert "3 planes" in text and "12 Hz looks like the frame rate" in text and "rate=4 (--fps 4)" in text
@@ -66,21 +66,21 @@ def test_the_frame_rate_of_scanimage(tmp_path):
     assert "3 planes and 2 of flyback: 30 Hz looks like the frame rate" in " ".join(movie.warnings)
 
 
-def test_a_file_that_has_the_rate_of_frames(told):
-    (text,) = open_movie(told, rate=4 / 3).warnings
+def test_a_file_that_has_the_rate_of_frames(entries):
+    (text,) = open_movie(entries, rate=4 / 3).warnings
     assert "4 Hz looks like the frame rate: a volume has 3 planes" in text
 
 
-def test_a_sidecar_that_contradicts_the_file(told):
-    told.with_suffix(".json").write_text(json.dumps({"origin": "a", "fps": 8, "date": "20260131_142500"}))
-    movie = open_movie(told)
+def test_a_sidecar_that_contradicts_the_file(entries):
+    entries.with_suffix(".json").write_text(json.dumps({"origin": "a", "fps": 8, "date": "20260131_142500"}))
+    movie = open_movie(entries)
     assert movie.rate == 8 and "says 4 Hz" in " ".join(movie.warnings)
-    both = open_movie(told, rate=4)
+    both = open_movie(entries, rate=4)
     assert both.rate == 4 and len(both.warnings) == 1 and "the sidecar of" in both.warnings[0]
 
 
-def test_a_voxel_that_contradicts_the_file(told):
-    movie = open_movie(told, voxel_size=(1.5, 1.2, 10))
+def test_a_voxel_that_contradicts_the_file(entries):
+    movie = open_movie(entries, voxel_size=(1.5, 1.2, 10))
     (text,) = movie.warnings
     assert movie.voxel_size == ZYX(10, 1.2, 1.5)
     assert "1.5 × 1.2 × 5 µm" in text and "1.5 × 1.2 × 10 µm is used" in text
@@ -91,11 +91,11 @@ def test_a_voxel_in_a_unit_that_was_mistaken(values):
     assert open_movie(values, rate=1, voxel_size=(0.1, 0.1, 500)).warnings == ()
 
 
-def test_axes_and_planes_that_contradict_the_file(told, values):
-    movie = open_movie(told, axes="ztyx")
+def test_axes_and_planes_that_contradict_the_file(entries, values):
+    movie = open_movie(entries, axes="ztyx")
     assert movie.shape == (3, 6, 5, 7)
     assert "names its axes tzyx; they are read as ztyx" in " ".join(movie.warnings)
-    cut = open_movie(told, planes=2)
+    cut = open_movie(entries, planes=2)
     assert cut.shape == (9, 2, 5, 7)
     assert "a volume has 3 planes; it is cut into volumes of 2" in " ".join(cut.warnings)
-    assert np.array_equal(open_movie(told, planes=3).read(0, 6), values)
+    assert np.array_equal(open_movie(entries, planes=3).read(0, 6), values)

@@ -43,8 +43,8 @@ def test_a_3d_memory_map_may_have_any_order(tmp_path, values, theirs, axes):
     turned = values.transpose([0, *("tzyx".index(axis) for axis in theirs)])
     movie = open_movie(write_map(tmp_path, turned), rate=5, axes=axes)
     assert_reads(movie, values.astype(np.float32))
-    told = " ".join(movie.warnings)
-    assert ('axes="tzxy"' in told and 'axes="txyz"' in told and "ztyx" not in told) == (axes is None)
+    cautions = " ".join(movie.warnings)
+    assert ('axes="tzxy"' in cautions and 'axes="txyz"' in cautions and "ztyx" not in cautions) == (axes is None)
 
 
 def write_matlab(path, array, **attributes):
@@ -65,9 +65,9 @@ def test_a_matlab_array_of_rows_columns_planes_volumes(tmp_path, values, name):
     movie = open_movie(tmp_path / name, rate=5)
     assert_reads(movie, values)
     assert movie.metadata["format"] == "MATLAB 7.3" and movie.metadata["axes"] == "tzxy"
-    (told,) = movie.warnings
+    (cautions,) = movie.warnings
     for order, theirs in (("tzxy", "Y × X × Z × T"), ("ztxy", "Y × X × T × Z"), ("tzyx", "X × Y × Z × T")):
-        assert f'axes="{order}" ({theirs} in MATLAB' in told
+        assert f'axes="{order}" ({theirs} in MATLAB' in cautions
 
 
 @pytest.mark.parametrize("theirs", ["yxzt", "yxtz", "xyzt", "tzyx", "zyxt"])

@@ -73,8 +73,8 @@ def test_pages_in_one_list_keep_their_calibration(tmp_path):
 def test_nwb(tmp_path, values, gain, offset):
     write_nwb(tmp_path / "m.nwb", values.transpose(0, 3, 2, 1))
     with h5py.File(tmp_path / "m.nwb", "a") as file:
-        told = file["acquisition/TwoPhotonSeries/data"].attrs
-        told["conversion"], told["offset"], told["unit"] = gain, offset, "volts"
+        entries = file["acquisition/TwoPhotonSeries/data"].attrs
+        entries["conversion"], entries["offset"], entries["unit"] = gain, offset, "volts"
     movie = open_movie(tmp_path / "m.nwb")
     assert np.array_equal(movie.read(0, 6), (values * gain + offset).astype(np.float32))
     assert movie.metadata["calibration"] == {"gain": gain, "offset": offset, "unit": "volts"}

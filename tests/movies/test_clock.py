@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
 import vendor_files
-from files import write_scanimage
+from files import write_nwb, write_scanimage
 from test_scanimage import SLICES, STATE, VALUES, VOLUMES, frames
+from zeiss_files import write_zeiss
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError, UsageError
 from cnmf3d.movies.cropped import cropped
-from cnmf3d.movies.formats.vendors import leica, nikon
-from cnmf3d.movies.timing import began, plane_times
+from cnmf3d.movies.formats.vendors import bruker, leica, nikon
+from cnmf3d.movies.stored import Place
+from cnmf3d.movies.timing import BEGAN, began, plane_times
 
 PERIOD = 1 / 30
 
@@ -174,6 +180,99 @@ def test_recordings_of_scanimage_lie_as_far_apart_as_they_began(tmp_path):
     movie = open_movie(tmp_path)
     assert movie.timeline.starts == (VOLUMES,)
     np.testing.assert_allclose(movie.seconds[[VOLUMES - 1, VOLUMES, VOLUMES + 1]], [1.1, 120.75, 120.85])
+
+
+def dated(kind, folder, volumes, moment):
+    """A file of a maker's program that began at a moment, opened by what this returns."""
+    folder.mkdir()
+    match kind:
+        case "bruker":
+            clock = f"{moment:%H:%M:%S}.{moment.microsecond:06d}7"
+            return vendor_files.write_bruker(folder, volumes, date=(f"{moment:%m/%d/%Y %I:%M:%S %p}", clock))
+        case "thor":
+            path = vendor_files.write_thor(folder, volumes)
+            path.write_text(path.read_text().replace("<Date ", f'<Date uTime="{moment.timestamp():.0f}" '))
+            return path
+        case "femtonics":
+            path = vendor_files.write_femtonics(folder, volumes)
+            with h5py.File(path, "a") as file:
+                about = file["MSession_0/MUnit_0"].attrs
+                about["MeasurementDatePosix"] = np.uint64(moment.timestamp())
+                about["MeasurementDateNanoSecs"] = np.uint32(1000 * moment.microsecond)
+            return path
+        case "imaris":
+            path = vendor_files.write_imaris(folder, volumes)
+            with h5py.File(path, "a") as file:
+                for t in range(len(volumes)):
+                    stamp = (moment + timedelta(seconds=0.2 * t)).isoformat(sep=" ", timespec="microseconds")[:26]
+                    file["DataSetInfo/TimeInfo"].attrs[f"TimePoint{t + 1}"] = np.frombuffer(stamp.encode(), "S1")
+            return path
+        case "leica":
+            since = moment - datetime(1601, 1, 1)
+            return vendor_files.write_leica(folder, volumes, filetime=10 * (since // timedelta(microseconds=1)))
+        case "zeiss":
+            return write_zeiss(folder, volumes, date=moment.isoformat() + "Z")
+    write_nwb(folder / "m.nwb", volumes[:, :, 0].transpose(0, 3, 2, 1))
+    with h5py.File(folder / "m.nwb", "a") as file:
+        file["session_start_time"] = (moment - timedelta(seconds=3)).isoformat() + "+00:00"
+        file["acquisition/TwoPhotonSeries/starting_time"][...] = 3.0
+    return folder / "m.nwb"
+
+
+LEICA = pytest.mark.skipif(find_spec("liffile") is None, reason="liffile (cnmf3d[leica]) isn't installed")
+
+
+@pytest.mark.parametrize(
+    "kind", ["bruker", "thor", "femtonics", "imaris", pytest.param("leica", marks=LEICA), "zeiss", "nwb"]
+)
+def test_files_of_all_makers_lie_as_far_apart_as_they_began(tmp_path, kind):
+    shape = (5, 1 if kind == "femtonics" else 2, 2, 8, 8)
+    volumes = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    first = datetime(2026, 1, 31, 11, 59, 30, 250000)
+    later = first + timedelta(seconds=90)
+    paths = [dated(kind, tmp_path / str(n), volumes, moment) for n, moment in enumerate((first, later))]
+    movie = open_movie(paths, channel=None if kind == "nwb" else 1)
+    own = np.arange(5) / movie.rate
+    np.testing.assert_allclose(movie.seconds, [*own, *(90 + own)], atol=0.002)
+    assert movie.timeline.gaps() == (5,)
+
+
+def test_nikon_files_lie_as_far_apart_as_they_began(monkeypatch):
+    def stamp(number):
+        return SimpleNamespace(relativeTimeMs=200.0 * number, absoluteJulianDayNumber=2461071.5 + number / 432000)
+
+    channel = lambda number: SimpleNamespace(time=stamp(number), channel=SimpleNamespace(name="GFP"))  # noqa: E731
+    file = SimpleNamespace(
+        sizes={"T": 5, "Y": 4, "X": 4},
+        read_frame=lambda _: np.zeros((4, 4), np.uint16),
+        frame_metadata=lambda number: SimpleNamespace(channels=[channel(number)]),
+        voxel_size=lambda: SimpleNamespace(x=1.0, y=1.0, z=1.0),
+        metadata=SimpleNamespace(channels=[channel(0)]),
+        close=lambda: None,
+    )
+    monkeypatch.setattr(nikon, "library", lambda *_: SimpleNamespace(ND2File=lambda _: file))
+    stored = nikon.open_recording(Place("m.nd2", None), None)
+    (clock,) = stored.facts.metadata[BEGAN]
+    assert clock == pytest.approx(datetime(2026, 1, 31, tzinfo=UTC).timestamp(), abs=1e-3)
+    assert stored.facts.rate == pytest.approx(5)
+
+
+@pytest.mark.parametrize(
+    ("date", "clock", "moment"),
+    [
+        ("11/3/2022 11:20:34 PM", "23:20:34.9066674", "2022-11-03T23:20:34.906667+00:00"),
+        ("11/3/2022 11:20:34 PM", "", "2022-11-03T23:20:34+00:00"),
+        ("31.01.2026 23:20:34", "", "2026-01-31T23:20:34+00:00"),
+        ("31/01/2026 23:20:34", "23:20:35", "2026-01-31T23:20:35+00:00"),
+        ("11/3/2022 23:20:34", "", ""),  # the eleventh of March, or the third of November
+        ("yesterday", "23:20:34", ""),
+        ("", "", ""),
+    ],
+)
+def test_dates_of_bruker_are_read_where_they_mean_one_day(tmp_path, date, clock, moment):
+    path = vendor_files.write_bruker(tmp_path, np.zeros((2, 2, 1, 8, 8), np.uint16), date=(date, clock))
+    facts = bruker.open_recording(Place(str(path), path), None).facts
+    assert facts.metadata.get(BEGAN) == began(moment).get(BEGAN)
 
 
 def test_dates_that_are_none():

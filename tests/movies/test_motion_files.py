@@ -21,7 +21,7 @@ MOVED = [(0, 0), (2, 0), (0, 3), (-1, -2), (4, -3), (1, 1)]
 
 
 def blob(frames=MOVED, depth=Z):
-    """A bright block in noise that moves as told, (T, Z, Y, X)."""
+    """A bright block in noise that moves as `shifts` say, (T, Z, Y, X)."""
     values = np.random.default_rng(0).integers(90, 110, (len(frames), depth, Y, X)).astype(np.uint16)
     for t, (down, right) in enumerate(frames):
         values[t, :, 8 + down : 12 + down, 10 + right : 15 + right] += 1000

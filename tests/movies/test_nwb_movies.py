@@ -58,9 +58,9 @@ def write_zarr(folder, values, *, consolidated):
     start[:] = 2.5
     start.attrs.update({"rate": 5.0, "unit": "seconds", "zarr_dtype": "scalar"})
     for name, kind in (("session_description", "vlen-utf8"), ("references", "pickle")):
-        told = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "fill_value": 0, "order": "C"}
+        entries = {"zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "fill_value": 0, "order": "C"}
         (folder / name).mkdir()
-        (folder / name / ".zarray").write_text(json.dumps(told | {"compressor": None, "filters": [{"id": kind}]}))
+        (folder / name / ".zarray").write_text(json.dumps(entries | {"compressor": None, "filters": [{"id": kind}]}))
         (folder / name / "0").write_bytes(b"\x01\0\0\0\x09\0\0\0a session")
     if consolidated:
         keys = [p for p in folder.rglob(".z*") if p.name in (".zarray", ".zattrs", ".zgroup")]

@@ -45,8 +45,8 @@ def write(path: Path, pages, text: str, **how) -> Path:
     path.parent.mkdir(exist_ok=True)
     with tifffile.TiffWriter(path) as file:
         for number, page in enumerate(pages):
-            told = {"description": text if number == 0 else None, "metadata": None, "contiguous": False}
-            file.write(page, **told, **{"photometric": "minisblack", **how})
+            entries = {"description": text if number == 0 else None, "metadata": None, "contiguous": False}
+            file.write(page, **entries, **{"photometric": "minisblack", **how})
     return path
 
 
@@ -272,8 +272,8 @@ def test_a_companion_without_its_files(companion, tmp_path):
 
 def test_a_description_may_be_in_another_tiff_of_the_set(tmp_path, values):
     text = ome(image("".join(block(t, z, t % 3 * Z + z, f"h_{t // 3}.ome.tif") for t, z in EVERY)))
-    for half, told in enumerate([text, stub("h_0.ome.tif")]):
-        write(tmp_path / f"h_{half}.ome.tif", values[3 * half : 3 * half + 3].reshape(-1, Y, X), told)
+    for half, entries in enumerate([text, stub("h_0.ome.tif")]):
+        write(tmp_path / f"h_{half}.ome.tif", values[3 * half : 3 * half + 3].reshape(-1, Y, X), entries)
     assert_reads(open_movie(tmp_path / "h_1.ome.tif"), values)
     assert_reads(open_movie(tmp_path), values)
 
@@ -316,6 +316,6 @@ def test_units_of_physical_sizes(tmp_path, values, unit, factor):
 
 @pytest.mark.parametrize("unit", ["pixel", "reference frame"])
 def test_sizes_that_are_no_lengths_are_left_out(tmp_path, values, unit):
-    told = {f"PhysicalSize{axis}": 2.0 for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": unit for axis in "XYZ"}
-    tifffile.imwrite(tmp_path / "m.ome.tif", values, metadata={"axes": "TZYX", **told})
+    entries = {f"PhysicalSize{axis}": 2.0 for axis in "XYZ"} | {f"PhysicalSize{axis}Unit": unit for axis in "XYZ"}
+    tifffile.imwrite(tmp_path / "m.ome.tif", values, metadata={"axes": "TZYX", **entries})
     assert open_movie(tmp_path / "m.ome.tif", rate=5).voxel_size is None

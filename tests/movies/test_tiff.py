@@ -79,9 +79,9 @@ def test_ome_tiff_with_dropped_and_irregular_volumes(tmp_path, values):
     labels = {"axes": "TZYX", "Plane": {"DeltaT": [t for t in times for _ in range(3)]}, "TimeIncrement": 0.4}
     tifffile.imwrite(tmp_path / "m.ome.tif", values, ome=True, metadata=labels)
     movie = open_movie(tmp_path / "m.ome.tif")
-    told = " ".join(movie.warnings)
+    cautions = " ".join(movie.warnings)
     assert movie.rate == pytest.approx(1 / np.mean([0.5, 0.5, 0.5, 0.45]))
-    assert "2 volumes were dropped" in told and "TimeIncrement" in told
+    assert "2 volumes were dropped" in cautions and "TimeIncrement" in cautions
 
 
 def test_channels_are_chosen(tmp_path, values):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cnmf3d import open_movie
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.movies.formats.tiff_index import read_index
-from cnmf3d.movies.formats.tiff_strips import strip_decoder
+from cnmf3d.movies.formats.tiff_strips import strips_of
 from cnmf3d.movies.places import locate
 
 ODD = 7
@@ -157,9 +157,9 @@ def test_an_imagej_description_that_promises_other_pages(tmp_path, pages, volume
     write(tmp_path / "m.tif", there[:, None], first=IMAGEJ)
     movie = open_movie(tmp_path / "m.tif")
     assert np.array_equal(movie.read(0, 99), there[: 3 * volumes].reshape(volumes, 3, 5, 7))
-    told = [text for text in movie.warnings if "ImageJ description" in text]
-    assert bool(told) == (pages != 18)
-    assert pages == 18 or (f"promises 18 pages (6 frames, 3 slices), it holds {pages}" in told[0])
+    cautions = [text for text in movie.warnings if "ImageJ description" in text]
+    assert bool(cautions) == (pages != 18)
+    assert pages == 18 or (f"promises 18 pages (6 frames, 3 slices), it holds {pages}" in cautions[0])
 
 
 def test_an_imagej_description_that_no_whole_volume_fits(tmp_path):
@@ -286,8 +286,8 @@ def test_tags_that_are_no_numbers_leave_decoding_to_tifffile(tmp_path, said, mon
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((9, 9), np.uint16), compression="zlib", metadata=None)
     with tifffile.TiffFile(tmp_path / "m.tif") as tif:
         page = tif.pages[0]
-        assert strip_decoder(page) is not None
+        assert strips_of(page) is not None
         for name in ("compression", "samplesperpixel", "rowsperstrip"):
             with monkeypatch.context() as patch:
                 patch.setattr(page, name, said)
-                assert strip_decoder(page) is None
+                assert strips_of(page) is None

@@ -90,7 +90,7 @@ def test_bruker_planes_scanned_both_ways_are_put_in_order(tmp_path, volumes):
     assert any("backwards" in text for text in movie.warnings)
 
 
-def test_bruker_planes_that_are_unevenly_spaced_are_told(tmp_path, volumes):
+def test_bruker_planes_that_are_unevenly_spaced_are_a_caution(tmp_path, volumes):
     movie = open_movie(files.write_bruker(tmp_path, volumes, depths=[0, 10, 35]), channel=0)
     assert movie.voxel_size is None
     assert any("unevenly spaced (10, 25 µm)" in text for text in movie.warnings)
@@ -242,7 +242,7 @@ def test_a_library_that_is_missing_is_named_with_how_to_install_it(tmp_path, mon
 
 
 @pytest.mark.parametrize("suffix", [pytest.param(".nd2", marks=NIKON), pytest.param(".lif", marks=LEICA)])
-def test_a_file_that_only_has_the_name_is_told_of(tmp_path, suffix):
+def test_a_file_that_only_has_the_name_is_an_error(tmp_path, suffix):
     path = tmp_path / f"m{suffix}"
     path.write_bytes(b"something" * 100)
     with pytest.raises(InputError, match="can't be read as"):
@@ -257,12 +257,13 @@ def test_formats_that_are_known_but_not_read_say_how_to_convert(tmp_path, suffix
         open_movie(path)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "suite2p"])
+@pytest.mark.parametrize("name", [*NAMES, "suite2p", "femtonics"])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_damaged_files_are_told_of(tmp_path_factory, volumes, name, data):
+def test_damaged_files_are_errors(tmp_path_factory, volumes, name, data):
     folder = tmp_path_factory.mktemp("damaged")
-    path = {**files.WRITERS, "suite2p": files.write_suite2p}[name](folder, volumes)
+    others = {"suite2p": files.write_suite2p, "femtonics": files.write_femtonics}
+    path = {**files.WRITERS, **others}[name](folder, volumes)
     victims = sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix != ".tif")
     victim = data.draw(st.sampled_from(victims))
     content = bytearray(victim.read_bytes())

@@ -1,4 +1,4 @@
-"""A movie that somebody changes while it is used: told, never a crash, never other results without a word."""
+"""A movie that somebody changes while it is used: a caution or an error, never a crash, never other results."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def replaced(path):
 
 
 @pytest.mark.parametrize("deed", [overwritten, shortened, removed, replaced])
-def test_whatever_is_done_to_a_movie_is_told(path, deed):
+def test_whatever_is_done_to_a_movie_is_reported(path, deed):
     watch = Watch.of(open_movie(path, axes="tzyx", rate=5))
     watch.check(content=True)
     deed(path)
@@ -123,7 +123,7 @@ def test_a_run_on_a_movie_that_is_touched_goes_on_with_a_caution(tmp_path):
     assert any("was touched" in text for text in results.provenance.warnings)
 
 
-def test_values_that_change_without_a_time_stamp_are_told(tmp_path):
+def test_values_that_change_without_a_time_stamp_are_reported(tmp_path):
     path = tmp_path / "m.npy"
     np.save(path, np.ones(SHAPE, np.uint16))
     watch, facts = Watch.of(open_movie(path, axes="tzyx")), path.stat()

@@ -121,10 +121,10 @@ KILLED = """
 import os, signal, sys
 from cnmf3d.movies import open_movie, writing
 writing.CHUNK_BYTES = 100
-def told(progress):
+def report(progress):
     if progress.done == 4 and progress.stage == "write":
         os.kill(os.getpid(), signal.SIGKILL)
-writing.write_movie(open_movie(sys.argv[1], axes="tzyx", rate=2), sys.argv[2], reporter=told)
+writing.write_movie(open_movie(sys.argv[1], axes="tzyx", rate=2), sys.argv[2], reporter=report)
 """
 
 

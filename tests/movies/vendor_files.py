@@ -27,6 +27,7 @@ def write_bruker(
     both_ways: bool = False,
     depths: Sequence[float] | None = None,
     stop: int | None = None,
+    date: tuple[str, str] = ("", ""),
 ) -> Path:
     """Prairie View: a TIFF for each frame, or one for each cycle with the planes as pages; both may stop early."""
     times, planes, channels = values.shape[:3]
@@ -54,12 +55,13 @@ def write_bruker(
             )
             frame += 1
         cycles.append(
-            f'<Sequence type="TSeries ZSeries Element" bidirectionalZ="{both_ways}">{"".join(frames)}</Sequence>'
+            f'<Sequence type="TSeries ZSeries Element" time="{date[1]}" bidirectionalZ="{both_ways}">'
+            f"{''.join(frames)}</Sequence>"
         )
     path = folder / "r.xml"
     size = "".join(f'<IndexedValue index="{axis}Axis" value="{um}" />' for axis, um in (("X", 1.5), ("Y", 2), ("Z", 7)))
     path.write_text(
-        '<?xml version="1.0" encoding="utf-8"?>\n<PVScan version="5.6"><PVStateShard>'
+        '<?xml version="1.0" encoding="utf-8"?>\n<PVScan version="5.6"' + f' date="{date[0]}"><PVStateShard>'
         f'<PVStateValue key="micronsPerPixel">{size}</PVStateValue></PVStateShard>{"".join(cycles)}</PVScan>',
         encoding="utf-8-sig",
     )
@@ -191,9 +193,14 @@ def write_suite2p(folder: Path, values: np.ndarray) -> Path:
     return folder / "plane0" / "data.bin"
 
 
-def write_leica(folder: Path, values: np.ndarray, *, images: int = 1) -> Path:
-    """Leica: a description in UTF-16, then a block of memory for each image; further images hold other values."""
+def write_leica(folder: Path, values: np.ndarray, *, images: int = 1, filetime: int = 0) -> Path:
+    """Leica: a description in UTF-16, then a block of memory for each image; further images hold other values.
+
+    `filetime` is when the first picture was taken, in steps of 100 ns since 1601; none is written for 0.
+    """
     times, planes, channels, height, width = values.shape
+    stamped = [f"{filetime + 2_500_000 * t:x}" for t in range(times) for _ in range(planes * channels)]
+    stamps = f"<TimeStampList>{' '.join(stamped)}</TimeStampList>" if filetime else ""
     lengths = {"1": width, "2": height, "3": planes, "4": times}
     steps = {"1": 1.5e-6, "2": 2e-6, "3": 1e-5, "4": 0.25}
     image = height * width * 2
@@ -212,7 +219,7 @@ def write_leica(folder: Path, values: np.ndarray, *, images: int = 1) -> Path:
     )
     elements = "".join(
         f'<Element Name="Series{number}" UniqueID="{number}"><Data><Image><ImageDescription>'
-        f"<Channels>{described}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription></Image></Data>"
+        f"<Channels>{described}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>{stamps}</Image></Data>"
         f'<Memory Size="{values.nbytes}" MemoryBlockID="MemBlock_{number}"/><Children/></Element>'
         for number in range(images)
     )

@@ -55,6 +55,7 @@ def write_zeiss(
     left_out: Iterable[tuple[int, int, int]] = (),
     stamps: bool = True,
     views: int = 1,
+    date: str = "",
 ) -> Path:
     """A recording; further tiles and views hold values that are larger by their number.
 
@@ -72,11 +73,14 @@ def write_zeiss(
     stamps : bool
         Whether the file has time stamps; the interval is in its description in any case.
     views : int
+    date : str
+        When it was recorded, ISO 8601.
     """
     times, planes, channels, *size = values.shape
     size = (size[0], size[1])
     description = (
-        "<ImageDocument><Metadata><Information><Image><Dimensions><Channels>"
+        f"<ImageDocument><Metadata><Information><Image><AcquisitionDateAndTime>{date}</AcquisitionDateAndTime>"
+        "<Dimensions><Channels>"
         + "".join(f'<Channel Id="Channel:{c}" Name="{("EGFP", "mCherry")[c]}"/>' for c in range(channels))
         + "</Channels><T><Positions><Interval><Increment>0.25</Increment></Interval></Positions></T></Dimensions>"
         "</Image></Information><Scaling><Items>"

@@ -15,6 +15,7 @@ from cnmf3d.errors import ChoiceError, UsageError
 
 if TYPE_CHECKING:
     from cnmf3d.engine.plausibility import Check
+    from cnmf3d.geometry import ZYX
     from cnmf3d.movies import Movie
     from cnmf3d.results import Results
 
@@ -135,15 +136,37 @@ def _of_movie(movie: Movie) -> dict[str, Any]:
         "rate": None if movie.rate is None else said(f"{movie.rate:g} Hz, {length:.1f} s in all", "rate"),
         "plane times": f"0 to {max(late):.3g} s after the volume begins ({movie.timeline.source})" if late else None,
         "segments": ", ".join(f"{each.name} (from {each.start})" for each in segments) or None,
-        "voxel size": None if size is None else said(f"{size} µm (x × y × z)", "voxel size"),
+        "voxel size": None if size is None else said(_side(size, z), "voxel size"),
         "fingerprint": movie.fingerprint(),
         "metadata": {name: value for name, value in movie.metadata.items() if name != "format"},
         "warnings": list(movie.warnings),
     }
 
 
+def _labelled(results: Results) -> str | None:
+    """How many cells a structural channel labels; None without one."""
+    from cnmf3d.results.channels import LABELLED
+
+    components = results.components
+    if "red_z" not in components.quality:
+        return None
+    count = int((components.quality["red_z"][components.accepted] > LABELLED).sum())
+    return f"{count} of {int(components.accepted.sum())} accepted cells (red_z > {LABELLED:g})"
+
+
+def _side(size: ZYX, planes: int) -> str:
+    """Size of a voxel; of one plane that of a pixel, whose depth no file has."""
+    return f"{size} µm (x × y × z)" if planes > 1 else f"{size.x:.4g} × {size.y:.4g} µm (x × y)"
+
+
 def _bytes(values: int, movie: Movie) -> str:
-    return f"{values * movie.dtype.itemsize / 2**30:.2f} GiB"
+    size = values * movie.dtype.itemsize
+    number, unit = next(
+        (size / 2**power, name)
+        for power, name in ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "bytes"))
+        if size >= 2**power or not power
+    )
+    return f"{number:.3g} {unit}"
 
 
 def _of_results(results: Results) -> dict[str, Any]:
@@ -159,7 +182,8 @@ def _of_results(results: Results) -> dict[str, Any]:
         "rate": f"{facts.rate:g} Hz",
         "segments": ", ".join(f"{each.name} (from {each.start})" for each in results.timeline.segments) or None,
         "left out": {f"frames {why}": ", ".join(map(str, some)) for why, some in results.timeline.left_out.items()},
-        "channels": list(results.components.channels) or None,
+        "other traces": ", ".join(results.components.channels) or None,
+        "labelled": _labelled(results),
         "voxel size": None if results.voxel_size is None else f"{results.voxel_size} µm (x × y × z)",
         "movie": ", ".join(source.input_paths) or None,
         "fingerprint": source.fingerprint or None,
@@ -172,5 +196,5 @@ def _of_results(results: Results) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     """A value on one line, cut where it is long."""
-    text = " ".join(str(value).split())
+    text = f"{value:.6g}" if isinstance(value, float) else " ".join(str(value).split())
     return text if len(text) <= 160 else text[:157] + "..."

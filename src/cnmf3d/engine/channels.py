@@ -17,11 +17,8 @@ from cnmf3d.events import Caution, Note
 from cnmf3d.movies import Movie
 from cnmf3d.movies.blanked import without_frames
 from cnmf3d.parameters import CnmfParameters
+from cnmf3d.results.channels import LABELLED
 from cnmf3d.timeline import Timeline
-
-LABELLED = 5.0
-"""Standard deviations above the null from which the log counts a cell as labelled: what labelled cells leave
-beside them has up to 4, labelled cells some tens and more."""
 
 
 def with_channels(

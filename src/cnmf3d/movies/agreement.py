@@ -30,12 +30,12 @@ def rate_of(known: Sequence[tuple[str, Facts]], planes: int) -> tuple[float | No
     -------
     rate, warnings
     """
-    told = [(name, facts.rate) for name, facts in known if facts.rate is not None]
-    if not told:
+    stated = [(name, facts.rate) for name, facts in known if facts.rate is not None]
+    if not stated:
         return None, []
-    used = told[0][1]
+    used = stated[0][1]
     flyback = next((n for _, each in known if isinstance(n := each.metadata.get(FLYBACK), int)), 0)  # not others' texts
-    return used, [text for name, rate in told[1:] for text in contradiction(used, rate, planes, name, flyback)]
+    return used, [text for name, rate in stated[1:] for text in contradiction(used, rate, planes, name, flyback)]
 
 
 def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[str]]:
@@ -46,11 +46,11 @@ def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[
     voxel_size, warnings
         A warning too where it is no size of a voxel, as where µm were written as metres.
     """
-    told = [(name, facts.voxel_size) for name, facts in known if facts.voxel_size is not None]
-    if not told:
+    stated = [(name, facts.voxel_size) for name, facts in known if facts.voxel_size is not None]
+    if not stated:
         return None, []
-    name, used = told[0]
-    for _, size in told[1:]:  # a distance of planes that is given alone leaves the size of pixels to the file
+    name, used = stated[0]
+    for _, size in stated[1:]:  # a distance of planes that is given alone leaves the size of pixels to the file
         used = ZYX(*(other if math.isnan(side) else side for side, other in zip(used, size, strict=True)))
     if math.isnan(used.x) or math.isnan(used.y):
         text = f"{name} has the distance of planes {used.z:g} µm, but no size of a pixel is known"
@@ -58,7 +58,7 @@ def voxel_size_of(known: Sequence[tuple[str, Facts]]) -> tuple[ZYX | None, list[
     warnings = [
         f"{other} says that a voxel is {size} µm (x × y × z), but {used} µm is used. Give the right one with "
         "voxel_size= (--voxel-size)."
-        for other, size in told[1:]
+        for other, size in stated[1:]
         if not all(_same(one, two) for one, two in zip(used, size, strict=True))
     ]
     sides = [side for side in used if not math.isnan(side)]
@@ -92,11 +92,12 @@ def axes_differ(found: str, used: str, where: str) -> list[str]:
 
 def planes_differ(found: str, shape: Sequence[int], planes: int, where: str) -> list[str]:
     """Warn where the planes that are given contradict the file's own."""
-    told = shape[found.index("z")] if "z" in found else planes
-    if told == planes:
+    stated = shape[found.index("z")] if "z" in found else planes
+    if stated == planes:
         return []
     return [
-        f"{where} says that a volume has {told} planes; it is cut into volumes of {planes}, as planes= (--planes) says."
+        f"{where} says that a volume has {stated} planes; "
+        f"it is cut into volumes of {planes}, as planes= (--planes) says."
     ]
 
 

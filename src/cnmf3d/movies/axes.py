@@ -112,6 +112,23 @@ def fitting(shape: Sequence[int], found: str = "", likely: Sequence[str] = ORDER
     return "A movie has three dimensions (t, y, x), four (t, z, y, x), or five with channels (t, z, c, y, x)."
 
 
+def with_times(axes: str, planes: int) -> str:
+    """Say what helps where a file whose axes are known holds one time only, as the end of a message.
+
+    Parameters
+    ----------
+    axes : str
+        As they are read.
+    planes : int
+    """
+    if planes < 2 or "z" not in axes:
+        return "A movie has several times: give all files of the recording, or their folder."
+    other = axes.translate(str.maketrans("tz", "zt")) if "t" in axes else axes.replace("z", "t")
+    return (
+        f'If its planes are times, give axes="{other}" (--axes {other}); if others lie in other files, give them all.'
+    )
+
+
 def _agree(order: str, letters: str) -> bool:
     """Whether an order of axes fits what the file names."""
     return all(letter in ("?", axis) for axis, letter in zip(order, letters, strict=True))

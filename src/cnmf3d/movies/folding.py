@@ -65,16 +65,16 @@ def fold_pages(
         sizes = {letter: size for letter, size in sizes.items() if letter != "c"}
     lead = lead if named is None else named
     tail = found[lead:] if set("yx") <= set(found[lead:]) else image
-    told = " and ".join(f"{name}={sizes[letter]}" for letter, name in COUNTS.items() if letter in sizes)
+    counts = " and ".join(f"{name}={sizes[letter]}" for letter, name in COUNTS.items() if letter in sizes)
     pages = _one_list(data, lead)
     if pages is None or len(tail) != len(data.shape) - lead:
-        raise UsageError(f"{told} needs pages in one list; {where} has the axes {found}", fitting(data.shape))
+        raise UsageError(f"{counts} needs pages in one list; {where} has the axes {found}", fitting(data.shape))
     order = "".join(letter for letter in order if letter == "t" or letter in sizes)
     whole = math.prod(sizes.values())
     volumes, left = divmod(pages.shape[0], whole)
     cautions: tuple[str, ...] = ()
     if left:
-        text = f"{where} has {pages.shape[0]} pages, which are no multiple of {told}"
+        text = f"{where} has {pages.shape[0]} pages, which are no multiple of {counts}"
         fix = _dividing(pages.shape[0])
         if order[0] != "t" or volumes < 2:
             raise InputError(text, fix)

@@ -29,14 +29,14 @@ def as_text(timeline: Timeline, frames: int) -> str:
     frames : int
         Volumes of the movie.
     """
-    told: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     if timeline.planes:
-        told[PLANES] = list(timeline.planes)
+        entries[PLANES] = list(timeline.planes)
     if timeline.stamps is not None:
-        told[STAMPS] = timeline.stamps.tolist()
+        entries[STAMPS] = timeline.stamps.tolist()
     if timeline.segments:
-        told[SEGMENTS] = [[segment.name, segment.start] for segment in timeline.segments]
-    return json.dumps({NAME: 1, "volumes": frames, **told}) if told else ""
+        entries[SEGMENTS] = [[segment.name, segment.start] for segment in timeline.segments]
+    return json.dumps({NAME: 1, "volumes": frames, **entries}) if entries else ""
 
 
 def with_kept(stored: Stored, text: object) -> Stored:
@@ -52,14 +52,14 @@ def with_kept(stored: Stored, text: object) -> Stored:
         return stored
     frames = int(stored.data.shape[stored.axes.index("t")])
     try:
-        told = json.loads(text)
-        if not isinstance(told, dict) or told.get(NAME) != 1 or told.get("volumes") != frames:
+        entries = json.loads(text)
+        if not isinstance(entries, dict) or entries.get(NAME) != 1 or entries.get("volumes") != frames:
             return stored
-        kept = {name: Times(_numbers(told[name])) for name in (PLANES, STAMPS) if name in told}
+        kept = {name: Times(_numbers(entries[name])) for name in (PLANES, STAMPS) if name in entries}
         if len(kept.get(STAMPS, range(frames))) != frames:
             return stored
-        if SEGMENTS in told:
-            kept[SEGMENTS] = Times((str(name), int(start)) for name, start in told[SEGMENTS])
+        if SEGMENTS in entries:
+            kept[SEGMENTS] = Times((str(name), int(start)) for name, start in entries[SEGMENTS])
             starts = [start for _, start in kept[SEGMENTS]]
             if starts[:1] != [0] or (np.diff(starts) <= 0).any() or starts[-1] >= frames:
                 return stored

@@ -16,7 +16,7 @@ from cnmf3d.garbage import uncollected
 from cnmf3d.geometry import ZYX, AxisValue
 from cnmf3d.movies.agreement import axes_differ, planes_differ, rate_of, voxel_size_of
 from cnmf3d.movies.arrays import Mapped
-from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes
+from cnmf3d.movies.axes import completed, fitting, match_axes, page_readings, with_axes, with_times
 from cnmf3d.movies.calibration import calibrated
 from cnmf3d.movies.clock import between_files, plane_times_given, segments_of_files, timeline_of, without_times
 from cnmf3d.movies.folding import ORDER, fold_pages, take_turns
@@ -76,8 +76,8 @@ class Reading:
     @property
     def sizes(self) -> dict[str, int]:
         """Planes and channels that follow one another in a list of pages, as far as the user says."""
-        told = {"z": self.planes, "c": self.channels}
-        return {letter: size for letter, size in told.items() if size is not None}
+        counts = {"z": self.planes, "c": self.channels}
+        return {letter: size for letter, size in counts.items() if size is not None}
 
 
 def open_movie(  # noqa: PLR0913 - all but the first by name
@@ -281,13 +281,14 @@ def _one(stored: Stored, wanted: Reading, where: str) -> tuple[LaidOut, Facts]:
     data = calibrated(data, facts.calibration)
     frames = LaidOut(data, axes, _checked_channel(data, axes, channel, where, facts))
     if "t" not in axes and not wanted.volumes:
-        fix = fitting(data.shape, likely=stored.likely)
-        raise InputError(f"{where} has no time axis: it is {frames.shape[1]} planes", fix)
+        planes = frames.shape[1]
+        fix = fitting(data.shape, likely=stored.likely) if "?" in stored.axes else with_times(axes, planes)
+        raise InputError(f"{where} has no time axis: it is {f'{planes} planes' if planes > 1 else 'one picture'}", fix)
     sources = {**facts.sources, **axis_sources(stored, data.shape, axes, wanted.said)}
-    told = {**metadata, "format": stored.format, "axes": axes.replace("-", "")}
+    labels = {**metadata, "format": stored.format, "axes": axes.replace("-", "")}
     if facts.calibration is not None and facts.calibration.changes:
-        told["calibration"] = facts.calibration.as_metadata()
-    return frames, replace(facts, metadata=told, warnings=warnings, sources=sources)
+        labels["calibration"] = facts.calibration.as_metadata()
+    return frames, replace(facts, metadata=labels, warnings=warnings, sources=sources)
 
 
 def _labelled(stored: Stored, wanted: Reading, where: str) -> tuple[LazyArray, str, tuple[str, ...]]:
@@ -375,7 +376,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
 
     first, facts = opened(0)
     size = bytes_of(places[0]) if isinstance(first.data, Mapped) and BEGAN not in facts.metadata else None
-    told = [facts]
+    of_files = [facts]
     parts, cautions = [Part(str(places[0]), first.shape[0])], list(facts.warnings)
     for number, place in enumerate(places[1:], 1):
         if size is not None and bytes_of(place) == size and place.suffix == places[0].suffix:
@@ -388,7 +389,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
                 "All files of a movie must have volumes of one shape and type; leave the others out.",
             )
         parts.append(Part(str(place), frames.shape[0]))
-        told.append(more)
+        of_files.append(more)
         cautions += [text for text in more.warnings if text.replace(str(place), str(places[0])) not in cautions]
         cautions += [text for text in (_other_rate(places[0], facts, place, more),) if text]
     sources = {**facts.sources, "t": f"{len(places)} files, one after the other; in each {facts.sources.get('t', '1')}"}
@@ -398,7 +399,7 @@ def _one_by_one(places: Sequence[Place], wanted: Reading, where: str) -> tuple[F
         text = f"{where}: each file holds one page; they were read as {len(places)} frames of one plane."
         facts = replace(facts, warnings=(*facts.warnings, f"{text} These would fit: {ways}." if ways else text))
     volumes = [part.volumes for part in parts]
-    times = between_files(told, volumes) if len(told) == len(parts) else {}
+    times = between_files(of_files, volumes) if len(of_files) == len(parts) else {}
     times |= segments_of_files([part.name for part in parts], volumes)
     kept = {name: value for name, value in facts.metadata.items() if name not in (STAMPS, SEGMENTS)}
     facts = replace(facts, metadata={**kept, **times})
@@ -441,7 +442,9 @@ def _movie(
     """Put frames and facts together; the first of `known` (name, facts) that says something wins."""
     if frames.shape[0] < 2:
         z, y, x = frames.shape[1:]
-        raise InputError(f"{where} holds one volume of {x} × {y} × {z}, which is no movie", fitting(frames.shape))
+        axes = next((str(facts.metadata["axes"]) for _, facts in known if "axes" in facts.metadata), "")
+        what = f"volume of {x} × {y} × {z}" if z > 1 else f"picture of {x} × {y}"
+        raise InputError(f"{where} holds one {what}, which is no movie", with_times(axes, z))
     warnings = [warning for _, facts in reversed(known) for warning in facts.warnings]
     rate, cautions = rate_of(known, frames.shape[1])
     size, others = voxel_size_of(known)

@@ -104,7 +104,7 @@ def _in_folder(folder: Path) -> list[Place]:
         found = _in_inner_folders(folder, [path for path, is_file in visible if not is_file and path.is_dir()])
     if not found:
         refuse_unread(folder, [path for path, _ in visible])
-        inside = f"It holds {len(visible)} other files." if visible else "It is empty."
+        inside = _what_is_in(visible)
         raise InputError(f"the folder {folder} has no movie files", f"{inside} Point at the files or their folder.")
     suffixes = Counter(each.suffix.lower() for each in found)
     if len({_kind(suffix) for suffix in suffixes}) > 1:
@@ -116,6 +116,15 @@ def _in_folder(folder: Path) -> list[Place]:
         )
     before = len(str(folder))
     return _files(sorted(found, key=lambda each: natural(str(each)[before:])))
+
+
+def _what_is_in(visible: list[tuple[Path, bool]]) -> str:
+    """What a folder without movie files holds."""
+    folders, count = [path.name for path, is_file in visible if not is_file], sum(is_file for _, is_file in visible)
+    parts = [f"{count} other file{'s'[: count > 1]}"] if count else []
+    if folders:
+        parts.append(f"the folder{'s'[: len(folders) > 1]} {', '.join(folders[:5])}{', ...' if folders[5:] else ''}")
+    return f"It holds {' and '.join(parts)}." if parts else "It is empty."
 
 
 def _in_inner_folders(folder: Path, inner: Sequence[Path]) -> list[Path]:
@@ -189,6 +198,10 @@ def _made_from_a_movie(path: Path) -> bool:
     return holds(path, "estimates")
 
 
+POINTER = b"version https://"
+"""How files begin that Git leaves in place of large ones."""
+
+
 def _file(path: Path, text: str) -> Place:
     """Look at the first bytes of a file."""
     if path.is_dir():
@@ -201,6 +214,9 @@ def _file(path: Path, text: str) -> Place:
         raise InputError(f"{text} can't be opened: {error.strerror}", "Check its permissions.") from error
     if not head:
         raise InputError(f"{text} is empty (0 bytes)", "Copy it again from where it was recorded.")
+    if head == POINTER:
+        fix = "Fetch it with `git lfs pull` in its repository, or download it from there."
+        raise InputError(f"{text} stands for a file that Git LFS keeps elsewhere", fix)
     return Place(text, path, head)
 
 

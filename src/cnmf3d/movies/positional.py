@@ -44,6 +44,19 @@ def fresh(shape: Sequence[int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
+class Scratch:
+    """Memory that one thread uses again for each thing that it reads: new memory costs more than what is put there."""
+
+    def __init__(self) -> None:
+        self._room = np.empty(0, np.uint8)
+
+    def of(self, size: int) -> npt.NDArray[np.uint8]:
+        """Give `size` bytes; what was in those that were given before is lost."""
+        if size > self._room.size:
+            self._room = fresh((size + size // 4,), np.dtype(np.uint8))  # a little more: sizes of chunks differ
+        return self._room[:size]
+
+
 class Reader:
     """An open file of which parts are read.
 
@@ -107,6 +120,20 @@ class Reader:
         self.fill(offset, data)
         return data
 
+    def lent(self, offset: int, size: int, room: Scratch) -> memoryview:
+        """Read `size` bytes from `offset` on into memory that the next one who asks `room` for some gets again.
+
+        Raises
+        ------
+        EOFError
+            Where the file ends before.
+        """
+        if size > self.size - offset:  # before memory is taken
+            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        data = room.of(size)
+        self.fill(offset, data)
+        return data.data
+
     def fill(self, offset: int, out: npt.NDArray[Any]) -> None:
         """Read from `offset` on what fills an array that is contiguous in memory.
 
@@ -125,6 +152,28 @@ class Reader:
             if not more:
                 raise EOFError(f"it ends before byte {offset + size}")
             done += more
+
+    def fill_each(self, offsets: Sequence[int], out: npt.NDArray[Any]) -> None:
+        """Read what fills each item of an array that is contiguous in memory, from a place of its own.
+
+        Parameters
+        ----------
+        offsets : sequence of int
+        out : (n, ...) array
+
+        Raises
+        ------
+        EOFError
+            Where the file ends before.
+        """
+        size = out.nbytes // max(1, len(offsets))
+        if len(offsets) and max(offsets) > self.size - size:
+            raise EOFError(f"it has {self.size} bytes, and should have {max(offsets) + size}")
+        view, seek, read = out.reshape(-1).view(np.uint8).data, self._file.seek, self._file.readinto
+        for number, offset in enumerate(offsets):  # as little as can be: images are read in some ten microseconds
+            seek(offset)
+            if read(view[number * size : (number + 1) * size]) != size:
+                self.fill(offset, out[number])
 
     def exactly(self, offset: int, size: int) -> bytes:
         """Read `size` bytes from `offset` on.

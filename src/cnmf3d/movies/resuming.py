@@ -150,5 +150,5 @@ def about_movie(movie: Movie, **more: Any) -> dict[str, Any]:
         return {}
     size = None if movie.voxel_size is None else list(movie.voxel_size)
     times = as_text(movie.timeline, len(movie))
-    told = {"version": VERSION, "times": times, "shape": list(movie.shape), "rate": movie.rate, "voxel_size": size}
-    return {**told, "fingerprint": movie.fingerprint(), "files": digest.hexdigest(), **more}
+    entries = {"version": VERSION, "times": times, "shape": list(movie.shape), "rate": movie.rate, "voxel_size": size}
+    return {**entries, "fingerprint": movie.fingerprint(), "files": digest.hexdigest(), **more}

@@ -102,17 +102,17 @@ def _read(path: Path) -> Sidecar:
     """Read and check one sidecar."""
     refuse_special(path)
     try:
-        told = plain_json.loads(path.read_text(encoding="utf-8-sig"))
+        entries = plain_json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"the sidecar {path} is no JSON ({error})", f"Write it like {FORM}.") from error
-    if not isinstance(told, dict) or not set(told) & set(KNOWN):
+    if not isinstance(entries, dict) or not set(entries) & set(KNOWN):
         text = f"{path} was not used: it says none of {', '.join(KNOWN)}."
         return Sidecar(Facts(warnings=(text,)))
-    missing = [name for name in ("origin", "fps", "date") if name not in told]
+    missing = [name for name in ("origin", "fps", "date") if name not in entries]
     warnings = (f"the sidecar {path} lacks {', '.join(missing)}.",) if missing else ()
-    kept = {name: value for name, value in _origin_and_date(path, told).items() if name != "plane_times"}
-    facts = Facts(_fps(path, told), _voxel_size(path, told), {**kept, **_plane_times(path, told)}, warnings)
-    return Sidecar(facts, _axes(path, told), _count(path, told, "planes"), _channels(path, told))
+    kept = {name: value for name, value in _origin_and_date(path, entries).items() if name != "plane_times"}
+    facts = Facts(_fps(path, entries), _voxel_size(path, entries), {**kept, **_plane_times(path, entries)}, warnings)
+    return Sidecar(facts, _axes(path, entries), _count(path, entries, "planes"), _channels(path, entries))
 
 
 def _wrong(path: Path, name: str, value: Any, fix: str) -> InputError:
@@ -120,66 +120,66 @@ def _wrong(path: Path, name: str, value: Any, fix: str) -> InputError:
     return InputError(f"the sidecar {path} has {name} = {json.dumps(value)}", fix)
 
 
-def _fps(path: Path, told: Mapping[str, Any]) -> float | None:
+def _fps(path: Path, entries: Mapping[str, Any]) -> float | None:
     """Read the volume rate."""
-    value = told.get("fps")
-    if value is None and "fps" not in told:
+    value = entries.get("fps")
+    if value is None and "fps" not in entries:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
         raise _wrong(path, "fps", value, "Write the number of volumes a second, without quotes: 5.0.")
     return float(value)
 
 
-def _origin_and_date(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+def _origin_and_date(path: Path, entries: Mapping[str, Any]) -> dict[str, Any]:
     """Check the texts, and keep everything."""
-    if not isinstance(told.get("origin", ""), str):
-        raise _wrong(path, "origin", told["origin"], 'Write a text: the microscope or the program, "microscope A".')
-    if "date" in told:
+    if not isinstance(entries.get("origin", ""), str):
+        raise _wrong(path, "origin", entries["origin"], 'Write a text: the microscope or the program, "microscope A".')
+    if "date" in entries:
         try:
-            datetime.strptime(told["date"], "%Y%m%d_%H%M%S")
+            datetime.strptime(entries["date"], "%Y%m%d_%H%M%S")
         except (TypeError, ValueError) as error:
-            raise _wrong(path, "date", told["date"], 'Write it as "YYYYMMDD_HHMMSS".') from error
-    return dict(told)
+            raise _wrong(path, "date", entries["date"], 'Write it as "YYYYMMDD_HHMMSS".') from error
+    return dict(entries)
 
 
-def _axes(path: Path, told: Mapping[str, Any]) -> str | None:
+def _axes(path: Path, entries: Mapping[str, Any]) -> str | None:
     """Read the order of the axes."""
-    if "axes" not in told:
+    if "axes" not in entries:
         return None
     try:
-        return parse_axes(str(told["axes"]))
+        return parse_axes(str(entries["axes"]))
     except UsageError as error:
-        raise _wrong(path, "axes", told["axes"], error.fix) from error
+        raise _wrong(path, "axes", entries["axes"], error.fix) from error
 
 
-def _plane_times(path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+def _plane_times(path: Path, entries: Mapping[str, Any]) -> dict[str, Any]:
     """Read seconds of each plane since its volume began, or one number from plane to plane."""
-    if "plane_times" not in told:
+    if "plane_times" not in entries:
         return {}
     try:
-        return {PLANES: Times(plane_times_given(told["plane_times"]) or ())}
+        return {PLANES: Times(plane_times_given(entries["plane_times"]) or ())}
     except UsageError as error:
-        raise _wrong(path, "plane_times", told["plane_times"], error.fix) from error
+        raise _wrong(path, "plane_times", entries["plane_times"], error.fix) from error
 
 
-def _count(path: Path, told: Mapping[str, Any], name: str) -> int | None:
+def _count(path: Path, entries: Mapping[str, Any], name: str) -> int | None:
     """Read a number of planes or channels."""
-    value = told.get(name)
-    if name in told and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+    value = entries.get(name)
+    if name in entries and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise _wrong(path, name, value, "Write a whole number, at least 1.")
     return value
 
 
-def _channels(path: Path, told: Mapping[str, Any]) -> int | None:
+def _channels(path: Path, entries: Mapping[str, Any]) -> int | None:
     """Read the number of channels; their names are metadata."""
-    return None if isinstance(told.get("channels"), (list, str)) else _count(path, told, "channels")
+    return None if isinstance(entries.get("channels"), (list, str)) else _count(path, entries, "channels")
 
 
-def _voxel_size(path: Path, told: Mapping[str, Any]) -> ZYX | None:
+def _voxel_size(path: Path, entries: Mapping[str, Any]) -> ZYX | None:
     """Read the voxel size in µm: a number, [x, y, z] or {"x": , "y": , "z": }."""
-    if "voxel_size" not in told:
+    if "voxel_size" not in entries:
         return None
-    value: Any = told["voxel_size"]
+    value: Any = entries["voxel_size"]
     try:
         size = along_axes(value, "voxel_size")
     except (UsageError, TypeError, ValueError) as error:

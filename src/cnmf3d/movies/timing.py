@@ -51,7 +51,12 @@ def began(date: str, after: float = 0.0) -> dict[str, Times]:
         clock = day.replace(tzinfo=day.tzinfo or UTC).timestamp() + after
     except (ValueError, OverflowError):
         return {}
-    return {BEGAN: Times((clock,))} if re.search(r"\d:\d", date) and math.isfinite(clock) else {}
+    return began_at(clock) if re.search(r"\d:\d", date) else {}
+
+
+def began_at(clock: float) -> dict[str, Times]:
+    """When a file's first volume was taken, by a clock in seconds, as an entry of metadata; none for no number."""
+    return {BEGAN: Times((clock,))} if math.isfinite(clock) else {}
 
 
 def rate_of(times: Sequence[float], where: str) -> Facts:
@@ -94,9 +99,9 @@ def rate_of(times: Sequence[float], where: str) -> Facts:
             f"{where}: its volumes are {mean:.4g} ± {spread:.2g} s apart, which is irregular. "
             f"The mean rate {1 / mean:.4g} Hz is used; give rate= (--fps) if you know it better."
         )
-    told = {"interval_s": mean, "interval_spread_s": spread}
+    spacing = {"interval_s": mean, "interval_spread_s": spread}
     uneven = {STAMPS: Times((stamps - stamps[0]).tolist())} if warnings and intervals.min() > 0 else {}
-    return Facts(1 / mean, None, {**told, **uneven}, tuple(warnings))
+    return Facts(1 / mean, None, {**spacing, **uneven}, tuple(warnings))
 
 
 def plane_times(stamps: npt.NDArray[np.float64]) -> dict[str, Times]:

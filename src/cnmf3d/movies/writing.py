@@ -69,7 +69,7 @@ def write_movie(movie: Movie, path: str | Path, *, check: bool = True, reporter:
     check : bool
         Read the file again and compare every value, before it appears.
     reporter : Reporter
-        Told of the frames that are written, and read again.
+        Receives events about the frames that are written, and read again.
 
     Raises
     ------

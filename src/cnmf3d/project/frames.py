@@ -16,7 +16,7 @@ from cnmf3d.errors import UsageError
 from cnmf3d.garbage import uncollected
 from cnmf3d.project import rows
 from cnmf3d.project.columns import Column, Config, Kind, Type
-from cnmf3d.project.curves import KINDS, Curve
+from cnmf3d.project.curves import Curve, kind_of
 from cnmf3d.project.filters import kept, read_filters
 from cnmf3d.project.patch import config_of
 from cnmf3d.project.sample import Sample
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MEASURES = ("x_um", "y_um", "z_um")
 METRICS = (
     "snr", "r_value", "reliability", "skewness", "compactness", "smoothness", "width", "aspect", "soma",
-    "p_cell", "motion_r", "double", "seen", "decay", "rise", "noise",
+    "p_cell", "red", "red_z", "motion_r", "double", "seen", "decay", "rise", "noise",
 )  # fmt: skip
 
 
@@ -87,8 +87,8 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
     where : sequence of str
         Filters that rows must pass: ``"cell type: pyr|PV"``, ``"snr > 5"``.
     curves : sequence of str
-        Kinds of curves to add as columns: ``raw``, ``dff``, ``denoised``, ``spikes``. They are read when they are
-        used: ``numpy.asarray(row["dff"])``.
+        Kinds of curves to add as columns: ``raw``, ``dff``, ``denoised``, ``spikes``; ``raw_channel1`` and so on of
+        another functional channel. They are read when they are used: ``numpy.asarray(row["dff"])``.
 
     Returns
     -------
@@ -101,9 +101,8 @@ def rois_frame(project: Project, *, where: Sequence[str] = (), curves: Sequence[
     UsageError
         For kinds that there aren't, and filters that can't be meant.
     """
-    wrong = [kind for kind in curves if kind not in KINDS]
-    if wrong:
-        raise UsageError(f"there are no curves {wrong[0]}", f"There are {', '.join(KINDS)}.")
+    for kind in curves:
+        kind_of(kind)
     with uncollected():
         with reading(project.engine) as connection:
             config, samples = config_of(connection), rows.all_samples(connection)

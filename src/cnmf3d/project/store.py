@@ -433,7 +433,7 @@ class Project:
         rois : DataFrame or str
             Rows of `dataframe`, or a sample's key.
         kind : str
-            ``raw``, ``dff``, ``denoised`` or ``spikes``.
+            ``raw``, ``dff``, ``denoised`` or ``spikes``; of another functional channel ``dff_channel1``.
         """
         if isinstance(rois, str):
             return list(read_curves(self, rois, None, kind))

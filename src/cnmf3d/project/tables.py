@@ -88,11 +88,11 @@ def _parquet(frame: pd.DataFrame, path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from cnmf3d.results.exports.columns import FIXED, KINDS, About, about_measure
+    from cnmf3d.results.exports.columns import FIXED, About, about_kind, about_measure
     from cnmf3d.results.exports.nwb.names import METRICS
 
     known: dict[str, About] = {name: FIXED[name] for name in ("x_um", "y_um", "z_um", "accepted")}
-    known |= {name: KINDS[name].about for name in _curve_names(frame)}
+    known |= {name: about_kind(name) for name in _curve_names(frame)}
     for name in METRICS:
         column = f"{name} (metric)" if f"{name} (metric)" in frame else name  # a column of one's own has that name
         known[column] = about_measure(name)

@@ -8,6 +8,11 @@ import numpy as np
 from cnmf3d.components import TRACES, Components, Traced
 
 GROUP = "cnmf3d/channels"
+
+LABELLED = 5.0
+"""Standard deviations of `red_z` from which a cell counts as labelled: what labelled cells leave beside them has up to
+4, labelled cells some tens and more."""
+
 NAMES = dict(zip(TRACES, ("C", "YrA", "S", "F_dff"), strict=True))
 """What the matrices of a channel are called: as those of the first channel in ``estimates``."""
 

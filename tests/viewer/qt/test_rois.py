@@ -202,6 +202,10 @@ def test_traces_are_drawn_at_their_own_times_and_by_channel(
     store.accept([3])
     heat.draw()
     assert "gaps" in heat.plot.getAxis("bottom").labelText
+    first = heat.image.image.copy()
+    heat.channel.setCurrentIndex(1)
+    assert heat.channel.chosen == "channel1" and not np.array_equal(heat.image.image, first)
+    assert not heat.image.image.any()  # its traces are constant
 
 
 def test_denoised_traces_have_a_band_where_errors_are_known(
@@ -239,7 +243,7 @@ def test_denoised_traces_have_a_band_where_errors_are_known(
 
 
 def test_traces_whose_file_is_gone_are_told(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(kind: str, ids: Any) -> Any:
+    def gone(*_: Any) -> Any:
         raise InputError("results.hdf5 can't be read any more", "Open the file again.")
 
     told: list[tuple[str, str]] = []
@@ -256,8 +260,8 @@ def test_traces_whose_file_is_gone_are_told(opened: Any, monkeypatch: pytest.Mon
 def test_rois_without_dff_are_blank_and_named(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     store, known = opened.app.rois, opened.app.rois.traces
 
-    def partly(kind: str, ids: Any) -> Any:
-        values = known(kind, ids).copy()
+    def partly(kind: str, ids: Any, channel: str = "") -> Any:
+        values = known(kind, ids, channel).copy()
         if kind == "dff":
             values[np.asarray(ids) == 2] = np.nan
         return values
@@ -282,8 +286,8 @@ def test_frames_that_show_nothing_of_a_roi_are_gaps_and_named(opened: Any, monke
     gaps = np.zeros((2, store.frames), bool)
     gaps[1, 3:6] = True
 
-    def partly(kind: str, ids: Any) -> Any:
-        values = known(kind, ids).copy()
+    def partly(kind: str, ids: Any, channel: str = "") -> Any:
+        values = known(kind, ids, channel).copy()
         values[np.ix_(np.asarray(ids) == 2, gaps[1])] = np.nan
         return values
 

@@ -22,7 +22,8 @@ def export(
     where: Where = None,
     samples: Annotated[bool, typer.Option("--samples", help="A row for each sample instead of each ROI.")] = False,
     curves: Annotated[
-        list[str] | None, typer.Option(metavar="KIND", help="Parquet: curves, too: raw, dff, denoised, spikes.")
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Parquet: curves, too: raw, dff, denoised, spikes, raw_channel1, ..."),
     ] = None,
     form: Annotated[
         str | None,

@@ -46,8 +46,8 @@ def open_array(source: Any) -> Stored:
 def _names(source: Any) -> list[str | None] | None:
     """What an array calls its dimensions, where it calls them anything."""
     dims = getattr(source, "dims", None)
-    told = dims if dims is not None else getattr(getattr(source, "metadata", None), "dimension_names", None)
+    names = dims if dims is not None else getattr(getattr(source, "metadata", None), "dimension_names", None)
     try:
-        return None if told is None else [str(getattr(name, "label", name) or "") for name in told]
+        return None if names is None else [str(getattr(name, "label", name) or "") for name in names]
     except TypeError:
         return None

@@ -15,12 +15,12 @@ RATES = ("fr", "fps", "rate", "frame_rate")
 """Attributes that hold the number of volumes a second."""
 
 
-def facts_of(told: Mapping[str, Any]) -> Facts:
+def facts_of(entries: Mapping[str, Any]) -> Facts:
     """Read rate, voxel size and calibration from attributes.
 
     Parameters
     ----------
-    told : mapping
+    entries : mapping
         ``fr``, ``fps``, ``rate`` or ``frame_rate`` (Hz); ``element_size_um`` (z, y, x); ``scale_factor``,
         ``add_offset`` and ``units`` as the conventions for climate and forecast data (CF) have them, which netCDF and
         xarray follow.
@@ -30,15 +30,15 @@ def facts_of(told: Mapping[str, Any]) -> Facts:
     Facts
         ``metadata`` are all attributes that are one text or number.
     """
-    plain = {name: as_text(value) if isinstance(value, bytes) else value for name, value in told.items()}
+    plain = {name: as_text(value) if isinstance(value, bytes) else value for name, value in entries.items()}
     plain = {name: value for name, value in plain.items() if np.ndim(value) == 0}
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in plain.items()}
     plain = {name: value for name, value in plain.items() if isinstance(value, (str, int, float))}
-    rates = (seconds(told.get(name)) for name in RATES)
-    sides, size = told.get("element_size_um"), None
+    rates = (seconds(entries.get(name)) for name in RATES)
+    sides, size = entries.get("element_size_um"), None
     if sides is not None and np.size(sides) == 3:
         size = voxel_size(*(micrometres(side) for side in np.ravel(sides)))
-    found = calibration_of(told.get("scale_factor"), told.get("add_offset"), str(plain.get("units", "")))
+    found = calibration_of(entries.get("scale_factor"), entries.get("add_offset"), str(plain.get("units", "")))
     return Facts(next((rate for rate in rates if rate), None), size, plain, calibration=found)
 
 

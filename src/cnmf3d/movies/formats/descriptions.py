@@ -86,4 +86,4 @@ def number(element: ElementTree.Element | None, name: str) -> float | None:
 def whole(element: ElementTree.Element | None, name: str, otherwise: int) -> int:
     """Read an attribute as an integer; `otherwise` where it isn't one."""
     value = number(element, name)
-    return int(value) if value is not None and value == int(value) else otherwise
+    return int(value) if value is not None and value.is_integer() else otherwise

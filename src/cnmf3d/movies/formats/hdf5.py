@@ -144,7 +144,12 @@ def open_file(place: Place) -> h5py.File:
 
     if place.head.startswith(OLD_MATLAB):
         problem = f"{place} is a MATLAB file of an older kind than 7.3, which is not HDF5"
-        raise InputError(problem, "Save it again in MATLAB: save('movie.mat', 'Y', '-v7.3').")
+        beside = None if place.path is None else place.path.with_suffix(".sbx")
+        if beside is not None and beside.is_file():
+            raise InputError(f"{place} describes a recording of Scanbox", f"Open {beside}: this file is found by it.")
+        raise InputError(
+            problem, "Save it again in MATLAB: save('movie.mat', 'Y', '-v7.3'); of Scanbox, open the .sbx."
+        )
     try:
         return h5py.File(place.path, "r")
     except OSError as error:
@@ -229,19 +234,34 @@ def _chosen(place: Place, file: h5py.File, dataset: str | None) -> h5py.Dataset:
 def _axes(dataset: h5py.Dataset) -> str:
     """Axes from labels or scales of the dimensions, an ``axes`` attribute or xarray's names; ``?`` without them."""
     rank = len(dataset.shape)
-    labels = [_label(dimension) for dimension in dataset.dims]
+    labels = [_label(dataset, number) for number in range(rank)]
     if not all(labels):
-        told = dataset.attrs.get("axes", dataset.attrs.get("_ARRAY_DIMENSIONS", ""))
-        told = told.decode() if isinstance(told, bytes) else told
-        labels = [as_text(label) for label in told]
+        entries = dataset.attrs.get("axes", dataset.attrs.get("_ARRAY_DIMENSIONS", ""))
+        entries = entries.decode() if isinstance(entries, bytes) else entries
+        labels = [as_text(label) for label in entries]
     return letters_of(labels, rank)
 
 
-def _label(dimension: Any) -> str:
-    """What a dimension is called: its label, or else the name of its scale, as netCDF has it."""
-    if dimension.label or not len(dimension):
-        return str(dimension.label)
-    return str(dimension[0].name or "").rpartition("/")[2]
+def _label(dataset: h5py.Dataset, number: int) -> str:
+    """What a dimension is called: its label, or else the name of its scale, as netCDF has it.
+
+    The attributes are read as they are described in HDF5's "Dimension Scale Specification": its own functions take
+    their types for granted, and end the process where they are other ones.
+    """
+    import h5py
+
+    labels: Any = dataset.attrs.get("DIMENSION_LABELS")
+    scales: Any = dataset.attrs.get("DIMENSION_LIST")
+    label = as_text(labels[number]) if _each(labels, dataset) and isinstance(labels[number], (bytes, str)) else ""
+    found: Any = np.ravel(scales[number]) if not label and _each(scales, dataset) else ()
+    if len(found) and isinstance(found[0], h5py.Reference) and found[0]:
+        return str(dataset.file[found[0]].name or "").rpartition("/")[2]
+    return label
+
+
+def _each(values: Any, dataset: h5py.Dataset) -> bool:
+    """Whether an attribute has a value for each dimension of a dataset."""
+    return isinstance(values, np.ndarray) and values.shape == (len(dataset.shape),)
 
 
 FORMAT = Format("HDF5", SUFFIXES, recognises, open_hdf5)

@@ -155,8 +155,8 @@ def _axes(place: Place, series: Series, shape: tuple[int, ...]) -> tuple[str, tu
     """Axes as the schema has them, unless the series' own ``dimension`` (pixels along x, y, z) says otherwise."""
     axes = AXES[len(shape)]
     turned = "t" + axes[:0:-1]
-    told = series.child("dimension")
-    sides = () if told is None else tuple(int(n) for n in np.ravel(told[()]))
+    entries = series.child("dimension")
+    sides = () if entries is None else tuple(int(n) for n in np.ravel(entries[()]))
     if not sides or sides == shape[1:]:
         return axes, ()
     text = f"{place}: {series.path} says that its dimension (x, y, z) is {sides}, its data are {shape}"
@@ -170,26 +170,26 @@ def is_image_series(attributes: Mapping[str, Any]) -> bool:
     return as_text(attributes.get("neurodata_type", "")) in (*PHOTONS, IMAGES)
 
 
-def calibration_in(told: Mapping[str, Any]) -> Calibration | None:
+def calibration_in(entries: Mapping[str, Any]) -> Calibration | None:
     """How stored numbers become intensities, by the attributes of ``data``."""
-    return calibration_of(told.get("conversion"), told.get("offset"), as_text(told.get("unit", "")))
+    return calibration_of(entries.get("conversion"), entries.get("offset"), as_text(entries.get("unit", "")))
 
 
 def _facts(place: Place, series: Series, lengths: Mapping[str, int]) -> Facts:
     """Rate, voxel size, and what describes the recording."""
     plane = series.child("imaging_plane")
     timed = _timing(place, series, plane, lengths)
-    told: dict[str, Any] = {"dataset": series.path, **timed.metadata}
+    entries: dict[str, Any] = {"dataset": series.path, **timed.metadata}
     for name in ("indicator", "location", "description"):
         value = None if plane is None else series.tree.child(plane, name)
         if value is not None:
-            told[name] = as_text(value[()])
+            entries[name] = as_text(value[()])
     for name in ("session_description", "session_start_time", "identifier"):
         value = series.tree.child(series.tree.root, name)
         if value is not None:
-            told[name] = as_text(value[()])
-    told |= began(str(told.get("session_start_time", "")), float(told.get("starting_time_s", 0.0)))
-    return Facts(timed.rate, _voxel_size(series, plane, lengths), told, timed.warnings)
+            entries[name] = as_text(value[()])
+    entries |= began(str(entries.get("session_start_time", "")), float(entries.get("starting_time_s", 0.0)))
+    return Facts(timed.rate, _voxel_size(series, plane, lengths), entries, timed.warnings)
 
 
 def _timing(place: Place, series: Series, plane: Any, lengths: Mapping[str, int]) -> Facts:
@@ -210,11 +210,11 @@ def _timing(place: Place, series: Series, plane: Any, lengths: Mapping[str, int]
     if rate is not None and source.startswith("imaging_rate") and planes > 1:
         text = f"{where} has no rate of its own; the {source}, {rate:.4g} Hz, was taken as that of volumes"
         warnings.append(f"{text}, and may be that of single planes. Give rate= (--fps) if it is.")
-    told = dict(timed.metadata)
+    entries = dict(timed.metadata)
     begins = stamps if start is None else start
     if begins is not None and begins.size:
-        told["starting_time_s"] = float(_in_seconds(begins)[0])
-    return Facts(rate, None, told, tuple(warnings))
+        entries["starting_time_s"] = float(_in_seconds(begins)[0])
+    return Facts(rate, None, entries, tuple(warnings))
 
 
 def _stamped(times: npt.NDArray[np.float64], frames: int, where: str) -> Facts:

@@ -87,17 +87,17 @@ def _plane_times(pixels: ElementTree.Element) -> dict[str, Times]:
 
 def _described(image: ElementTree.Element, pixels: ElementTree.Element) -> dict[str, str | list[str]]:
     """Read the texts worth keeping."""
-    told: dict[str, str | list[str]] = {}
+    entries: dict[str, str | list[str]] = {}
     if image.get("Name"):
-        told["name"] = str(image.get("Name"))
+        entries["name"] = str(image.get("Name"))
     for tag, name in (("AcquisitionDate", "date"), ("Description", "description")):
         for element in children(image, tag):
             if element.text:
-                told[name] = element.text
+                entries[name] = element.text
     channels = [channel.get("Name", "") for channel in children(pixels, "Channel")]
     if any(channels):
-        told["channels"] = channels
-    return told
+        entries["channels"] = channels
+    return entries
 
 
 def parsed(xml: str) -> ElementTree.Element:

@@ -140,11 +140,11 @@ def _opened(place: Place, said: Description, dataset: str | None, tif: TiffFile 
     if "S" in inner and lead[labels.index("C")] == 1:
         at = labels.index("C")
         labels, lead = labels[:at] + labels[at + 1 :], lead[:at] + lead[at + 1 :]
-    told = facts(place, said.xml, number)
+    about = facts(place, said.xml, number)
     names = tuple(str(path) for path in paths)
     several = len(names) > 1 or said.own is None
-    told = replace(told, warnings=(*told.warnings, *cautions, *caution), files=names if several else ())
-    return Stored(in_order(pages, order.reshape(lead)), letters(labels + inner), "OME-TIFF", told)
+    about = replace(about, warnings=(*about.warnings, *cautions, *caution), files=names if several else ())
+    return Stored(in_order(pages, order.reshape(lead)), letters(labels + inner), "OME-TIFF", about)
 
 
 def labels_of(shape: tuple[int, ...], samples: int) -> str:

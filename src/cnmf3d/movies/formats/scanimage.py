@@ -159,9 +159,9 @@ def open_legacy(place: Place, tif: TiffFile) -> Stored | None:
         cautions.append(f"{place}: its last frame lacks a channel and is left out.")
     order = np.arange(frames * said.channels).reshape(frames, said.channels)
     data = Stacked(pages, order) if said.channels > 1 else pages
-    told = {"description": description}
+    entries = {"description": description}
     axes = "?cyx" if said.channels > 1 else "?yx"
-    return Stored(data, axes, "ScanImage", Facts(said.rate, None, told, tuple(cautions)))
+    return Stored(data, axes, "ScanImage", Facts(said.rate, None, entries, tuple(cautions)))
 
 
 def _section(place: Place, tif: TiffFile) -> Section | None:
@@ -303,7 +303,7 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
         each = volume.repeats if choices.repeats == "apart" else 1
         frame_rate = settings.frame_rate(first.state, volume)
         times = times_of(placement, volume, rate, frame_rate, _seconds(sections), each)
-    told = {"flyback_frames": volume.flyback, "date": date_of(first.first.epoch), "scanimage": first.state, **times}
+    entries = {"flyback_frames": volume.flyback, "date": date_of(first.first.epoch), "scanimage": first.state, **times}
     files = tuple(str(section.place) for section in sections)
     sources = _sources(sections, volume, placement, axes)
     sources["rate"] = "time stamps" if any("is from the time stamps" in text for text in contradicted) else "settings"
@@ -312,7 +312,7 @@ def _stored(sections: Sequence[Section], dataset: str | None, choices: Choices) 
     facts = Facts(
         rate,
         size,
-        told,
+        entries,
         (*lost, *cautions, *contradicted, *uneven),
         files=files if len(files) > 1 else (),
         sources=sources,

@@ -110,8 +110,8 @@ def numbers_of(header: Callable[[int], Header], frames: int, volume: Volume) -> 
 
     @cache
     def key(frame: int) -> tuple[int, int] | None:
-        told = header(frame)
-        acquisition, number = (0, told.number) if volume.slow else (told.acquisition, told.within)
+        found = header(frame)
+        acquisition, number = (0, found.number) if volume.slow else (found.acquisition, found.within)
         return None if number is None else (acquisition, number)
 
     first = key(0)
@@ -155,8 +155,8 @@ def counted_by_stamps(
         Seconds from frame to frame.
         None in place of both where frames have no stamps, or these do not rise steadily.
     """
-    told = [seconds(frame) for frame in range(min(frames, PERIODS + 1))]
-    begin = np.array([math.nan if each is None else each for each in told])
+    stamps = [seconds(frame) for frame in range(min(frames, PERIODS + 1))]
+    begin = np.array([math.nan if each is None else each for each in stamps])
     intervals = np.diff(begin)
     if intervals.size < 2 or not np.isfinite(begin).all() or intervals.min() <= 0:
         return None
@@ -188,8 +188,8 @@ def _step(key: Callable[[int], tuple[int, int] | None], frames: int, average: in
     """By how much the number rises from frame to frame: by 1, or by the frames averaged."""
     if average == 1:
         return 1
-    told = [each for each in map(key, range(min(frames, FIRST))) if each is not None]
-    rises = [b[1] - a[1] for a, b in pairwise(told) if a[0] == b[0] and b[1] > a[1]]
+    keys = [each for each in map(key, range(min(frames, FIRST))) if each is not None]
+    rises = [b[1] - a[1] for a, b in pairwise(keys) if a[0] == b[0] and b[1] > a[1]]
     return average if rises and min(rises) >= average else 1
 
 

@@ -32,7 +32,7 @@ class Region:
         Pixels of a row that are its own.
     corner, step : (y, x) or None
         Place of its first pixel and distance of pixels in the sample, in degrees of the scan; None where they aren't
-        told, or it is turned.
+        known, or it is turned.
     """
 
     start: int

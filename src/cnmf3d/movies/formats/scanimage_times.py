@@ -45,15 +45,15 @@ def times_of(
     dict
         Entries of `Facts.metadata`.
     """
-    told: dict[str, Any] = _planes(placement.frames, volume, frame_rate, seconds) if each == 1 else {}
+    entries: dict[str, Any] = _planes(placement.frames, volume, frame_rate, seconds) if each == 1 else {}
     begins = np.flatnonzero(np.diff(placement.acquisition)) + 1
     if begins.size:
         starts = [0, *(begins * each).tolist()]
-        told[SEGMENTS] = Times((f"acquisition {n}", start) for n, start in enumerate(starts, 1))
+        entries[SEGMENTS] = Times((f"acquisition {n}", start) for n, start in enumerate(starts, 1))
     if rate and (begins.size or (np.diff(placement.number) != 1).any()):
         stamps = _stamps(placement, [0, *begins.tolist()], rate, seconds)
-        told[STAMPS] = Times(np.add.outer(stamps, np.arange(each) / (each * rate)).ravel().tolist())
-    return told
+        entries[STAMPS] = Times(np.add.outer(stamps, np.arange(each) / (each * rate)).ravel().tolist())
+    return entries
 
 
 def _planes(
@@ -92,13 +92,13 @@ def _stamp(seconds: Seconds, frame: np.intp) -> float:
 
 
 def date_of(epoch: str) -> str:
-    """Start of a recording as ``YYYYMMDD_HHMMSS``; empty where it isn't told."""
+    """Start of a recording as ``YYYYMMDD_HHMMSS``; empty where it isn't known."""
     numbers = [int(part.partition(".")[0]) for part in re.findall(r"\d[\d.]*", epoch)]
     return "{:04d}{:02d}{:02d}_{:02d}{:02d}{:02d}".format(*numbers) if len(numbers) == 6 else ""
 
 
 def seconds_between(epochs: Sequence[str]) -> list[float]:
-    """Seconds from the first recording's start to that of each; zeros where one isn't told."""
+    """Seconds from the first recording's start to that of each; zeros where one isn't known."""
     clocks = []
     for epoch in epochs:
         try:

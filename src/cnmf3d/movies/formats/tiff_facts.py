@@ -91,7 +91,7 @@ def _shaped(tif: TiffFile, description: str) -> Facts:
 
 
 def _told(labels: Mapping[str, Any]) -> dict[str, Any]:
-    """Labels that are worth keeping: plain values that aren't told elsewhere."""
+    """Labels that are worth keeping: plain values that aren't kept elsewhere."""
     known = {
         "shape",
         "axes",

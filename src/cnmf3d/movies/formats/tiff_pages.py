@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,8 @@ from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.formats.tiff_errors import truncated, unreadable
 from cnmf3d.movies.formats.tiff_index import PageIndex, read_index
-from cnmf3d.movies.formats.tiff_strips import decode_strips, is_native, strip_decoder
-from cnmf3d.movies.positional import Reader
+from cnmf3d.movies.formats.tiff_strips import Strips, decode_strips, is_native, strips_of
+from cnmf3d.movies.positional import Reader, Scratch
 from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Index, LazyArray, Place
 
@@ -201,14 +200,21 @@ class Pages:
         whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype
 
         def work(part: range) -> None:
+            packed = Scratch()
             with self._open() as reader:
+                if whole and self._filled_as_they_lie(
+                    numbers[part.start : part.stop], reader, out[part.start : part.stop]
+                ):
+                    return
                 for at in part:
                     number = int(numbers[at])
-                    if not (whole and out[at].flags.c_contiguous and self._filled(number, reader, out[at])):
+                    if not (whole and out[at].flags.c_contiguous and self._filled(number, reader, packed, out[at])):
                         out[at] = self._page(number, reader)[rest]
 
-        packed = any(not _plain(page) for page in self.index.kinds)
-        in_threads(work, len(numbers), math.prod(self.shape[1:]) * self.dtype.itemsize * len(numbers) if packed else 0)
+        any_packed = any(not _plain(page) for page in self.index.kinds)
+        in_threads(
+            work, len(numbers), math.prod(self.shape[1:]) * self.dtype.itemsize * len(numbers) if any_packed else 0
+        )
 
     @cached_property
     def _as_it_lies(self) -> npt.NDArray[np.bool_]:
@@ -221,20 +227,29 @@ class Pages:
         return np.asarray(np.array(plain)[self.index.kind] & _contiguous(self.index) & there)
 
     @cached_property
-    def _decoders(self) -> list[Callable[..., Any] | None]:
+    def _strips(self) -> list[Strips | None]:
         """Of each kind of pages, what decodes its strips straight into memory."""
         first = _orientation(self.index.page(0))
-        return [strip_decoder(page) if _orientation(page) == first else None for page in self.index.kinds]
+        return [strips_of(page) if _orientation(page) == first else None for page in self.index.kinds]
 
-    def _filled(self, number: int, reader: Reader, out: npt.NDArray[Any]) -> bool:
+    def _filled_as_they_lie(self, numbers: npt.NDArray[np.intp], reader: Reader, out: npt.NDArray[Any]) -> bool:
+        """Read pages into memory where all of them lie in the file as they are wanted; False where they don't."""
+        if not out.flags.c_contiguous or not self._as_it_lies[numbers].all():
+            return False
+        try:
+            reader.fill_each(self.index.offsets[self.index.first[numbers]].tolist(), out)
+        except (OSError, EOFError):  # which page that is, is found by reading one after the other
+            return False
+        return True
+
+    def _filled(self, number: int, reader: Reader, packed: Scratch, out: npt.NDArray[Any]) -> bool:
         """Read a page into memory as it lies there; False where it must be decoded elsewhere."""
         try:
             if self._as_it_lies[number]:
                 reader.fill(int(self.index.offsets[self.index.first[number]]), out)
                 return True
-            decoder = self._decoders[self.index.kind[number]]
-            page, segments = self.index.page(number), self.index.segments(number)
-            return decoder is not None and decode_strips(page, decoder, segments, reader, out)
+            strips = self._strips[self.index.kind[number]]
+            return strips is not None and decode_strips(strips, self.index.segments(number), reader, packed, out)
         except (OSError, EOFError) as error:
             raise unreadable(f"page {number} of {self.name}", error) from error
 

@@ -204,9 +204,13 @@ def _plain(place: Place, array: zarr.Array) -> Stored:
 
 def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str) -> Stored:
     """Take the full resolution of an OME-Zarr image."""
+    import zarr
+
     scales = image["multiscales"][0]
     level = scales["datasets"][0]
     array = group[level["path"]]
+    if not isinstance(array, zarr.Array):
+        raise InputError(f"{place} has no array {level['path']}", "Copy it again: its description names one there.")
     names = [axis["name"] if isinstance(axis, Mapping) else axis for axis in scales.get("axes", OLD_AXES)]
     axes = letters_of(names, array.ndim)
     factors = np.ones(array.ndim)
@@ -223,12 +227,12 @@ def _image(place: Place, group: zarr.Group, image: Mapping[str, Any], note: str)
     if assumed:
         text = f"{place} gives scales without a unit along {', '.join(assumed)}; µm and seconds were assumed"
         cautions.append(f"{text}. Give rate= and voxel_size= if that is wrong.")
-    told: dict[str, Any] = {"name": scales["name"]} if scales.get("name") else {}
+    entries: dict[str, Any] = {"name": scales["name"]} if scales.get("name") else {}
     channels = [channel.get("label", "") for channel in (image.get("omero") or {}).get("channels", [])]
     if any(channels):
-        told["channels"] = channels
+        entries["channels"] = channels
     version = image.get("version") or scales.get("version") or "0.4"
-    facts = Facts(1 / interval if interval else None, voxel_size(*sides), told, tuple(cautions))
+    facts = Facts(1 / interval if interval else None, voxel_size(*sides), entries, tuple(cautions))
     stored = Stored(_lazily(place, array), axes, f"OME-Zarr {version}", facts)
     return with_kept(stored, group.attrs.get(NAME))
 

@@ -45,24 +45,26 @@ class Openable(WrapperStore[Any]):  # type: ignore[misc]
         if found is None or byte_range is not None or name not in (ARRAY, CONSOLIDATED):
             return found
         try:
-            told = plain_json.loads(found.to_bytes())
+            content = plain_json.loads(found.to_bytes())
         except ValueError:
             return found
-        told = _mended(told) if name == ARRAY else _all_mended(told)
-        return None if told is None else prototype.buffer.from_bytes(json.dumps(told).encode())
+        content = _mended(content) if name == ARRAY else _all_mended(content)
+        return None if content is None else prototype.buffer.from_bytes(json.dumps(content).encode())
 
 
-def _mended(told: dict[str, Any]) -> dict[str, Any] | None:
+def _mended(content: dict[str, Any]) -> dict[str, Any] | None:
     """A description of an array that zarr-python takes; None for one that it can't read."""
-    if told.get("dtype") != "|O":
-        return told
-    filters = {each.get("id") for each in told.get("filters") or []}
-    return {**told, "fill_value": ""} if filters & TEXTS else None
+    if content.get("dtype") != "|O":
+        return content
+    filters = {each.get("id") for each in content.get("filters") or []}
+    return {**content, "fill_value": ""} if filters & TEXTS else None
 
 
-def _all_mended(told: dict[str, Any]) -> dict[str, Any]:
+def _all_mended(content: dict[str, Any]) -> dict[str, Any]:
     """The same for all descriptions that are kept in one place."""
-    entries = {key: _mended(value) if key.endswith(ARRAY) else value for key, value in told.get("metadata", {}).items()}
+    entries = {
+        key: _mended(value) if key.endswith(ARRAY) else value for key, value in content.get("metadata", {}).items()
+    }
     gone = {key.removesuffix(ARRAY) for key, value in entries.items() if value is None}
     kept = {key: value for key, value in entries.items() if key.rpartition("/")[0] + "/" not in gone}
-    return {**told, "metadata": kept}
+    return {**content, "metadata": kept}

@@ -182,8 +182,8 @@ def registered(movie: Movie, motion: Motion) -> Movie:
     }
 
     def moved(source: Movie) -> Movie:
-        told = {**source.metadata, "motion": facts}
-        return replace(source, frames=Registered(source.frames, motion), metadata=told)
+        entries = {**source.metadata, "motion": facts}
+        return replace(source, frames=Registered(source.frames, motion), metadata=entries)
 
     other = movie.other
     of_channel = None if other is None else lambda number: moved(other(number))  # channels move together

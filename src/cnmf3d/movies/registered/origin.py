@@ -38,12 +38,12 @@ def of_movie(motion: Motion, movie: Movie, opening: Mapping[str, Any], other: tu
     other : (channel, fingerprint), optional
         The channel that it was estimated on, where that is another one.
     """
-    told: dict[str, Any] = {
+    about: dict[str, Any] = {
         "movie": {"paths": [str(Path(path).resolve()) for path in local(movie)], "opening": dict(opening)}
     }
     if other is not None:
-        told["registered_on"] = {"channel": other[0], "fingerprint": other[1]}
-    return replace(motion, fingerprint=movie.fingerprint(), parameters={**motion.parameters, **told})
+        about["registered_on"] = {"channel": other[0], "fingerprint": other[1]}
+    return replace(motion, fingerprint=movie.fingerprint(), parameters={**motion.parameters, **about})
 
 
 def opening_of(motion: Motion) -> dict[str, Any]:
@@ -66,5 +66,5 @@ def recordings_of(motion: Motion, file: Path) -> list[list[Path]]:
 
 
 def _told(motion: Motion) -> dict[str, Any]:
-    told = motion.parameters.get("movie")
-    return told if isinstance(told, dict) else {}
+    about = motion.parameters.get("movie")
+    return about if isinstance(about, dict) else {}

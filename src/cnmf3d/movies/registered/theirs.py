@@ -118,13 +118,13 @@ def _suite2p(folder: Path, movie: Movie) -> Motion | None:
     folders = [each for _, each in sorted(planes)] or [folder]
     found: list[tuple[Path, dict[str, Any]]] = []
     for each in folders:
-        told: dict[str, Any] = {}
+        settings: dict[str, Any] = {}
         for name in ("ops.npy", "reg_outputs.npy"):
             if (each / name).is_file():
                 value = load_objects(each / name)
-                told |= value.item() if value.size == 1 and isinstance(value.item(), dict) else {}
-        if "yoff" in told:
-            found.append((each, told))
+                settings |= value.item() if value.size == 1 and isinstance(value.item(), dict) else {}
+        if "yoff" in settings:
+            found.append((each, settings))
     if not found:
         return None
     if len(found) not in (1, movie.shape[1]):
@@ -132,21 +132,21 @@ def _suite2p(folder: Path, movie: Movie) -> Motion | None:
             f"{folder} has shifts of {len(found)} planes, the movie has {movie.shape[1]}",
             "Give the folder of this movie.",
         )
-    return _of_planes([told for _, told in found], [each for each, _ in found], movie)
+    return _of_planes([settings for _, settings in found], [each for each, _ in found], movie)
 
 
-def _of_planes(told: list[dict[str, Any]], places: list[Path], movie: Movie) -> Motion:
+def _of_planes(settings: list[dict[str, Any]], places: list[Path], movie: Movie) -> Motion:
     """Suite2p's shifts of one plane, or of each; blocks where there are any for one plane."""
-    each = [_offsets(ops, place, movie) for ops, place in zip(told, places, strict=True)]
+    each = [_offsets(ops, place, movie) for ops, place in zip(settings, places, strict=True)]
     rigid = np.zeros((movie.shape[0], 3), np.float32)
     rigid[:, 1:] = np.median(each, axis=0)
     own = np.stack(each, axis=1) - rigid[:, None, 1:]
     bad = np.zeros(movie.shape[0], bool)
-    for ops in told:
+    for ops in settings:
         flags = np.ravel(ops.get("badframes", ()))
         if flags.size == movie.shape[0]:
             bad |= flags.astype(bool)
-    field, grid = (None, None) if len(told) > 1 else _blocks(told[0], places[0], movie)
+    field, grid = (None, None) if len(settings) > 1 else _blocks(settings[0], places[0], movie)
     return _motion(
         movie, rigid, "Suite2p", places[0], plane_shifts=own if own.any() else None, field=field, grid=grid, bad=bad
     )

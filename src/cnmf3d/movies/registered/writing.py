@@ -35,7 +35,7 @@ def write_registered(movie: Movie, path: str | Path, *, border: Border = "auto",
         for recordings of floating-point numbers, else "copy". Bad frames are NaN where borders are, else moved like
         others.
     reporter : Reporter
-        Told of the frames that are written.
+        Receives events about the frames that are written.
 
     Raises
     ------

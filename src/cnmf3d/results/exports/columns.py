@@ -78,6 +78,12 @@ def kinds_of(export: Export) -> dict[str, Kind]:
     return found
 
 
+def about_kind(name: str) -> About:
+    """What the traces of a table are, also of another channel (``raw_channel1``)."""
+    kind, _, channel = name.partition("_channel")
+    return _of_channel(kind, f"channel{channel}").about if channel else KINDS[name].about
+
+
 CHANNEL_FIELDS = {"raw": "raw", "dff": "dff", "denoised": "traces", "spikes": "spikes"}
 """Tables that each further functional channel has, ``raw_channel1``, and its traces' names."""
 

@@ -15,12 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d.components import Components, Float, bridged
+from cnmf3d.results.channels import LABELLED
 from cnmf3d.results.exports.exporter import Export, Exporter
 from cnmf3d.results.exports.suite2p_settings import diameter_of, settings_of
 from cnmf3d.results.footprints import voxels_of
 from cnmf3d.results.model import Results
 
 SETTINGS = ("db", "settings", "reg_outputs", "detect_outputs", "ops")
+SECOND = ("F_chan2.npy", "Fneu_chan2.npy", "redcell.npy")
+"""Files of a second channel: its traces, or which cells it labels."""
+
 FILES = tuple(f"{name}.npy" for name in ("F", "Fneu", "spks", "stat", "iscell", *SETTINGS))
 WHOLE = ("cnmf3d_zpix", "cnmf3d_ypix", "cnmf3d_xpix", "cnmf3d_lam")
 """Entries of ``stat`` that hold the footprint in all planes."""
@@ -44,12 +48,14 @@ def write_suite2p(export: Export, folder: Path) -> tuple[str, ...]:
         _write_plane(export, place, plane, chosen, bridged(components.raw[chosen]))
         for name, contents in settings_of(export.results, plane, diameter, folder.name).items():
             np.save(place / f"{name}.npy", np.array(contents, object), allow_pickle=True)
-    gaps = components.seen is not None
-    return tuple(_notes(gaps, components.shape[0], np.setdiff1d(np.arange(components.shape[0]), main).tolist()))
+    return tuple(_notes(components, np.setdiff1d(np.arange(components.shape[0]), main).tolist()))
 
 
-def _notes(gaps: bool, depth: int, empty: list[int]) -> Iterator[str]:
-    if gaps:
+def _notes(components: Components, empty: list[int]) -> Iterator[str]:
+    depth, others = components.shape[0], list(components.channels)[1:]
+    if others:
+        yield f"Suite2p has two channels: traces of {', '.join(others)} are left out."
+    if components.seen is not None:
         yield "Where nothing of a ROI was seen, F is a straight line and spks is zero: Suite2p can't work with gaps."
     if depth > 1:
         yield "Each ROI is in the plane where most of it is; Suite2p has no ROIs that span planes."
@@ -72,6 +78,12 @@ def _write_plane(export: Export, folder: Path, plane: int, chosen: npt.NDArray[n
     np.save(folder / "F.npy", raw)
     np.save(folder / "Fneu.npy", np.zeros_like(raw))
     np.save(folder / "spks.npy", np.nan_to_num(components.spikes[chosen]))
+    for name in list(components.channels)[:1]:
+        second = bridged(components.channels[name].raw[chosen])
+        np.save(folder / "F_chan2.npy", second)
+        np.save(folder / "Fneu_chan2.npy", np.zeros_like(second))
+    if "red_z" in components.quality:
+        np.save(folder / "redcell.npy", _labels(components.quality["red_z"][chosen]))
     iscell = np.stack([components.accepted[chosen].astype(np.float64), np.clip(np.nan_to_num(likely), 0, 1)], axis=1)
     np.save(folder / "iscell.npy", iscell)
     rows = np.empty(len(chosen), object)
@@ -91,6 +103,12 @@ def _probability(components: Components) -> Float:
         values = components.quality.get(name, out)
         out = np.where(np.isnan(values), out, values)
     return out
+
+
+def _labels(significance: Float) -> npt.NDArray[np.float64]:
+    """(ROIs, 2) whether each is labelled, and what stands for Suite2p's probability: 0.5 where that is decided."""
+    known = np.nan_to_num(significance.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.stack([known > LABELLED, np.clip(known / (2 * LABELLED), 0, 1)], axis=1)
 
 
 def _course(trace: Float) -> dict[str, float]:
@@ -150,7 +168,7 @@ def ours(folder: Path) -> bool:
     """Whether a folder holds nothing but planes with nothing but such files."""
     planes = list(folder.iterdir())
     return all(re.fullmatch(r"plane\d+", plane.name) and plane.is_dir() for plane in planes) and all(
-        path.name in FILES for plane in planes for path in plane.iterdir()
+        path.name in (*FILES, *SECOND) for plane in planes for path in plane.iterdir()
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,8 @@ MEANINGS = {
     "rise": "rise time of calcium in seconds",
     "noise": "standard deviation of the trace's noise in one frame",
     "motion_r": "correlation of the trace with the motion; above its threshold four times min_SNR is asked for",
+    "red": "mean of the structural channel in the footprint",
+    "red_z": "significance of that, in standard deviations: above 5 a cell counts as labelled",
     "double": "1 where a brighter component left it over, within it or at its edge; such are rejected",
     "seen": "share of the footprint that the movie shows, mean over the frames",
 }
@@ -96,6 +99,12 @@ def sections_of(results: Results) -> list[Section]:
         drawn = figures.traces(results, chosen, thresholds) if chosen and components.frames else None
         about = TRACES + LACKS if chosen is groups["Strongest rejected"] else TRACES
         sections.append(_section(name, about, {name: drawn}))
+    for name in components.channels:
+        other = dataclasses.replace(results, components=components.of_channel(name))
+        drawn = figures.traces(other, accepted[:ROWS], thresholds) if accepted and components.frames else None
+        text = f"The same cells as those of the best traces, in {name}, whose light is taken on the same footprints. "
+        text += "SNR and r value are those of the first channel."
+        sections.append(_section(f"Traces in {name}", text, {name: drawn}))
     sections += [
         _section("All accepted traces", "", {"raster": figures.raster(results)}),
         _section("Quality", _about_quality(results, thresholds), {"quality": figures.quality(results, thresholds)}),

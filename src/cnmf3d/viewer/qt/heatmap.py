@@ -14,6 +14,7 @@ from cnmf3d.components import bridged
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.viewer.controllers.browsing import jump, order_of, seek
 from cnmf3d.viewer.models.roi_store import KINDS
+from cnmf3d.viewer.qt.channel_box import ChannelBox
 from cnmf3d.viewer.qt.traces import NAMES
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ class HeatMapDock(QWidget):
             self.kind.addItem(NAMES[kind], kind)
         self.kind.setCurrentIndex(list(KINDS).index("denoised"))
         self.kind.currentIndexChanged.connect(self.draw)
+        self.channel = ChannelBox()
+        self.channel.currentIndexChanged.connect(lambda _: self.draw())
         self.told = QLabel(EMPTY)
         bar = QHBoxLayout()
         bar.setContentsMargins(0, 0, 0, 0)
         bar.addWidget(self.kind)
+        bar.addWidget(self.channel)
         bar.addWidget(self.told, 1)
         self.plot = pg.PlotWidget()
         self.plot.setBackground(None)
@@ -91,7 +95,7 @@ class HeatMapDock(QWidget):
         if store is None or not self.ids.size or not store.frames:  # masks of other programs have no traces
             return
         try:
-            rows = store.traces(self.kind.currentData(), self.ids)
+            rows = store.traces(self.kind.currentData(), self.ids, self.channel.chosen)
         except Cnmf3dError as error:  # their file isn't there any more
             self._app.fail(error)
             return
@@ -115,6 +119,7 @@ class HeatMapDock(QWidget):
         store = self._app.rois
         if store is not None:
             store.changed.connect(self._changed)
+        self.channel.offer(store)
         self.draw()
 
     def _changed(self, what: str, ids: Any) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnmf3d.errors import Cnmf3dError
 from cnmf3d.timeline import frame_at, with_gaps
 from cnmf3d.traces import INTERVAL
 from cnmf3d.viewer.controllers.browsing import seek
 from cnmf3d.viewer.models.roi_store import KINDS
+from cnmf3d.viewer.qt.channel_box import ChannelBox
 
 if TYPE_CHECKING:
     from cnmf3d.viewer.app import App
@@ -69,8 +70,7 @@ class TraceDock(QWidget):
         for box in (*self.kinds.values(), self.band, self.apart):
             box.toggled.connect(self.draw)
             bar.addWidget(box)
-        self.channel = QComboBox()
-        self.channel.setToolTip("Functional channel whose traces are drawn")
+        self.channel = ChannelBox()
         self.channel.currentIndexChanged.connect(lambda _: self.draw())
         bar.addWidget(self.channel)
         bar.addWidget(self.told, 1)
@@ -127,8 +127,8 @@ class TraceDock(QWidget):
         colours = DARK if str(self._app.viewer.theme) == "light" else COLOURS
         chosen = [kind for kind, box in self.kinds.items() if box.isChecked()]
         try:
-            channel = [name for name in (self.channel.currentData(),) if name]
-            values = {kind: store.traces(kind, ids, *channel) for kind in chosen}  # type: ignore[arg-type]
+            channel = self.channel.chosen
+            values = {kind: store.traces(kind, ids, channel) for kind in chosen}  # type: ignore[arg-type]
             unseen = store.unseen(ids)
             banded = self.band.isChecked() and "denoised" in chosen and not channel  # errors are those of the first one
             errors = store.errors(ids) if banded else None
@@ -201,18 +201,8 @@ class TraceDock(QWidget):
         if store is not None:
             store.selected.connect(self.draw)
             store.changed.connect(self._changed)
-        self._offer_channels()
+        self.channel.offer(store)
         self.draw()
-
-    def _offer_channels(self) -> None:
-        """Offer the functional channels; hidden where there is one."""
-        names = () if self._app.rois is None else self._app.rois.channels
-        self.channel.blockSignals(True)
-        self.channel.clear()
-        for name in ("", *names):
-            self.channel.addItem(name or "first channel", name)
-        self.channel.blockSignals(False)
-        self.channel.setVisible(bool(names))
 
     def _recolour(self, event: Any = None) -> None:
         self.draw()

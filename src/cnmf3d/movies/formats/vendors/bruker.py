@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,7 +22,7 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import letters
 from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.timing import plane_times, rate_of
+from cnmf3d.movies.timing import Times, began, plane_times, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 ROOT = "PVScan"
@@ -37,9 +38,9 @@ class Frame:
     Attributes
     ----------
     time : float
-        Seconds; not-a-number where it isn't told.
+        Seconds; not-a-number where it isn't known.
     depth : float
-        µm, all devices that move the focus together; not-a-number where it isn't told.
+        µm, all devices that move the focus together; not-a-number where it isn't known.
     files : mapping of int to (str, int)
         For each channel its file and the page in it, from 0.
     """
@@ -60,11 +61,14 @@ class Cycle:
     both_ways : bool
         Whether every second volume is scanned from the last plane to the first.
     frames : sequence of Frame
+    clock : str
+        Time of the day when it began, ``11:20:34.9066674``; empty where it isn't said.
     """
 
     kind: str
     both_ways: bool
     frames: Sequence[Frame]
+    clock: str = ""
 
     @property
     def is_volume(self) -> bool:
@@ -82,7 +86,7 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     """
     del dataset
     assert place.path is not None
-    settings, cycles = _read(place)
+    settings, cycles, date = _read(place)
     volumes, cautions = _volumes(place, cycles)
     channels = sorted({channel for volume in volumes for frame in volume for channel in frame.files})
     names = list(dict.fromkeys(name for volume in volumes for frame in volume for name, _ in frame.files.values()))
@@ -103,20 +107,23 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     spread = Spread(place, "TZC", paths, file, page, "XML file")
     pages, order, more = spread.gathered()
     facts = _facts(place, settings, volumes[: order.shape[0]], channels)
+    facts = replace(facts, metadata={**facts.metadata, **({"date": date} if date else {}), **_began(date, cycles)})
     used = tuple(str(path) for path, here in zip(paths, there, strict=True) if here)
     facts = replace(facts, warnings=(*facts.warnings, *cautions, *more), files=used)
     inner = "YX" if len(pages.shape) == 3 else "YXS"
     return Stored(in_order(pages, order), letters("TZC" + inner), "Bruker Prairie View", facts)
 
 
-def _read(place: Place) -> tuple[ElementTree.Element | None, list[Cycle]]:
-    """Read settings and cycles; elements are let go of as they are read, as the file may have hundreds of MB."""
-    settings, cycles = None, []
+def _read(place: Place) -> tuple[ElementTree.Element | None, list[Cycle], str]:
+    """Read settings, cycles and the date; elements are let go of as they are read: it may have hundreds of MB."""
+    settings, cycles, date = None, [], ""
     try:
-        for _, element in ElementTree.iterparse(place.address):
-            if element.tag == "Sequence":
+        for event, element in ElementTree.iterparse(place.address, ("start", "end")):
+            if event == "start":
+                date = element.get("date", "") if element.tag == ROOT else date
+            elif element.tag == "Sequence":
                 kind, both = element.get("type", ""), element.get("bidirectionalZ") == "True"
-                cycles.append(Cycle(kind, both, list(_frames(element))))
+                cycles.append(Cycle(kind, both, list(_frames(element)), element.get("time", "")))
                 element.clear()
             elif element.tag == "PVStateShard" and settings is None and not cycles:
                 settings = element
@@ -129,7 +136,35 @@ def _read(place: Place) -> tuple[ElementTree.Element | None, list[Cycle]]:
         raise InputError(
             f"{place} names no frames", "The recording was stopped before its first frame; choose another."
         )
-    return settings, cycles
+    return settings, cycles, date
+
+
+def _began(date: str, cycles: Sequence[Cycle]) -> dict[str, Times]:
+    """When the first frame was taken, as an entry of metadata: the day of the file, the time of day of its first cycle.
+
+    Prairie View writes the day as the computer is set to: 11/3/2022 with AM or PM is the third of November; without,
+    a day that could be either isn't used.
+    """
+    day, _, rest = date.strip().partition(" ")
+    american = rest.upper().endswith(("AM", "PM"))
+    found = []
+    for form in ("%m/%d/%Y",) if american else ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y-%m-%d", "%d-%m-%Y"):
+        try:
+            found.append(datetime.strptime(day, form).date().isoformat())
+        except ValueError:
+            continue
+    clock = cycles[0].clock or _clock_of(rest)
+    return began(f"{found[0]}T{clock[:15]}") if len(set(found)) == 1 else {}  # microseconds, as Python reads them
+
+
+def _clock_of(text: str) -> str:
+    """Time of the day, 4:20:45 PM or 16:20:45; empty where it is none."""
+    for form in ("%I:%M:%S %p", "%H:%M:%S"):
+        try:
+            return datetime.strptime(text.strip(), form).time().isoformat()
+        except ValueError:
+            continue
+    return ""
 
 
 def _frames(cycle: ElementTree.Element) -> Iterator[Frame]:
@@ -220,13 +255,13 @@ def _facts(
     return Facts(rate, size, metadata, (*timed.warnings, *cautions))
 
 
-def _step(place: Place, depths: npt.NDArray[np.float64], told: float | None) -> tuple[float, list[str]]:
+def _step(place: Place, depths: npt.NDArray[np.float64], otherwise: float | None) -> tuple[float, list[str]]:
     """Distance of planes (µm), by their positions and else by the settings; not-a-number where it isn't one."""
     if depths.size < 2:
-        return told or float("nan"), []
+        return otherwise or float("nan"), []
     steps = np.abs(np.diff(depths))
     if not np.isfinite(steps).all() or not steps.any():
-        return told or float("nan"), []
+        return otherwise or float("nan"), []
     step = float(np.median(steps))
     if np.abs(steps - step).max() <= UNEVEN * step:
         return step, []

@@ -19,6 +19,7 @@ from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
 from cnmf3d.movies.stored import Facts, Place, Stored
+from cnmf3d.movies.timing import began_at
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
 
 UNIT = re.compile(r"MSession_(?P<session>\d+)/MUnit_(?P<unit>\d+)$")
@@ -110,13 +111,15 @@ def _facts(group: h5py.Group, unit: str, names: list[str], calibration: Calibrat
     """Rate, size of a voxel, names of the channels and the date of a unit."""
 
     def scale(axis: str) -> tuple[Any, str]:
-        told = group.attrs.get(f"{axis}AxisConversionConversionLinearScale")
-        return told, _text(group.attrs.get(f"{axis}AxisConversionUnitName"))
+        entries = group.attrs.get(f"{axis}AxisConversionConversionLinearScale")
+        return entries, _text(group.attrs.get(f"{axis}AxisConversionUnitName"))
 
     interval = seconds(*scale("Z"))
     size = voxel_size(micrometres(*scale("Z")), micrometres(*scale("Y")), micrometres(*scale("X")))
     named = [_text(group.attrs.get(f"{name.rpartition('/')[2]}_Name")) for name in names]
-    metadata: dict[str, Any] = {"dataset": unit, "channels": named}
+    day = seconds(group.attrs.get("MeasurementDatePosix"))
+    clock = began_at(day + (seconds(group.attrs.get("MeasurementDateNanoSecs"), "ns") or 0.0)) if day else {}
+    metadata: dict[str, Any] = {"dataset": unit, "channels": named, **clock}
     comment = _text(group.attrs.get("Comment"))
     if comment:
         metadata["description"] = comment

@@ -17,7 +17,7 @@ from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
 from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.timing import rate_of
+from cnmf3d.movies.timing import began_at, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".ims"
@@ -45,8 +45,11 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
         stored = first.get("Data")
         if not isinstance(stored, h5py.Dataset) or len(stored.shape) != 3:
             raise InputError(f"{place}: {first.name} has no volume", "Copy it again from where it was recorded.")
-        told = [_number(first.attrs.get(f"ImageSize{axis}")) for axis in "ZYX"]
-        inner = tuple(int(size) if size else there for size, there in zip(told, stored.shape, strict=True))
+        entries = [_number(first.attrs.get(f"ImageSize{axis}")) for axis in "ZYX"]
+        inner = tuple(
+            int(size) if size and 1 <= size <= there else there
+            for size, there in zip(entries, stored.shape, strict=True)
+        )
         names = [f"{IMAGES}/{time}/{channel}/Data" for time in times for channel in channels]
         facts = _facts(place, file, inner, len(times), len(channels))
     data = joined(place, names, (len(times), len(channels)), inner)
@@ -69,17 +72,18 @@ def _facts(place: Place, file: h5py.File, inner: tuple[int, ...], times: int, ch
             low, high = (_number(image.attrs.get(f"Ext{end}{number}")) for end in ("Min", "Max"))
             if low is not None and high is not None:
                 sides[number] = micrometres((high - low) / size, unit)
-    timed = Facts()
+    timed, began = Facts(), {}
     info = file.get("DataSetInfo/TimeInfo")
     if isinstance(info, h5py.Group):
         stamps = [_seconds(info.attrs.get(f"TimePoint{number + 1}")) for number in range(times)]
         if all(stamp is not None for stamp in stamps):
             timed = rate_of([stamp for stamp in stamps if stamp is not None], str(place))
+            began = began_at(stamps[0] or 0.0) if stamps else {}
     named = [
         _text(file[f"DataSetInfo/Channel {n}"].attrs.get("Name")) if f"DataSetInfo/Channel {n}" in file else ""
         for n in range(channels)
     ]
-    metadata: dict[str, Any] = {**timed.metadata, **({"channels": named} if any(named) else {})}
+    metadata: dict[str, Any] = {**timed.metadata, **began, **({"channels": named} if any(named) else {})}
     x, y, z = sides
     return Facts(timed.rate, voxel_size(z, y, x), metadata, timed.warnings)
 

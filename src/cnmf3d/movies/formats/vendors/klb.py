@@ -129,9 +129,9 @@ def open_image(place: Place, dataset: str | None) -> Stored:
         raise _broken(str(place), error) from error
     data = Blocks(place.path, tuple(reversed(lengths)), dtype, tuple(reversed(block)), compression, begin, ends)
     # Programs that don't know a size write 1, or 0; all 1 says nothing.
-    told = sizes if any(size not in (0, 1) for size in sizes[:3]) else [None] * 5
-    x, y, z = (micrometres(size) for size in told[:3])
-    rate = 1 / told[4] if lengths[4] > 1 and told[4] and math.isfinite(told[4]) and told[4] > 0 else None
+    steps = sizes if any(size not in (0, 1) for size in sizes[:3]) else [None] * 5
+    x, y, z = (micrometres(size) for size in steps[:3])
+    rate = 1 / steps[4] if lengths[4] > 1 and steps[4] and math.isfinite(steps[4]) and steps[4] > 0 else None
     axes = ("t" if lengths[4] > 1 else "-") + ("c" if lengths[3] > 1 else "-") + "zyx"
     return Stored(_Squeezed(data, axes), axes.replace("-", ""), "KLB", Facts(rate, voxel_size(z, y, x)))
 

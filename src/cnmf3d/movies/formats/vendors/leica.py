@@ -15,7 +15,7 @@ from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.timing import Times, plane_times, rate_of, some_of
+from cnmf3d.movies.timing import Times, began_at, plane_times, rate_of, some_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".lif"
@@ -48,6 +48,8 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
                     f"{place} doesn't hold the values of {image.name} one after the other",
                     "Export it from LAS as OME-TIFF.",
                 )
+            if place.path.stat().st_size < int(block.offset) + block.size:  # before anything is made of its lengths
+                raise InputError(f"{place} is cut short", "Copy it again from where it was recorded.")
             letters, facts = _axes(image), _facts(place, image)
             data = Mapped(place.path, dtype, shape, int(block.offset))
     except InputError:
@@ -56,8 +58,6 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
         raise InputError(
             f"{place} can't be read as LIF ({error})", "Copy it again from where it was recorded."
         ) from error
-    if place.path.stat().st_size < data.offset + math.prod(shape) * dtype.itemsize:
-        raise InputError(f"{place} is cut short", "Copy it again from where it was recorded.")
     return Stored(data, letters, "Leica LIF", facts)
 
 
@@ -104,9 +104,17 @@ def _facts(place: Place, image: Any) -> Facts:
     times = np.asarray(image.coords.get("T", []), float)
     timed = rate_of(times.tolist(), str(place))
     sizes = {name: int(length) for name, length in zip(image.dims, image.shape, strict=True)}
-    late = planes_of(sizes, getattr(image, "timestamps", None))
+    stamps = getattr(image, "timestamps", None)
+    late = planes_of(sizes, stamps) | began_of(stamps)
     size = voxel_size(steps["Z"], steps["Y"], steps["X"])
     return Facts(timed.rate, size, {**timed.metadata, **late}, timed.warnings)
+
+
+def began_of(stamps: npt.NDArray[np.datetime64] | None) -> dict[str, Times]:
+    """When the first image was taken, as an entry of metadata; none where it isn't stamped."""
+    if stamps is None or not len(stamps) or np.isnat(stamps[0]):
+        return {}
+    return began_at(float((stamps[0] - np.datetime64(0, "s")) / np.timedelta64(1, "s")))
 
 
 def planes_of(sizes: Mapping[str, int], stamps: npt.NDArray[np.datetime64] | None) -> dict[str, Times]:

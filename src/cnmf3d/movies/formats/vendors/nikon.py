@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -17,10 +18,18 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.positions import position_of
 from cnmf3d.movies.formats.vendors.libraries import library
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
-from cnmf3d.movies.timing import Times, plane_times, rate_of, some_of
+from cnmf3d.movies.timing import Times, began_at, plane_times, rate_of, some_of
 from cnmf3d.movies.units import micrometres, voxel_size
 
 SUFFIX = ".nd2"
+HEADER = 16
+"""Bytes before each frame in the file, the least that one takes."""
+
+AGAIN = "Copy it again from where it was recorded."
+
+EPOCH, DAY = 2440587.5, 86400.0
+"""Julian day of 1970-01-01, and seconds of a day."""
+
 STAMPS = 2000
 """Volumes whose time stamps are read: each takes a read of the file, and a rate is as sure after so many."""
 
@@ -62,18 +71,21 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
         Where the library is missing, the file is damaged, or a position must be chosen.
     """
     nd2 = library("nd2", "nikon", place)
+    file = None
     try:
         file = nd2.ND2File(place.address)
         loops = {name: size for name, size in file.sizes.items() if name not in "CYXS"}
+        if place.path is not None and math.prod(loops.values()) > place.path.stat().st_size // HEADER:
+            raise InputError(f"{place} can't hold {math.prod(loops.values())} frames", AGAIN)
         numbers, letters = frame_numbers(place, loops, dataset)
         frames = Frames(file, int(np.prod(list(loops.values()), dtype=np.int64)))
         facts = _facts(place, file, numbers, letters)
-    except InputError:
-        raise
     except Exception as error:  # the library raises whatever it meets in a damaged file
-        raise InputError(
-            f"{place} can't be read as ND2 ({error})", "Copy it again from where it was recorded."
-        ) from error
+        if file is not None:
+            file.close()
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{place} can't be read as ND2 ({error})", AGAIN) from error
     inner = "".join({"S": "c"}.get(name, name.lower()) for name in file.sizes if name in "CYXS")
     if inner.count("c") > 1:
         raise InputError(f"{place} holds colour pictures in several channels", "Export it in grey from NIS-Elements.")
@@ -117,13 +129,19 @@ def _facts(place: Place, file: Any, numbers: npt.NDArray[np.intp], letters: str)
         timed = rate_of(stamps, str(place))
     channels = [channel.channel.name for channel in file.metadata.channels or []]
     late = planes_of(numbers, letters, lambda number: _seconds(file, number))
-    metadata: dict[str, Any] = {**timed.metadata, **late, **({"channels": channels} if channels else {})}
+    clock = began_at((_stamp(file, int(numbers.flat[0])).absoluteJulianDayNumber - EPOCH) * DAY)
+    metadata: dict[str, Any] = {**timed.metadata, **late, **clock, **({"channels": channels} if channels else {})}
     return Facts(timed.rate, voxel_size(depth, micrometres(size.y), micrometres(size.x)), metadata, timed.warnings)
 
 
 def _seconds(file: Any, number: int) -> float:
     """Time stamp of a frame."""
-    return float(file.frame_metadata(number).channels[0].time.relativeTimeMs) / 1000
+    return float(_stamp(file, number).relativeTimeMs) / 1000
+
+
+def _stamp(file: Any, number: int) -> Any:
+    """When a frame was taken: milliseconds of the experiment, and the day."""
+    return file.frame_metadata(number).channels[0].time
 
 
 def planes_of(numbers: npt.NDArray[np.intp], letters: str, seconds: Callable[[int], float]) -> dict[str, Times]:

@@ -102,7 +102,7 @@ def _planes(info: dict[str, Any]) -> int:
 
 
 def _rate(info: dict[str, Any]) -> float:
-    """Lines a second; 0 where it isn't told."""
+    """Lines a second; 0 where it isn't known."""
     both_ways = int(info.get("scanmode", 1)) == 0
     return float(info.get("resfreq", 0)) * (2 if both_ways else 1)
 

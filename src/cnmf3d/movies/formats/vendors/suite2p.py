@@ -55,8 +55,8 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
                 f"{place} has no plane {dataset!r}", f"It has: {', '.join(each.name for each in folders)}."
             )
         folders = chosen
-    told = [_told(folder) for folder in folders]
-    sizes = {(int(each["Ly"]), int(each["Lx"])) for each in told}
+    entries = [_settings(folder) for folder in folders]
+    sizes = {(int(each["Ly"]), int(each["Lx"])) for each in entries}
     if len(sizes) > 1:
         raise InputError(
             f"the planes beside {place} have several sizes ({', '.join(f'{x} × {y}' for y, x in sorted(sizes))})",
@@ -77,8 +77,8 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
     chained = Chained(names, [times] * len(names), (y, x), np.dtype("<i2"), opened)
     data = folded(chained, (len(names), times))
     assert data is not None
-    rate = told[0].get("fs")
-    facts = Facts(float(rate) if rate else None, None, _metadata(told[0]), tuple(warnings), files=tuple(names))
+    rate = entries[0].get("fs")
+    facts = Facts(float(rate) if rate else None, None, _metadata(entries[0]), tuple(warnings), files=tuple(names))
     return Stored(data, "ztyx", "Suite2p binary", facts)
 
 
@@ -96,28 +96,28 @@ def _settings_of(folder: Path) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _told(folder: Path) -> dict[str, Any]:
+def _settings(folder: Path) -> dict[str, Any]:
     """Read what Suite2p says of a plane."""
     path = _settings_of(folder)
     if path is None:
         raise InputError(f"{folder / NAME} has no ops.npy beside it, which tells its size", "Copy it there.")
     try:
-        told: dict[str, Any] = {}
+        entries: dict[str, Any] = {}
         for name in ("db.npy", "settings.npy", path.name):
             if (folder / name).is_file():
-                told |= load_objects(folder / name).item()
-        if min(int(told["Ly"]), int(told["Lx"])) < 1:
+                entries |= load_objects(folder / name).item()
+        if min(int(entries["Ly"]), int(entries["Lx"])) < 1:
             raise ValueError("Ly and Lx must be positive")
     except Cnmf3dError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} does not tell the size of the plane ({error})", "Copy it again.") from error
-    return told
+    return entries
 
 
-def _metadata(told: dict[str, Any]) -> dict[str, Any]:
+def _metadata(entries: dict[str, Any]) -> dict[str, Any]:
     """That the movie was registered, and by what."""
-    return {"registered_by": "Suite2p", **({"tau": float(told["tau"])} if told.get("tau") else {})}
+    return {"registered_by": "Suite2p", **({"tau": float(entries["tau"])} if entries.get("tau") else {})}
 
 
 FORMAT = Format("Suite2p binary", (), recognises, open_recording, described_in=described_in)

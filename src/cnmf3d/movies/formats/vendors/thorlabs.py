@@ -24,7 +24,7 @@ from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import Spread, in_order
 from cnmf3d.movies.formats.tiff_series import letters
 from cnmf3d.movies.stored import Facts, Place, Stored
-from cnmf3d.movies.timing import scanned
+from cnmf3d.movies.timing import began_at, scanned
 from cnmf3d.movies.units import micrometres, voxel_size
 
 ROOT = "ThorImageExperiment"
@@ -67,16 +67,21 @@ class Settings:
     voxel_size: ZYX | None
     date: str
     fast: bool = False
+    clock: float = float("nan")
 
-    @property
-    def facts(self) -> Facts:
-        """The same, as of a movie."""
+    def facts(self, planes: int) -> Facts:
+        """The same, as of a movie of so many planes: as are there, whatever number the description has."""
         metadata = {"channels": list(self.channels), "flyback_planes": self.flyback, "date": self.date}
-        told = {name: value for name, value in metadata.items() if value}
+        entries = {name: value for name, value in metadata.items() if value}
         z = f"Experiment.xml; {self.flyback} frames of flyback after each volume are left out"
         frames = self.planes + self.flyback
-        late = scanned(self.planes, 1 / (self.rate * frames) if self.fast and self.rate else None)
-        return Facts(self.rate, self.voxel_size, {**told, **late}, sources={"z": z} if self.flyback else {})
+        late = scanned(planes, 1 / (self.rate * frames) if self.fast and self.rate else None)
+        return Facts(
+            self.rate,
+            self.voxel_size,
+            {**entries, **late, **began_at(self.clock)},
+            sources={"z": z} if self.flyback else {},
+        )
 
 
 def recognises(place: Place) -> bool:
@@ -136,8 +141,8 @@ def _settings(place: Place, root: ElementTree.Element) -> Settings:
     side, step = micrometres(number(scan, "pixelSizeUM")), abs(number(stage, "stepSizeUM") or 0.0)
     size = voxel_size(micrometres(step) if planes > 1 else None, side, side)
     date = root.find("Date")
-    day = "" if date is None else date.get("date", "")
-    return Settings((y, x), planes, flyback, times, _channels(root), rate, size, day, fast)
+    day, clock = "" if date is None else date.get("date", ""), number(date, "uTime")
+    return Settings((y, x), planes, flyback, times, _channels(root), rate, size, day, fast, clock or float("nan"))
 
 
 def _rate(root: ElementTree.Element, scan: ElementTree.Element | None, frames: int, *, streaming: bool) -> float | None:
@@ -161,7 +166,7 @@ def _channels(root: ElementTree.Element) -> list[str]:
 
 def _raw(place: Place, path: Path, settings: Settings) -> Stored:
     """Map the raw file."""
-    facts, (y, x) = settings.facts, settings.size
+    y, x = settings.size
     frames = settings.planes + settings.flyback
     image = y * x * 2
     images = path.stat().st_size // image
@@ -182,7 +187,7 @@ def _raw(place: Place, path: Path, settings: Settings) -> Stored:
     if settings.flyback:
         order = np.arange(times * frames * channels, dtype=np.intp).reshape(times, frames, channels)
         shaped = Stacked(data, order[:, : settings.planes])
-    facts = replace(facts, warnings=tuple(warnings), files=(str(path),))
+    facts = replace(settings.facts(settings.planes), warnings=tuple(warnings), files=(str(path),))
     return Stored(shaped, "tzcyx", "ThorImage raw", facts)
 
 
@@ -221,7 +226,7 @@ def _tiffs(place: Place, folder: Path, settings: Settings) -> Stored:
     file = np.array([[[at.get((t, z, c), -1) for c in channels] for z in planes] for t in times], np.intp)
     page: npt.NDArray[np.intp] = np.zeros_like(file)
     pages, order, cautions = Spread(place, "TZC", paths, file, page, "files' names").gathered()
-    facts = settings.facts
+    facts = settings.facts(len(planes))
     metadata = {**facts.metadata, "channels": channels}
     facts = replace(facts, metadata=metadata, warnings=cautions, files=tuple(str(path) for path in paths))
     return Stored(in_order(pages, order), letters("TZCYX"), "ThorImage TIFF", facts)

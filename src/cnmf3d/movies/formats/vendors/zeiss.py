@@ -25,7 +25,7 @@ from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.spread import whole_volumes
 from cnmf3d.movies.formats.vendors.czi_segments import Block, Contents, Damaged, data_of, read_contents
-from cnmf3d.movies.positional import Reader
+from cnmf3d.movies.positional import Reader, Scratch
 from cnmf3d.movies.side_by_side import empty, in_threads, is_whole
 from cnmf3d.movies.stored import Facts, Index, Place, Stored
 from cnmf3d.movies.timing import STAMPS, Times, began, rate_of
@@ -85,22 +85,32 @@ class Images:
     def fill_from(self, numbers: npt.NDArray[np.intp], rest: Index, out: npt.NDArray[Any]) -> None:
         """Read parts of images into memory, on all cores where they are compressed; see `side_by_side.fill`."""
         whole = is_whole(rest, self.shape[1:]) and out.dtype == self.dtype
+        plain = whole and out.ndim == 3 and not self._packed
 
         def work(part: range) -> None:
             page, room = np.empty(self.shape[1:], self.dtype), np.empty(self.shape[1:], self.dtype)
+            packed = Scratch()
             with Reader(self.path) as file:
+                if plain and out.flags.c_contiguous:
+                    starts = [self._place(file, int(numbers[at]))[0] for at in part]
+                    file.fill_each(starts, out[part.start : part.stop])
+                    return
                 for at in part:
                     if whole and out[at].flags.c_contiguous:
-                        self._read(file, int(numbers[at]), out[at], room)
+                        self._read(file, int(numbers[at]), packed, out[at], room)
                     else:
-                        self._read(file, int(numbers[at]), page, room)
+                        self._read(file, int(numbers[at]), packed, page, room)
                         out[at] = page[rest]
 
-        packed = any(block.compression for block in self.blocks[:1])
         try:
-            in_threads(work, len(numbers), out.nbytes if packed else 0)
+            in_threads(work, len(numbers), out.nbytes if self._packed else 0)
         except (OSError, EOFError, Damaged) as error:
             raise _broken(str(self.path), error) from error
+
+    @cached_property
+    def _packed(self) -> bool:
+        """Whether any image is compressed."""
+        return any(block.compression for block in self.blocks)
 
     @cached_property
     def _places(self) -> dict[int, tuple[int, int]]:
@@ -119,18 +129,18 @@ class Images:
             self._places[number] = known
         return known
 
-    def _read(self, file: Reader, number: int, out: npt.NDArray[Any], room: npt.NDArray[Any]) -> None:
+    def _read(self, file: Reader, number: int, packed: Scratch, out: npt.NDArray[Any], room: npt.NDArray[Any]) -> None:
         """Read one image into memory of its size; `room` is as much memory, for what comes in between."""
         compression, (start, size) = self.blocks[number].compression, self._place(file, number)
         if compression:
-            _unpack(file.exactly(start, size), compression, out, room)
+            _unpack(file.lent(start, size, packed), compression, out, room)
         else:
             file.fill(start, out)
         if out.ndim > 2 and compression in (0, 2, 5, 6):  # blue, green, red
             out[..., :3] = out[..., 2::-1].copy()
 
 
-def _unpack(data: bytes, compression: int, out: npt.NDArray[Any], room: npt.NDArray[Any]) -> None:
+def _unpack(data: memoryview, compression: int, out: npt.NDArray[Any], room: npt.NDArray[Any]) -> None:
     """Decode an image into memory of the size that it must have."""
     import imagecodecs
 
