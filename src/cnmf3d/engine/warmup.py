@@ -26,7 +26,7 @@ from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, sa
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.smoothing import gaussians, noise_kept
 from cnmf3d.events import Note, Progress, Reporter
-from cnmf3d.kernel_cache import NOTE, is_temporary
+from cnmf3d.kernel_cache import why_not_kept
 
 MOST = 8
 """Processes that compile side by side, most: with more, the slowest kernel alone decides, and each takes 200 MB."""
@@ -53,18 +53,19 @@ def warmed_up(dtype: npt.DTypeLike, reporter: Reporter, workers: int = 1) -> Ite
     """
     if not kernels_cached(dtype):
         start, processes = time.perf_counter(), min(workers, cores(), MOST)
+        why = why_not_kept()
         where = f"in {processes} processes" if processes > 1 else "on one core"
         reporter(
             Note(
                 "compile",
-                f"first run on this machine with {np.dtype(dtype)} pixels: compiling the kernels {where}; "
-                "this takes up to a minute and is done once",
+                f"{'run' if why else 'first run on this machine'} with {np.dtype(dtype)} pixels: compiling the kernels "
+                f"{where}; this takes up to a minute and is done {'in every run' if why else 'once'}",
             )
         )
         compiled(dtype, reporter, processes)
         spent = time.perf_counter() - start
-        kept = f"not kept: {NOTE}" if is_temporary() else "and kept for the next runs"
-        reporter(Note("compile", f"kernels compiled in {spent:.0f} s {kept}"))
+        kept = f", not kept: {why}" if why else " and kept for the next runs"
+        reporter(Note("compile", f"kernels compiled in {spent:.0f} s{kept}"))
         yield
         return
     with ThreadPoolExecutor(1) as pool:
