@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
@@ -29,34 +28,23 @@ coarsen(np.ones((8, 4), np.int16), np.zeros(8, np.int64), np.zeros((1, 4), np.fl
 folder = os.environ[kernel_cache.VARIABLE]
 assert any(name.endswith(".nbi") for _, _, names in os.walk(folder) for name in names), "nothing was compiled there"
 print(folder, kernel_cache.why_not_kept(), sep="\\n")
+import subprocess
+asked = "import os, cnmf3d.kernel_cache as k; print(os.environ[k.VARIABLE], k.why_not_kept())"
+child = subprocess.run([sys.executable, "-P", "-c", asked], capture_output=True, text=True, check=True)
+assert child.stdout.split(maxsplit=1) == [folder, kernel_cache.why_not_kept() + "\\n"], child.stdout
 """
 
 
-def powerless() -> None:
-    """Take from a process that root started the right to write where permissions forbid it."""
-    if os.geteuid() == 0:
-        for capability in (1, 2):  # DAC_OVERRIDE, DAC_READ_SEARCH; 24 is PR_CAPBSET_DROP
-            if ctypes.CDLL(None, use_errno=True).prctl(24, capability, 0, 0, 0):
-                raise OSError(ctypes.get_errno(), "no right to drop rights")
-
-
-def run(code: str, package: Path, home: Path, work: Path, **more: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def run(powerless):
     """Run code with a package and a home folder, as a user who must keep to permissions."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "NUMBA_CACHE", "CNMF3D_"))
-    }
-    environment |= {"HOME": str(home), "PYTHONPATH": str(package.parent), "TMPDIR": str(work), **more}
-    try:
-        return subprocess.run(
-            [sys.executable, "-P", "-c", code],
-            cwd=work,
-            env=environment,
-            capture_output=True,
-            text=True,
-            preexec_fn=powerless,
-        )
-    except (OSError, subprocess.SubprocessError):
-        pytest.skip("permissions can't be made to count here")
+
+    def run(code, package, home, work, **more):
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("XDG_", "NUMBA_CACHE", "CNMF3D_"))}
+        own = {"HOME": str(home), "PYTHONPATH": str(package.parent), "TMPDIR": str(work)}
+        return powerless([sys.executable, "-P", "-c", code], cwd=work, env={**kept, **own, **more})
+
+    return run
 
 
 @pytest.fixture
@@ -88,7 +76,7 @@ def work(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are other ones")
 @pytest.mark.parametrize("early", [False, True])
-def test_neither_package_nor_home_can_be_written_to(package, home, work, early):
+def test_neither_package_nor_home_can_be_written_to(run, package, home, work, early):
     done = run(f"early = {early}" + CODE, package, home, work)
     assert done.returncode == 0, done.stderr
     folder, why = done.stdout.splitlines()
@@ -98,14 +86,14 @@ def test_neither_package_nor_home_can_be_written_to(package, home, work, early):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are other ones")
-def test_a_folder_that_was_named_and_cannot_be_written_to(package, home, work):
+def test_a_folder_that_was_named_and_cannot_be_written_to(run, package, home, work):
     done = run("early = False" + CODE, package, home, work, **{kernel_cache.VARIABLE: str(home / "kernels")})
     assert done.returncode == 0, done.stderr
     assert f"the folder that NUMBA_CACHE_DIR names can't be written to ({home / 'kernels'})" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of folders are other ones")
-def test_home_alone_is_enough(package, home, work):
+def test_home_alone_is_enough(run, package, home, work):
     home.chmod(0o755)
     code = "import os, cnmf3d.kernel_cache as k; print(os.environ.get(k.VARIABLE), repr(k.why_not_kept()))"
     done = run(code, package, home, work)

@@ -16,20 +16,27 @@ python_of() {
 }
 
 tested="pinned-$(version_of .venv/bin/python) latest-$(version_of .venv-latest/bin/python)"
-absent=
+wanted=
 for version in 3.11 3.12 3.13; do
-    python=$(python_of "$version")
-    if [ -z "$python" ]; then
-        absent="$absent $version"
+    if [ -z "$(python_of "$version")" ]; then
+        echo "Python $version isn't there, so nothing is tested with it."
         continue
     fi
     for kind in pinned latest; do
-        case " $tested " in *" $kind-$version "*) continue ;; esac
-        venv=".venv-$version-$kind"
-        PYTHON3=$python sh tools/setup.sh "$venv" "$kind"
-        "$venv/bin/python" -m pytest -q tests/parameters/test_reading.py tests/movies/test_formats.py tests/test_hdf5.py \
-            tests/results/test_file.py
-        "$venv/bin/python" tools/demo.py demo-output tiny
+        case " $tested " in *" $kind-$version "*) ;; *) wanted="$wanted $version-$kind" ;; esac
     done
 done
-[ -z "$absent" ] || echo "Not there, so nothing was tested with Python$absent."
+
+setting_up=
+for each in $wanted; do  # side by side: most of it is waiting for downloads
+    PYTHON3=$(python_of "${each%-*}") sh tools/setup.sh ".venv-$each" "${each#*-}" &
+    setting_up="$setting_up $!"
+done
+for process in $setting_up; do wait "$process"; done
+
+for each in $wanted; do
+    echo "== Python ${each%-*}, ${each#*-} versions"
+    ".venv-$each/bin/python" -m pytest -q -n "${JOBS:-2}" --dist loadfile tests/parameters/test_reading.py \
+        tests/movies/test_formats.py tests/test_hdf5.py tests/results/test_file.py
+    ".venv-$each/bin/python" tools/demo.py demo-output tiny
+done

@@ -15,7 +15,8 @@ VARIABLE = "NUMBA_CACHE_DIR"
 KERNELS = ("engine/kernels/numba", "motion", "movies/registered")
 """Folders of the package with modules whose kernels are kept; numba writes into ``__pycache__`` there."""
 
-_temporary: list[str] = []
+NOT_KEPT = "CNMF3D_KERNELS_NOT_KEPT"
+"""Environment variable by which processes that are started from here know why the folder is a temporary one."""
 
 
 def ensure() -> None:
@@ -39,18 +40,18 @@ def ensure() -> None:
     folder = base / temporary_name()
     folder.mkdir(mode=0o700)
     atexit.register(_remove, folder, os.getpid())
-    _temporary.append(reason)
-    os.environ[VARIABLE] = str(folder)
+    os.environ[VARIABLE], os.environ[NOT_KEPT] = str(folder), reason
     if "numba" in sys.modules:
         sys.modules["numba"].config.CACHE_DIR = str(folder)
 
 
 def why_not_kept() -> str:
     """Why what is compiled now is gone with this process, and what helps; empty where it is kept."""
-    if not _temporary:
+    reason = os.environ.get(NOT_KEPT)
+    if not reason:
         return ""
     return (
-        f"{_temporary[0]}: compiled kernels are kept in a temporary folder, and every run compiles them anew. "
+        f"{reason}: compiled kernels are kept in a temporary folder, and every run compiles them anew. "
         f"Name a folder for them: {VARIABLE}=FOLDER"
     )
 

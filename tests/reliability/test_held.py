@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import struct
@@ -315,6 +316,62 @@ def test_a_kill_at_any_call_leaves_old_or_new_results(tmp_path, random_results):
     assert seen == sorted(seen, reverse=True) and set(seen) == {"old", "new"}, seen
     write_results(new, path)
     assert [each.name for each in tmp_path.iterdir()] == ["r.hdf5"]
+
+
+@posix
+def test_a_folder_that_is_exported_is_on_the_disk_before_it_has_its_name(tmp_path, capsys, monkeypatch, random_results):
+    results, deeds = write_results(random_results(), tmp_path / "r.hdf5"), []
+    sync, exists = os.fsync, (tmp_path / "out").exists
+
+    def noted(number):
+        path = Path(os.path.realpath(f"/proc/self/fd/{number}"))
+        deeds.append((path.name if path.is_file() else path, exists()))
+        sync(number)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    assert said(capsys, ["export", "csv", results, tmp_path / "out"])[0] == 0
+    files = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert files and files <= {name for name, named in deeds if not named}
+    assert (tmp_path, True) in deeds
+
+
+@posix
+def test_batches_and_projects_of_others_can_be_looked_at(tmp_path, movie, powerless, random_results):
+    """With permissions that count, also for root: nothing there can be written to, and nothing is."""
+    results, others = write_results(random_results(), tmp_path / "r.hdf5"), tmp_path / "others"
+    others.mkdir()
+    for words in (
+        ["batch", "new", others / "b"],
+        ["batch", "add", others / "b", movie, "--axes", "tzyx", "--fps", "10", "--name", "x"],
+        ["project", "new", others / "p"],
+        ["project", "add", others / "p", results, "--animal", "a", "--trial", "1"],
+    ):
+        assert call([str(word) for word in words]) == 0
+    places = [others, *others.rglob("*")]
+    for place in places:
+        place.chmod(0o555 if place.is_dir() else 0o444)
+    try:
+        for words, code, told in (
+            (["batch", "list", others / "b"], 0, "pending"),
+            (["project", "show", others / "p"], 0, "roi"),
+            (["project", "export", others / "p", tmp_path / "t.csv"], 0, ""),
+            (["batch", "run", others / "b"], 3, "others"),
+            (["project", "delete", others / "p", "a/1", "--yes"], 2, "can't be written to"),
+        ):
+            done = powerless([sys.executable, "-m", "cnmf3d", *map(str, words)])
+            text = done.stdout + done.stderr
+            assert done.returncode == code and told in text and "Traceback" not in text, (words, text)
+        assert sorted([others, *others.rglob("*")]) == sorted(places)
+    finally:
+        for place in places:
+            place.chmod(0o755)
+
+
+def test_no_room_for_results_is_said_before_a_run_begins(tmp_path, capsys, monkeypatch, movie):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
+    code, text = said(capsys, ["run", movie, "--axes", "tzyx", "--fps", "10", "-o", tmp_path / "r.hdf5"])
+    assert code == 2 and "results take at least" in text and "reading" not in text, text
+    assert not (tmp_path / "r.hdf5").exists()
 
 
 @pytest.mark.slow
