@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import io
 import json
 import os
@@ -375,14 +377,18 @@ def test_no_room_for_results_is_said_before_a_run_begins(tmp_path, capsys, monke
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory that the allocator keeps is given back otherwise there")
 def test_many_runs_in_one_process_keep_no_memory(tmp_path):
+    """Whoever kept a movie of each run (2 MB) would keep 32 MB; the allocator takes 7 MB more now and then."""
     simulate(tmp_path / "m.tif", "tiny", seed=1, overrides={"size": "30,30,4", "cells": "6", "frames": "300"})
     taken = []
-    for _ in range(20):
-        found = run(open_movie(tmp_path / "m.tif"))
-        write_results(found, tmp_path / "r.hdf5")
-        taken.append(psutil.Process().memory_info().rss / 2**20)
-    assert max(taken[10:]) - max(taken[5:10]) < 20, taken
+    for number in range(26):
+        write_results(run(open_movie(tmp_path / "m.tif")), tmp_path / "r.hdf5")
+        if number in (9, 25):
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)
+            taken.append(psutil.Process().memory_info().rss / 2**20)
+    assert taken[1] - taken[0] < 20, taken
 
 
 def test_a_clock_that_was_set_back_holds_nobody_up(tmp_path, capsys, monkeypatch, movie):
