@@ -27,7 +27,7 @@ test-latest:  ## The newest versions of all dependencies: readers, files, and th
 	$(LATEST)/bin/python -m pytest -q -n $(JOBS) --dist loadfile tests/movies tests/results tests/parameters
 	$(LATEST)/bin/python tools/demo.py $(DEMO)
 
-test-versions:  ## A short set of tests with the other supported versions of Python that are there.
+test-versions:  ## A short set of tests on each supported Python that is there, with pinned and newest versions.
 	@sh tools/versions.sh
 
 test-slow: $(READY)  ## Tests that take long: kills, upgrades, 10,000 damaged files (CNMF3D_FUZZ=500 for fewer).

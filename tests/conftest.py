@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,6 +58,27 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the shared data folder is absent")
     return DATA.resolve()
+
+
+def _keep_to_permissions() -> None:
+    """Take from a process that root started the right to read and write where permissions forbid it."""
+    if os.geteuid() == 0:
+        for capability in (1, 2):  # DAC_OVERRIDE, DAC_READ_SEARCH; 24 is PR_CAPBSET_DROP
+            if ctypes.CDLL(None, use_errno=True).prctl(24, capability, 0, 0, 0):
+                raise OSError(ctypes.get_errno(), "no right to drop rights")
+
+
+@pytest.fixture
+def powerless() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program as `subprocess.run` does, as a user for whom permissions count; tests may be run by root."""
+
+    def run(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(command, capture_output=True, text=True, preexec_fn=_keep_to_permissions, **more)  # type: ignore[call-overload,no-any-return]
+        except (OSError, subprocess.SubprocessError):
+            pytest.skip("permissions can't be made to count here")
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -115,6 +115,69 @@ def test_what_was_never_written_is_told(tmp_path, chunks):
     assert len(told) == 1 and ("1 of 4 chunks of /m" if chunks else "all of /m") in told[0]
 
 
+def half_written(path, frames=20, written=10):
+    """A part of which some chunks were never written."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("d", (frames, *SHAPE[1:]), "u2", chunks=(5, *SHAPE[1:]))[:written] = 7
+
+
+def never_written(path):
+    return [text for text in open_movie(path, axes="tzyx", dataset="m").warnings if "never written" in text]
+
+
+def test_what_was_never_written_in_parts_is_told(tmp_path):
+    half_written(tmp_path / "0.h5")
+    half_written(tmp_path / "1.h5", written=20)
+    whole = virtual(tmp_path, "0.h5", "1.h5")
+    (told,) = never_written(whole)
+    assert "2 of 4 chunks of /d in 0.h5 were never written" in told and "1.h5" not in told
+    half_written(tmp_path / "0.h5", written=20)
+    assert not never_written(whole)
+
+
+@pytest.mark.parametrize(("first", "told"), [(0, "1 of 4 chunks"), (10, ""), (17, "1 of 2 chunks"), (30, "all")])
+def test_only_chunks_that_a_movie_takes_of_a_part_count(tmp_path, first, told):
+    with h5py.File(tmp_path / "0.h5", "w") as file:
+        data = file.create_dataset("d", (50, 2, 8, 8), "u2", chunks=(5, 2, 8, 8))
+        data[5:20] = 7
+        if told == "all":
+            del file["d"]
+            file.create_dataset("d", (50, 2, 8, 8), "u2")
+    length = 8 if first == 17 else 20 if first == 0 else 10
+    layout = h5py.VirtualLayout((length, 2, 8, 8), "u2")
+    layout[:] = h5py.VirtualSource("0.h5", "d", shape=(50, 2, 8, 8))[first : first + length]
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_virtual_dataset("m", layout)
+    found = never_written(tmp_path / "m.h5")
+    assert bool(found) == bool(told) and all(f"{told} of /d in 0.h5" in each for each in found)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_was_never_written_in_parts_of_parts_is_told(tmp_path, inside):
+    half_written(tmp_path / "0.h5")
+    inner = h5py.VirtualLayout((20, *SHAPE[1:]), "u2")
+    inner[:] = h5py.VirtualSource("0.h5", "d", shape=(20, *SHAPE[1:]))
+    outer = h5py.VirtualLayout((20, *SHAPE[1:]), "u2")
+    outer[:] = h5py.VirtualSource("." if inside else "inner.h5", "inner", shape=(20, *SHAPE[1:]))
+    with h5py.File(tmp_path / ("m.h5" if inside else "inner.h5"), "w") as file:
+        file.create_virtual_dataset("inner", inner)
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        file.create_virtual_dataset("m", outer)
+    assert "2 of 4 chunks of /d in 0.h5" in never_written(tmp_path / "m.h5")[0]
+
+
+def test_a_caution_names_the_first_parts_and_counts_the_others(tmp_path):
+    for number in range(5):
+        half_written(tmp_path / f"{number}.h5")
+    layout = h5py.VirtualLayout((100, *SHAPE[1:]), "u2")
+    for number in range(5):
+        layout[20 * number : 20 * number + 20] = h5py.VirtualSource(f"{number}.h5", "d", shape=(20, *SHAPE[1:]))
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.create_virtual_dataset("m", layout)
+    (told,) = never_written(tmp_path / "m.h5")
+    assert "in 2.h5; and parts of 2 more were never written" in told
+
+
 @pytest.fixture
 def results(tmp_path, random_results):
     return write_results(random_results(), tmp_path / "r.hdf5")

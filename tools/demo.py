@@ -9,14 +9,14 @@ from pathlib import Path
 from cnmf3d.cli.app import call
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, preset: str = "small") -> int:
     """Run the commands that a user would, and say each before it runs."""
     begun = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     movie, results = str(folder / "demo.tif"), str(folder / "demo.hdf5")
     report = str(folder / "demo.html")
     for words in (
-        ["simulate", movie, "--preset", "small", "--seed", "1"],
+        ["simulate", movie, "--preset", preset, "--seed", "1"],
         ["info", movie],
         ["run", movie, "-o", results],
         ["score", results, str(folder / "demo.truth.h5"), "--worst", "3"],
@@ -31,4 +31,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output")))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output"), *sys.argv[2:3]))

@@ -7,7 +7,6 @@ file is missing, HDF5 gives zeros, with no warning.
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Iterator
@@ -57,7 +56,7 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
             found.extend(_links(item))
         elif isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
-                found.append(f"{item.name}, whose values are in {', '.join(_named(item)) or 'other files'}")
+                found.append(f"{item.name}, whose values are in {', '.join(files_named(item)) or 'other files'}")
             elif item.nbytes > most or _longest_text(item, place) > size:
                 raise InputError(
                     f"{path} is damaged: {item.name} should have more bytes than there are in the file ({size})",
@@ -113,108 +112,11 @@ def _links(group: h5py.Group) -> Iterator[str]:
             yield f"{group.name.rstrip('/')}/{name}, a link to {link.filename}"
 
 
-def _named(dataset: h5py.Dataset) -> list[str]:
+def files_named(dataset: h5py.Dataset) -> list[str]:
     """The files in which a dataset's values are."""
     if dataset.is_virtual:
         return sorted({source.file_name for source in dataset.virtual_sources() if source.file_name != "."})
     return sorted({str(name) for name, _, _ in dataset.external or ()})
-
-
-def refuse_missing(dataset: h5py.Dataset, path: Path, *, whole: h5py.File | None = None, depth: int = 0) -> None:
-    """See that a movie's values are in its file, or in parts of a virtual dataset that are all there.
-
-    Parameters
-    ----------
-    dataset : h5py.Dataset
-    path : Path
-        The movie's file.
-    whole : h5py.File
-        The same, open; of a part that was just opened its own file.
-    depth : int
-        How many virtual datasets it is a part of.
-
-    Raises
-    ------
-    InputError
-        For a dataset of another file, values that are the bytes of other files, and missing parts.
-    """
-    if dataset.file.filename != (os.fspath(path) if whole is None else whole.filename):
-        other = dataset.file.filename
-        raise InputError(f"{path}: {dataset.name} is a link to {other}", f"Open that file itself: {other}")
-    for item in (dataset, dataset.parent, dataset.file["/"]):
-        refuse_long_texts(item, path)
-    if dataset.external:
-        raise InputError(
-            f"{path}: the values of {dataset.name} are the bytes of other files ({', '.join(_named(dataset))})",
-            "A file can name any file so, which is why they aren't read. Copy them into one: h5repack IN.h5 OUT.h5.",
-        )
-    if not dataset.is_virtual:
-        return
-    if depth > MOST_PARTS_OF_PARTS:
-        raise InputError(
-            f"{path}: {dataset.name} is put together from parts of parts without end", "Copy it: h5repack."
-        )
-    for source in dataset.virtual_sources():
-        with _part(source.file_name, source.dset_name, path, whole) as (place, part):
-            if part is None:
-                raise InputError(
-                    f"{path}: {dataset.name} is put together from other files, and {source.file_name} with "
-                    f"{source.dset_name} isn't there: HDF5 would read it as zeros",
-                    "Copy all files of the recording to one folder.",
-                )
-            refuse_missing(part, place, whole=whole if source.file_name == "." else None, depth=depth + 1)
-
-
-MOST_PARTS_OF_PARTS = 4
-"""Virtual datasets of virtual datasets that are followed: recordings have one or two."""
-
-
-@contextmanager
-def _part(name: str, dataset: str, path: Path, whole: h5py.File | None) -> Iterator[tuple[Path, h5py.Dataset | None]]:
-    """A part of a virtual dataset where HDF5 looks for it, or None; of a pattern, its first file's."""
-    import h5py
-
-    dataset = dataset.replace("%b", "0")
-    if name == ".":
-        if whole is not None:
-            yield path, _dataset(whole, dataset)
-            return
-        name = path.name
-    for place in (path.parent / name, Path(name)):
-        place = Path(str(place).replace("%b", "0"))
-        if place.is_file():
-            try:
-                file = h5py.File(place, "r")
-            except OSError:
-                break
-            with file:
-                yield place, _dataset(file, dataset)
-            return
-    yield path, None
-
-
-def _dataset(file: h5py.File, name: str) -> h5py.Dataset | None:
-    import h5py
-
-    found = file.get(name)
-    return found if isinstance(found, h5py.Dataset) else None
-
-
-def unwritten(dataset: h5py.Dataset) -> str:
-    """What of a dataset was never written, which HDF5 reads as the fill value: ``3 of 40 chunks``; else empty."""
-    if dataset.external or not dataset.size:
-        return ""
-    if dataset.is_virtual:
-        given = [source.vspace.get_select_npoints() for source in dataset.virtual_sources()]
-        missing = int(dataset.size) - sum(given)
-        counted = all(0 <= points <= dataset.size for points in given)  # a part that grows has no number
-        return f"{missing} of {dataset.size} values" if counted and missing > 0 else ""
-    if dataset.chunks is None:
-        return "all" if dataset.id.get_storage_size() == 0 else ""
-    sizes = zip(dataset.shape, dataset.chunks, strict=True)
-    wanted = math.prod(-(-length // chunk) for length, chunk in sizes)
-    missing = wanted - int(dataset.id.get_num_chunks())
-    return f"{missing} of {wanted} chunks" if missing > 0 else ""
 
 
 @contextmanager

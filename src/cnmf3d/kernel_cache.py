@@ -1,4 +1,4 @@
-"""Where numba keeps what it compiles: a temporary folder where neither the package nor the user's cache can be written.
+"""Where numba keeps what it compiles: a temporary folder where none that it would take can be written to.
 
 Numba refuses to compile at all otherwise.
 """
@@ -12,33 +12,56 @@ from pathlib import Path
 VARIABLE = "NUMBA_CACHE_DIR"
 """Environment variable that names the folder for compiled kernels, which numba reads."""
 
-NOTE = (
-    "neither the folder of the package nor the user's cache folder can be written to: compiled kernels are kept in a "
-    f"temporary folder, and every run compiles them anew. Name a folder for them: {VARIABLE}=FOLDER"
-)
+KERNELS = ("engine/kernels/numba", "motion", "movies/registered")
+"""Folders of the package with modules whose kernels are kept; numba writes into ``__pycache__`` there."""
 
-_temporary: list[str] = []
+NOT_KEPT = "CNMF3D_KERNELS_NOT_KEPT"
+"""Environment variable by which processes that are started from here know why the folder is a temporary one."""
 
 
 def ensure() -> None:
     """See that numba finds a folder, here and in processes that are started from here; called before it is imported."""
-    if os.environ.get(VARIABLE) or any(_writable(folder) for folder in (Path(__file__).parent, _users())):
+    named, package = os.environ.get(VARIABLE), Path(__file__).parent
+    if named:
+        if _writable(Path(named)):
+            return
+        reason = f"the folder that {VARIABLE} names can't be written to ({named})"
+    elif all(_writable(package / folder / "__pycache__") for folder in KERNELS) or _writable(_users()):
         return
+    else:
+        reason = "neither the folder of the package nor the user's cache folder can be written to"
     import atexit
-    import shutil
     import tempfile
 
-    folder = tempfile.mkdtemp(prefix="cnmf3d-kernels-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _temporary.append(folder)
-    os.environ[VARIABLE] = folder
+    from cnmf3d.written import sweep, temporary_name
+
+    base = Path(tempfile.gettempdir())
+    sweep(base)  # what killed programs left
+    folder = base / temporary_name()
+    folder.mkdir(mode=0o700)
+    atexit.register(_remove, folder, os.getpid())
+    os.environ[VARIABLE], os.environ[NOT_KEPT] = str(folder), reason
     if "numba" in sys.modules:
-        sys.modules["numba"].config.CACHE_DIR = folder
+        sys.modules["numba"].config.CACHE_DIR = str(folder)
 
 
-def is_temporary() -> bool:
-    """Whether what is compiled now is gone with this process."""
-    return bool(_temporary)
+def why_not_kept() -> str:
+    """Why what is compiled now is gone with this process, and what helps; empty where it is kept."""
+    reason = os.environ.get(NOT_KEPT)
+    if not reason:
+        return ""
+    return (
+        f"{reason}: compiled kernels are kept in a temporary folder, and every run compiles them anew. "
+        f"Name a folder for them: {VARIABLE}=FOLDER"
+    )
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove the folder at the end of the process that made it; forks of it leave it."""
+    import shutil
+
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _users() -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cnmf3d.errors import InputError
 from cnmf3d.plain_pickle import DAMAGE, StandIn, Unpickler
@@ -32,6 +33,28 @@ def load_objects(path: Path) -> Any:
         raise InputError(f"{path} can't be read: {error.strerror}", "Check the name.") from error
     except DAMAGE as error:
         raise InputError(f"{path} is no .npy file, or is damaged: {error}", "Take another copy of it.") from error
+
+
+def load_numbers(path: Path, what: str, fix: str) -> npt.NDArray[Any]:
+    """Read an ``.npy`` file of numbers; objects, texts and times in their place are an error.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What it should hold: ``traces``.
+    fix : str
+        What the user can do.
+
+    Raises
+    ------
+    InputError
+        Where it can't be read, is damaged, or holds something else.
+    """
+    values = np.asarray(load_objects(path))
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{path} doesn't hold {what}: {values.dtype} of shape {values.shape}", fix)
+    return values
 
 
 def _array(file: IO[bytes]) -> Any:

@@ -214,6 +214,19 @@ def test_blocks_of_suite2p_are_a_field(tmp_path):
     assert (got[:, :, 8:12, 10:15] > 1000).all()
 
 
+@pytest.mark.parametrize("name", ["yoff", "yblock", "yoff1", "badframes"])
+@pytest.mark.parametrize("value", [{"a": 1}, [{"a": 1}] * T, "text", ["text"] * T, np.zeros((2, 2, 2), "M8[s]")])
+def test_ops_with_other_things_in_place_of_numbers(tmp_path, name, value):
+    blocks = {each: np.zeros((T, 1)) for each in ("yoff1", "xoff1")} | {
+        each: [[0, 10]] for each in ("yblock", "xblock")
+    }
+    suite2p(tmp_path, **(blocks | {name: value}))
+    try:
+        motion_of(tmp_path / "ops.npy", open_movie(blob()))
+    except InputError as error:
+        assert "ops.npy" in str(error) and error.fix
+
+
 def test_ops_that_run_code_do_not(tmp_path):
     class Evil:
         def __reduce__(self):

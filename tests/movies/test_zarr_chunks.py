@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zarr
@@ -11,6 +14,7 @@ from numcodecs import Blosc, Zstd
 
 from cnmf3d import open_movie
 from cnmf3d.errors import InputError
+from cnmf3d.movies.formats import zarr_missing
 from cnmf3d.movies.formats.zarr import Chunked
 from cnmf3d.movies.formats.zarr_chunks import Chunks
 
@@ -80,6 +84,57 @@ def test_chunks_that_are_missing_hold_the_fill_value(tmp_path, version):
     movie = open_movie(path, axes="tzyx", rate=5)
     assert isinstance(movie.frames.data, Chunks) and (movie.read(3, 4) == 7).all()
     np.testing.assert_array_equal(movie.read(4, 7), VALUES[4:])
+
+
+def cautions(path):
+    return [text for text in open_movie(path, axes="tzyx", rate=5).warnings if "missing" in text]
+
+
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [(2, {}), (3, {}), (2, {"chunk_key_encoding": {"name": "v2", "separator": "/"}}), (3, {"compressors": None})],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_missing_chunks_are_counted(tmp_path, version, more, packed):
+    path = tmp_path / "m.zarr"
+    array = zarr.create_array(path, shape=VALUES.shape, chunks=(2, 1, 4, 11), dtype="u2", zarr_format=version, **more)
+    array[:5] = VALUES[:5] + 1
+    if packed:
+        path = Path(shutil.make_archive(str(tmp_path / "m.zarr"), "zip", path))
+    (told,) = cautions(path)
+    assert "9 of 36 chunks of / are missing and read as 0" in told
+    array[5:] = VALUES[5:] + 1
+    assert packed or not cautions(path)
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_chunks_that_a_shard_lacks_are_counted(tmp_path, location):
+    path = tmp_path / "m.zarr"
+    array = zarr.create_array(
+        path,
+        shape=VALUES.shape,
+        chunks=(2, 1, 4, 11),
+        shards={"shape": (4, 3, 8, 11), "index_location": location},
+        dtype="u2",
+    )
+    array[:3] = VALUES[:3] + 1
+    array[6:, :, :4] = VALUES[6:, :, :4] + 1
+    (told,) = cautions(path)
+    assert "15 of 36 chunks" in told  # written: 2 × 9 and 3
+    array[:] = VALUES + 1
+    assert not cautions(path)
+
+
+def test_of_too_many_chunks_some_are_looked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(zarr_missing, "MOST", 10)
+    monkeypatch.setattr(zarr_missing, "SPREAD", 12)
+    path = tmp_path / "m.zarr"
+    array = zarr.create_array(path, shape=VALUES.shape, chunks=(2, 1, 4, 11), dtype="u2")
+    array[:5] = VALUES[:5] + 1
+    (told,) = cautions(path)
+    assert "3 of 12 chunks that were looked for (36 in all)" in told
+    array[5:] = VALUES[5:] + 1
+    assert not cautions(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "other"])

@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from cnmf3d import __version__
+from cnmf3d.cli.any_name import take_any_name
 from cnmf3d.errors import Cnmf3dError, InputError
 from cnmf3d.faults import keep
 from cnmf3d.written import Record, recorded
@@ -87,6 +88,7 @@ def command_line(words: Sequence[str]) -> typer.Typer:
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 usage, 3 bad input, 130 interrupted, 143 terminated."""
     words = sys.argv[1:] if words is None else list(words)
+    take_any_name()
     if words[:1] not in (["batch"], ["view"]):  # runs of a batch go on where their supervisor was ended
         signal.signal(signal.SIGTERM, _terminate)
     sys.exit(call(words))

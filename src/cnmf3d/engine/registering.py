@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cnmf3d.engine.motion_warmup import compile_first
 from cnmf3d.engine.plausibility.checks import LEAST
 from cnmf3d.engine.plausibility.motion import check_motion, registered_before
 from cnmf3d.engine.plausibility.sample import sample_of
@@ -124,6 +125,7 @@ def watched_motion(
         Where its files change. Where they were only touched there is a caution.
     """
     watch = Watch.of(movie, caution=lambda text: reporter(Caution(STAGE, text)))
+    compile_first(movie.dtype, reporter, workers, piecewise=parameters.pw_rigid is not False)
     motion = estimate_motion(movie, parameters, reporter=reporter, workers=workers)
     watch.check(content=True)
     return motion

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -26,12 +27,15 @@ from cnmf3d.engine.kernels.numba import block, deconvolution, frames, ingest, sa
 from cnmf3d.engine.parallel import cores
 from cnmf3d.engine.smoothing import gaussians, noise_kept
 from cnmf3d.events import Note, Progress, Reporter
-from cnmf3d.kernel_cache import NOTE, is_temporary
+from cnmf3d.kernel_cache import why_not_kept
 
 MOST = 8
 """Processes that compile side by side, most: with more, the slowest kernel alone decides, and each takes 200 MB."""
 
-CHILD = "import sys; from cnmf3d.engine.warmup import compile_asked; compile_asked(sys.argv[1])"
+TABLE = "cnmf3d.engine.warmup:_calls"
+"""Where processes find the engine's kernels."""
+
+CHILD = "import sys; from cnmf3d.engine.warmup import compile_asked; compile_asked(*sys.argv[1:])"
 """What a process that compiles runs."""
 
 
@@ -52,24 +56,31 @@ def warmed_up(dtype: npt.DTypeLike, reporter: Reporter, workers: int = 1) -> Ite
         Cores that may be used.
     """
     if not kernels_cached(dtype):
-        start, processes = time.perf_counter(), min(workers, cores(), MOST)
-        where = f"in {processes} processes" if processes > 1 else "on one core"
-        reporter(
-            Note(
-                "compile",
-                f"first run on this machine with {np.dtype(dtype)} pixels: compiling the kernels {where}; "
-                "this takes up to a minute and is done once",
-            )
-        )
-        compiled(dtype, reporter, processes)
-        spent = time.perf_counter() - start
-        kept = f"not kept: {NOTE}" if is_temporary() else "and kept for the next runs"
-        reporter(Note("compile", f"kernels compiled in {spent:.0f} s {kept}"))
+        processes = min(workers, cores(), MOST)
+        with announced(dtype, reporter, processes):
+            compiled(dtype, reporter, processes)
         yield
         return
     with ThreadPoolExecutor(1) as pool:
         pool.submit(_call_all, dtype)
         yield
+
+
+@contextmanager
+def announced(dtype: npt.DTypeLike, reporter: Reporter, processes: int) -> Iterator[None]:
+    """Compile kernels inside: why that takes long is reported before, and how long it took afterwards."""
+    start, why = time.perf_counter(), why_not_kept()
+    where = f"in {processes} processes" if processes > 1 else "on one core"
+    reporter(
+        Note(
+            "compile",
+            f"{'run' if why else 'first run on this machine'} with {np.dtype(dtype)} pixels: compiling the kernels "
+            f"{where}; this takes up to a minute and is done {'in every run' if why else 'once'}",
+        )
+    )
+    yield
+    kept = f", not kept: {why}" if why else " and kept for the next runs"
+    reporter(Note("compile", f"kernels compiled in {time.perf_counter() - start:.0f} s{kept}"))
 
 
 def kernels_cached(dtype: npt.DTypeLike) -> bool:
@@ -79,15 +90,31 @@ def kernels_cached(dtype: npt.DTypeLike) -> bool:
     return bool(ingest.chunk_statistics.stats.cache_misses.total() == before)
 
 
-def compiled(dtype: npt.DTypeLike, reporter: Reporter, processes: int) -> None:
-    """Compile all kernels, in several processes where `processes` says so, and load them here.
+def compiled(
+    dtype: npt.DTypeLike,
+    reporter: Reporter,
+    processes: int,
+    calls: Mapping[str, Callable[[], object]] | None = None,
+    table: str = TABLE,
+) -> None:
+    """Compile kernels, in several processes where `processes` says so, and load them here.
 
     What a process could not compile, for whatever reason, is compiled here.
+
+    Parameters
+    ----------
+    dtype : dtype
+    reporter : Reporter
+    processes : int
+    calls : mapping, optional
+        What compiles each kernel; by default all of the engine's.
+    table : str
+        Where processes find the function that gives these, ``module:function``; it is called with the name of the type.
     """
-    calls = _calls(dtype)
+    calls = _calls(dtype) if calls is None else calls
     reporter(Progress("compile", 0, len(calls), "kernels"))
     if processes > 1:
-        for done in _side_by_side(list(calls), np.dtype(dtype).name, processes):
+        for done in _side_by_side(list(calls), np.dtype(dtype).name, processes, table):
             reporter(Progress("compile", min(done, len(calls) - 1), len(calls), "kernels"))
     for done, call in enumerate(calls.values(), 1):
         call()
@@ -95,7 +122,7 @@ def compiled(dtype: npt.DTypeLike, reporter: Reporter, processes: int) -> None:
             reporter(Progress("compile", done, len(calls), "kernels"))
 
 
-def _side_by_side(names: list[str], dtype: str, processes: int) -> Iterator[int]:
+def _side_by_side(names: list[str], dtype: str, processes: int, table: str = TABLE) -> Iterator[int]:
     """Have the kernels compiled by other processes; yields how many are ready."""
     waiting = deque(names)
     ready: SimpleQueue[bool] = SimpleQueue()
@@ -104,7 +131,7 @@ def _side_by_side(names: list[str], dtype: str, processes: int) -> Iterator[int]
     def serve() -> None:
         """Hand one kernel after the other to a process."""
         try:
-            with _child(dtype) as child:
+            with _child(dtype, table) as child:
                 running.append(child)
                 assert child.stdin is not None and child.stdout is not None
                 while waiting:
@@ -133,12 +160,12 @@ def _side_by_side(names: list[str], dtype: str, processes: int) -> Iterator[int]
                 child.kill()  # all is written, or nobody waits any more
 
 
-def _child(dtype: str) -> subprocess.Popen[str]:
+def _child(dtype: str, table: str) -> subprocess.Popen[str]:
     """A process that compiles what its standard input names."""
     source = str(Path(cnmf3d.__file__).parent.parent)
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD, dtype],
+        [sys.executable, "-P", "-c", CHILD, dtype, table],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -147,9 +174,10 @@ def _child(dtype: str) -> subprocess.Popen[str]:
     )
 
 
-def compile_asked(dtype: str) -> None:
+def compile_asked(dtype: str, table: str) -> None:
     """Compile the kernels that standard input names, a line each, and say on standard output when one is ready."""
-    calls = _calls(dtype)
+    module, _, name = table.partition(":")
+    calls = getattr(import_module(module), name)(dtype)
     for line in sys.stdin:
         calls[line.strip()]()
         sys.stdout.write(line)

@@ -238,7 +238,7 @@ def test_nothing_in_the_files_is_run(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["stat.npy", "F.npy", "ops.npy", "iscell.npy"])
-@pytest.mark.parametrize("how", ["cut", "noise", "empty", "pickle", "other"])
+@pytest.mark.parametrize("how", ["cut", "noise", "empty", "pickle", "other", "objects"])
 def test_damaged_files_are_named(tmp_path, name, how):
     write_plane(tmp_path / "plane0", 2, 30)
     place = tmp_path / "plane0" / name
@@ -252,6 +252,8 @@ def test_damaged_files_are_named(tmp_path, name, how):
             place.write_bytes(b"")
         case "pickle":
             place.write_bytes(good[:128] + pickle.dumps([1, 2, 3]))
+        case "objects":
+            np.save(place, np.array([Trap(tmp_path / "was run")] * 2, object), allow_pickle=True)
         case "other":
             np.save(place, np.zeros((5, 5, 5)))
     with pytest.raises(InputError, match=name.removesuffix(".npy")) as caught:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import ChoiceError, InputError
-from cnmf3d.hdf5 import refuse_missing, unwritten
 from cnmf3d.movies.arrays import Mapped
 from cnmf3d.movies.axes import letters_of
 from cnmf3d.movies.formats.attributes import as_text, facts_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.hdf5_chunks import chunks_of
+from cnmf3d.movies.formats.hdf5_virtual import refuse_missing, unwritten
 from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
 from cnmf3d.movies.stored import MATLAB_ORDERS, ORDERS, Index, LazyArray, Place, Stored
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MATLAB, OLD_MATLAB = b"MATLAB 7.3", (b"MATLAB 5", b"MATLAB 6", b"MATLAB 7.0")
 """First bytes of MATLAB's files: those of 7.3 are HDF5 behind 512 bytes of MATLAB's own."""
+NAMED = 3
+"""Datasets that a caution names; it counts the others."""
 SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5", ".mat")
 
 
@@ -86,7 +88,7 @@ def open_hdf5(place: Place, dataset: str | None, *, nwb: bool = False) -> Stored
             return read_series(place, Tree(place, file), dataset)
         chosen = _chosen(place, file, dataset)
         axes, facts = _axes(chosen), facts_of(chosen.attrs)
-        warnings = (*facts.warnings, *cautions(place, chosen))
+        warnings = (*facts.warnings, *cautions(place, file, chosen))
         facts = replace(facts, metadata={**facts.metadata, "dataset": chosen.name}, warnings=warnings)
         name, likely = ("MATLAB 7.3", MATLAB_ORDERS) if "MATLAB_class" in chosen.attrs else ("HDF5", ORDERS)
         return Stored(lazily(place, file, chosen), axes, name, facts, likely)
@@ -129,7 +131,7 @@ class Tree:
 
     def cautions(self, array: h5py.Dataset) -> tuple[str, ...]:
         """See `cautions`."""
-        return cautions(self.place, array)
+        return cautions(self.place, self.root, array)
 
 
 def open_file(place: Place) -> h5py.File:
@@ -180,12 +182,14 @@ def lazily(place: Place, file: h5py.File, dataset: h5py.Dataset) -> LazyArray:
     return data
 
 
-def cautions(place: Place, dataset: h5py.Dataset) -> tuple[str, ...]:
+def cautions(place: Place, file: h5py.File, *datasets: h5py.Dataset) -> tuple[str, ...]:
     """Warn of what was never written: HDF5 reads it as the fill value, with no warning."""
-    missing = unwritten(dataset)
+    missing = [text for each in datasets for text in unwritten(each, place.path, file)]
     if not missing:
         return ()
-    text = f"{place}: {missing} of {dataset.name} were never written and are read as {dataset.fillvalue}"
+    named = "; ".join(missing[:NAMED]) + (f"; and parts of {len(missing) - NAMED} more" if missing[NAMED:] else "")
+    fill = datasets[0].fillvalue
+    text = f"{place}: {named} were never written and are read as fill values ({fill})"
     return (f"{text}. Was the recording stopped, or is it being written? Crop it, or copy it again.",)
 
 

@@ -18,6 +18,7 @@ from cnmf3d.movies.formats.attributes import facts_of
 from cnmf3d.movies.formats.format import Format
 from cnmf3d.movies.formats.nwb_series import is_nwb, read_series
 from cnmf3d.movies.formats.zarr_chunks import chunks_of
+from cnmf3d.movies.formats.zarr_missing import missing_chunks
 from cnmf3d.movies.kept_times import NAME, with_kept
 from cnmf3d.movies.stored import Facts, Index, LazyArray, Place, Stored
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
@@ -30,9 +31,6 @@ MARKS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 OLD_AXES = ("t", "c", "z", "y", "x")
 """Axes of OME-NGFF 0.1 and 0.2, which have no list of them."""
-
-COUNTED = 20_000
-"""Chunks up to which those that are missing are counted; a list of more takes too long."""
 
 
 class Chunked:
@@ -262,13 +260,11 @@ def _lazily(place: Place, array: zarr.Array) -> LazyArray:
 
 def _missing(place: Place, array: zarr.Array) -> tuple[str, ...]:
     """Warn of chunks that aren't there: zarr reads them as the fill value, with no warning."""
-    if place.path is None or array.nchunks > COUNTED:
+    missing = missing_chunks(place, array)
+    if not missing:
         return ()
-    absent = array.nchunks - array.nchunks_initialized
-    if absent <= 0:
-        return ()
-    text = f"{place}: {absent} of {array.nchunks} chunks of {array.name} are missing and read as"
-    return (f"{text} {array.fill_value}. Copy it again if it should be whole.",)
+    text = f"{place}: {missing} of {array.name} are missing and read as {array.fill_value}"
+    return (f"{text}. Copy it again if it should be whole.",)
 
 
 FORMAT = Format("Zarr and OME-Zarr", (".zarr", ".zarr.zip", ".ozx"), recognises, open_zarr)

@@ -10,6 +10,7 @@ from cnmf3d.movies.registered.frames import check_belongs
 from cnmf3d.movies.registered.motion import Motion
 from cnmf3d.movies.registered.storing import holds_motion, read_motion
 from cnmf3d.movies.registered.theirs import read_theirs
+from cnmf3d.regular import refuse_special
 
 MotionSource = str | Path | Motion
 
@@ -40,6 +41,7 @@ def motion_of(source: MotionSource, movie: Movie) -> Motion:
     path = Path(source)
     if not path.exists():
         raise InputError(f"{path} is not there", "Check the name; cnmf3d register MOVIE makes a motion file.")
+    refuse_special(path)
     motion = None if path.is_file() and holds_motion(path) else read_theirs(path, movie)
     if motion is None:
         motion = read_motion(path)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnmf3d import matlab_files
+from cnmf3d.damage import explained
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5 import refuse_elsewhere
 from cnmf3d.movies.movie import Movie
@@ -45,8 +46,12 @@ def read_theirs(path: Path, movie: Movie) -> Motion | None:
     InputError
         Where it is one of theirs and can't be used.
     """
-    if path.is_dir():
-        return _suite2p(path, movie)
+    with explained(path, "shifts of CaImAn or Suite2p"):
+        return _suite2p(path, movie) if path.is_dir() else _in_file(path, movie)
+
+
+def _in_file(path: Path, movie: Movie) -> Motion | None:
+    """Motion from a file."""
     if path.suffix.lower() == ".npy":
         value = load_objects(path)
         if value.dtype == object and value.size == 1 and isinstance(value.item(), dict):

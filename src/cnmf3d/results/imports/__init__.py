@@ -6,6 +6,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+from cnmf3d.damage import explained
 from cnmf3d.errors import InputError, UsageError, did_you_mean
 from cnmf3d.plugins import load_all
 from cnmf3d.results.imports import caiman, imagej, labels, nwb, suite2p
@@ -74,7 +75,8 @@ def import_results(name: str, path: str | Path, given: Given | None = None) -> R
             raise UsageError(f"{flag} is {', '.join(str(value) for value in number)}", "Give what is above 0.")
     if not path.exists():
         raise InputError(f"{path} does not exist", "Check the name.")
-    results = chosen.read(path, given)
+    with explained(path, f"{name} has it"):
+        results = chosen.read(path, given)
     if results.parameters:
         return results
     return dataclasses.replace(results, parameters={"imported": {"format": name, "file": str(path)}})

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from cnmf3d.components import Float
 from cnmf3d.errors import InputError
-from cnmf3d.npy_objects import load_objects
+from cnmf3d.npy_objects import load_numbers, load_objects
 
 NEUROPIL = 0.7
 """Share of the neuropil that Suite2p takes away where its settings don't say: its own default."""
@@ -111,7 +111,7 @@ def _judged(planes: list[Plane]) -> list[Plane]:
     own = [place for plane in planes if (place := plane.folder / "iscell.npy").is_file()]
     if not combined.is_file() or any(place.stat().st_mtime_ns > combined.stat().st_mtime_ns for place in own):
         return planes
-    verdicts = np.asarray(load_objects(combined), np.float64)
+    verdicts = _verdicts(combined)
     ends = np.cumsum([len(plane.stat) for plane in planes])
     if verdicts.ndim != 2 or verdicts.shape[1] < 1 or len(verdicts) != ends[-1]:
         return planes  # of other planes, or with ROIs that were merged there
@@ -194,18 +194,22 @@ def _plane(folder: Path, number: int) -> Plane:
         sizes = ", ".join(f"{name} {v.shape}" for name, v in traces.items())
         raise InputError(f"{folder}: the files don't fit one another: {len(stat)} ROIs; {sizes}", "Run Suite2p again.")
     cells = folder / "iscell.npy"
-    iscell = np.ones((len(stat), 2)) if not cells.is_file() else np.asarray(load_objects(cells), np.float64)
+    iscell = np.ones((len(stat), 2)) if not cells.is_file() else _verdicts(cells)
     if iscell.ndim != 2 or len(iscell) != len(stat) or iscell.shape[1] < 1:
         raise InputError(f"{cells} has the shape {iscell.shape} for {len(stat)} ROIs", "Run Suite2p again.")
     return Plane(folder, number, stat, _settings(folder), traces, iscell)
+
+
+def _verdicts(path: Path) -> npt.NDArray[np.float64]:
+    return np.asarray(load_numbers(path, "verdicts on ROIs", "Run Suite2p again."), np.float64)
 
 
 def _traces(folder: Path, name: str) -> Float:
     path = folder / f"{name}.npy"
     if not path.is_file():
         return np.zeros((0, 0), np.float32)
-    values = load_objects(path)
-    if values.dtype.kind not in "fiu" or values.ndim != 2:
+    values = load_numbers(path, "traces", "Run Suite2p again.")
+    if values.ndim != 2:
         raise InputError(f"{path} doesn't hold traces: {values.dtype} of shape {values.shape}", "Run Suite2p again.")
     return np.asarray(values, np.float32)
 

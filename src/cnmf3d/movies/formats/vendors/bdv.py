@@ -7,6 +7,7 @@ says that they are signed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ import numpy as np
 from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.formats.descriptions import beside, only_xml_of, parsed, xml_of
 from cnmf3d.movies.formats.format import Format
-from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
+from cnmf3d.movies.formats.vendors.hdf5_parts import joined, never_written, opened
 from cnmf3d.movies.stored import Facts, Index, LazyArray, Place, Stored
 from cnmf3d.movies.units import micrometres, voxel_size
 
@@ -65,17 +66,18 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
             f"{place} keeps its images in {path.name}, which is not there", "Copy both files into one folder."
         )
     views = _views(place, root, dataset)
-    with opened(Place(str(path), path)) as file:
+    images = Place(str(path), path)
+    with opened(images) as file:
         times = _times(place, root, sum(name.startswith("t") for name in file))
+        names = [f"t{time:05d}/s{view:02d}/0/cells" for time in times for view, _ in views]
+        warnings = never_written(images, file, names)
     x, y, z = views[0][1]
-    names = [f"t{time:05d}/s{view:02d}/0/cells" for time in times for view, _ in views]
-    data = joined(Place(str(path), path), names, (len(times), len(views)), (z, y, x))
+    data = joined(images, names, (len(times), len(views)), (z, y, x))
     facts = _facts(root, views[0][0])
     if np.dtype(data.dtype).kind == "i":
         data = Unsigned(data)
-    return Stored(
-        data, "tczyx", "BigDataViewer HDF5", Facts(facts.rate, facts.voxel_size, facts.metadata, files=(str(path),))
-    )
+    told = replace(facts, warnings=warnings, files=(str(path),))
+    return Stored(data, "tczyx", "BigDataViewer HDF5", told)
 
 
 def _views(place: Place, root: ElementTree.Element, dataset: str | None) -> list[tuple[int, tuple[int, int, int]]]:

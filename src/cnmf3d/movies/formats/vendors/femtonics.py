@@ -8,6 +8,7 @@ where it is in micrometres. Texts are arrays of character codes.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -17,7 +18,7 @@ from cnmf3d.errors import ChoiceError, InputError
 from cnmf3d.movies.calibration import Calibration, calibration_of
 from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
-from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
+from cnmf3d.movies.formats.vendors.hdf5_parts import joined, never_written, opened
 from cnmf3d.movies.stored import Facts, Place, Stored
 from cnmf3d.movies.timing import began_at
 from cnmf3d.movies.units import micrometres, seconds, voxel_size
@@ -57,6 +58,7 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
                 f"Choose one: dataset={names[0]!r} (--dataset {names[0]}).",
             )
         facts = _facts(group, unit, names, calibrations[names[0]])
+        facts = replace(facts, warnings=never_written(place, file, names))
         first = "t" if seconds(1, _text(group.attrs.get("ZAxisConversionUnitName"))) else "z"
         shape = next(iter(shapes))
     data = joined(place, names, (len(names), shape[0]), tuple(shape[1:]))

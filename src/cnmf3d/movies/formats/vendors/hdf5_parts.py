@@ -13,7 +13,7 @@ from cnmf3d.damage import DAMAGE
 from cnmf3d.errors import InputError
 from cnmf3d.movies.arrays import folded
 from cnmf3d.movies.chained import Chained
-from cnmf3d.movies.formats.hdf5 import lazily, open_file
+from cnmf3d.movies.formats.hdf5 import cautions, lazily, open_file
 from cnmf3d.movies.stored import Index, LazyArray, Place
 
 
@@ -33,6 +33,16 @@ def opened(place: Place) -> Iterator[h5py.File]:
         raise InputError(f"{place} is damaged ({error})", "Copy it again from where it was recorded.") from error
     finally:
         file.close()
+
+
+MOST_COUNTED = 20_000
+"""Datasets in which chunks that were never written are sought: opening more takes seconds."""
+
+
+def never_written(place: Place, file: h5py.File, names: Sequence[str]) -> tuple[str, ...]:
+    """Warn of chunks of these datasets that were never written."""
+    found = (file.get(name) for name in names[:MOST_COUNTED])
+    return cautions(place, file, *(each for each in found if isinstance(each, h5py.Dataset)))
 
 
 class Corner:

@@ -6,6 +6,7 @@ is a volume; sizes, extents and times are texts of single characters in attribut
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from cnmf3d.errors import InputError
 from cnmf3d.movies.formats.descriptions import named
 from cnmf3d.movies.formats.format import Format
-from cnmf3d.movies.formats.vendors.hdf5_parts import joined, opened
+from cnmf3d.movies.formats.vendors.hdf5_parts import joined, never_written, opened
 from cnmf3d.movies.stored import Facts, Place, Stored
 from cnmf3d.movies.timing import began_at, rate_of
 from cnmf3d.movies.units import micrometres, voxel_size
@@ -52,6 +53,7 @@ def open_recording(place: Place, dataset: str | None) -> Stored:
         )
         names = [f"{IMAGES}/{time}/{channel}/Data" for time in times for channel in channels]
         facts = _facts(place, file, inner, len(times), len(channels))
+        facts = replace(facts, warnings=(*facts.warnings, *never_written(place, file, names)))
     data = joined(place, names, (len(times), len(channels)), inner)
     return Stored(data, "tczyx", "Imaris", facts)
 
