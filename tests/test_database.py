@@ -109,3 +109,14 @@ def test_what_a_full_disk_says_is_not_restore_a_copy(tmp_path):
         with pytest.raises(InputError, match=r"full.*\n.*Free some space"):
             for number in range(200):
                 connection.exec_driver_sql("INSERT INTO about VALUES (?, ?)", (str(number), "x" * 4000))
+
+
+def test_a_damaged_schema_is_named_though_its_message_is_no_text(tmp_path):
+    """SQLite quotes what is damaged in its own messages, which Python can't decode then."""
+    Project.create(tmp_path / "p").close()
+    file = tmp_path / "p/project.sqlite"
+    content = file.read_bytes()
+    for at in [found for found in range(len(content)) if content.startswith(b"CREATE TABLE", found)]:
+        file.write_bytes(content[: at + 2] + b"\xd5" + content[at + 3 :])
+        with pytest.raises(InputError, match="project.sqlite"):
+            Project.open(tmp_path / "p")

@@ -297,3 +297,25 @@ def test_results_whose_attributes_claim_too_much_are_damaged(results):
     lengthen(results, 12345, 2**31)
     with pytest.raises(InputError, match="an attribute of / should have"):
         load_results(results)
+
+
+def test_one_wrong_byte_anywhere_is_an_error_that_names_the_file(tmp_path):
+    whole = tmp_path / "whole.h5"
+    with h5py.File(whole, "w") as file:
+        file["group/values"] = np.arange(6)
+        file["group"].attrs["unit"] = "µm"
+    content, named = bytearray(whole.read_bytes()), 0
+    for at in range(0, len(content), 2):
+        damaged = tmp_path / "damaged.h5"
+        damaged.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+        try:
+            file = h5py.File(damaged)
+        except OSError:  # whoever opens it says so
+            continue
+        with file:
+            try:
+                refuse_elsewhere(file, damaged)
+            except InputError as error:
+                assert str(damaged) in str(error)
+                named += 1
+    assert named > 5

@@ -66,8 +66,8 @@ def reason_of(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    if isinstance(error, KeyError):
-        return f"it has no {text}"
+    if isinstance(error, KeyError):  # h5py has them for all that HDF5 can't open, too
+        return text.strip("'\"") if "nable to" in text else f"it has no {text}"
     if isinstance(error, MemoryError):
         return f"it asks for more memory than there is ({text})" if text else "it asks for more memory than there is"
     if isinstance(error, RecursionError):

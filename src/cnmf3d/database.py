@@ -157,7 +157,10 @@ def _engine(file: Path, whose: str, *, shown: Path | None = None, mode: str = ""
         connection.isolation_level = None  # transactions begin where we say so, and at once take the right to write
         pragmas = () if fixed else (f"journal_mode={mode}", "synchronous=FULL")
         for pragma in (*pragmas, "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+            try:
+                connection.execute(f"PRAGMA {pragma}")
+            except UnicodeDecodeError as error:
+                raise _explained(error, shown or file, whose) from error
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -167,7 +170,9 @@ def _engine(file: Path, whose: str, *, shown: Path | None = None, mode: str = ""
     @event.listens_for(engine, "handle_error")
     def explain(context: ExceptionContext) -> None:
         error = context.original_exception
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
+        # SQLite's own messages quote what is damaged: then they are no text
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
+        if damaged or isinstance(error, UnicodeDecodeError):
             raise _explained(error, shown or file, whose) from error
 
     return engine
@@ -188,9 +193,9 @@ def _let_go(engine: Engine) -> Iterator[None]:
         raise
 
 
-def _explained(error: sqlite3.DatabaseError, file: Path, whose: str) -> InputError:
+def _explained(error: BaseException, file: Path, whose: str) -> InputError:
     """What is wrong with a database, and what helps."""
-    reason = str(error).partition("\n")[0]
+    reason = "it is damaged" if isinstance(error, UnicodeDecodeError) else str(error).partition("\n")[0]
     fixes = {
         "full": "Free some space on its disk; it is as it was before.",
         "readonly": "It is somebody else's, or in a folder that can't be written to: copy the folder to have your own.",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnmf3d.damage import DAMAGE
+from cnmf3d.damage import DAMAGE, explained
 from cnmf3d.errors import InputError
 from cnmf3d.hdf5_attributes import longest_attribute
 
@@ -41,7 +41,7 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
     Raises
     ------
     InputError
-        Where something is a link into another file, has its values in one, or has no room in this one.
+        Where something is a link into another file, has its values in one, has no room in this one, or can't be read.
     """
     import h5py
 
@@ -63,8 +63,9 @@ def refuse_elsewhere(file: h5py.File, path: str | Path) -> None:
                     "Take another copy of it.",
                 )
 
-    look("/", file)
-    file.visititems(look)
+    with explained(path, "HDF5"):
+        look("/", file)
+        file.visititems(look)
     if found:
         raise InputError(
             f"{path} refers to other files, which results never do: {'; '.join(found[:3])}",
