@@ -118,5 +118,5 @@ def test_a_damaged_schema_is_named_though_its_message_is_no_text(tmp_path):
     content = file.read_bytes()
     for at in [found for found in range(len(content)) if content.startswith(b"CREATE TABLE", found)]:
         file.write_bytes(content[: at + 2] + b"\xd5" + content[at + 3 :])
-        with pytest.raises(InputError, match="project.sqlite"):
+        with pytest.raises(InputError, match=r"project\.sqlite"):
             Project.open(tmp_path / "p")
