@@ -122,7 +122,7 @@ def shapes_of(
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
     brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
     footprints, errors = smoothed(
-        footprints, denoised.traces, cache.shape, statistics.grain, brighter, source.workers, every=True
+        footprints, moving, cache.shape, statistics.grain, brighter, source.workers, every=True
     )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
     shown = with_data(footprints, footprints.data * source.scale[footprints.indices])  # in the movie's units
