@@ -196,10 +196,9 @@ def test_neither_type_nor_offset_of_pixels_changes_the_cells(recording, plain, d
     assert results.parameters["init"] == plain.parameters["init"]
     assert np.array_equal(one.accepted, other.accepted)
     assert np.abs(one.raw - other.raw).max() < 2e-3 * one.raw.max()
-    # spikes are the mean of some draws, of which rounding moves some by a frame, and decays are measured by few more,
-    # to about 1 %: more draws would take longer
+    # spikes are the mean of some draws, of which rounding moves some by a few frames: more draws would take longer
     sums, others = (uniform_filter1d(each, 3) for each in (one.spikes, other.spikes))
-    assert np.abs(sums - others).max() < 0.1 * sums.max()
+    assert np.abs(sums - others).sum() < 0.05 * sums.sum()
     cosines = (one.footprints.multiply(other.footprints)).sum(axis=0)
     assert cosines.min() > 0.9999  # a voxel at the very threshold may come or go
     same = np.diff(one.footprints.indptr) == np.diff(other.footprints.indptr)
