@@ -151,8 +151,7 @@ def _rises(
     lengths = _descriptions(traces, noise, responses, workers).sum(axis=0) + unlikely
     of_kind = lengths.reshape(len(kinds), len(SHARES))
     kind = int(np.argmin(of_kind.min(axis=1)))
-    share, _ = _likely(np.log(SHARES), of_kind[kind], SCATTER * np.sqrt(len(traces)))
-    return float(np.exp(share)), kinds[kind]
+    return float(np.exp(_likely(np.log(SHARES), of_kind[kind])[0])), kinds[kind]
 
 
 def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Response]:
@@ -252,17 +251,15 @@ def _at(decay: float, share: float, averaged: bool) -> Response:
     return Response(float(decay), share * float(decay), averaged)
 
 
-def _likely(
-    x: npt.NDArray[np.float64], lengths: npt.NDArray[np.float64], scatter: float = SCATTER
-) -> tuple[float, float]:
+def _likely(x: npt.NDArray[np.float64], lengths: npt.NDArray[np.float64]) -> tuple[float, float]:
     """Mean and variance of `x`, weighted by how likely the lengths of description make it.
 
-    Lengths are interpolated between the `x` that were tried, and as uncertain as sampling makes them (`scatter`). The
+    Lengths are interpolated between the `x` that were tried, and as uncertain as sampling makes them (`SCATTER`). The
     mean changes little if one of them does, as by rounding; the place of the least length would jump.
     """
     order = np.argsort(x, kind="stable")
     places = np.linspace(x.min(), x.max(), PLACES)
-    weights = np.exp((lengths.min() - np.interp(places, x[order], lengths[order])) / scatter)
+    weights = np.exp((lengths.min() - np.interp(places, x[order], lengths[order])) / SCATTER)
     weights /= weights.sum()
     mean = weights @ places
     return float(mean), float(weights @ (places - mean) ** 2)
