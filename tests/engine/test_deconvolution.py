@@ -139,6 +139,16 @@ def test_each_cell_has_its_own_decay_where_its_trace_tells():
     assert own == own_responses(raw, shared)
 
 
+def test_rounding_decides_on_no_decay():
+    """Also where noise leaves several decays likely: then sampling scatters more than they differ."""
+    rng = np.random.default_rng(0)
+    shared = Response(2.5, 0.3)
+    raw, _, _ = simulated(shared, cells=60, frames=160, noise=0.35, share=0.06)
+    rounded = raw * (1 + 1e-4 * rng.standard_normal(raw.shape)).astype(np.float32)
+    one, other = (np.log([each.decay for each in own_responses(values, shared)]) for values in (raw, rounded))
+    assert np.abs(one - other).max() < 0.1
+
+
 @pytest.mark.parametrize("response", [Response(10.5), Response(12.5, 1.5)])
 def test_decays_of_cells_that_are_never_at_rest_are_theirs(response):
     raw, _, _ = simulated(response, cells=6, frames=1500, share=0.1, noise=response.peak / 16)

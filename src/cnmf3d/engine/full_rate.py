@@ -115,14 +115,18 @@ def shapes_of(
     supports = on_voxels(grow(grow(footprints, cache.shape), cache.shape), statistics.valid)
     active = active_frames(denoised.traces, window)
     expected = source.expecting(footprints, denoised.traces)
-    # A resting level that is wrong has no say: what is above zero at rest would be shared out by how bright cells are.
-    moving = denoised.traces - denoised.traces.mean(axis=1, keepdims=True)
-    sums = refine.accumulate_shapes(expected, supports, moving, active)
-    footprints = refine.fit_footprints(sums.weighted, supports, moving, neuropil, seen.courses)
+    sums = refine.accumulate_shapes(expected, supports, denoised.traces, active)
+    footprints = refine.fit_footprints(sums.weighted, supports, denoised.traces, neuropil, seen.courses)
     gain = photon_gain(statistics.mean, statistics.noise, statistics.valid)
     brighter = noise_of_light(footprints, denoised.traces, gain, source.scale)
     footprints, errors = smoothed(
-        footprints, moving, cache.shape, statistics.grain, brighter, source.workers, every=True
+        footprints,
+        refine.changes(denoised.traces),
+        cache.shape,
+        statistics.grain,
+        brighter,
+        source.workers,
+        every=True,
     )
     inside = significant(footprints, SIGNIFICANT * errors, cache.shape)
     shown = with_data(footprints, footprints.data * source.scale[footprints.indices])  # in the movie's units

@@ -33,6 +33,7 @@ from cnmf3d.engine.deconvolution import (
 from cnmf3d.engine.evaluation.kinds import outline_smoothness, width_and_aspect
 from cnmf3d.engine.evaluation.measures import active_frames, compactness, spatial_correlation
 from cnmf3d.engine.plan import TYPICAL_DECAY
+from cnmf3d.engine.refine import changes
 from cnmf3d.engine.smoothing import smoothed
 from cnmf3d.errors import Cnmf3dError, EngineError
 from cnmf3d.events import Reporter, silent, to_json
@@ -144,8 +145,7 @@ def alternate(
     never changes becomes zero.
     """
     for _ in range(rounds):
-        calcium = _calcium(regressed(left, weights), response).traces
-        calcium = calcium - calcium.mean(axis=1, keepdims=True)
+        calcium = changes(_calcium(regressed(left, weights), response).traces)
         gram, seen = (np.asarray(part @ calcium.T, np.float64) for part in (calcium, left))
         for _ in range(3):
             for k in range(weights.shape[1]):
@@ -168,8 +168,7 @@ def regressed(left: Float, weights: npt.NDArray[np.float64]) -> Float:
 def trimmed(weights: npt.NDArray[np.float64], calcium: Float, scene: Scene) -> npt.NDArray[np.float64]:
     """Footprints smoothed as their noise asks for, and only what stands above it, connected."""
     shape, wide = _shape(scene), _in_volume(sparse.csc_array(weights.astype(np.float32)), scene)
-    centred = calcium - calcium.mean(axis=1, keepdims=True)
-    soft, errors = smoothed(wide, centred, shape)
+    soft, errors = smoothed(wide, changes(calcium), shape)
     out = np.zeros_like(weights)
     inside, columns = significant(soft, SIGNIFICANT * errors, shape), entry_columns(soft)
     if (np.bincount(columns[inside], minlength=weights.shape[1]) == 0).any():

@@ -216,9 +216,17 @@ def raw_traces(seen: Projections, mixing: Mixing, traces: Float, courses: Float)
     return np.asarray(traces + left / diagonal, np.float32)
 
 
+def changes(traces: Float) -> Float:
+    """Traces less their means: what footprints are fitted to, so that a resting level that is wrong has no say.
+
+    What traces are above zero at rest would be shared out by how bright cells are: to a bright one its neighbour's.
+    """
+    return np.asarray(traces - traces.mean(axis=1, keepdims=True), np.float32)
+
+
 @dataclass(frozen=True)
 class ShapeSums:
-    """Sums over time on the supports, in units of noise: weighted by traces, and over a component's active frames."""
+    """Sums over time on the supports, in units of noise: weighted by `changes`, and over active frames."""
 
     weighted: Float
     active: Float
@@ -234,7 +242,7 @@ def accumulate_shapes(source: Source, supports: Footprints, traces: Float, activ
     traces, active : (components, frames) float32
     """
     frames = source.movie.shape[0]
-    levels = source.level[supports.indices]
+    levels, weights = source.level[supports.indices], changes(traces)
     total = np.zeros((2, supports.nnz), np.float64)
 
     def digest(span: tuple[int, int]) -> tuple[int, Float]:
@@ -246,7 +254,7 @@ def accumulate_shapes(source: Source, supports: Footprints, traces: Float, activ
             supports.indptr,
             supports.indices,
             levels,
-            np.ascontiguousarray(traces[:, here]),
+            np.ascontiguousarray(weights[:, here]),
             np.ascontiguousarray(active[:, here]),
             sums,
         )
@@ -262,7 +270,7 @@ def accumulate_shapes(source: Source, supports: Footprints, traces: Float, activ
 def fit_footprints(
     sums: Float, supports: Footprints, traces: Float, neuropil: Neuropil, courses: Float, sweeps: int = 4
 ) -> Footprints:
-    """Non-negative footprints on their supports, given ``Σ_t trace z`` and the traces.
+    """Non-negative footprints on their supports, given what `accumulate_shapes` sums and the traces.
 
     Parameters
     ----------
@@ -274,8 +282,9 @@ def fit_footprints(
     courses : (tiles * rank, frames) float32
     sweeps : int
     """
-    target = sums - neuropil_part(supports, traces, neuropil, courses)
-    return with_data(supports, descended(ByVoxel.of(supports), target, traces, supports.data, sweeps))
+    weights = changes(traces)
+    target = sums - neuropil_part(supports, weights, neuropil, courses)
+    return with_data(supports, descended(ByVoxel.of(supports), target, weights, supports.data, sweeps))
 
 
 def neuropil_part(supports: Footprints, weights: Float, neuropil: Neuropil, courses: Float) -> Float:

@@ -106,6 +106,10 @@ class Reader:
             data += more
         return data
 
+    def _see_bytes(self, offset: int, size: int) -> None:
+        if size > self.size - offset:
+            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+
     def into(self, offset: int, size: int) -> npt.NDArray[np.uint8]:
         """Read `size` bytes from `offset` on into memory that can be written to.
 
@@ -114,8 +118,7 @@ class Reader:
         EOFError
             Where the file ends before.
         """
-        if size > self.size - offset:  # before memory is taken
-            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        self._see_bytes(offset, size)  # before memory is taken
         data = fresh((size,), np.dtype(np.uint8))
         self.fill(offset, data)
         return data
@@ -128,8 +131,7 @@ class Reader:
         EOFError
             Where the file ends before.
         """
-        if size > self.size - offset:  # before memory is taken
-            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        self._see_bytes(offset, size)  # before memory is taken
         data = room.of(size)
         self.fill(offset, data)
         return data.data
@@ -143,8 +145,7 @@ class Reader:
             Where the file ends before.
         """
         size = out.nbytes
-        if size > self.size - offset:
-            raise EOFError(f"it has {self.size} bytes, and should have {offset + size}")
+        self._see_bytes(offset, size)
         view, done = out.reshape(-1).view(np.uint8).data, 0
         self._file.seek(offset)
         while done < size:

@@ -158,8 +158,8 @@ def own_responses(raw: Float, shared: Response, workers: int = 1) -> list[Respon
     """Each cell's own response: the shared one, changed as far as the cell's trace tells (empirical Bayes).
 
     The logarithm of a decay time is drawn to the cells' median by the share of its variance that is not uncertainty of
-    the cell's (James & Stein 1961, Efron & Morris 1973); the rise follows by half as much. Traces that say nothing have
-    the shared response.
+    the cell's (James & Stein 1961, Efron & Morris 1973); the rise follows by half as much. The less a trace says, the
+    nearer it stays to the shared response.
 
     Parameters
     ----------
